@@ -1,0 +1,148 @@
+//! From fork to exec: what a child does to itself before it becomes the command.
+//!
+//! It runs on the parent's memory ([`process::spawn`]), so it touches nothing of it. Any failure ends
+//! the start, and comes back to the parent with its stage over a pipe that a successful exec closes.
+
+use super::identity::Identity;
+use super::machine::Who;
+use crate::pure::fault::{Exit, Fault};
+use crate::pure::unix::{Errno, Pid, Signal};
+use crate::sys::args::Argv;
+use crate::sys::file::{self, STDERR, STDIN, STDOUT};
+use crate::sys::signal::{self, Mask};
+use crate::sys::{process, user};
+use core::ffi::c_int;
+
+/// All that makes a child what it is.
+pub struct Plan {
+    pub who: Who,
+    pub command: Argv,
+    pub identity: Option<Identity>,
+    /// Our end of the log pipe: the command's output, the logger's input.
+    pub pipe: Option<c_int>,
+    pub stderr_too: bool,
+    /// The mask we were started with.
+    pub mask: Mask,
+    /// Sent by the kernel when we die, so that no command outlives its supervisor and meets its own
+    /// second copy. The logger has none: it ends by the end of its input and loses nothing.
+    pub at_our_death: Option<Signal>,
+}
+
+/// What the child was doing when it failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    Group,
+    Redirect,
+    Groups,
+    Gid,
+    Uid,
+    Death,
+    Mask,
+    Execute,
+}
+
+/// The stages by the number that crosses the pipe, with what could not be done.
+const STAGES: [(Stage, &str); 8] = [
+    (Stage::Group, "cannot make a process group for "),
+    (Stage::Redirect, "cannot redirect the output of "),
+    (Stage::Groups, "cannot set the groups of "),
+    (Stage::Gid, "cannot set the group of "),
+    (Stage::Uid, "cannot set the user of "),
+    (Stage::Death, "cannot set the parent-death signal of "),
+    (Stage::Mask, "cannot set the signal mask of "),
+    (Stage::Execute, "cannot execute "),
+];
+
+/// Why there is no child.
+pub enum Failure {
+    /// No process or no pipe could be made; that may pass.
+    Refused(Errno),
+    /// The child could not become the command.
+    Unready(Fault),
+}
+
+/// Starts the child and waits until it has executed its command, or has failed to.
+///
+/// # Errors
+/// What the child or the fork failed at.
+pub fn start(plan: &Plan) -> Result<Pid, Failure> {
+    let (report, answer) = file::pipe().map_err(Failure::Refused)?;
+    let us = process::me();
+    let pid = process::spawn(&mut || {
+        let (stage, error) = become_command(plan, us);
+        let mut message = [0; MESSAGE];
+        if let Some((number, errno)) = message.split_first_mut() {
+            *number = stage as u8;
+            errno.copy_from_slice(&error.0.to_le_bytes());
+        }
+        // Nothing is left to do if even this fails; the exit status says the rest.
+        let _ = file::write(answer.number(), &message);
+        c_int::from(Exit::CANNOT_EXECUTE.0)
+    });
+    let pid = pid.map_err(Failure::Refused)?;
+    drop(answer);
+    let mut message = [0; MESSAGE];
+    loop {
+        match file::read(report.number(), &mut message) {
+            Ok(MESSAGE) => return Err(Failure::Unready(fault(plan, message))),
+            Err(Errno::INTR) => {}
+            // The end of the pipe: exec closed it.
+            _ => return Ok(pid),
+        }
+    }
+}
+
+/// The stage and four bytes of errno.
+const MESSAGE: usize = 5;
+
+fn fault(plan: &Plan, message: [u8; MESSAGE]) -> Fault {
+    let [number, errno @ ..] = message;
+    let error = Errno(i32::from_le_bytes(errno));
+    let row = STAGES.get(usize::from(number));
+    let exit = match (row, error) {
+        (Some((Stage::Execute, _)), Errno::NOENT) => Exit::NOT_FOUND,
+        (Some((Stage::Execute, _)), _) => Exit::CANNOT_EXECUTE,
+        _ => Exit::FAILED,
+    };
+    let what = row.map_or("cannot start ", |row| row.1);
+    let name = plan.command.name().to_bytes();
+    Fault::new(exit, what).word(name).then(": ").error(error)
+}
+
+/// Comes back only when something failed.
+fn become_command(plan: &Plan, us: c_int) -> (Stage, Errno) {
+    match prepare(plan, us) {
+        Ok(()) => (Stage::Execute, process::execute(&plan.command)),
+        Err(failure) => failure,
+    }
+}
+
+fn prepare(plan: &Plan, us: c_int) -> Result<(), (Stage, Errno)> {
+    let at = |stage| move |error| (stage, error);
+    // A group and not a session: a stopped command that loses its supervisor then gets HUP and CONT
+    // from the kernel (setpgid(2), orphaned process groups).
+    process::lead_group().map_err(at(Stage::Group))?;
+    if let Some(pipe) = plan.pipe {
+        let onto = if plan.who == Who::Cmd { STDOUT } else { STDIN };
+        file::duplicate(pipe, onto).map_err(at(Stage::Redirect))?;
+    }
+    if plan.stderr_too {
+        file::duplicate(STDOUT, STDERR).map_err(at(Stage::Redirect))?;
+    }
+    if let Some(identity) = &plan.identity {
+        user::set_groups(&identity.groups).map_err(at(Stage::Groups))?;
+        user::set_gid(identity.gid).map_err(at(Stage::Gid))?;
+        if let Some(uid) = identity.uid {
+            user::set_uid(uid).map_err(at(Stage::Uid))?;
+        }
+    }
+    if let Some(signal) = plan.at_our_death {
+        // After the change of user, which would cancel it.
+        process::die_with_parent(signal).map_err(at(Stage::Death))?;
+        if process::parent() != us {
+            // Our parent died before it could be asked to tell us.
+            process::exit(Exit::FAILED.0);
+        }
+    }
+    signal::set_mask(&plan.mask).map_err(at(Stage::Mask))
+}

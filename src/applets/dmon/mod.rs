@@ -1,0 +1,62 @@
+//! dmon: a command is run, watched and run again, with its log.
+//!
+//! This file reads the command line and sets everything up. Then the [`keeper`] acts on what the
+//! [`machine`] decides.
+
+mod child;
+mod config;
+mod daemon;
+mod identity;
+mod keeper;
+pub mod load;
+pub mod machine;
+mod pidfile;
+mod remains;
+
+use crate::applets::Call;
+use crate::pure::fault::{Exit, Fault};
+use crate::pure::opts::Asked;
+use crate::sys::args::{Args, Argv};
+use crate::sys::file;
+use config::{ABOUT, Config, OPTIONS};
+use keeper::{Job, Keeper};
+use pidfile::PidFile;
+
+/// The applet.
+///
+/// # Errors
+/// Whatever keeps it from starting.
+pub fn run(call: &Call) -> Result<Exit, Fault> {
+    file::open_standard();
+    let mut config = Config::default();
+    let used = match call.options(OPTIONS, &mut config)? {
+        Asked::Work(used) => used,
+        other => return call.answer(&other, &ABOUT, OPTIONS),
+    };
+    let (command, log_command) = split(&call.args, used + 1)?;
+    let policy = config.policy(log_command.is_some())?;
+    let identity = identity::look_up(config.cmd_owner)?;
+    let log_identity = identity::look_up(config.log_owner)?;
+    let pid_file = config.pid_file.map(PidFile::claim).transpose()?;
+    let mut parent = if config.foreground { None } else { Some(daemon::detach()?) };
+    let job = Job { command, identity, log_command, log_identity };
+    let keeper = Keeper::new(&config, job).and_then(|keeper| {
+        pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
+        Ok(keeper)
+    });
+    let end = keeper.map(|mut keeper| keeper.keep(policy, &mut parent));
+    pid_file.iter().for_each(PidFile::remove);
+    if let Some(parent) = parent {
+        parent.release(end);
+    }
+    end
+}
+
+/// The command from word `from` on and, behind a `--`, the log command.
+fn split(args: &Args, from: usize) -> Result<(Argv, Option<Argv>), Fault> {
+    let bar = args.from(from).position(|word| word.to_bytes() == b"--").map(|at| at + from);
+    let log = bar.and_then(|bar| args.command(bar + 1, args.count()));
+    let command = args.command(from, bar.unwrap_or(args.count()));
+    let fault = || Fault::failed("no command to run (try --help)");
+    command.map(|command| (command, log)).ok_or_else(fault)
+}

@@ -1,0 +1,26 @@
+//! dmon: a process supervisor for tiny systems, in one static executable without a heap.
+//!
+//! Three layers, one folder each, and who may call whom:
+//!
+//! * [`applets`]: what a user runs. Calls the other two.
+//! * [`sys`]: the kernel and nothing but; thin, safe calls; the only `unsafe`. Knows the types of `pure`.
+//! * [`pure`]: everything that can be worked out without the kernel. Calls nobody.
+//!
+//! `main.rs` hands us the command line and takes away the exit code. Start reading at
+//! `applets/dmon/machine.rs`, where it is decided what happens when.
+
+#![cfg_attr(not(test), no_std)]
+#![deny(unsafe_code)]
+
+pub mod applets;
+pub mod pure;
+#[allow(unsafe_code)]
+pub mod sys;
+
+use sys::args::Args;
+
+/// Everything: from the command line to the exit code.
+#[must_use]
+pub fn run(args: Args) -> u8 {
+    applets::run(args).0
+}

@@ -1,0 +1,209 @@
+//! Words of the command line made into values. A word that is not wholly understood, or too large,
+//! is an error that says what would have been understood; nothing is guessed.
+
+use crate::pure::time::Duration;
+use crate::pure::unix::Signal;
+
+/// What was wanted instead, to follow "WORD is not ".
+pub type Wanted = &'static str;
+
+const COUNT: Wanted = "a number";
+const TIME: Wanted = "a time (like 90, 1.5m, 2h, 1d)";
+const LOAD: Wanted = "a load (like 4.0, or 150% of each CPU)";
+const SIGNAL: Wanted = "a signal (like TERM, SIGHUP, 10)";
+
+/// Decimal digits and nothing else.
+fn digits(word: &[u8]) -> Option<u64> {
+    if word.is_empty() {
+        return None;
+    }
+    word.iter().try_fold(0_u64, |n, byte| {
+        let digit = byte.checked_sub(b'0').filter(|d| *d < 10)?;
+        n.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// A decimal number, fraction allowed, in units of 1/`scale` (a power of ten). `None` when it has
+/// more decimals than that, unless they are zeros.
+fn decimal(word: &[u8], scale: u64) -> Option<u64> {
+    let mut halves = word.splitn(2, |b| *b == b'.');
+    let whole = halves.next().unwrap_or(&[]);
+    let fraction = halves.next();
+    let mut sum = match whole {
+        [] if fraction.is_some_and(|f| !f.is_empty()) => 0,
+        _ => digits(whole)?.checked_mul(scale)?,
+    };
+    let mut place = scale;
+    for byte in fraction.unwrap_or(&[]) {
+        let digit = u64::from(byte.checked_sub(b'0').filter(|d| *d < 10)?);
+        place /= 10;
+        if place == 0 && digit > 0 {
+            return None;
+        }
+        sum = sum.checked_add(digit * place)?;
+    }
+    Some(sum)
+}
+
+/// A count, negative for "no limit".
+///
+/// # Errors
+/// Not a whole number.
+pub fn count(word: &[u8]) -> Result<Option<u32>, Wanted> {
+    if let [b'-', rest @ ..] = word {
+        return digits(rest).map(|_| None).ok_or(COUNT);
+    }
+    number(word).map(Some)
+}
+
+/// A whole number from 0 to 4294967295.
+///
+/// # Errors
+/// Anything else.
+pub fn number(word: &[u8]) -> Result<u32, Wanted> {
+    digits(word).and_then(|n| u32::try_from(n).ok()).ok_or(COUNT)
+}
+
+/// A time: a decimal number and `s m h d w`, bare = seconds. Finer than a nanosecond is an error.
+///
+/// # Errors
+/// Anything else, and more than 584 years.
+pub fn time(word: &[u8]) -> Result<Duration, Wanted> {
+    let (number, unit) = match word {
+        [number @ .., b's'] => (number, 1),
+        [number @ .., b'm'] => (number, 60),
+        [number @ .., b'h'] => (number, 3600),
+        [number @ .., b'd'] => (number, 86_400),
+        [number @ .., b'w'] => (number, 604_800),
+        _ => (word, 1),
+    };
+    let nanoseconds = decimal(number, 1_000_000_000).and_then(|n| n.checked_mul(unit));
+    nanoseconds.map(Duration::nanoseconds).ok_or(TIME)
+}
+
+/// A load average to compare with: per machine, or as a percentage of each CPU that is online.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Threshold {
+    pub load: Load,
+    pub per_cpu: bool,
+}
+
+/// A load average in ten-thousandths: /proc/loadavg has two decimals, a percentage two more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Load(pub u64);
+
+impl Load {
+    pub const ONE: u64 = 10_000;
+}
+
+/// `4`, `4.0` or `150%`.
+///
+/// # Errors
+/// Anything else, and more decimals than can be compared with /proc/loadavg.
+pub fn threshold(word: &[u8]) -> Result<Threshold, Wanted> {
+    let (number, scale, per_cpu) = match word {
+        [number @ .., b'%'] => (number, Load::ONE / 100, true),
+        _ => (word, Load::ONE, false),
+    };
+    let load = decimal(number, scale).map(Load).ok_or(LOAD)?;
+    Ok(Threshold { load, per_cpu })
+}
+
+/// A signal by name or number.
+///
+/// # Errors
+/// No signal of this kernel.
+pub fn signal(word: &[u8]) -> Result<Signal, Wanted> {
+    let by_number = || digits(word).and_then(|n| i32::try_from(n).ok()).and_then(Signal::new);
+    Signal::named(word).or_else(by_number).ok_or(SIGNAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        let is = |word: &str, ms| assert_eq!(time(word.as_bytes()), Ok(Duration::milliseconds(ms)));
+        is("0", 0);
+        is("90", 90_000);
+        is("1.5m", 90_000);
+        is(".25s", 250);
+        is("2h", 7_200_000);
+        is("1d", 86_400_000);
+        is("1w", 604_800_000);
+        is("1.", 1000);
+        for bad in [
+            "",
+            "s",
+            ".",
+            "-1",
+            "1x",
+            "1 s",
+            "1ss",
+            "0x10",
+            "1e3",
+            "1.0.0",
+            "٣",
+            "999999999999w",
+            "0.0000000001",
+            "18446744073709551616",
+        ] {
+            assert_eq!(time(bad.as_bytes()), Err(TIME), "{bad}");
+        }
+    }
+
+    #[test]
+    fn counts() {
+        assert_eq!(count(b"0"), Ok(Some(0)));
+        assert_eq!(count(b"-1"), Ok(None));
+        for bad in ["", "-", "--1", "1x", "+1", "4294967296", " 1"] {
+            assert_eq!(count(bad.as_bytes()), Err(COUNT), "{bad}");
+        }
+    }
+
+    #[test]
+    fn loads() {
+        let load = |load, per_cpu| Ok(Threshold { load: Load(load), per_cpu });
+        assert_eq!(threshold(b"4"), load(40_000, false));
+        assert_eq!(threshold(b"4.25"), load(42_500, false));
+        assert_eq!(threshold(b"150%"), load(15_000, true));
+        assert_eq!(threshold(b"12.50%"), load(1250, true));
+        for bad in ["", "%", "-1", "4,0", "1.00001", "12.345%", "1%%", "x"] {
+            assert_eq!(threshold(bad.as_bytes()), Err(LOAD), "{bad}");
+        }
+    }
+
+    #[test]
+    fn signals() {
+        assert_eq!(signal(b"term"), Ok(Signal::TERM));
+        assert_eq!(signal(b"9"), Ok(Signal::KILL));
+        for bad in ["", "0", "65", "TERMINATE", "-9"] {
+            assert_eq!(signal(bad.as_bytes()), Err(SIGNAL), "{bad}");
+        }
+    }
+
+    /// Any bytes at all: an answer, never a panic; and what is understood is understood alike with
+    /// zeros before it.
+    #[test]
+    fn no_word_is_too_odd() {
+        let mut seed = 0x2545_F491_4F6C_DD1D_u64;
+        let mut next = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        for _ in 0..200_000 {
+            let alphabet = b"0123456789.%-smhdwTERMKIL \xff\0";
+            let length = usize::try_from(next() % 12).unwrap();
+            let word: Vec<u8> = (0..length)
+                .map(|_| alphabet[usize::try_from(next() % alphabet.len() as u64).unwrap()])
+                .collect();
+            let _ = (count(&word), threshold(&word), signal(&word));
+            if let Ok(t) = time(&word) {
+                assert_eq!(time(&[b"00", word.as_slice()].concat()), Ok(t));
+            }
+        }
+    }
+}

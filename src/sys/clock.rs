@@ -1,0 +1,25 @@
+//! The clocks: one that only ever goes forward, for waiting; one that people set, for stamps.
+
+use crate::pure::time::{Duration, Instant};
+
+fn read(clock: libc::clockid_t) -> (i64, u32) {
+    // SAFETY: all zeros are a valid timespec; on 32-bit ARM it has padding, so no literal.
+    let mut time: libc::timespec = unsafe { core::mem::zeroed() };
+    // SAFETY: `time` is ours to write. The two clocks we name exist on every kernel.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    (time.tv_sec, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// CLOCK_MONOTONIC: not moved by setting the time.
+#[must_use]
+pub fn now() -> Instant {
+    let (seconds, nanoseconds) = read(libc::CLOCK_MONOTONIC);
+    let seconds = Duration::seconds(u64::try_from(seconds).unwrap_or(0));
+    Instant::after_zero(seconds).plus(Duration::nanoseconds(u64::from(nanoseconds)))
+}
+
+/// CLOCK_REALTIME: seconds since 1970 and the nanoseconds beyond them.
+#[must_use]
+pub fn real() -> (i64, u32) {
+    read(libc::CLOCK_REALTIME)
+}

@@ -1,0 +1,232 @@
+//! Open files: descriptors that close themselves, pipes, locks.
+
+use super::{Result, check, check_size};
+use core::ffi::{CStr, c_int};
+use libc::{O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_RDONLY, O_RDWR, O_WRONLY};
+
+/// An open file of ours, closed when it goes out of scope and never passed on to a command.
+pub struct File(c_int);
+
+/// Standard input, output and error, which are never closed.
+pub const STDIN: c_int = libc::STDIN_FILENO;
+pub const STDOUT: c_int = libc::STDOUT_FILENO;
+pub const STDERR: c_int = libc::STDERR_FILENO;
+
+/// How a file is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Read,
+    ReadWrite,
+    /// Read and write, made if it is not there.
+    Create,
+    /// Each write at the end, made if it is not there.
+    Append,
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is ours and nobody uses it after this.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+impl File {
+    /// Opens `path`; a new file gets the permissions 0666 less umask.
+    ///
+    /// # Errors
+    /// As open(2).
+    pub fn open(path: &CStr, mode: Mode) -> Result<Self> {
+        let flags = match mode {
+            Mode::Read => O_RDONLY,
+            Mode::ReadWrite => O_RDWR,
+            Mode::Create => O_RDWR | O_CREAT,
+            Mode::Append => O_WRONLY | O_CREAT | O_APPEND,
+        } | O_CLOEXEC
+            | O_NOCTTY;
+        // SAFETY: the path ends in NUL; the mode is passed as open's variable argument.
+        check(unsafe { libc::open(path.as_ptr(), flags, 0o666) }).map(Self)
+    }
+
+    #[must_use]
+    pub const fn number(&self) -> c_int {
+        self.0
+    }
+
+    /// Takes over a descriptor that somebody handed us by its number.
+    #[must_use]
+    pub const fn adopt(number: c_int) -> Self {
+        Self(number)
+    }
+}
+
+/// A pipe: the end to read from, the end to write to.
+///
+/// # Errors
+/// As pipe2(2), which is there since Linux 2.6.27.
+pub fn pipe() -> Result<(File, File)> {
+    let mut ends = [-1; 2];
+    // SAFETY: room for the two numbers it writes.
+    check(unsafe { libc::pipe2(ends.as_mut_ptr(), O_CLOEXEC) })?;
+    let [read, write] = ends;
+    Ok((File(read), File(write)))
+}
+
+/// Reads what there is, at most all of `room`; 0 is the end of the file.
+///
+/// # Errors
+/// As read(2).
+pub fn read(file: c_int, room: &mut [u8]) -> Result<usize> {
+    // SAFETY: pointer and length are those of a slice.
+    check_size(unsafe { libc::read(file, room.as_mut_ptr().cast(), room.len()) })
+}
+
+/// Writes some of `bytes`; says how many.
+///
+/// # Errors
+/// As write(2).
+pub fn write(file: c_int, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: pointer and length are those of a slice.
+    check_size(unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) })
+}
+
+/// Puts what was written on the disk. Files that have no disk behind them (pipes, terminals) give EINVAL.
+///
+/// # Errors
+/// As fdatasync(2).
+pub fn sync(file: c_int) -> Result<()> {
+    // SAFETY: a number.
+    check(unsafe { libc::fdatasync(file) }).map(drop)
+}
+
+/// How many bytes wait to be read; 0 when that cannot be told.
+#[must_use]
+pub fn waiting(file: c_int) -> usize {
+    let mut bytes: c_int = 0;
+    // SAFETY: FIONREAD writes one int.
+    match check(unsafe { libc::ioctl(file, libc::FIONREAD, &raw mut bytes) }) {
+        Ok(_) => usize::try_from(bytes).unwrap_or(0),
+        Err(_) => 0,
+    }
+}
+
+/// Makes descriptor `to` the same open file as `from`, inherited by commands.
+///
+/// # Errors
+/// As dup2(2).
+pub fn duplicate(from: c_int, to: c_int) -> Result<()> {
+    // SAFETY: two numbers.
+    check(unsafe { libc::dup2(from, to) }).map(drop)
+}
+
+/// Opens whatever of the descriptors 0, 1 and 2 is closed, so that no file of ours is ever taken for
+/// one of them: on /dev/null, or where that is missing on the root directory, which gives an error to
+/// every read and write.
+pub fn open_standard() {
+    let ask = |fd| libc::pollfd { fd, events: 0, revents: 0 };
+    let mut three = [ask(STDIN), ask(STDOUT), ask(STDERR)];
+    // SAFETY: three entries, no time to wait.
+    unsafe { libc::poll(three.as_mut_ptr(), 3, 0) };
+    for _ in three.iter().filter(|one| one.revents & libc::POLLNVAL != 0) {
+        // The lowest free number is the one that is missing.
+        // SAFETY: the path ends in NUL.
+        if unsafe { libc::open(c"/dev/null".as_ptr(), O_RDWR | O_NOCTTY) } == -1 {
+            // SAFETY: the path ends in NUL.
+            unsafe { libc::open(c"/".as_ptr(), O_RDONLY) };
+        }
+    }
+}
+
+/// Takes the lock of an open file, if nobody else has it (flock(2): it goes with the open file, so
+/// a fork keeps it and a death gives it back).
+///
+/// # Errors
+/// `EAGAIN` when somebody has it.
+pub fn lock(file: &File) -> Result<()> {
+    // SAFETY: two numbers.
+    check(unsafe { libc::flock(file.0, libc::LOCK_EX | libc::LOCK_NB) }).map(drop)
+}
+
+/// Empties an open file.
+///
+/// # Errors
+/// As ftruncate(2).
+pub fn empty(file: &File) -> Result<()> {
+    // SAFETY: two numbers.
+    check(unsafe { libc::ftruncate(file.0, 0) }).map(drop)
+}
+
+/// Whether `path` is still the name of that open file.
+#[must_use]
+pub fn is_named(file: &File, path: &CStr) -> bool {
+    // SAFETY: all zeros are a valid stat.
+    let mut open: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: as above.
+    let mut named: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: `open` is ours to write.
+    let one = unsafe { libc::fstat(file.0, &raw mut open) };
+    // SAFETY: the path ends in NUL, `named` is ours to write.
+    let other = unsafe { libc::stat(path.as_ptr(), &raw mut named) };
+    one == 0 && other == 0 && open.st_dev == named.st_dev && open.st_ino == named.st_ino
+}
+
+/// Removes a name.
+///
+/// # Errors
+/// As unlink(2).
+pub fn remove(path: &CStr) -> Result<()> {
+    // SAFETY: the path ends in NUL.
+    check(unsafe { libc::unlink(path.as_ptr()) }).map(drop)
+}
+
+/// Reads `path` to its end, piece by piece.
+///
+/// # Errors
+/// As open(2) and read(2).
+pub fn for_each_piece(path: &CStr, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+    let file = File::open(path, Mode::Read)?;
+    let mut room = [0; 1024];
+    loop {
+        match read(file.number(), &mut room)? {
+            0 => return Ok(()),
+            n => take(room.get(..n).unwrap_or(&[])),
+        }
+    }
+}
+
+/// The beginning of `path`, as much as one read gives: for the small files of /proc and /sys.
+///
+/// # Errors
+/// As open(2) and read(2).
+pub fn head<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]> {
+    let file = File::open(path, Mode::Read)?;
+    let n = read(file.number(), room)?;
+    Ok(room.get(..n).unwrap_or(&[]))
+}
+
+/// Passes the names in the directory `path` to `take`, in no order, `.` and `..` among them.
+///
+/// # Errors
+/// As open(2) and getdents64(2).
+pub fn for_each_name(path: &CStr, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+    /// Where the length of an entry and its name stand in `struct linux_dirent64`.
+    const LENGTH: usize = 16;
+    const NAME: usize = 19;
+    let directory = File::open(path, Mode::Read)?;
+    let mut room = [0_u8; 1024];
+    loop {
+        // SAFETY: pointer and length are those of an array.
+        let n = unsafe {
+            libc::syscall(libc::SYS_getdents64, directory.0, room.as_mut_ptr(), room.len())
+        };
+        let mut entries = match super::check_long(n)? {
+            0 => return Ok(()),
+            n => usize::try_from(n).ok().and_then(|n| room.get(..n)).unwrap_or(&[]),
+        };
+        while let Some([low, high]) = entries.get(LENGTH..LENGTH + 2) {
+            let length = usize::from(u16::from_ne_bytes([*low, *high]));
+            let name = entries.get(NAME..length).and_then(|name| name.split(|b| *b == 0).next());
+            name.into_iter().for_each(&mut *take);
+            entries = entries.get(length.max(NAME)..).unwrap_or(&[]);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Processes: made, executed, waited for, listed.
+
+use super::args::Argv;
+use super::memory::Block;
+use super::{Result, check, file, signal};
+use crate::pure::text::Message;
+use crate::pure::unix::{Errno, Pid, Signal, Status};
+use crate::pure::value;
+use core::ffi::{CStr, c_int, c_void};
+
+/// The stack of a child between its birth and `execve`: room for a search of $PATH (5 KiB at the most)
+/// and a signal frame. Only the pages it uses are ever touched.
+static STACK: Block<{ 32 << 10 }> = Block::new();
+
+/// Where the C library's notion of a stack begins.
+const ALIGN: usize = 64;
+
+/// Runs `life` in a new process, which shares our memory, on a stack of its own, while we stand still
+/// until it has executed a command or ended (vfork(2)): nothing is copied, however large we are.
+/// `life` gives its exit status if it does not execute. Caught signals must be blocked.
+///
+/// `life` may make calls and set its own locals; emulators and checkers give it a copy of our memory
+/// instead, so what it has to tell must go through a pipe.
+///
+/// # Errors
+/// As clone(2): `EAGAIN` when there are too many processes.
+pub fn spawn<F: FnMut() -> c_int>(life: &mut F) -> Result<Pid> {
+    extern "C" fn enter<F: FnMut() -> c_int>(life: *mut c_void) -> c_int {
+        // SAFETY: it is the `F` that `spawn` was lent, which stands still meanwhile.
+        let life = unsafe { &mut *life.cast::<F>() };
+        life()
+    }
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    let top = STACK.end().map_addr(|end| end & !(ALIGN - 1));
+    signal::in_child(true);
+    // SAFETY: the stack is used by one child at a time, because we stand still until it has left it;
+    // `life` outlives that.
+    let answer = check(unsafe {
+        libc::clone(enter::<F>, top.cast(), flags, core::ptr::from_mut(life).cast())
+    });
+    signal::in_child(false);
+    Pid::new(answer?).ok_or(Errno::AGAIN)
+}
+
+/// Becomes the command, looked for in $PATH; comes back only if that failed.
+#[must_use]
+pub fn execute(command: &Argv) -> Errno {
+    // SAFETY: name and vector are C strings ended by a null pointer, which stay as they are.
+    unsafe { libc::execvp(command.name().as_ptr(), command.pointer()) };
+    super::errno()
+}
+
+/// Splits the process in two: `None` in the new one.
+///
+/// # Errors
+/// As fork(2).
+pub fn fork() -> Result<Option<Pid>> {
+    // SAFETY: there is one thread, so the copy is complete.
+    check(unsafe { libc::fork() }).map(Pid::new)
+}
+
+/// Ends the process without any last acts.
+pub fn exit(code: u8) -> ! {
+    // SAFETY: does not come back.
+    unsafe { libc::_exit(code.into()) }
+}
+
+/// What `waitpid` knows.
+pub enum Reaped {
+    /// That child ended so, and is gone now.
+    Died(Pid, Status),
+    /// There are children, all alive.
+    NotYet,
+    NoChildren,
+}
+
+/// Takes in one child that has ended, if there is one; never waits.
+#[must_use]
+pub fn reap() -> Reaped {
+    let mut status = 0;
+    // SAFETY: `status` is ours to write.
+    let answer = check(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) });
+    match answer.map(Pid::new) {
+        Ok(Some(pid)) => Reaped::Died(pid, Status(status)),
+        Ok(None) => Reaped::NotYet,
+        Err(_) => Reaped::NoChildren,
+    }
+}
+
+/// Our own number.
+#[must_use]
+pub fn me() -> c_int {
+    // SAFETY: no arguments.
+    unsafe { libc::getpid() }
+}
+
+/// Our parent's number; 0 when it is not in our pid namespace.
+#[must_use]
+pub fn parent() -> c_int {
+    // SAFETY: no arguments.
+    unsafe { libc::getppid() }
+}
+
+/// The process group of a child of ours, or our own.
+#[must_use]
+pub fn group(of: Option<Pid>) -> Option<Pid> {
+    // SAFETY: a number.
+    Pid::new(unsafe { libc::getpgid(of.map_or(0, Pid::number)) })
+}
+
+/// Begins a process group of our own.
+///
+/// # Errors
+/// As setpgid(2).
+pub fn lead_group() -> Result<()> {
+    // SAFETY: two numbers.
+    check(unsafe { libc::setpgid(0, 0) }).map(drop)
+}
+
+/// Begins a session of our own, without a terminal.
+///
+/// # Errors
+/// As setsid(2).
+pub fn lead_session() -> Result<()> {
+    // SAFETY: no arguments.
+    check(unsafe { libc::setsid() }).map(drop)
+}
+
+/// Asks to be sent `signal` when the parent dies (PR_SET_PDEATHSIG of prctl(2)). Changing the user
+/// cancels it.
+///
+/// # Errors
+/// As prctl(2).
+pub fn die_with_parent(signal: Signal) -> Result<()> {
+    // SAFETY: numbers.
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal.number(), 0, 0, 0) }).map(drop)
+}
+
+/// Becomes the parent of all orphans among our descendants (Linux 3.4; PR_SET_CHILD_SUBREAPER of
+/// prctl(2)).
+///
+/// # Errors
+/// `EINVAL` on older kernels.
+pub fn adopt_orphans() -> Result<()> {
+    // SAFETY: numbers.
+    check(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
+}
+
+/// Passes the numbers of our children to `take`: from the kernel's own list (proc(5), `children`), or on
+/// kernels built without it from a look at every process.
+///
+/// # Errors
+/// As open(2): `ENOENT` when /proc is not mounted.
+pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
+    let mut number = 0_i32;
+    let listed = file::for_each_piece(c"/proc/thread-self/children", &mut |piece| {
+        for byte in piece {
+            match byte.checked_sub(b'0').filter(|d| *d < 10) {
+                Some(digit) => number = number.wrapping_mul(10).wrapping_add(digit.into()),
+                None => {
+                    Pid::new(number).into_iter().for_each(&mut *take);
+                    number = 0;
+                }
+            }
+        }
+    });
+    if listed.is_ok() {
+        return Ok(());
+    }
+    let us = u32::try_from(me()).unwrap_or(0);
+    file::for_each_name(c"/proc", &mut |name| {
+        let pid = value::number(name).ok().and_then(|n| i32::try_from(n).ok()).and_then(Pid::new);
+        if let Some(pid) = pid.filter(|pid| parent_of(*pid) == Some(us)) {
+            take(pid);
+        }
+    })
+}
+
+/// The parent of any process, by /proc/PID/stat (proc(5)): the second field after the name, which is
+/// in parentheses and may hold anything.
+fn parent_of(pid: Pid) -> Option<u32> {
+    let mut path = Message::<32>::new();
+    let _ = ufmt::uwrite!(path, "/proc/{}/stat\0", pid.number());
+    let path = CStr::from_bytes_with_nul(path.bytes()).ok()?;
+    let mut room = [0; 128];
+    let text = file::head(path, &mut room).ok()?;
+    let name_end = text.iter().rposition(|b| *b == b')')?;
+    let field = text.get(name_end..)?.split(|b| *b == b' ').nth(2)?;
+    value::number(field).ok()
+}

@@ -1,0 +1,142 @@
+//! Another process beside dmon, or handed to it, never gets one of its signals; dmon as pid 1.
+
+use crate::rig::{Rig, proc, tools};
+use nix::sys::signal::Signal;
+
+/// Writes the numbers of all signals it gets into the file `$1`, and its own start into `$1.up`.
+const BYSTANDER: &str = r#"
+for number in 1 2 3 6 10 12 13 14 15 16 18 20 21 22 23 24; do trap "echo $number >>$1" $number; done
+echo >"$1.up"
+while :; do sleep 0.05; done
+"#;
+
+/// A command that dmon must end by force, leaving orphans in another session each time.
+const WILD: &str = r#"sh -c 'trap "" TERM; echo >>runs; (setsid sh -c "sleep 1000" &); while :; do sleep 0.05; done'"#;
+
+/// All phases: starts, time limits, ends by force, restarts, an end by itself, an end by TERM.
+fn phases() -> String {
+    format!(
+        "dmon -n -t 0.3 -k 0.2 -d 0.05 -m 2 {WILD} -- dlog f; echo $? >code
+        dmon -n -d 0.05 -m 3 sh -c 'sleep 1000 & kill -KILL $$' -- dlog f
+        dmon -p pid {WILD} -- dlog f; kill $(cat pid); kill $(cat pid)
+        while test -e pid; do sleep 0.02; done
+        "
+    )
+}
+
+#[test]
+fn a_process_beside_dmon_gets_none_of_its_signals() {
+    if !tools::can_be_init() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.write("bystander", BYSTANDER);
+    rig.write(
+        "phases",
+        format!(
+            "sh bystander got & other=$!
+            until test -e got.up; do sleep 0.02; done
+            {}
+            read -r stat </proc/$other/stat; echo \"$stat\" >after
+            ",
+            phases()
+        ),
+    );
+    rig.run(format!("{} sh phases", tools::unshare_processes())).exits(0);
+    assert_eq!(rig.read("code"), "124\n");
+    assert!(!rig.has("got"), "the bystander got the signals {:?}", rig.read("got"));
+    let state = proc::Process::parse(&rig.read("after")).map(|process| process.state);
+    assert!(matches!(state, Some('S' | 'R')), "the bystander is in state {state:?}");
+}
+
+#[test]
+fn a_process_that_dmon_inherited_gets_none_of_its_signals() {
+    let rig = Rig::new();
+    rig.write("bystander", BYSTANDER);
+    // The shell starts the bystander and becomes dmon, which so has a child it knows nothing of. What
+    // that child or a run leaves behind in other sessions cannot be told apart then, and is left alone.
+    rig.write(
+        "inherit",
+        "sh bystander got & until test -e got.up; do sleep 0.02; done; exec \"$@\"",
+    );
+    let dmon = rig.start(format!("sh inherit dmon -n -t 0.3 -k 0.2 -d 0.05 -m 2 {WILD} -- dlog f"));
+    let other = rig.child(dmon.pid(), "sh bystander");
+    dmon.wait().exits(124);
+    assert!(
+        proc::state(other).is_some_and(|state| state != 'T' && state != 'Z'),
+        "the bystander is gone"
+    );
+    assert!(!rig.has("got"), "the bystander got the signals {:?}", rig.read("got"));
+}
+
+#[test]
+fn an_inherited_process_does_not_keep_dmon_from_restarting_or_ending() {
+    let rig = Rig::new();
+    rig.write("bystander", BYSTANDER);
+    rig.write(
+        "inherit",
+        "sh bystander got & until test -e got.up; do sleep 0.02; done; exec \"$@\"",
+    );
+    rig.run("sh inherit dmon -n -d 0.05 -m 3 sh -c 'echo >>runs; exit 2' -- dlog f").exits(2);
+    assert_eq!(rig.lines("runs"), 4);
+    assert!(!rig.has("got"), "the bystander got the signals {:?}", rig.read("got"));
+    // One that ends by itself is no zombie afterwards.
+    let dmon = rig.start("sh -c 'sleep 0.3 & exec dmon -n sleep 1000'");
+    let other = rig.child(dmon.pid(), "sleep 0.3");
+    rig.wait_gone(other);
+    assert!(dmon.is_running());
+}
+
+#[test]
+fn as_pid_1_a_strangers_zombie_is_reaped() {
+    if !tools::is_root() || !tools::can_be_init() || !tools::has(&["nsenter"]) {
+        return;
+    }
+    let rig = Rig::new();
+    let outer = rig.start(format!(
+        "{} dmon -n -d 0.1 sh -c 'echo >>runs; exec sleep 1000' -- dlog f",
+        tools::unshare_processes()
+    ));
+    let dmon = rig.child(outer.pid(), "dmon -n");
+    rig.wait_lines("runs", 1);
+    assert_eq!(proc::status(dmon, "NSpid").split_whitespace().last(), Some("1"));
+    // A process from outside enters and leaves an orphan there.
+    rig.run(format!("nsenter -t {dmon} -p sh -c '(sleep 0.3; echo >done) & exit 0'")).exits(0);
+    rig.wait_file("done");
+    rig.wait_for("the zombie to be reaped", || {
+        !proc::children(dmon).iter().any(proc::Process::is_zombie)
+    });
+    let command = rig.child(dmon, "sleep 1000");
+    crate::rig::signal(command, Signal::SIGKILL);
+    rig.wait_lines("runs", 2);
+    crate::rig::signal(dmon, Signal::SIGTERM);
+    outer.wait().exits(143);
+}
+
+#[test]
+fn a_pid_that_was_taken_by_another_process_gets_no_signal() {
+    if !tools::is_root() || !tools::can_be_init() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.write("bystander", BYSTANDER);
+    // The pid of the run that died goes to the bystander before dmon's delay is over.
+    rig.write(
+        "reuse",
+        "dmon -n -d 2 -k 0.1 sh -c 'echo $$ >>first; exit 1' -- dlog f & dmon=$!
+        until test -s first; do sleep 0.02; done
+        read -r pid <first
+        while test -d /proc/$pid; do sleep 0.02; done
+        echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid; sh bystander got & other=$!
+        echo $pid $other >pids
+        until test -e got.up; do sleep 0.02; done
+        kill $dmon; wait $dmon; echo $? >code
+        read -r stat </proc/$other/stat; echo \"$stat\" >after
+        ",
+    );
+    rig.run(format!("{} sh reuse", tools::unshare_processes())).exits(0);
+    assert_eq!(rig.read("code"), "1\n");
+    assert!(!rig.has("got"), "the bystander got the signals {:?}", rig.read("got"));
+    let state = proc::Process::parse(&rig.read("after")).map(|process| process.state);
+    assert!(matches!(state, Some('S' | 'R')), "the bystander is in state {state:?}");
+}

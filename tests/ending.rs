@@ -1,0 +1,305 @@
+//! How a run, dmon and its log command end, and that nothing is left behind.
+
+use crate::rig::{Rig, assert_same, numbers, proc, signal, times};
+use nix::sys::signal::Signal;
+use std::time::Duration;
+
+/// A command that hears no TERM. It says `up` when it has closed its ears.
+const DEAF: &str = r#"sh -c 'trap "" TERM; echo >>up; while :; do sleep 0.05; done'"#;
+
+#[test]
+fn one_kill_by_the_pid_file_ends_all_and_leaves_nothing() {
+    let rig = Rig::new();
+    rig.run("dmon -p pid sleep 1000 -- dlog f").exits(0);
+    let dmon = rig.pid_in("pid");
+    rig.shell("kill $(cat pid)").exits(0);
+    rig.wait_dead(dmon);
+    rig.assert_empty();
+    assert!(!rig.has("pid"));
+}
+
+#[test]
+fn after_term_or_int_the_exit_is_the_status_of_the_command() {
+    let rig = Rig::new();
+    for asked in [Signal::SIGTERM, Signal::SIGINT] {
+        let dmon = rig.start("dmon -n sleep 1000 -- dlog f");
+        rig.child(dmon.pid(), "sleep");
+        dmon.signal(asked);
+        dmon.wait().exits(143).is_silent();
+        rig.assert_empty();
+
+        for code in [0, 7] {
+            rig.shell("rm -f up");
+            let dmon = rig.start(format!(
+                "dmon -n sh -c 'trap \"exit {code}\" TERM; echo >up; while :; do sleep 0.05; done'"
+            ));
+            rig.wait_file("up");
+            dmon.signal(asked);
+            dmon.wait().exits(code);
+            rig.assert_empty();
+        }
+    }
+}
+
+#[test]
+fn term_between_two_runs_ends_dmon_at_once() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -d 1000 sh -c 'echo $$ >first; exit 6' -- dlog f");
+    rig.wait_lines("first", 1);
+    rig.wait_gone(rig.pid_in("first"));
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(6);
+    rig.assert_empty();
+}
+
+#[test]
+fn a_command_that_ignores_term_is_killed_when_the_time_for_it_is_over() {
+    let rig = Rig::new();
+    let dmon = rig.start(format!("dmon -n -k 0.8 {DEAF}"));
+    rig.wait_file("up");
+    dmon.signal(Signal::SIGTERM);
+    let asked = std::time::Instant::now();
+    dmon.wait().exits(137);
+    assert!(
+        asked.elapsed() > Duration::from_millis(700),
+        "killed after {:?} already",
+        asked.elapsed()
+    );
+    rig.assert_empty();
+}
+
+#[test]
+fn a_second_term_kills_at_once() {
+    let rig = Rig::new();
+    for patience in ["1000", "0"] {
+        rig.shell("rm -f up");
+        let dmon = rig.start(format!("dmon -n -k {patience} {DEAF}"));
+        rig.wait_file("up");
+        dmon.signal(Signal::SIGTERM);
+        // Two of one signal that are pending together are one.
+        rig.wait_for("the first TERM to be taken", || proc::signals(dmon.pid(), "ShdPnd") == 0);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(dmon.is_running(), "one TERM was enough");
+        dmon.signal(Signal::SIGTERM);
+        dmon.wait().exits(137);
+        rig.assert_empty();
+    }
+}
+
+#[test]
+fn the_log_is_still_drained_after_a_second_term() {
+    let rig = Rig::new();
+    let command = r#"sh -c 'trap "" TERM; echo $$ >up; seq 1 5000; echo >printed; while :; do sleep 0.05; done'"#;
+    let log = "sh -c 'until test -e go; do sleep 0.02; done; exec cat >f'";
+    let dmon = rig.start(format!("dmon -n -k 1000 -D 1000 {command} -- {log}"));
+    rig.wait_file("printed");
+    dmon.signal(Signal::SIGTERM);
+    rig.wait_for("the first TERM to be taken", || proc::signals(dmon.pid(), "ShdPnd") == 0);
+    std::thread::sleep(Duration::from_millis(100));
+    dmon.signal(Signal::SIGTERM);
+    rig.wait_gone(rig.pid_in("up"));
+    rig.write("go", "");
+    dmon.wait().exits(137);
+    assert_same(&rig.bytes("f"), numbers(5000).as_bytes(), "the log");
+}
+
+#[test]
+fn a_command_that_stopped_itself_is_ended_all_the_same() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -k 1000 sh -c 'echo $$ >up; kill -STOP $$'");
+    rig.wait_lines("up", 1);
+    rig.wait_state(rig.pid_in("up"), 'T');
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143);
+}
+
+#[test]
+fn the_stop_signal_can_be_another_one() {
+    let rig = Rig::new();
+    for name in ["USR1", "SIGUSR1", "10"] {
+        rig.shell("rm -f up got");
+        let command = r#"sh -c 'trap "" TERM; trap "echo usr1 >got; exit 0" USR1; echo >up; while :; do sleep 0.05; done'"#;
+        let dmon = rig.start(format!("dmon -n -k 1000 --stop-signal {name} {command}"));
+        rig.wait_file("up");
+        dmon.signal(Signal::SIGTERM);
+        dmon.wait().exits(0);
+        assert_eq!(rig.read("got"), "usr1\n");
+    }
+}
+
+#[test]
+fn the_whole_process_group_is_ended() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -k 1000 sh -c 'sleep 1001 & sleep 1002 & exec sleep 1000'");
+    rig.wait_for("three processes", || rig.copies("sleep 100").len() == 3);
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143);
+    rig.assert_empty();
+}
+
+#[test]
+fn the_end_of_a_group_is_not_waited_for_longer_than_it_takes() {
+    let rig = Rig::new();
+    // The leader ends by TERM; a deaf one of its group needs KILL, and the exit is the leader's.
+    let command =
+        format!("sh -c '(trap \"\" TERM; echo >>up; exec sleep 1001) & {}'", "exec sleep 1000");
+    let dmon = rig.start(format!("dmon -n -k 0.5 {command}"));
+    rig.wait_for("two processes", || rig.has("up") && rig.copies("sleep 100").len() == 2);
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143);
+    rig.assert_empty();
+}
+
+#[test]
+fn what_a_command_leaves_in_other_sessions_is_ended_before_dmon_exits() {
+    let rig = Rig::new();
+    rig.run("dmon -n -1 sh -c '(setsid sleep 1001 &); setsid sleep 1002 & sleep 1003 & exit 0'")
+        .exits(0);
+    rig.assert_empty();
+    rig.run("dmon -n -m 0 sh -c '(setsid sleep 1001 &); exit 3' -- dlog f").exits(3);
+    rig.assert_empty();
+}
+
+#[test]
+fn what_a_command_leaves_is_killed_when_it_ignores_term() {
+    let rig = Rig::new();
+    let deaf = r#"(setsid sh -c "trap \"\" TERM; echo >>up; exec sleep 1001" &); until test -e up; do sleep 0.02; done"#;
+    rig.run(format!("dmon -n -1 -k 0.3 sh -c '{deaf}'")).exits(0);
+    rig.assert_empty();
+}
+
+#[test]
+fn what_a_run_leaves_is_ended_before_the_next_run_begins() {
+    let rig = Rig::new();
+    // The lock is held by whoever has descriptor 9: the run itself and all it leaves behind.
+    let command = "sh -c 'exec 9>lock; flock -n 9 || echo >>two; echo >>runs; (setsid sleep 1000 &); sleep 1001 & exit 1'";
+    rig.run(format!("dmon -n -d 0.05 -m {} {command}", times(5, 100))).exits(1);
+    assert_eq!(rig.lines("runs"), times(5, 100) + 1);
+    assert!(!rig.has("two"), "a run began while something of the one before was alive");
+    rig.assert_empty();
+}
+
+#[test]
+fn a_log_command_that_never_ends_is_waited_for_only_so_long() {
+    let rig = Rig::new();
+    let done = rig.run("dmon -n -1 -D 1 echo hello -- sleep 1000").exits(0);
+    assert!(done.took > Duration::from_millis(950), "{done}");
+    assert!(done.took < Duration::from_secs(5), "the limit did not hold: {done}");
+    rig.assert_empty();
+}
+
+#[test]
+fn a_log_command_that_never_ends_and_ignores_term_is_killed() {
+    let rig = Rig::new();
+    rig.run(format!(
+        "dmon -n -1 -D 0.3 -k 0.3 sh -c 'until test -e up; do sleep 0.02; done' -- {DEAF}"
+    ))
+    .exits(0);
+    rig.assert_empty();
+}
+
+#[test]
+fn a_log_command_may_take_its_time_to_finish() {
+    let rig = Rig::new();
+    // Two seconds are within the five that -D allows if it is not given.
+    rig.run("dmon -n -1 seq 1 5000 -- sh -c 'sleep 2; cat >f'").exits(0);
+    assert_same(&rig.bytes("f"), numbers(5000).as_bytes(), "the log");
+}
+
+#[test]
+fn lines_printed_while_ending_are_all_stored() {
+    let rig = Rig::new();
+    let command =
+        r#"sh -c 'trap "seq 1 20001; exit 0" TERM; echo >up; while :; do sleep 0.02; done'"#;
+    for round in 1..=times(5, 200) {
+        rig.shell("rm -f up f");
+        let dmon = rig.start(format!("dmon -n {command} -- dlog f"));
+        rig.wait_file("up");
+        dmon.signal(Signal::SIGTERM);
+        dmon.wait().exits(0);
+        assert_same(
+            &rig.bytes("f"),
+            numbers(20001).as_bytes(),
+            format!("the log of round {round}"),
+        );
+    }
+}
+
+#[test]
+fn a_log_command_that_dies_with_data_left_is_started_once_more() {
+    let rig = Rig::new();
+    // The first one reads nothing and dies when dmon has reaped the command.
+    let log = "sh -c 'if mkdir first; then until test -s up; do sleep 0.02; done; \
+               while test -d /proc/$(cat up); do sleep 0.02; done; exit 1; fi; exec cat >f'";
+    rig.run(format!("dmon -n -1 sh -c 'seq 1 1000; echo $$ >up' -- {log}")).exits(0);
+    assert_same(&rig.bytes("f"), numbers(1000).as_bytes(), "the log");
+}
+
+#[test]
+fn a_log_command_that_always_dies_does_not_keep_dmon_from_ending() {
+    let rig = Rig::new();
+    rig.run("dmon -n -1 seq 1 1000 -- false").exits(0);
+    let dmon = rig.start("dmon -n sh -c 'seq 1 1000; echo >up; exec sleep 1000' -- false");
+    rig.wait_file("up");
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143);
+    rig.assert_empty();
+}
+
+#[test]
+fn a_killed_dmon_takes_its_command_with_it_and_the_log_command_ends_by_itself() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n sh -c 'seq 1 1000; echo >up; exec sleep 1000' -- dlog f");
+    rig.wait_file("up");
+    dmon.kill();
+    rig.wait_empty();
+    assert_same(&rig.bytes("f"), numbers(1000).as_bytes(), "the log");
+}
+
+#[test]
+fn the_stop_signal_is_what_the_command_gets_when_dmon_is_killed() {
+    let rig = Rig::new();
+    let command = r#"sh -c 'trap "" TERM; trap "echo usr1 >got; exit 0" USR1; echo >up; while :; do sleep 0.05; done'"#;
+    let dmon = rig.start(format!("dmon -n --stop-signal USR1 {command}"));
+    rig.wait_file("up");
+    dmon.kill();
+    rig.wait_empty();
+    assert_eq!(rig.read("got"), "usr1\n");
+}
+
+#[test]
+fn a_killed_dmon_that_is_started_again_never_makes_two_copies() {
+    let rig = Rig::new();
+    let line = "dmon -n -d 0.1 sh -c 'exec 9>lock; flock -n 9 || echo >>two; echo >>up; exec sleep 1000' -- dlog f";
+    for round in 1..=times(10, 200) {
+        let dmon = rig.start(line);
+        rig.wait_lines("up", round);
+        let command = rig.child(dmon.pid(), "sleep");
+        dmon.kill();
+        rig.wait_dead(command);
+    }
+    rig.wait_empty();
+    assert!(!rig.has("two"));
+}
+
+#[test]
+fn a_dmon_killed_while_it_starts_leaves_no_command_behind() {
+    let rig = Rig::new();
+    for round in 0..times(20, 500) {
+        let dmon = rig.start("dmon -n sleep 1000 -- dlog f");
+        std::thread::sleep(Duration::from_micros(300 * (round as u64 % 20)));
+        dmon.kill();
+        rig.wait_empty();
+    }
+}
+
+#[test]
+fn a_stopped_command_ends_too_when_dmon_is_killed() {
+    let rig = Rig::new();
+    let dmon = rig.start("setsid dmon -n sleep 1000");
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    signal(command, Signal::SIGSTOP);
+    rig.wait_state(command, 'T');
+    dmon.kill();
+    rig.wait_empty();
+}

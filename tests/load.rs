@@ -1,0 +1,175 @@
+//! Pausing by the load average.
+
+use crate::rig::load::Load;
+use crate::rig::{Rig, fill, proc, signal, times, tools};
+use nix::sys::signal::Signal;
+use nix::unistd::{SysconfVar, sysconf};
+
+/// Waits until each living process of this group is stopped, or none is.
+fn wait_group(rig: &Rig, leader: i32, stopped: bool) {
+    let what = if stopped { "stopped" } else { "running" };
+    rig.wait_for(format!("the group {leader} to be {what}"), || {
+        let group = proc::group(leader);
+        !group.is_empty() && group.iter().all(|process| (process.state == 'T') == stopped)
+    });
+}
+
+#[test]
+fn a_high_load_pauses_the_whole_group_and_a_low_one_resumes_it() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 0.5) else {
+        return;
+    };
+    let dmon = rig.start(format!(
+        "{load} dmon -n -L 4 sh -c 'sleep 1001 & sleep 1002 & exec sleep 1000' -- dlog f"
+    ));
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    let log = rig.child(dmon.pid(), "dlog");
+    rig.wait_for("three processes", || proc::group(command).len() == 3);
+    load.set(4.01);
+    wait_group(&rig, command, true);
+    assert_ne!(proc::state(log), Some('T'), "the log command is paused, too");
+    load.set(2.0);
+    wait_group(&rig, command, false);
+}
+
+#[test]
+fn between_the_two_limits_nothing_changes() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 3.0) else {
+        return;
+    };
+    let dmon = rig.start(format!("{load} dmon -n -L 4 -l 1.5 sleep 1000"));
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    load.set(4.0);
+    load.wait_reading();
+    load.set(5.0);
+    // That the limit itself is not above it is known when the next look is made.
+    load.wait_reading();
+    wait_group(&rig, command, true);
+    load.set(1.51);
+    load.wait_reading();
+    load.set(1.5);
+    assert_eq!(proc::state(command), Some('T'));
+    wait_group(&rig, command, false);
+}
+
+#[test]
+fn a_limit_in_percent_is_per_processor() {
+    let rig = Rig::new();
+    let processors = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten().unwrap_or(1) as f64;
+    let Some(load) = Load::new(&rig, processors * 0.8 + 0.01) else {
+        return;
+    };
+    let dmon = rig.start(format!("{load} dmon -n -L 80% -l 60% sleep 1000"));
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    wait_group(&rig, command, true);
+    load.set(processors * 0.6);
+    wait_group(&rig, command, false);
+}
+
+#[test]
+fn a_run_that_begins_while_the_load_is_high_is_paused_at_once() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 9.0) else {
+        return;
+    };
+    let dmon = rig.start(format!("{load} dmon -n -L 4 -d 0.1 sleep 1000"));
+    for _ in 0..3 {
+        let command = rig.child(dmon.pid(), "sleep 1000");
+        wait_group(&rig, command, true);
+        signal(command, Signal::SIGKILL);
+        rig.wait_gone(command);
+    }
+}
+
+#[test]
+fn a_paused_command_can_be_ended() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 9.0) else {
+        return;
+    };
+    let dmon =
+        rig.start(format!("{load} dmon -n -L 4 -k 1000 sh -c 'sleep 1001 & exec sleep 1000'"));
+    let paused = || proc::children(dmon.pid()).iter().any(|child| child.state == 'T');
+    rig.wait_for("a pause", paused);
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143);
+    rig.assert_empty();
+}
+
+#[test]
+fn a_paused_command_that_ignores_term_is_killed() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 0.1) else {
+        return;
+    };
+    let dmon = rig.start(format!(
+        "{load} dmon -n -L 4 -k 0.3 sh -c 'trap \"\" TERM; echo >up; while :; do sleep 0.05; done'"
+    ));
+    rig.wait_file("up");
+    load.set(9.0);
+    rig.wait_for("a pause", || proc::children(dmon.pid()).iter().any(|child| child.state == 'T'));
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(137);
+    rig.assert_empty();
+}
+
+#[test]
+fn a_pause_does_not_count_as_running_time() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 9.0) else {
+        return;
+    };
+    let dmon = rig.start(format!("{load} dmon -n -L 4 -t 1.5 -m 0 sleep 1000"));
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    wait_group(&rig, command, true);
+    // The next look comes five seconds later: by then the time would be over.
+    load.wait_reading();
+    assert_eq!(proc::state(command), Some('T'));
+    load.set(0.1);
+    dmon.wait().exits(124);
+}
+
+#[test]
+fn a_copy_is_paused_by_the_load_run_again_when_killed_and_ends_complete() {
+    if !tools::has(&["rsync", "diff"]) {
+        return;
+    }
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 0.5) else {
+        return;
+    };
+    // Files of all sizes in some folders: 24 MB, or 300 MB.
+    let (files, length) = (120, times(200_000, 2_500_000));
+    for number in 0..files {
+        let folder = rig.path(&format!("src/{}/{}", number % 3, number % 7));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        fill(&folder.join(format!("file {number}")), length * (number % 5) / 2, number as u64);
+    }
+    // The copy lasts nine seconds, so that a look at the load, each five, falls into it.
+    let rate = format!("{}k", files * length / 9 / 1000);
+    let dmon =
+        rig.start(format!("{load} dmon -n -1 -L 4 -d 0.2 rsync -a --bwlimit={rate} src/ dst"));
+    let copy = |count| {
+        rig.wait_some(format!("{count} processes of rsync"), || {
+            let leader = proc::children(dmon.pid()).first()?.pid;
+            (proc::group(leader).len() == count).then_some(leader)
+        })
+    };
+    let first = copy(3);
+    load.set(9.0);
+    wait_group(&rig, first, true);
+    assert_eq!(proc::group(first).len(), 3);
+    load.set(0.5);
+    wait_group(&rig, first, false);
+    // Its first process dies in the middle of it; the other two remove their unfinished file.
+    signal(first, Signal::SIGKILL);
+    rig.wait_gone(first);
+    assert!(dmon.is_running(), "the copy was complete already");
+    let again = copy(3);
+    assert_ne!(again, first);
+    dmon.wait().exits(0);
+    rig.run("diff -r src dst").exits(0);
+    rig.assert_empty();
+}

@@ -1,0 +1,169 @@
+//! The pipe to the log command: no byte is lost.
+
+use crate::rig::{Rig, assert_same, numbers, proc, times, tools};
+use nix::sys::signal::Signal;
+
+#[test]
+fn twenty_thousand_lines_are_stored_every_time() {
+    let rig = Rig::new();
+    let wanted = numbers(20000);
+    for round in 1..=times(25, 1000) {
+        rig.run("dmon -n -1 seq 1 20000 -- dlog f").exits(0).is_silent();
+        assert_same(&rig.bytes("f"), wanted.as_bytes(), format!("the log of round {round}"));
+        rig.shell("rm f").exits(0);
+    }
+}
+
+#[test]
+fn a_command_that_is_over_at_once_ends_dmon_every_time() {
+    let rig = Rig::new();
+    // Both cores have other things to do.
+    let _busy: Vec<_> = (0..2).map(|_| rig.start("sh -c 'while :; do :; done'")).collect();
+    for _ in 0..times(100, 10_000) {
+        rig.run("dmon -n -m 0 true").exits(0).is_silent();
+    }
+    for _ in 0..times(50, 1000) {
+        rig.run("dmon -n -m 0 true -- dlog f").exits(0).is_silent();
+    }
+}
+
+#[test]
+fn standard_error_goes_to_the_log_only_if_asked() {
+    let rig = Rig::new();
+    let command = "sh -c 'echo one; echo two >&2; echo three'";
+    let done = rig.run(format!("dmon -n -1 {command} -- dlog f")).exits(0);
+    assert_eq!(rig.read("f"), "one\nthree\n");
+    assert_eq!(done.err, "two\n");
+    let done = rig.run(format!("dmon -n -1 -e {command} -- dlog g")).exits(0);
+    assert_eq!(rig.read("g"), "one\ntwo\nthree\n");
+    assert_eq!(done.err, "");
+}
+
+#[test]
+fn without_a_log_command_standard_error_can_follow_standard_output() {
+    let rig = Rig::new();
+    let done = rig.run("dmon -n -1 -e sh -c 'echo one; echo two >&2'").exits(0);
+    assert_eq!(done.out, "one\ntwo\n");
+    assert_eq!(done.err, "");
+}
+
+#[test]
+fn the_log_commands_own_output_is_dmons() {
+    let rig = Rig::new();
+    let done = rig.run("dmon -n -1 echo hello -- sh -c 'cat; echo bye >&2'").exits(0);
+    assert_eq!(done.out, "hello\n");
+    assert_eq!(done.err, "bye\n");
+}
+
+#[test]
+fn bytes_that_are_no_text_pass_unchanged() {
+    let rig = Rig::new();
+    crate::rig::fill(&rig.path("in"), 3_000_000, 7);
+    rig.run("dmon -n -1 cat in -- sh -c 'cat >f'").exits(0);
+    assert_same(&rig.bytes("f"), &rig.bytes("in"), "the log");
+}
+
+#[test]
+fn one_pipe_is_held_for_the_whole_life_of_dmon() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -d 0.1 sleep 1000 -- sleep 2000");
+    let pipe = |words, end| proc::descriptors(rig.child(dmon.pid(), words))[&end].clone();
+    let first = pipe("sleep 1000", 1);
+    assert_eq!(pipe("sleep 2000", 0), first);
+    for words in ["sleep 1000", "sleep 2000"] {
+        let child = rig.child(dmon.pid(), words);
+        crate::rig::signal(child, Signal::SIGKILL);
+        rig.wait_gone(child);
+    }
+    assert_eq!(pipe("sleep 1000", 1), first);
+    assert_eq!(pipe("sleep 2000", 0), first);
+}
+
+#[test]
+fn ends_and_restarts_of_both_sides_lose_no_line() {
+    let rig = Rig::new();
+    // The command prints the next thousand at each run; dlog is asked to end again and again meanwhile.
+    let command = "sh -c 'echo >>runs; n=$(wc -l <runs); seq $((n * 1000 - 999)) $((n * 1000)); test -e enough'";
+    let dmon = rig.start(format!("dmon -n -1 -d 0.05 {command} -- dlog f"));
+    for _ in 0..times(3, 100) {
+        let log = rig.child(dmon.pid(), "dlog f");
+        crate::rig::signal(log, Signal::SIGTERM);
+        rig.wait_gone(log);
+    }
+    rig.write("enough", "");
+    dmon.wait().exits(0);
+    assert_same(&rig.bytes("f"), numbers(rig.lines("runs") * 1000).as_bytes(), "the log");
+}
+
+/// What a log folder of daemontools' kind holds, oldest first.
+fn stored(rig: &Rig, folder: &str) -> Vec<u8> {
+    let mut files: Vec<String> = std::fs::read_dir(rig.path(folder))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|file| file.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with('@') || name == "current")
+        .collect();
+    // `@` comes before `current`, and the stamps in the names are in order.
+    files.sort();
+    files.iter().flat_map(|file| rig.bytes(&format!("{folder}/{file}"))).collect()
+}
+
+/// Ends well, and ends by TERM: the log program must have it all.
+fn stores_everything(program: &str, words: &str) {
+    let Some(call) = tools::peer(program) else {
+        return;
+    };
+    let rig = Rig::new();
+    rig.shell("mkdir d e").exits(0);
+    rig.run(format!("dmon -n -1 seq 1 20000 -- {call} {words} ./d")).exits(0);
+    assert_same(&stored(&rig, "d"), numbers(20000).as_bytes(), program);
+
+    let command =
+        r#"sh -c 'trap "seq 1 20001; exit 0" TERM; echo >up; while :; do sleep 0.02; done'"#;
+    rig.run(format!("dmon -p pid {command} -- {call} {words} ./e")).exits(0);
+    rig.wait_file("up");
+    rig.shell("kill $(cat pid)").exits(0);
+    rig.wait_empty();
+    assert_same(&stored(&rig, "e"), numbers(20001).as_bytes(), program);
+}
+
+#[test]
+fn multilog_stores_everything() {
+    stores_everything("multilog", "s16777215");
+}
+
+#[test]
+fn svlogd_stores_everything() {
+    stores_everything("svlogd", "");
+}
+
+#[test]
+fn s6_log_stores_everything() {
+    stores_everything("s6-log", "s16777215");
+}
+
+#[test]
+fn cron_in_the_foreground_logs_to_a_file() {
+    let rig = Rig::new();
+    // Stands for the real one, which would need its own folders.
+    rig.program("cron", "#!/bin/sh\necho \"cron $*\"\nexec sleep 1000\n");
+    rig.run("dmon -p pid cron -f -- dlog cron.log").exits(0);
+    rig.wait_lines("cron.log", 1);
+    assert_eq!(rig.read("cron.log"), "cron -f\n");
+    rig.shell("kill $(cat pid)").exits(0);
+    rig.wait_empty();
+    assert!(!rig.has("pid"));
+}
+
+#[test]
+fn a_fan_control_logs_its_errors_and_ends_by_its_pid_file() {
+    let rig = Rig::new();
+    rig.program("vfand", "#!/bin/sh\necho too hot >&2\nexec sleep 1000\n");
+    rig.run("dmon -e -p vfand.pid vfand -- dlog -t vfand.log").exits(0);
+    rig.wait_lines("vfand.log", 1);
+    assert!(rig.read("vfand.log").ends_with(" too hot\n"));
+    rig.shell("kill $(cat vfand.pid)").exits(0);
+    rig.wait_empty();
+    assert!(!rig.has("vfand.pid"));
+}

@@ -1,0 +1,143 @@
+//! The file with dmon's pid.
+
+use crate::rig::{Rig, proc, times};
+use nix::sys::signal::Signal;
+
+#[test]
+fn the_pid_file_holds_dmons_own_pid_and_goes_with_it() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -p pid sleep 1000");
+    rig.child(dmon.pid(), "sleep");
+    assert_eq!(rig.read("pid"), format!("{}\n", dmon.pid()));
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143);
+    assert!(!rig.has("pid"));
+}
+
+#[test]
+fn the_pid_file_goes_when_dmon_ends_by_itself() {
+    let rig = Rig::new();
+    rig.run("dmon -n -1 -p pid test -s pid").exits(0);
+    assert!(!rig.has("pid"));
+    rig.run("dmon -n -p pid nosuch").exits(127);
+    assert!(!rig.has("pid"));
+    rig.run("dmon -p pid nosuch").exits(127);
+    assert!(!rig.has("pid"));
+}
+
+#[test]
+fn a_second_dmon_on_the_same_pid_file_is_refused() {
+    let rig = Rig::new();
+    rig.run("dmon -p pid sleep 1000").exits(0);
+    let first = rig.pid_in("pid");
+    for daemon in ["", "-n"] {
+        let words = format!("already running, pid {first}");
+        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &[&words]);
+        assert_eq!(rig.pid_in("pid"), first);
+    }
+    assert!(!rig.has("ran"));
+    assert_eq!(rig.copies("sleep 1000").len(), 1);
+}
+
+#[test]
+fn of_two_dmons_started_together_one_is_refused() {
+    let rig = Rig::new();
+    for _ in 0..times(10, 300) {
+        let two = [rig.start("dmon -p pid sleep 1000"), rig.start("dmon -p pid sleep 1000")];
+        let mut refused = 0;
+        for dmon in two {
+            let done = dmon.wait();
+            if done.err.contains("already running") {
+                done.exits(125);
+                refused += 1;
+            } else {
+                done.exits(0);
+            }
+        }
+        assert_eq!(refused, 1);
+        assert_eq!(
+            rig.copies("sleep 1000").iter().filter(|process| process.name == "sleep").count(),
+            1
+        );
+        rig.shell("kill $(cat pid)").exits(0);
+        rig.wait_empty();
+        assert!(!rig.has("pid"));
+    }
+}
+
+#[test]
+fn a_restart_by_the_pid_file_never_finds_its_own_lock() {
+    let rig = Rig::new();
+    for _ in 0..times(10, 300) {
+        rig.run("dmon -p pid sleep 1000").exits(0).is_silent();
+        let dmon = rig.pid_in("pid");
+        rig.shell("kill $(cat pid); while test -e pid; do :; done").exits(0);
+        // The file goes last, when nothing is left that could be run twice.
+        assert!(!proc::children(dmon).iter().any(|child| !child.is_zombie()));
+    }
+}
+
+#[test]
+fn stale_content_is_no_obstacle() {
+    let rig = Rig::new();
+    for stale in [
+        "",
+        "1\n",
+        "no pid at all",
+        "99999999999999999999999999999999999999999999999999\nand more\n",
+    ] {
+        rig.write("pid", stale);
+        let dmon = rig.start("dmon -n -p pid sleep 1000");
+        rig.child(dmon.pid(), "sleep");
+        assert_eq!(rig.read("pid"), format!("{}\n", dmon.pid()), "after {stale:?}");
+        dmon.signal(Signal::SIGTERM);
+        dmon.wait().exits(143);
+        assert!(!rig.has("pid"));
+    }
+}
+
+#[test]
+fn the_pid_file_of_a_killed_dmon_is_taken_over() {
+    let rig = Rig::new();
+    rig.start("dmon -n -p pid sh -c 'echo >>up; exec sleep 1000'").kill();
+    let first = rig.start("dmon -n -p pid sh -c 'echo >>up; exec sleep 1000' -- dlog f");
+    rig.wait_file("up");
+    first.kill();
+    let next = rig.start("dmon -n -p pid sleep 2000");
+    rig.child(next.pid(), "sleep 2000");
+    assert_eq!(rig.pid_in("pid"), next.pid());
+}
+
+#[test]
+fn a_pid_file_that_is_no_longer_ours_stays() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -p pid sleep 1000");
+    rig.child(dmon.pid(), "sleep");
+    rig.shell("rm pid; echo 12345 >pid").exits(0);
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143);
+    assert_eq!(rig.read("pid"), "12345\n");
+}
+
+#[test]
+fn a_pid_file_somebody_removed_is_no_trouble() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -p pid sleep 1000");
+    rig.child(dmon.pid(), "sleep");
+    rig.shell("rm pid").exits(0);
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143).is_silent();
+}
+
+#[test]
+fn a_pid_file_that_cannot_be_opened_is_named_and_nothing_starts() {
+    let rig = Rig::new();
+    for daemon in ["", "-n"] {
+        let done = rig.run(format!("dmon {daemon} -p no/such/pid touch ran")).exits(125);
+        done.says("dmon", &["cannot open no/such/pid: No such file or directory"]);
+        rig.run(format!("dmon {daemon} -p bin touch ran"))
+            .exits(125)
+            .says("dmon", &["bin", "Is a directory"]);
+    }
+    assert!(!rig.has("ran"));
+}

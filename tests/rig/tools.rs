@@ -1,0 +1,90 @@
+//! What this machine offers. A test that needs more says `skipped: NAME: reason` and ends.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// Says that the calling test cannot run here; always `false`.
+///
+/// Written past the test harness, which would keep the words of a test that passes to itself.
+fn skip(reason: &str) -> bool {
+    let test = std::thread::current();
+    let name = test.name().unwrap_or("a test").to_string();
+    let _ = std::io::stderr().write_all(format!("skipped: {name}: {reason}\n").as_bytes());
+    false
+}
+
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root() || skip("needs root")
+}
+
+/// If these programs are here.
+pub fn has(programs: &[&str]) -> bool {
+    programs.iter().all(|program| find(program).is_some() || skip(&format!("needs {program}")))
+}
+
+/// If the tested program is a plain executable, not one that an emulator runs.
+pub fn is_native() -> bool {
+    let words = std::env::var("DMON").unwrap_or_default();
+    words.split_whitespace().count() < 2 || skip("looks at the program itself, not at an emulator")
+}
+
+/// If we may mount things nobody else sees.
+pub fn can_mount() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    let line = format!("{} mount --bind /dev/null /proc/loadavg", unshare_mounts());
+    *CAN.get_or_init(|| succeeds(&line)) || skip("needs a mount namespace")
+}
+
+/// The line that leads into a mount namespace of one's own.
+pub fn unshare_mounts() -> &'static str {
+    match nix::unistd::geteuid().is_root() {
+        true => "unshare -m",
+        false => "unshare -Urm",
+    }
+}
+
+/// If we may have a process namespace of our own.
+pub fn can_be_init() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    let line = format!("{} true", unshare_processes());
+    *CAN.get_or_init(|| succeeds(&line)) || skip("needs a process namespace")
+}
+
+/// The line that leads into a process namespace of one's own, which ends with it.
+pub fn unshare_processes() -> &'static str {
+    match nix::unistd::geteuid().is_root() {
+        true => "unshare -m -p -f --mount-proc --kill-child",
+        false => "unshare -Urm -p -f --mount-proc --kill-child",
+    }
+}
+
+/// The words that call a log program of another family, wherever it is.
+pub fn peer(program: &str) -> Option<String> {
+    if let Some(path) = find(program) {
+        return Some(path.display().to_string());
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
+    let usr = cache.unwrap_or_default().join("dmon/peers/usr");
+    let path = usr.join("bin").join(program);
+    if !path.is_file() {
+        skip(&format!("needs {program}"));
+        return None;
+    }
+    let libraries = format!("{0}/lib/{1}-linux-gnu", usr.display(), std::env::consts::ARCH);
+    Some(format!("env LD_LIBRARY_PATH={libraries} {}", path.display()))
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+fn succeeds(line: &str) -> bool {
+    let status =
+        Command::new("sh").args(["-c", line]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}

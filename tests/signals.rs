@@ -1,0 +1,141 @@
+//! Signals that are passed on, and those that are not.
+
+use crate::rig::{Rig, proc};
+use nix::sys::signal::Signal;
+
+/// The six signals that dmon passes on if asked.
+const SIX: [(Signal, &str); 6] = [
+    (Signal::SIGCONT, "CONT"),
+    (Signal::SIGALRM, "ALRM"),
+    (Signal::SIGQUIT, "QUIT"),
+    (Signal::SIGUSR1, "USR1"),
+    (Signal::SIGUSR2, "USR2"),
+    (Signal::SIGHUP, "HUP"),
+];
+
+/// Writes the names of the signals it gets into the file `$1`, and its own start into `$1.up`.
+const RECORDER: &str = r#"
+for name in CONT ALRM QUIT USR1 USR2 HUP; do trap "echo $name >>$1" $name; done
+trap "echo TERM >>$1; exit 0" TERM
+echo >"$1.up"
+while :; do sleep 0.03; done
+"#;
+
+/// Two recorders in one group: the leader records as `$1`, its child as `$1.child`.
+const FAMILY: &str = "sh recorder \"$1.child\" & . ./recorder\n";
+
+fn rig() -> Rig {
+    let rig = Rig::new();
+    rig.write("recorder", RECORDER);
+    rig.write("family", FAMILY);
+    rig
+}
+
+/// Sends each of the six and waits until it was taken.
+fn send_six(rig: &Rig, dmon: i32, each: impl Fn(&str)) {
+    for (which, name) in SIX {
+        crate::rig::signal(dmon, which);
+        rig.wait_for(format!("{name} to be taken"), || proc::signals(dmon, "ShdPnd") == 0);
+        each(name);
+    }
+}
+
+#[test]
+fn six_signals_are_passed_on_to_the_command_if_asked() {
+    let rig = rig();
+    let dmon = rig.start("dmon -n -s sh family cmd -- sh recorder log");
+    for file in ["cmd.up", "cmd.child.up", "log.up"] {
+        rig.wait_file(file);
+    }
+    send_six(&rig, dmon.pid(), |name| {
+        rig.wait_for(format!("{name} in cmd"), || rig.read("cmd").lines().last() == Some(name));
+    });
+    assert_eq!(rig.read("cmd"), "CONT\nALRM\nQUIT\nUSR1\nUSR2\nHUP\n");
+    assert!(!rig.has("cmd.child"), "the whole group got {}", rig.read("cmd.child"));
+    assert!(!rig.has("log"), "the log command got {}", rig.read("log"));
+}
+
+#[test]
+fn six_signals_are_passed_on_to_the_log_command_if_asked() {
+    let rig = rig();
+    let dmon = rig.start("dmon -n --log-sigs sh recorder cmd -- sh family log");
+    for file in ["cmd.up", "log.child.up", "log.up"] {
+        rig.wait_file(file);
+    }
+    send_six(&rig, dmon.pid(), |name| {
+        rig.wait_for(format!("{name} in log"), || rig.read("log").lines().last() == Some(name));
+    });
+    assert!(!rig.has("cmd"), "the command got {}", rig.read("cmd"));
+    assert!(!rig.has("log.child"), "the whole group got {}", rig.read("log.child"));
+}
+
+#[test]
+fn both_can_get_them() {
+    let rig = rig();
+    let dmon = rig.start("dmon -n -sS sh recorder cmd -- sh recorder log");
+    for file in ["cmd.up", "log.up"] {
+        rig.wait_file(file);
+    }
+    send_six(&rig, dmon.pid(), |name| {
+        for file in ["cmd", "log"] {
+            rig.wait_for(format!("{name} in {file}"), || {
+                rig.read(file).lines().last() == Some(name)
+            });
+        }
+    });
+}
+
+#[test]
+fn six_signals_are_ignored_if_nobody_asked_for_them() {
+    let rig = rig();
+    let dmon = rig.start("dmon -n -D 0.1 sh recorder cmd -- sh recorder log");
+    for file in ["cmd.up", "log.up"] {
+        rig.wait_file(file);
+    }
+    for _ in 0..3 {
+        send_six(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
+    }
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(0);
+    // The stop sequence is TERM with a CONT behind it; a shell may run its traps in either order.
+    for file in ["cmd", "log"] {
+        let got = rig.read(file);
+        assert!(got.lines().all(|name| name == "TERM" || name == "CONT"), "{file} got {got:?}");
+    }
+}
+
+#[test]
+fn a_daemon_ignores_them_too() {
+    let rig = rig();
+    rig.run("dmon -p pid sh recorder cmd").exits(0);
+    let dmon = rig.pid_in("pid");
+    rig.wait_file("cmd.up");
+    send_six(&rig, dmon, |_| ());
+    assert!(proc::state(dmon).is_some());
+    assert!(!rig.has("cmd"));
+}
+
+#[test]
+fn a_log_file_is_rotated_by_a_signal_that_is_passed_on() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -S sh -c 'echo one; until test -e go; do sleep 0.02; done; echo two; exec sleep 1000' -- dlog f");
+    rig.wait_lines("f", 1);
+    rig.shell("mv f f.old").exits(0);
+    dmon.signal(Signal::SIGHUP);
+    rig.wait_file("f");
+    rig.write("go", "");
+    rig.wait_lines("f", 1);
+    assert_eq!(rig.read("f.old"), "one\n");
+    assert_eq!(rig.read("f"), "two\n");
+}
+
+#[test]
+fn a_signal_between_two_runs_is_no_trouble() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -s -S -d 1000 sh -c 'echo $$ >first; exit 1'");
+    rig.wait_lines("first", 1);
+    rig.wait_gone(rig.pid_in("first"));
+    send_six(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(1);
+}

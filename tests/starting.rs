@@ -1,0 +1,329 @@
+//! What a command is given when it starts, and what happens if it cannot.
+
+use crate::rig::{Rig, proc, tools};
+use nix::sys::signal::Signal;
+use std::path::Path;
+
+#[test]
+fn dmon_exits_with_the_status_of_the_command() {
+    let rig = Rig::new();
+    for (command, code) in [
+        ("true", 0),
+        ("false", 1),
+        ("sh -c 'exit 3'", 3),
+        ("sh -c 'exit 124'", 124),
+        ("sh -c 'exit 255'", 255),
+        ("sh -c 'kill -TERM $$'", 143),
+        ("sh -c 'kill -KILL $$'", 137),
+        ("sh -c 'kill -SEGV $$'", 139),
+    ] {
+        rig.run(format!("dmon -n -m 0 {command}")).exits(code).is_silent();
+        rig.run(format!("dmon -n -m 0 {command} -- dlog f")).exits(code).is_silent();
+    }
+}
+
+#[test]
+fn the_status_is_that_of_the_last_run() {
+    let rig = Rig::new();
+    rig.run("dmon -n -d 0.1 -m 2 sh -c 'echo >>runs; exit $(wc -l <runs)'").exits(3);
+}
+
+#[test]
+fn a_command_that_is_not_there_is_named_and_the_exit_is_127() {
+    let rig = Rig::new();
+    for name in ["nosuch", "./nosuch", "/nosuch/nosuch"] {
+        rig.run(format!("dmon -n {name} -x")).exits(127).says("dmon", &[name, "No such file"]);
+        rig.run(format!("dmon {name} -x")).exits(127).says("dmon", &[name, "No such file"]);
+    }
+    rig.assert_empty();
+}
+
+#[test]
+fn a_command_that_cannot_be_executed_is_named_and_the_exit_is_126() {
+    let rig = Rig::new();
+    rig.write("plain", "not a program");
+    for name in ["./plain", "/dev/null", "/"] {
+        rig.run(format!("dmon -n {name}")).exits(126).says("dmon", &[name, "ermission denied"]);
+        rig.run(format!("dmon {name}")).exits(126).says("dmon", &[name, "ermission denied"]);
+    }
+    rig.assert_empty();
+}
+
+#[test]
+fn a_log_command_that_cannot_start_keeps_the_command_from_starting() {
+    let rig = Rig::new();
+    for daemon in ["", "-n"] {
+        rig.run(format!("dmon {daemon} touch ran -- nosuch"))
+            .exits(127)
+            .says("dmon", &["nosuch", "No such file"]);
+        rig.run(format!("dmon {daemon} touch ran -- /dev/null"))
+            .exits(126)
+            .says("dmon", &["/dev/null"]);
+    }
+    rig.assert_empty();
+    assert!(!rig.has("ran"));
+}
+
+#[test]
+fn a_log_command_ends_when_the_command_cannot_start() {
+    let rig = Rig::new();
+    for daemon in ["", "-n"] {
+        rig.run(format!("dmon {daemon} -p pid nosuch -- dlog f"))
+            .exits(127)
+            .says("dmon", &["nosuch"]);
+        rig.assert_empty();
+        assert!(!rig.has("pid"));
+    }
+}
+
+#[test]
+fn a_command_that_vanishes_later_is_an_end_like_any_other_and_said_once() {
+    let rig = Rig::new();
+    rig.program("fleeting", "#!/bin/sh\necho >>runs; rm -f bin/fleeting\n");
+    let dmon = rig.start("dmon -n -d 0.1 fleeting");
+    rig.wait_for("a word about the command", || dmon.err().contains("fleeting"));
+    rig.program("fleeting", "#!/bin/sh\necho >>runs; exec sleep 1000\n");
+    rig.wait_lines("runs", 2);
+    assert_eq!(dmon.err().lines().count(), 1, "said more than once: {}", dmon.err());
+}
+
+#[test]
+fn the_daemons_parent_returns_when_both_run_and_the_pid_file_is_complete() {
+    let rig = Rig::new();
+    for round in 1..=10 {
+        rig.run(format!("dmon -p pid{round} sleep 1000 -- sleep 2000")).exits(0).is_silent();
+        // Here is no wait: all of it must be so by now.
+        let dmon = rig.pid_in(&format!("pid{round}"));
+        let mut children: Vec<String> =
+            proc::children(dmon).iter().map(|child| proc::words(child.pid)).collect();
+        children.sort();
+        assert_eq!(children, ["sleep 1000", "sleep 2000"]);
+    }
+}
+
+#[test]
+fn a_daemon_has_a_session_of_its_own_and_no_terminal() {
+    let rig = Rig::new();
+    rig.run("dmon -p pid sleep 1000").exits(0);
+    let dmon = proc::process(rig.pid_in("pid")).expect("dmon");
+    assert_ne!(
+        dmon.session,
+        proc::process(nix::unistd::getpid().as_raw()).expect("this test").session
+    );
+    assert_ne!(dmon.parent, nix::unistd::getpid().as_raw());
+    let sleep = proc::process(rig.child(dmon.pid, "sleep")).expect("the command");
+    assert_eq!(sleep.session, dmon.session);
+}
+
+#[test]
+fn a_daemon_has_its_standard_descriptors_on_dev_null() {
+    let rig = Rig::new();
+    rig.run("dmon -p pid sleep 1000 -- sleep 2000").exits(0);
+    let dmon = rig.pid_in("pid");
+    let null = Path::new("/dev/null");
+    let open = proc::descriptors(dmon);
+    let command = proc::descriptors(rig.child(dmon, "sleep 1000"));
+    let log = proc::descriptors(rig.child(dmon, "sleep 2000"));
+    for number in 0..=2 {
+        assert_eq!(open[&number], null, "descriptor {number} of dmon");
+    }
+    assert_eq!(command[&0], null);
+    assert_eq!(command[&2], null);
+    assert_eq!(log[&1], null);
+    assert_eq!(log[&2], null);
+    assert_eq!(command[&1], log[&0], "one pipe from the command to the log command");
+}
+
+#[test]
+fn a_daemon_keeps_its_folder_and_umask() {
+    let rig = Rig::new();
+    rig.shell("mkdir sub; cd sub; umask 027; exec dmon -p ../pid sleep 1000").exits(0);
+    let dmon = rig.pid_in("pid");
+    let here = rig.path("sub").canonicalize().expect("the folder");
+    for pid in [dmon, rig.child(dmon, "sleep")] {
+        assert_eq!(proc::cwd(pid), here);
+        assert_eq!(proc::status(pid, "Umask"), "0027");
+    }
+}
+
+#[test]
+fn in_the_foreground_standard_input_stays_open() {
+    let rig = Rig::new();
+    let done = rig.shell("echo hello | dmon -n -1 cat").exits(0);
+    assert_eq!(done.out, "hello\n");
+}
+
+#[test]
+fn each_child_leads_a_process_group_in_dmons_session() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n sleep 1000 -- sleep 2000");
+    for words in ["sleep 1000", "sleep 2000"] {
+        let child = proc::process(rig.child(dmon.pid(), words)).expect("a child");
+        assert_eq!(child.group, child.pid);
+        assert_eq!(child.session, proc::process(dmon.pid()).expect("dmon").session);
+    }
+}
+
+#[test]
+fn none_of_dmons_descriptors_reaches_a_child_and_what_it_was_given_does() {
+    let rig = Rig::new();
+    // What this test itself passes on to every program is not dmon's doing.
+    let plain = rig.start("sleep 3000 7<bin");
+    rig.wait_for("a plain program", || proc::words(plain.pid()) == "sleep 3000");
+    let wanted: Vec<i32> = proc::descriptors(plain.pid()).into_keys().collect();
+    let dmon = rig.start("dmon -n -p pid -L 4000 sleep 1000 -- sleep 2000 7<bin");
+    for words in ["sleep 1000", "sleep 2000"] {
+        let child = rig.child(dmon.pid(), words);
+        let open = proc::descriptors(child);
+        assert_eq!(open.keys().copied().collect::<Vec<i32>>(), wanted, "of `{words}`: {open:?}");
+        assert_eq!(open[&7], rig.path("bin").canonicalize().expect("bin"));
+    }
+}
+
+#[test]
+fn standard_descriptors_that_are_closed_at_the_start_do_no_harm() {
+    let rig = Rig::new();
+    for closed in ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"] {
+        for daemon in ["-n", ""] {
+            let command = "sh -c 'echo oops >&2; echo hello; echo >up; exec sleep 1000'";
+            rig.shell(format!(
+                "rm -f f up pid; exec dmon {daemon} -p pid {command} -- dlog f {closed} &"
+            ));
+            rig.wait_file("up");
+            rig.wait_lines("f", 1);
+            let dmon = rig.pid_in("pid");
+            assert_eq!(rig.read("pid"), format!("{dmon}\n"), "{daemon} {closed}");
+            assert_eq!(rig.read("f"), "hello\n", "{daemon} {closed}");
+            crate::rig::signal(dmon, Signal::SIGTERM);
+            rig.wait_empty();
+        }
+    }
+}
+
+#[test]
+fn a_failure_is_still_an_exit_status_when_standard_error_is_closed() {
+    let rig = Rig::new();
+    rig.run("dmon -n nosuch <&- >&- 2>&-").exits(127);
+    rig.run("dmon -p pid nosuch <&- >&- 2>&-").exits(127);
+    rig.run("dmon --bogus <&- >&- 2>&-").exits(125);
+    assert!(!rig.has("pid"));
+}
+
+/// The bits of signals in `/proc/PID/status`.
+fn bits(signals: &[Signal]) -> u64 {
+    signals.iter().fold(0, |bits, &signal| bits | 1 << (signal as i32 - 1))
+}
+
+#[test]
+fn signals_blocked_at_the_start_stay_blocked_in_the_command_and_dmon_hears_them() {
+    let rig = Rig::new();
+    let dmon =
+        rig.start("env --block-signal=TERM,CHLD,HUP,USR1 dmon -n -k 0.2 sleep 1000 -- sleep 2000");
+    let blocked = bits(&[Signal::SIGTERM, Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGUSR1]);
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    let log = rig.child(dmon.pid(), "sleep 2000");
+    assert_eq!(proc::signals(command, "SigBlk"), blocked);
+    assert_eq!(proc::signals(log, "SigBlk"), blocked);
+    // The command cannot hear TERM; KILL needs no hearing.
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(137);
+    rig.assert_empty();
+}
+
+#[test]
+fn dmon_works_with_every_signal_blocked_at_the_start() {
+    let rig = Rig::new();
+    rig.run("env --block-signal dmon -n -d 0.1 -m 2 sh -c 'echo >>runs; exit 4' -- dlog f")
+        .exits(4);
+    assert_eq!(rig.lines("runs"), 3);
+    let dmon = rig.start("env --block-signal dmon -n -k 0.2 sleep 1000");
+    rig.child(dmon.pid(), "sleep 1000");
+    dmon.signal(Signal::SIGINT);
+    dmon.wait().exits(137);
+}
+
+#[test]
+fn signals_ignored_at_the_start_are_not_ignored_by_the_command() {
+    let rig = Rig::new();
+    let dmon = rig
+        .start("env --ignore-signal=TERM,INT,HUP,CHLD,PIPE,USR1 dmon -n sleep 1000 -- sleep 2000");
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    let log = rig.child(dmon.pid(), "sleep 2000");
+    // 32 and above belong to the C library and to those who ask for them by number.
+    let plain = (1 << 31) - 1;
+    for child in [command, log] {
+        assert_eq!(proc::signals(child, "SigIgn") & plain, 0);
+        assert_eq!(proc::signals(child, "SigBlk"), 0);
+    }
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143);
+}
+
+#[test]
+fn dmon_runs_without_proc() {
+    if !tools::can_mount() {
+        return;
+    }
+    let rig = Rig::new();
+    let bare =
+        format!("{} sh -c 'mount -t tmpfs none /proc && exec \"$@\"' sh", tools::unshare_mounts());
+    rig.run(format!("{bare} dmon -n -L 4000 -d 0.1 -m 2 sh -c 'echo hello; exit 5' -- dlog f"))
+        .exits(5)
+        .is_silent();
+    assert_eq!(rig.read("f"), "hello\nhello\nhello\n");
+}
+
+#[test]
+fn dmon_runs_with_an_empty_environment() {
+    let rig = Rig::new();
+    rig.run(format!("env -i {}/dmon -n1 /bin/true", rig.path("bin").display()))
+        .exits(0)
+        .is_silent();
+}
+
+#[test]
+fn the_command_gets_dmons_environment() {
+    let rig = Rig::new();
+    let done = rig.run(r#"env COLOUR=red dmon -n1 sh -c 'echo "$COLOUR"'"#).exits(0);
+    assert_eq!(done.out, "red\n");
+}
+
+#[test]
+fn a_fork_refused_at_the_start_is_dmons_own_failure() {
+    if !tools::is_root() || !tools::has(&["setpriv", "prlimit"]) || !tools::is_native() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.copy_applets();
+    rig.run(format!("{} prlimit --nproc=1 dmon -n touch ran", nobody()))
+        .exits(125)
+        .says("dmon", &[]);
+    rig.run(format!("{} prlimit --nproc=1 dmon touch ran", nobody())).exits(125).says("dmon", &[]);
+    assert!(!rig.has("ran"));
+}
+
+#[test]
+fn a_fork_refused_later_is_tried_again_until_it_succeeds() {
+    if !tools::is_root() || !tools::has(&["setpriv", "prlimit"]) || !tools::is_native() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.copy_applets();
+    rig.shell("touch runs; chmod 666 runs");
+    let dmon =
+        rig.start(format!("{} dmon -n -d 0.1 sh -c 'echo >>runs; exec sleep 1000'", nobody()));
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    rig.run(format!("{} prlimit --pid {} --nproc=1:", nobody(), dmon.pid())).exits(0);
+    crate::rig::signal(command, Signal::SIGKILL);
+    rig.wait_for("a word about the fork", || !dmon.err().is_empty());
+    assert!(dmon.is_running());
+    assert_eq!(rig.lines("runs"), 1);
+    rig.run(format!("{} prlimit --pid {} --nproc=1000:", nobody(), dmon.pid())).exits(0);
+    rig.wait_lines("runs", 2);
+}
+
+/// A user who has no process and no entry: limits count per user, and no other test may disturb.
+fn nobody() -> String {
+    let id = 100_000 + nix::unistd::getpid().as_raw() % 100_000;
+    format!("setpriv --reuid={id} --regid={id} --clear-groups")
+}

@@ -1,0 +1,183 @@
+//! Users and groups of the command and of the log command.
+
+use crate::rig::accounts::{ALICE, ALICES, AUDIO, Accounts, BOB, BOBS, MEDIA};
+use crate::rig::{Rig, proc, tools};
+
+/// The one id that is real, effective, saved and of the file system.
+#[track_caller]
+fn id(pid: i32, field: &str) -> u32 {
+    let ids = proc::ids(pid, field);
+    assert!(ids.len() == 4 && ids.iter().all(|id| *id == ids[0]), "{field} {ids:?}");
+    ids[0]
+}
+
+/// The supplementary groups but for the primary one, which may be among them or not.
+fn more_groups(pid: i32) -> Vec<u32> {
+    let primary = id(pid, "Gid");
+    let mut groups: Vec<u32> =
+        proc::ids(pid, "Groups").into_iter().filter(|group| *group != primary).collect();
+    groups.sort();
+    groups
+}
+
+/// That this process has this user, primary group and further groups.
+#[track_caller]
+fn assert_is(pid: i32, user: u32, group: u32, more: &[u32]) {
+    assert_eq!((id(pid, "Uid"), id(pid, "Gid"), more_groups(pid)), (user, group, more.to_vec()));
+}
+
+#[test]
+fn the_command_gets_the_ids_and_groups_of_its_user() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    for (options, user, group, more) in [
+        ("-u alice", ALICE, ALICES, vec![MEDIA, AUDIO]),
+        ("-u bob", BOB, BOBS, vec![MEDIA]),
+        ("-u alice -g bobs", ALICE, BOBS, vec![MEDIA, AUDIO]),
+        ("-g bobs -u alice", ALICE, BOBS, vec![MEDIA, AUDIO]),
+        ("-u alice:media", ALICE, ALICES, vec![MEDIA]),
+        ("-u alice:media:bobs", ALICE, ALICES, vec![BOBS, MEDIA]),
+        ("-u alice:42099 -g 42098", ALICE, 42098, vec![42099]),
+        ("-u 41001", ALICE, ALICES, vec![MEDIA, AUDIO]),
+        ("-u 41001:audio", ALICE, ALICES, vec![AUDIO]),
+        ("-u 55555 -g 55556", 55555, 55556, vec![]),
+        ("-u 55555:media -g 0", 55555, 0, vec![MEDIA]),
+        ("-u root", 0, 0, vec![]),
+        ("-u 0", 0, 0, vec![]),
+        ("-u root:media", 0, 0, vec![MEDIA]),
+    ] {
+        let dmon = rig.start(format!("{accounts} dmon -n {options} sleep 1000 -- sleep 2000"));
+        assert_is(rig.child(dmon.pid(), "sleep 1000"), user, group, &more);
+        // Neither dmon nor the log command is touched.
+        for pid in [dmon.pid(), rig.child(dmon.pid(), "sleep 2000")] {
+            assert_eq!((id(pid, "Uid"), id(pid, "Gid")), (0, 0), "{options}");
+        }
+    }
+}
+
+#[test]
+fn a_group_alone_changes_no_user() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    let dmon = rig.start(format!("{accounts} dmon -n -g media -G 42099 sleep 1000 -- sleep 2000"));
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    let log = rig.child(dmon.pid(), "sleep 2000");
+    assert_eq!((id(command, "Uid"), id(command, "Gid")), (0, MEDIA));
+    assert_eq!((id(log, "Uid"), id(log, "Gid")), (0, 42099));
+}
+
+#[test]
+fn the_log_command_can_have_another_user() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    let dmon = rig.start(format!(
+        "{accounts} dmon -n -u alice -g alices -U bob -G bobs sleep 1000 -- sleep 2000"
+    ));
+    assert_is(rig.child(dmon.pid(), "sleep 1000"), ALICE, ALICES, &[MEDIA, AUDIO]);
+    assert_is(rig.child(dmon.pid(), "sleep 2000"), BOB, BOBS, &[MEDIA]);
+    drop(dmon);
+    let dmon = rig.start(format!("{accounts} dmon -n -U bob:audio sleep 1000 -- sleep 2000"));
+    assert_eq!(id(rig.child(dmon.pid(), "sleep 1000"), "Uid"), 0);
+    assert_is(rig.child(dmon.pid(), "sleep 2000"), BOB, BOBS, &[AUDIO]);
+}
+
+#[test]
+fn a_media_server_and_its_log_run_as_two_users_as_a_daemon() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    rig.shell("mkdir logs && chown 41002 logs").exits(0);
+    rig.copy_applets();
+    rig.program("mediatomb", "#!/bin/sh\necho \"$* as $(id -u):$(id -g)\" >&2\nexec sleep 1000\n");
+    let server = "mediatomb --interface eth0 --home /mnt/mediafiles";
+    rig.run(format!(
+        "{accounts} dmon -e -p pid -u alice -g alices -U bob -G bobs {server} -- dlog logs/media"
+    ))
+    .exits(0);
+    rig.wait_lines("logs/media", 1);
+    assert_eq!(rig.read("logs/media"), "--interface eth0 --home /mnt/mediafiles as 41001:42001\n");
+    let dmon = rig.pid_in("pid");
+    assert_is(rig.child(dmon, "sleep 1000"), ALICE, ALICES, &[MEDIA, AUDIO]);
+    assert_is(rig.child(dmon, "dlog"), BOB, BOBS, &[MEDIA]);
+    rig.shell("kill $(cat pid)").exits(0);
+    rig.wait_empty();
+    assert!(!rig.has("pid"));
+}
+
+#[test]
+fn an_unknown_user_or_group_is_refused_and_named() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    for (options, word) in [
+        ("-u nosuch", "nosuch"),
+        ("-u alic", "alic"),
+        ("-u alicea", "alicea"),
+        ("-u alice:nosuch", "nosuch"),
+        ("-u alice -g nosuch", "nosuch"),
+        ("-u alice -g alice", "alice"),
+        ("-U nosuch", "nosuch"),
+        ("-G nosuch", "nosuch"),
+        ("-u -1", "-1"),
+        ("-u 4294967295 -g 1", "4294967295"),
+        ("-u 4294967296 -g 1", "4294967296"),
+        ("-g 99999999999999999999", "99999999999999999999"),
+        ("-u 12x", "12x"),
+    ] {
+        rig.run(format!("{accounts} dmon -n {options} touch ran -- touch ran"))
+            .exits(125)
+            .says("dmon", &[word]);
+        rig.run(format!("{accounts} dmon {options} touch ran -- touch ran"))
+            .exits(125)
+            .says("dmon", &[word]);
+    }
+    assert!(!rig.has("ran"));
+    rig.assert_empty();
+}
+
+#[test]
+fn a_number_without_an_entry_needs_a_group() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    rig.run(format!("{accounts} dmon -n -u 55555 touch ran")).exits(125).says("dmon", &["55555"]);
+    rig.run(format!("{accounts} dmon -n -U 55555 touch ran -- touch ran"))
+        .exits(125)
+        .says("dmon", &["55555"]);
+    assert!(!rig.has("ran"));
+}
+
+#[test]
+fn a_user_that_cannot_be_had_ends_the_start() {
+    if !tools::has(&["setpriv"]) || !tools::is_native() {
+        return;
+    }
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    rig.copy_applets();
+    rig.shell("chmod 777 .").exits(0);
+    let bob = "setpriv --reuid=41002 --regid=42002 --clear-groups";
+    for (options, commands) in [
+        ("-u alice", "touch ran -- cat"),
+        ("-u root", "touch ran"),
+        ("-g media", "touch ran -- cat"),
+        ("-U alice", "touch ran -- touch ran"),
+        ("-G media", "touch ran -- touch ran"),
+    ] {
+        let line = format!("{accounts} {bob} dmon -n {options} {commands}");
+        rig.run(line).exits(125).says("dmon", &["ermitted"]);
+    }
+    assert!(!rig.has("ran"));
+    rig.assert_empty();
+}
