@@ -21,6 +21,8 @@ pub struct Plan {
     /// Our end of the log pipe: the command's output, the logger's input.
     pub pipe: Option<c_int>,
     pub stderr_too: bool,
+    /// Our own number.
+    pub us: c_int,
     /// The mask we were started with.
     pub mask: Mask,
     /// Sent by the kernel when we die, so that no command outlives its supervisor and meets its own
@@ -67,9 +69,8 @@ pub enum Failure {
 /// What the child or the fork failed at.
 pub fn start(plan: &Plan) -> Result<Pid, Failure> {
     let (report, answer) = file::pipe().map_err(Failure::Refused)?;
-    let us = process::me();
     let pid = process::spawn(&mut || {
-        let (stage, error) = become_command(plan, us);
+        let (stage, error) = become_command(plan);
         let mut message = [0; MESSAGE];
         if let Some((number, errno)) = message.split_first_mut() {
             *number = stage as u8;
@@ -110,14 +111,14 @@ fn fault(plan: &Plan, message: [u8; MESSAGE]) -> Fault {
 }
 
 /// Comes back only when something failed.
-fn become_command(plan: &Plan, us: c_int) -> (Stage, Errno) {
-    match prepare(plan, us) {
+fn become_command(plan: &Plan) -> (Stage, Errno) {
+    match prepare(plan) {
         Ok(()) => (Stage::Execute, process::execute(&plan.command)),
         Err(failure) => failure,
     }
 }
 
-fn prepare(plan: &Plan, us: c_int) -> Result<(), (Stage, Errno)> {
+fn prepare(plan: &Plan) -> Result<(), (Stage, Errno)> {
     let at = |stage| move |error| (stage, error);
     // A group and not a session: a stopped command that loses its supervisor then gets HUP and CONT
     // from the kernel (setpgid(2), orphaned process groups).
@@ -139,7 +140,7 @@ fn prepare(plan: &Plan, us: c_int) -> Result<(), (Stage, Errno)> {
     if let Some(signal) = plan.at_our_death {
         // After the change of user, which would cancel it.
         process::die_with_parent(signal).map_err(at(Stage::Death))?;
-        if process::parent() != us {
+        if process::parent() != plan.us {
             // Our parent died before it could be asked to tell us.
             process::exit(Exit::FAILED.0);
         }

@@ -67,8 +67,10 @@ impl Keeper {
         let pipe = job.log_command.map(|_| file::pipe()).transpose().map_err(refused)?;
         let refused = |error| Fault::failed("cannot catch signals: ").error(error);
         let (inherited, mask) = signal::catch_all(&CAUGHT).map_err(refused)?;
+        let us = process::me();
         let plan = |who, command, identity| Plan {
             who,
+            us,
             command,
             identity,
             pipe: pipe.as_ref().map(|(reader, writer): &(File, File)| match who {

@@ -571,3 +571,6 @@ impl Limit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,6 @@
 mod child;
 mod config;
 mod daemon;
-#[cfg(test)]
-mod explore;
 mod identity;
 mod keeper;
 pub mod load;
