@@ -1,39 +1,52 @@
 //! Zero wake-ups while nothing happens; nothing grows.
 
-use crate::rig::{Rig, proc, times, tools};
+use crate::rig::{Rig, Running, proc, times, tools};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
 /// How long nothing shall happen.
 const WHILE: Duration = Duration::from_secs(2);
 
-/// All that dmon could have to do later: none of it is due soon.
-const QUIET: &str = "dmon -n -e -s -S -p pid -t 1000 -m 5/100 -d 1,2,3 -i 5 sleep 1000 -- dlog f";
+/// One dmon that has nothing to do at any time, and one that has all it could have, but none of it soon.
+const LINES: [&str; 2] = [
+    "dmon -n sleep 1000 -- dlog f",
+    "dmon -n -e -s -S -p pid -t 1000 -m 5/100 -d 1,2,3 -i 5 sleep 1000 -- dlog g",
+];
+
+/// Each dmon and its dlog, once they are asleep.
+fn sleepers(rig: &Rig, dmons: &[Running]) -> Vec<i32> {
+    let mut sleepers = Vec::new();
+    for dmon in dmons {
+        rig.child(dmon.pid(), "sleep");
+        sleepers.extend([dmon.pid(), rig.child(dmon.pid(), "dlog")]);
+    }
+    for pid in &sleepers {
+        rig.wait_state(*pid, 'S');
+    }
+    sleepers
+}
+
+/// Waits until what is seen stays the same for a moment; gives it.
+fn settled<T: PartialEq>(rig: &Rig, what: &str, see: impl Fn() -> T) -> T {
+    rig.wait_some(what, || {
+        let seen = see();
+        std::thread::sleep(Duration::from_millis(100));
+        (seen == see()).then_some(seen)
+    })
+}
 
 #[test]
 fn nothing_wakes_up_while_nothing_happens() {
     let rig = Rig::new();
-    let dmon = rig.start(QUIET);
-    rig.child(dmon.pid(), "sleep");
-    let both = [dmon.pid(), rig.child(dmon.pid(), "dlog")];
-    for pid in both {
-        rig.wait_state(pid, 'S');
-    }
-    let switches = |pid| {
-        (
-            proc::status(pid, "voluntary_ctxt_switches"),
-            proc::status(pid, "nonvoluntary_ctxt_switches"),
-        )
+    let dmons = LINES.map(|line| rig.start(line));
+    let sleepers = sleepers(&rig, &dmons);
+    let switches = || -> Vec<String> {
+        let fields = ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"];
+        sleepers.iter().flat_map(|pid| fields.map(|field| proc::status(*pid, field))).collect()
     };
-    let settled = || {
-        let before = both.map(switches);
-        std::thread::sleep(Duration::from_millis(100));
-        before == both.map(switches)
-    };
-    rig.wait_for("both to be asleep", settled);
-    let before = both.map(switches);
+    let before = settled(&rig, "all to be asleep", switches);
     std::thread::sleep(WHILE);
-    assert_eq!(both.map(switches), before, "somebody woke up");
+    assert_eq!(switches(), before, "somebody woke up");
 }
 
 #[test]
@@ -42,25 +55,23 @@ fn no_system_call_is_made_while_nothing_happens() {
         return;
     }
     let rig = Rig::new();
-    let dmon = rig.start(QUIET);
-    rig.child(dmon.pid(), "sleep");
-    let log = rig.child(dmon.pid(), "dlog");
-    rig.wait_state(dmon.pid(), 'S');
-    rig.wait_state(log, 'S');
-    for pid in [dmon.pid(), log] {
-        let trace = rig.start(format!("strace -f -p {pid} -o trace.{pid}"));
-        let file = format!("trace.{pid}");
-        // Being looked at interrupts the call the program sleeps in; it is made again at once.
+    let dmons = LINES.map(|line| rig.start(line));
+    let sleepers = sleepers(&rig, &dmons);
+    let traces: Vec<_> = sleepers
+        .iter()
+        .map(|pid| rig.start(format!("strace -f -p {pid} -o trace.{pid}")))
+        .collect();
+    for trace in &traces {
         rig.wait_for("strace to look on", || trace.err().contains("attached"));
-        let settled = || {
-            let before = rig.read(&file);
-            std::thread::sleep(Duration::from_millis(100));
-            before == rig.read(&file)
-        };
-        rig.wait_for("the sleep to go on", settled);
-        let before = rig.read(&file);
-        std::thread::sleep(WHILE);
-        assert_eq!(rig.read(&file), before, "something was called");
+    }
+    // Being looked at interrupts the call that a program sleeps in; it is made again at once.
+    let calls = || -> Vec<String> {
+        sleepers.iter().map(|pid| rig.read(&format!("trace.{pid}"))).collect()
+    };
+    let before = settled(&rig, "the sleep to go on", calls);
+    std::thread::sleep(WHILE);
+    assert_eq!(calls(), before, "something was called");
+    for trace in traces {
         trace.signal(Signal::SIGINT);
         trace.wait();
     }

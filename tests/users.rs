@@ -112,6 +112,18 @@ fn a_media_server_and_its_log_run_as_two_users_as_a_daemon() {
 }
 
 #[test]
+fn a_killed_dmon_takes_a_command_of_another_user_with_it() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    let dmon = rig.start(format!("{accounts} dmon -n -u alice -U bob sleep 1000 -- cat"));
+    rig.child(dmon.pid(), "sleep 1000");
+    dmon.kill();
+    rig.wait_empty();
+}
+
+#[test]
 fn an_unknown_user_or_group_is_refused_and_named() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {

@@ -46,20 +46,23 @@ fn wait_for(child: &File) -> ! {
     let mut room = [0; size_of::<Line>()];
     let mut said_all = false;
     loop {
-        let said = match file::read(child.number(), &mut room) {
+        let mut said = match file::read(child.number(), &mut room) {
             Ok(n) if n > 0 => room.get(..n).unwrap_or(&[]),
             Err(Errno::INTR) => continue,
             // It was killed before it could tell.
             _ => process::exit(Exit::FAILED.0),
         };
-        for byte in said {
-            if said_all {
-                process::exit(*byte);
-            }
-            said_all = *byte == 0;
+        if !said_all {
+            let end = said.iter().position(|byte| *byte == 0);
+            let (message, rest) =
+                said.split_at_checked(end.unwrap_or(said.len())).unwrap_or((said, &[]));
+            let _ = file::write(file::STDERR, message);
+            said_all = end.is_some();
+            said = rest.get(1..).unwrap_or(&[]);
         }
-        let message = said.split(|byte| *byte == 0).next().unwrap_or(&[]);
-        let _ = file::write(file::STDERR, message);
+        if let Some(code) = said.first() {
+            process::exit(*code);
+        }
     }
 }
 
