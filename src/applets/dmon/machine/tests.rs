@@ -1,8 +1,8 @@
 //! Every state the machine can reach, to a depth, in a world that does the worst: children die at any
 //! moment or never, starts fail, time leaps, signals come when they like. Test code.
 
-use super::load::{Limits, Reading};
-use super::machine::{Fact, Machine, Order, Policy, SPACING, Who};
+use super::{Fact, Machine, Order, Policy, SPACING, Who};
+use crate::applets::dmon::load::{Limits, Reading};
 use crate::pure::fault::Exit;
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::{Pid, Signal, Status};

@@ -1,0 +1,52 @@
+//! Runs one after another: how long to wait between them, how many there may be.
+
+use super::{MOST_RECENT, Policy, SPACING};
+use crate::pure::time::Instant;
+use heapless::Deque;
+
+/// What has to be remembered of earlier runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reruns {
+    /// How many have ended badly since one that did not, or that lasted.
+    bad_in_row: usize,
+    /// All restarts so far; or the moments of those that still count within the window.
+    restarts: u32,
+    recent: Deque<Instant, MOST_RECENT>,
+}
+
+impl Reruns {
+    /// A run that began at `since` is over: when the next may start at the soonest.
+    pub(super) fn pause(
+        &mut self,
+        policy: &Policy,
+        well: bool,
+        since: Instant,
+        now: Instant,
+    ) -> Instant {
+        let last = policy.delays.last().copied().unwrap_or(SPACING);
+        self.bad_in_row = match well {
+            true => 0,
+            false if since.until(now) > last => 1,
+            false => self.bad_in_row.saturating_add(1),
+        };
+        let entry = policy.delays.get(self.bad_in_row.saturating_sub(1));
+        let spaced = since.plus(*entry.unwrap_or(&last));
+        if well { spaced.max(now.plus(policy.interval)) } else { spaced }
+    }
+
+    /// Counts one more restart, if it is allowed.
+    pub(super) fn allow(&mut self, policy: &Policy, now: Instant) -> bool {
+        let Some(most) = policy.respawns else {
+            return true;
+        };
+        let Some(window) = policy.window else {
+            self.restarts = self.restarts.saturating_add(1);
+            return self.restarts <= most;
+        };
+        while self.recent.front().is_some_and(|then| then.until(now) > window) {
+            self.recent.pop_front();
+        }
+        let few = usize::try_from(most).is_ok_and(|most| self.recent.len() < most);
+        few && self.recent.push_back(now).is_ok()
+    }
+}
