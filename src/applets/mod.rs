@@ -2,7 +2,10 @@
 
 mod dlog;
 pub mod dmon;
+mod dress;
+mod logger;
 mod pump;
+mod store;
 
 use crate::pure::fault::{Exit, Fault};
 use crate::pure::opts::{self, About, Asked, Opt};

@@ -1,12 +1,15 @@
-//! The one loop of the loggers: wait for input or a signal, read a batch, hand it to the sink.
+//! The one loop of the loggers: wait for input, for a signal, for the sink's own reasons; read a
+//! batch; hand it to the sink.
 //!
-//! HUP reopens; TERM and INT store what is in the pipe at that moment, then end; so does the end of
-//! the input.
+//! HUP and ALRM are passed on to the sink. TERM and INT store what is in the pipe at that moment, then
+//! end; so does the end of the input. A sink that cannot take more for now stops the reading, never
+//! the hearing.
 
 use crate::pure::fault::{Exit, Fault};
+use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::{Errno, Signal};
 use crate::sys::memory::Block;
-use crate::sys::{file, signal, wait};
+use crate::sys::{clock, file, signal, wait};
 use core::ffi::c_int;
 
 /// As much as a pipe holds (pipe(7)): one read empties it.
@@ -14,70 +17,145 @@ pub const BATCH: usize = 64 << 10;
 
 static BUFFER: Block<BATCH> = Block::new();
 
-/// PIPE only so that writing to a pipe without a reader is an error and not our end.
-const CAUGHT: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::PIPE];
+/// How long a sink may try on after TERM; the sender of TERM has another signal.
+const PATIENCE: Duration = Duration::seconds(1);
+
+/// PIPE and XFSZ only so that a write that cannot succeed is an error and not our end.
+const CAUGHT: [Signal; 6] =
+    [Signal::TERM, Signal::INT, Signal::HUP, Signal::ALRM, Signal::PIPE, Signal::XFSZ];
 
 /// Where lines go.
 pub trait Sink {
-    /// Stores these bytes: any piece of the input, not cut at line ends.
-    fn take(&mut self, batch: &[u8]);
+    /// Takes some of these bytes, any piece of the input, not cut at line ends; says how many. None
+    /// only if it is stuck now.
+    fn take(&mut self, batch: &[u8]) -> usize;
 
-    /// Closes and opens again by name, as soon as a line ends.
-    fn reopen(&mut self);
+    /// All of a batch was taken and the input will be waited for.
+    fn rest(&mut self) {}
 
-    /// The input is over: finishes the last line, says whether all was stored.
-    fn end(&mut self) -> Exit;
+    /// What else the sink waits for.
+    fn needs(&self) -> Needs;
+
+    /// What it needed has come: time, or room in its output.
+    fn go_on(&mut self);
+
+    /// HUP or ALRM.
+    fn hear(&mut self, signal: Signal);
+
+    /// The input is over: finishes the last line. The sink may be stuck afterwards, and goes on.
+    fn end(&mut self);
+
+    /// No more time to go on: what is not stored is lost. Says how all went.
+    fn close(&mut self) -> Exit;
 }
 
-/// Pumps `input` into `sink` until it ends or we are told to.
+/// What a sink waits for.
+#[derive(Clone, Copy, Default)]
+pub struct Needs {
+    /// It cannot take more until then, or until its output has room.
+    pub stuck: bool,
+    /// To be woken when this descriptor can be written.
+    pub room: Option<c_int>,
+    /// To be woken at that moment.
+    pub at: Option<Instant>,
+    /// It will never take anything again.
+    pub broken: bool,
+}
+
+/// Where the input stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Open,
+    /// TERM: so many bytes of the pipe are still to be read.
+    Rest(usize),
+    Over,
+}
+
+/// Pumps `from` into `sink` until it ends or we are told to.
 ///
 /// # Errors
-/// `input` cannot be read.
-pub fn pump(input: c_int, sink: &mut dyn Sink) -> Result<Exit, Fault> {
+/// `from` cannot be read.
+pub fn pump(from: c_int, sink: &mut dyn Sink) -> Result<Exit, Fault> {
     let refused = |error| Fault::failed("cannot catch signals: ").error(error);
     let (_, mask) = signal::catch_all(&CAUGHT).map_err(refused)?;
     let Some(buffer) = BUFFER.take() else {
         return Err(Fault::failed("two loggers in one process"));
     };
+    let mut full = 0..0;
+    let mut input = Input::Open;
+    // Once told to end: until when the sink may try.
+    let mut give_up_at = None;
     loop {
-        let ready = wait::wait(&mask, Some(input), None);
-        if signal::take(Signal::HUP) {
-            sink.reopen();
+        let batch = buffer.get(full.clone()).unwrap_or(&[]);
+        if !batch.is_empty() && !sink.needs().stuck {
+            full.start += sink.take(batch);
+            if full.is_empty() {
+                sink.rest();
+            }
+            continue;
+        }
+        let needs = sink.needs();
+        if needs.broken {
+            return Ok(sink.close());
+        }
+        if full.is_empty() {
+            match input {
+                Input::Over if needs.stuck => {}
+                Input::Over => return Ok(sink.close()),
+                Input::Rest(0) => {
+                    input = Input::Over;
+                    sink.end();
+                    continue;
+                }
+                Input::Rest(_) | Input::Open => {}
+            }
+        }
+        let reads = full.is_empty() && input != Input::Over && !needs.stuck;
+        let at = crate::pure::time::sooner(needs.at, give_up_at);
+        let ready = wait::wait(&mask, reads.then_some(from), needs.room, at);
+        for signal in [Signal::HUP, Signal::ALRM] {
+            if signal::take(signal) {
+                sink.hear(signal);
+            }
         }
         if signal::take(Signal::TERM) | signal::take(Signal::INT) {
-            store_the_rest(input, buffer, sink);
-            return Ok(sink.end());
-        }
-        if ready && read(input, buffer, sink)? == 0 {
-            return Ok(sink.end());
-        }
-    }
-}
-
-/// One batch from the input to the sink; 0 at the end of the input.
-fn read(input: c_int, room: &mut [u8], sink: &mut dyn Sink) -> Result<usize, Fault> {
-    match file::read(input, room) {
-        Ok(n) => {
-            if let Some(batch) = room.get(..n).filter(|batch| !batch.is_empty()) {
-                sink.take(batch);
+            if input == Input::Open {
+                input = Input::Rest(file::waiting(from));
             }
-            Ok(n)
+            give_up_at = give_up_at.or(Some(clock::now().plus(PATIENCE)));
         }
-        // Somebody else may have been quicker, if the descriptor is shared.
-        Err(Errno::INTR | Errno::AGAIN) => Ok(1),
-        Err(error) => Err(Fault::failed("cannot read the input: ").error(error)),
+        let now =
+            if needs.at.is_some() || give_up_at.is_some() { Some(clock::now()) } else { None };
+        if give_up_at.is_some_and(|at| now >= Some(at)) {
+            return Ok(sink.close());
+        }
+        if ready.output || needs.at.is_some_and(|at| now >= Some(at)) {
+            sink.go_on();
+        }
+        if ready.input {
+            let most = if let Input::Rest(rest) = input { rest.min(BATCH) } else { BATCH };
+            let read = read(from, buffer.get_mut(..most).unwrap_or(&mut []))?;
+            full = 0..read.unwrap_or(0);
+            match (read, input) {
+                (Some(0), _) => input = Input::Rest(0),
+                (Some(n), Input::Rest(rest)) => input = Input::Rest(rest - n.min(rest)),
+                _ => {}
+            }
+        } else if let Input::Rest(_) = input
+            && reads
+        {
+            // Somebody else has read what we were to read.
+            input = Input::Rest(0);
+        }
     }
 }
 
-/// What is in the pipe now, and nothing that comes later: a busy writer cannot keep us.
-fn store_the_rest(input: c_int, buffer: &mut [u8], sink: &mut dyn Sink) {
-    let mut rest = file::waiting(input);
-    while rest > 0 {
-        let size = rest.min(buffer.len());
-        let room = buffer.get_mut(..size).unwrap_or(&mut []);
-        match read(input, room, sink) {
-            Ok(n) if n > 0 => rest -= n.min(rest),
-            _ => return,
-        }
+/// One batch from the input: 0 at its end, `None` when there was nothing after all.
+fn read(from: c_int, room: &mut [u8]) -> Result<Option<usize>, Fault> {
+    match file::read(from, room) {
+        Ok(n) => Ok(Some(n)),
+        // Somebody else may have been quicker, if the descriptor is shared.
+        Err(Errno::INTR | Errno::AGAIN) => Ok(None),
+        Err(error) => Err(Fault::failed("cannot read the input: ").error(error)),
     }
 }

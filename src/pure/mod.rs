@@ -3,8 +3,31 @@
 
 pub mod accounts;
 pub mod fault;
+pub mod lines;
 pub mod opts;
+pub mod stamp;
 pub mod text;
 pub mod time;
 pub mod unix;
 pub mod value;
+
+#[cfg(test)]
+pub mod tests {
+    //! What the tests of several modules need.
+
+    /// Random numbers from a seed, the same on every machine (xorshift64).
+    pub struct Random(pub u64);
+
+    impl Random {
+        pub fn number(&mut self) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0
+        }
+
+        pub fn below(&mut self, limit: u64) -> usize {
+            usize::try_from(self.number() % limit).unwrap()
+        }
+    }
+}

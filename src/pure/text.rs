@@ -20,15 +20,7 @@ impl<const N: usize> Message<N> {
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            match self.bytes.get_mut(self.used) {
-                Some(place) => {
-                    *place = *byte;
-                    self.used += 1;
-                }
-                None => self.cut = true,
-            }
-        }
+        self.cut |= !append(&mut self.bytes, &mut self.used, bytes);
     }
 
     /// What was built.
@@ -61,6 +53,17 @@ impl<const N: usize> uWrite for Message<N> {
         self.push(c.encode_utf8(&mut [0; 4]).as_bytes());
         Ok(())
     }
+}
+
+/// Puts as much of `bytes` as there is room for behind the first `used`; says whether that was all. One
+/// function for messages of every size.
+#[inline(never)]
+fn append(room: &mut [u8], used: &mut usize, bytes: &[u8]) -> bool {
+    let room = room.get_mut(*used..).unwrap_or(&mut []);
+    let size = bytes.len().min(room.len());
+    room.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+    *used += size;
+    size == bytes.len()
 }
 
 /// Bytes from outside (arguments, paths), shown on one line: control bytes as `?`, so that a file

@@ -34,6 +34,10 @@ impl Errno {
     pub const INTR: Self = Self(libc::EINTR);
     pub const NOENT: Self = Self(libc::ENOENT);
     pub const NOSPC: Self = Self(libc::ENOSPC);
+    pub const DQUOT: Self = Self(libc::EDQUOT);
+    pub const INVAL: Self = Self(libc::EINVAL);
+    pub const NXIO: Self = Self(libc::ENXIO);
+    pub const PIPE: Self = Self(libc::EPIPE);
 
     /// The words of strerror(3) for the errors our calls can give; `None` for the rest, which are
     /// shown by number.
@@ -94,6 +98,7 @@ impl Signal {
     pub const CHLD: Self = Self::of(libc::SIGCHLD);
     pub const CONT: Self = Self::of(libc::SIGCONT);
     pub const STOP: Self = Self::of(libc::SIGSTOP);
+    pub const XFSZ: Self = Self::of(libc::SIGXFSZ);
 
     /// The highest number a signal has on any Linux but MIPS, whose last 63 are not for us.
     const LAST: i32 = 64;

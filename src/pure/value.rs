@@ -64,6 +64,14 @@ pub fn number(word: &[u8]) -> Result<u32, Wanted> {
     digits(word).and_then(|n| u32::try_from(n).ok()).ok_or(COUNT)
 }
 
+/// The number of an open file.
+///
+/// # Errors
+/// Anything but a whole number below 2^31.
+pub fn descriptor(word: &[u8]) -> Result<i32, Wanted> {
+    number(word).ok().and_then(|n| i32::try_from(n).ok()).ok_or("a file descriptor")
+}
+
 /// A time: a decimal number and `s m h d w`, bare = seconds. Finer than a nanosecond is an error.
 ///
 /// # Errors
@@ -187,18 +195,11 @@ mod tests {
     /// zeros before it.
     #[test]
     fn no_word_is_too_odd() {
-        let mut seed = 0x2545_F491_4F6C_DD1D_u64;
-        let mut next = || {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed
-        };
+        let mut random = crate::pure::tests::Random(0x2545_F491_4F6C_DD1D);
         for _ in 0..200_000 {
             let alphabet = b"0123456789.%-smhdwTERMKIL \xff\0";
-            let length = usize::try_from(next() % 12).unwrap();
-            let word: Vec<u8> = (0..length)
-                .map(|_| alphabet[usize::try_from(next() % alphabet.len() as u64).unwrap()])
+            let word: Vec<u8> = (0..random.below(12))
+                .map(|_| alphabet[random.below(alphabet.len() as u64)])
                 .collect();
             let _ = (count(&word), threshold(&word), signal(&word));
             if let Ok(t) = time(&word) {

@@ -13,9 +13,15 @@ fn read(clock: libc::clockid_t) -> (i64, u32) {
 /// CLOCK_MONOTONIC: not moved by setting the time.
 #[must_use]
 pub fn now() -> Instant {
-    let (seconds, nanoseconds) = read(libc::CLOCK_MONOTONIC);
+    let (seconds, nanoseconds) = monotonic();
     let seconds = Duration::seconds(u64::try_from(seconds).unwrap_or(0));
     Instant::after_zero(seconds).plus(Duration::nanoseconds(u64::from(nanoseconds)))
+}
+
+/// The same in the form of [`real`].
+#[must_use]
+pub fn monotonic() -> (i64, u32) {
+    read(libc::CLOCK_MONOTONIC)
 }
 
 /// CLOCK_REALTIME: seconds since 1970 and the nanoseconds beyond them.

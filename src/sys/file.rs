@@ -2,7 +2,7 @@
 
 use super::{Result, check, check_size};
 use core::ffi::{CStr, c_int};
-use libc::{O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_RDONLY, O_RDWR, O_WRONLY};
+use libc::{O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
 
 /// An open file of ours, closed when it goes out of scope and never passed on to a command.
 pub struct File(c_int);
@@ -19,8 +19,10 @@ pub enum Mode {
     ReadWrite,
     /// Read and write, made if it is not there.
     Create,
-    /// Each write at the end, made if it is not there.
+    /// Each write at the end, made if it is not there; what has no room for a write refuses it.
     Append,
+    /// A FIFO at both ends, which never waits for the other one.
+    Fifo,
 }
 
 impl Drop for File {
@@ -40,7 +42,8 @@ impl File {
             Mode::Read => O_RDONLY,
             Mode::ReadWrite => O_RDWR,
             Mode::Create => O_RDWR | O_CREAT,
-            Mode::Append => O_WRONLY | O_CREAT | O_APPEND,
+            Mode::Append => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK,
+            Mode::Fifo => O_RDWR | O_NONBLOCK,
         } | O_CLOEXEC
             | O_NOCTTY;
         // SAFETY: the path ends in NUL; the mode is passed as open's variable argument.
@@ -136,6 +139,67 @@ pub fn open_standard() {
     }
 }
 
+/// What a descriptor leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A file on a disk: writing never waits for somebody else.
+    Regular,
+    /// A pipe, a terminal, a device.
+    Other,
+}
+
+/// What `file` leads to.
+#[must_use]
+pub fn kind(file: c_int) -> Kind {
+    match status(file) {
+        Some(status) if status.st_mode & libc::S_IFMT == libc::S_IFREG => Kind::Regular,
+        _ => Kind::Other,
+    }
+}
+
+#[must_use]
+pub fn is_fifo(file: c_int) -> bool {
+    status(file).is_some_and(|status| status.st_mode & libc::S_IFMT == libc::S_IFIFO)
+}
+
+fn status(file: c_int) -> Option<libc::stat> {
+    // SAFETY: all zeros are a valid stat.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: `status` is ours to write.
+    (unsafe { libc::fstat(file, &raw mut status) } == 0).then_some(status)
+}
+
+/// How many bytes an open file has.
+#[must_use]
+pub fn size(file: c_int) -> u64 {
+    status(file).and_then(|status| u64::try_from(status.st_size).ok()).unwrap_or(0)
+}
+
+/// Whether a write would be taken now, at least PIPE_BUF bytes of it, or fail at once.
+#[must_use]
+pub fn has_room(file: c_int) -> bool {
+    let mut ask = libc::pollfd { fd: file, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one entry, no time to wait.
+    unsafe { libc::poll(&raw mut ask, 1, 0) > 0 }
+}
+
+/// Cuts off the last `bytes` that we have appended to a file on a disk.
+///
+/// # Errors
+/// `EINVAL` for what is no such file, and when somebody else has appended since.
+pub fn take_back(file: c_int, bytes: u64) -> Result<()> {
+    // SAFETY: numbers. After an append the position is the end of what was written.
+    let position = unsafe { libc::lseek(file, 0, libc::SEEK_CUR) };
+    let end = size(file);
+    match (kind(file), u64::try_from(position), end.checked_sub(bytes).map(libc::off_t::try_from)) {
+        (Kind::Regular, Ok(position), Some(Ok(left))) if position == end => {
+            // SAFETY: numbers.
+            check(unsafe { libc::ftruncate(file, left) }).map(drop)
+        }
+        _ => Err(crate::pure::unix::Errno::INVAL),
+    }
+}
+
 /// Takes the lock of an open file, if nobody else has it (flock(2): it goes with the open file, so
 /// a fork keeps it and a death gives it back).
 ///
@@ -159,14 +223,12 @@ pub fn empty(file: &File) -> Result<()> {
 #[must_use]
 pub fn is_named(file: &File, path: &CStr) -> bool {
     // SAFETY: all zeros are a valid stat.
-    let mut open: libc::stat = unsafe { core::mem::zeroed() };
-    // SAFETY: as above.
     let mut named: libc::stat = unsafe { core::mem::zeroed() };
-    // SAFETY: `open` is ours to write.
-    let one = unsafe { libc::fstat(file.0, &raw mut open) };
     // SAFETY: the path ends in NUL, `named` is ours to write.
-    let other = unsafe { libc::stat(path.as_ptr(), &raw mut named) };
-    one == 0 && other == 0 && open.st_dev == named.st_dev && open.st_ino == named.st_ino
+    let answer = unsafe { libc::stat(path.as_ptr(), &raw mut named) };
+    status(file.0).is_some_and(|open| {
+        answer == 0 && open.st_dev == named.st_dev && open.st_ino == named.st_ino
+    })
 }
 
 /// Removes a name.

@@ -2,7 +2,7 @@
 
 use super::args::Argv;
 use super::memory::Block;
-use super::{Result, check, file, signal};
+use super::{Result, check, check_long, file, signal};
 use crate::pure::text::Message;
 use crate::pure::unix::{Errno, Pid, Signal, Status};
 use crate::pure::value;
@@ -50,13 +50,15 @@ pub fn execute(command: &Argv) -> Errno {
     super::errno()
 }
 
-/// Splits the process in two: `None` in the new one.
+/// Splits the process in two: `None` in the new one. By number, because the C library's fork would
+/// bring the locks of threads and of a heap along.
 ///
 /// # Errors
 /// As fork(2).
 pub fn fork() -> Result<Option<Pid>> {
     // SAFETY: there is one thread, so the copy is complete.
-    check(unsafe { libc::fork() }).map(Pid::new)
+    let answer = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    check_long(answer).map(|pid| i32::try_from(pid).ok().and_then(Pid::new))
 }
 
 /// Ends the process without any last acts.

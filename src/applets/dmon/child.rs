@@ -71,11 +71,8 @@ pub fn start(plan: &Plan) -> Result<Pid, Failure> {
     let (report, answer) = file::pipe().map_err(Failure::Refused)?;
     let pid = process::spawn(&mut || {
         let (stage, error) = become_command(plan);
-        let mut message = [0; MESSAGE];
-        if let Some((number, errno)) = message.split_first_mut() {
-            *number = stage as u8;
-            errno.copy_from_slice(&error.0.to_le_bytes());
-        }
+        let [a, b, c, d] = error.0.to_le_bytes();
+        let message: [u8; MESSAGE] = [stage as u8, a, b, c, d];
         // Nothing is left to do if even this fails; the exit status says the rest.
         let _ = file::write(answer.number(), &message);
         c_int::from(Exit::CANNOT_EXECUTE.0)

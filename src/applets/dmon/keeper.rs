@@ -102,7 +102,7 @@ impl Keeper {
             match machine.next(clock::now()) {
                 Order::Quit(exit) => return exit,
                 Order::Wait(deadline) => {
-                    let _ = wait::wait(&self.mask, None, deadline);
+                    let _ = wait::wait(&self.mask, None, None, deadline);
                     self.look_around(&mut machine);
                 }
                 Order::Start(who) => {

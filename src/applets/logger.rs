@@ -1,0 +1,192 @@
+//! What dlog and drlog have in common: lines are dressed, written, put on the disk; HUP and ALRM are
+//! obeyed when a line ends; whatever cannot be written waits or is counted.
+
+use super::dress::{Dresser, Out, Style};
+use super::pump::{Needs, Sink};
+use super::store::{Store, Stuck};
+use crate::pure::fault::{Exit, Line};
+use crate::pure::lines;
+use crate::pure::time::{Duration, Instant, sooner};
+use crate::pure::unix::Signal;
+use crate::sys::{clock, file};
+use core::ops::Range;
+
+/// Where whole lines go: dlog's file, drlog's directory.
+pub trait Target {
+    fn store(&self) -> &Store;
+    fn store_mut(&mut self) -> &mut Store;
+
+    /// As [`Store::write`].
+    fn write(&mut self, bytes: &[u8], gap: super::store::Gap) -> usize;
+
+    /// HUP, ALRM: called at a border.
+    fn hear(&mut self, signal: Signal);
+}
+
+/// When written lines are put on the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sync {
+    Never,
+    /// Each batch, before the next is read.
+    Each,
+    /// At most that often.
+    Every(Duration),
+}
+
+pub struct Logger<'a> {
+    applet: &'static str,
+    target: &'a mut dyn Target,
+    dresser: Dresser,
+    /// Nothing is put before the lines: they go through as they are.
+    plain: bool,
+    out: &'static mut Out,
+    /// The part of `out` that is still to be written.
+    pending: Range<usize>,
+    sync: Sync,
+    /// Written and not on the disk; when it must be there.
+    dirty: bool,
+    sync_at: Option<Instant>,
+    /// Signals to obey at the next border.
+    reopen: bool,
+    rotate: bool,
+}
+
+impl<'a> Logger<'a> {
+    pub fn new(
+        applet: &'static str,
+        target: &'a mut dyn Target,
+        style: Style,
+        sync: Sync,
+        out: &'static mut Out,
+    ) -> Self {
+        Self {
+            applet,
+            target,
+            dresser: Dresser::new(style),
+            plain: style.is_plain(),
+            out,
+            pending: 0..0,
+            sync,
+            dirty: false,
+            sync_at: None,
+            reopen: false,
+            rotate: false,
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let Self { applet, target, dresser, .. } = self;
+        self.dirty = true;
+        target.write(bytes, &mut |lines, bytes| gap(applet, dresser, lines, bytes))
+    }
+
+    fn flush(&mut self) {
+        let Self { applet, target, dresser, out, pending, .. } = self;
+        self.dirty = true;
+        let bytes = out.get(pending.clone()).unwrap_or(&[]);
+        pending.start +=
+            target.write(bytes, &mut |lines, bytes| gap(applet, dresser, lines, bytes));
+    }
+
+    /// Obeys what was waiting for a border, if this is one.
+    fn obey(&mut self) {
+        if !self.pending.is_empty() || !self.target.store().at_border() {
+            return;
+        }
+        if core::mem::take(&mut self.reopen) {
+            self.target.hear(Signal::HUP);
+        }
+        if core::mem::take(&mut self.rotate) {
+            self.target.hear(Signal::ALRM);
+        }
+    }
+
+    /// Puts on the disk what must be there now.
+    fn settle(&mut self) {
+        if !self.dirty || self.sync == Sync::Never || !self.pending.is_empty() {
+            return;
+        }
+        if let Sync::Every(period) = self.sync {
+            let now = clock::now();
+            if self.sync_at.is_some_and(|at| now < at) {
+                return;
+            }
+            self.sync_at = Some(now.plus(period));
+        }
+        self.dirty = false;
+        // What has no disk behind it cannot be synced and need not be.
+        let _ = file::sync(self.target.store().file());
+    }
+}
+
+/// The line that stands where others were lost.
+fn gap(applet: &str, dresser: &mut Dresser, lines: u64, bytes: u64) -> Line {
+    let mut line = Line::new();
+    let _ = ufmt::uwrite!(line, "{}: {} lines ({} bytes) lost\n", applet, lines, bytes);
+    dresser.dress_line(&mut line)
+}
+
+impl Sink for Logger<'_> {
+    fn take(&mut self, batch: &[u8]) -> usize {
+        let waiting = self.reopen || self.rotate;
+        let first = if waiting { lines::first_line(batch) } else { None };
+        let batch = first.and_then(|end| batch.get(..end)).unwrap_or(batch);
+        let taken = if self.plain {
+            self.write(batch)
+        } else {
+            let (taken, put) = self.dresser.dress(batch, self.out);
+            self.pending = 0..put;
+            self.flush();
+            taken
+        };
+        if waiting {
+            self.obey();
+        }
+        taken
+    }
+
+    fn rest(&mut self) {
+        self.settle();
+    }
+
+    fn needs(&self) -> Needs {
+        let store = self.target.store();
+        let sync_at = self.sync_at.filter(|_| self.dirty);
+        match store.stuck {
+            Some(Stuck::Room) => {
+                Needs { stuck: true, room: Some(store.file()), ..Needs::default() }
+            }
+            Some(Stuck::Until(at)) => Needs { stuck: true, at: Some(at), ..Needs::default() },
+            Some(Stuck::Broken) => Needs { broken: true, ..Needs::default() },
+            None => Needs { at: sooner(store.retry_at(), sync_at), ..Needs::default() },
+        }
+    }
+
+    fn go_on(&mut self) {
+        self.target.store_mut().stuck = None;
+        self.flush();
+        self.obey();
+        self.settle();
+    }
+
+    fn hear(&mut self, signal: Signal) {
+        self.reopen |= signal == Signal::HUP;
+        self.rotate |= signal == Signal::ALRM;
+        self.obey();
+    }
+
+    fn end(&mut self) {
+        if !self.target.store().at_border() {
+            self.take(b"\n");
+        }
+        self.sync_at = None;
+        self.settle();
+    }
+
+    fn close(&mut self) -> Exit {
+        let Self { applet, target, dresser, out, pending, .. } = self;
+        let rest = out.get(pending.clone()).unwrap_or(&[]);
+        target.store_mut().give_up(rest, &mut |lines, bytes| gap(applet, dresser, lines, bytes));
+        if target.store().has_lost() { Exit::LOST } else { Exit::FINE }
+    }
+}

@@ -1,0 +1,259 @@
+//! One open file that lines are appended to, and what happens when it cannot be written. Shared by dlog
+//! and drlog.
+//!
+//! A full disk must not hang the service that logs. So by default lines are dropped and counted until
+//! the file can be written again; the count then stands in the gap. The file always holds whole lines:
+//! one that was cut off is taken back.
+
+use crate::pure::fault::{Fault, Line};
+use crate::pure::lines;
+use crate::pure::time::{Duration, Instant};
+use crate::pure::unix::Errno;
+use crate::sys::clock;
+use crate::sys::file::{self, File, Kind};
+use core::ffi::c_int;
+
+/// How often a file that cannot be written is tried again.
+const RETRY: Duration = Duration::seconds(1);
+
+/// As much as goes into a pipe with room for anything in one piece, without waiting: PIPE_BUF of pipe(7).
+const PIECE: usize = 4096;
+
+/// What to do with lines that cannot be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnFull {
+    /// Drop and count them.
+    Drop,
+    /// Keep them and let the service wait.
+    Block,
+}
+
+/// Why nothing can be taken for now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stuck {
+    /// Until the reader at the other end has made room.
+    Room,
+    Until(Instant),
+    /// For ever: there is no reader any more.
+    Broken,
+}
+
+/// A time in which lines are dropped.
+#[derive(Clone, Copy, Default)]
+struct Outage {
+    lines: u64,
+    bytes: u64,
+    retry_at: Option<Instant>,
+    /// The last byte dropped was not the end of a line.
+    midline: bool,
+    /// The file ends in a piece of a line that could not be taken back.
+    torn: bool,
+}
+
+/// Makes the line that stands in the gap, from the lines and bytes lost.
+pub type Gap<'a> = &'a mut dyn FnMut(u64, u64) -> Line;
+
+pub struct Store {
+    applet: &'static str,
+    /// For messages.
+    name: &'static [u8],
+    file: c_int,
+    kind: Kind,
+    on_full: OnFull,
+    pub stuck: Option<Stuck>,
+    outage: Option<Outage>,
+    /// How many bytes of an unfinished line stand at the end of the file.
+    open: u64,
+    /// Said once an outage.
+    said: bool,
+    lost: bool,
+}
+
+impl Store {
+    #[must_use]
+    pub fn new(applet: &'static str, name: &'static [u8], on_full: OnFull, file: c_int) -> Self {
+        Self {
+            applet,
+            name,
+            file,
+            kind: file::kind(file),
+            on_full,
+            stuck: None,
+            outage: None,
+            open: 0,
+            said: false,
+            lost: false,
+        }
+    }
+
+    /// Another file from here on. Only at a border.
+    pub fn turn_to(&mut self, file: &File) {
+        self.file = file.number();
+        self.kind = file::kind(self.file);
+        self.stuck = None;
+    }
+
+    #[must_use]
+    pub const fn file(&self) -> c_int {
+        self.file
+    }
+
+    /// The next byte begins a line.
+    #[must_use]
+    pub fn at_border(&self) -> bool {
+        self.open == 0 && self.outage.is_none_or(|outage| !outage.midline)
+    }
+
+    #[must_use]
+    pub const fn has_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Writes these bytes or drops them; says how many of them are dealt with: all, unless `stuck` says
+    /// why not. `make_room` may free some of a full disk.
+    pub fn write(&mut self, bytes: &[u8], gap: Gap, make_room: &mut dyn FnMut() -> bool) -> usize {
+        let mut done = 0;
+        if self.outage.is_some() {
+            done = self.end_outage(bytes, gap);
+            if self.outage.is_some() {
+                return done;
+            }
+        }
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            match self.write_some(rest) {
+                Ok(n) => {
+                    let written = rest.get(..n).unwrap_or(rest);
+                    self.open = match lines::after_last(written) {
+                        Some(after) => after as u64,
+                        None => self.open + n as u64,
+                    };
+                    done += n;
+                    self.said = false;
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    self.stuck = Some(Stuck::Room);
+                    return done;
+                }
+                Err(Errno::PIPE) => {
+                    self.say(Errno::PIPE);
+                    self.stuck = Some(Stuck::Broken);
+                    return done;
+                }
+                Err(Errno::NOSPC | Errno::DQUOT) if make_room() => {}
+                Err(error) => {
+                    self.say(error);
+                    if self.on_full == OnFull::Block {
+                        self.stuck = Some(Stuck::Until(clock::now().plus(RETRY)));
+                        return done;
+                    }
+                    self.begin_outage(rest);
+                    return bytes.len();
+                }
+            }
+        }
+        done
+    }
+
+    /// One write, which never waits for a reader.
+    fn write_some(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        match self.kind {
+            Kind::Regular => file::write(self.file, bytes),
+            Kind::Other if !file::has_room(self.file) => Err(Errno::AGAIN),
+            Kind::Other => file::write(self.file, bytes.get(..PIECE).unwrap_or(bytes)),
+        }
+    }
+
+    fn say(&mut self, error: Errno) {
+        if !self.said {
+            say(self.applet, &Fault::refused("cannot write ", self.name, error));
+        }
+        self.said = true;
+    }
+
+    /// Nothing more can be written: the piece of a line that was is taken back, `rest` is dropped.
+    fn begin_outage(&mut self, rest: &[u8]) {
+        let mut outage = Outage { retry_at: Some(clock::now().plus(RETRY)), ..Outage::default() };
+        outage.torn = self.open > 0 && file::take_back(self.file, self.open).is_err();
+        outage.bytes = self.open;
+        outage.drop_all(rest);
+        self.open = 0;
+        self.lost = true;
+        self.outage = Some(outage);
+    }
+
+    /// Tries to end an outage, at a border and not more often than each second; else drops. Says how
+    /// many bytes were dropped.
+    fn end_outage(&mut self, bytes: &[u8], gap: Gap) -> usize {
+        let Some(mut outage) = self.outage else {
+            return 0;
+        };
+        let head = if outage.midline { lines::first_line(bytes).unwrap_or(bytes.len()) } else { 0 };
+        let due = outage.retry_at.is_none_or(|at| at <= clock::now());
+        let mut dropped = if due { head } else { bytes.len() };
+        outage.drop_all(bytes.get(..dropped).unwrap_or(bytes));
+        self.outage = Some(outage);
+        if due && !outage.midline && !self.fill_gap(outage, gap) {
+            outage.retry_at = Some(clock::now().plus(RETRY));
+            outage.drop_all(bytes.get(dropped..).unwrap_or(&[]));
+            dropped = bytes.len();
+            self.outage = Some(outage);
+        }
+        dropped
+    }
+
+    /// Writes the line in the gap; then the outage is over.
+    fn fill_gap(&mut self, outage: Outage, gap: Gap) -> bool {
+        let mut line = gap(outage.lines, outage.bytes);
+        if outage.torn && file::write(self.file, b"\n").is_err() {
+            return false;
+        }
+        match file::write(self.file, line.bytes()) {
+            Ok(n) if n == line.bytes().len() => {
+                self.outage = None;
+                self.said = false;
+                true
+            }
+            Ok(n) => {
+                let torn = file::take_back(self.file, n as u64).is_err();
+                self.outage = Some(Outage { torn, ..outage });
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// The moment at which it is worth trying again without new lines.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.outage.filter(|outage| !outage.midline).and_then(|outage| outage.retry_at)
+    }
+
+    /// What could not be written and never will be.
+    pub fn give_up(&mut self, rest: &[u8], gap: Gap) {
+        if !rest.is_empty() {
+            self.begin_outage(rest);
+        }
+        if let Some(mut outage) = self.outage {
+            outage.retry_at = None;
+            outage.lines += u64::from(outage.midline);
+            outage.midline = false;
+            let _ = self.fill_gap(outage, gap);
+        }
+    }
+}
+
+impl Outage {
+    fn drop_all(&mut self, bytes: &[u8]) {
+        self.lines += lines::count(bytes);
+        self.bytes += bytes.len() as u64;
+        if let Some(last) = bytes.last() {
+            self.midline = *last != b'\n';
+        }
+    }
+}
+
+/// A message on standard error.
+pub fn say(applet: &str, fault: &Fault) {
+    let _ = file::write(file::STDERR, fault.line(applet).bytes());
+}

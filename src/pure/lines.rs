@@ -1,0 +1,71 @@
+//! Where lines end. The searches go a machine word at a time: they are the inner loop of a stamped log.
+
+/// Bytes of a word, and the words whose every byte is 1, is 0x80.
+const WIDTH: usize = size_of::<usize>();
+const ONES: usize = usize::MAX / 255;
+const HIGHS: usize = ONES << 7;
+
+/// All 0x0a: what a newline is compared with.
+const NEWLINES: usize = ONES * 0x0a;
+
+/// The high bit of each byte that is a newline, after Mycroft; right up to the first of them, because a
+/// borrow only goes upward.
+const fn newlines(word: usize) -> usize {
+    let zeros = word ^ NEWLINES;
+    zeros.wrapping_sub(ONES) & !zeros & HIGHS
+}
+
+/// How many bytes the first line has, its newline included; `None` when none ends here.
+#[must_use]
+pub fn first_line(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<WIDTH>();
+    for (n, word) in words.iter().enumerate() {
+        let found = newlines(usize::from_le_bytes(*word));
+        if found != 0 {
+            return Some(n * WIDTH + found.trailing_zeros() as usize / 8 + 1);
+        }
+    }
+    let at = rest.iter().position(|byte| *byte == b'\n')?;
+    Some(bytes.len() - rest.len() + at + 1)
+}
+
+/// How many bytes come after the last newline; `None` when there is none.
+#[must_use]
+pub fn after_last(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().rev().position(|byte| *byte == b'\n')
+}
+
+/// How many lines end here.
+#[must_use]
+pub fn count(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_miss_no_newline() {
+        let mut random = crate::pure::tests::Random(7);
+        for _ in 0..20_000 {
+            // Bytes around the newline's own value, where borrows would show.
+            let bytes: Vec<u8> = (0..random.below(40)).map(|_| 9 + random.below(3) as u8).collect();
+            let plain = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+            assert_eq!(first_line(&bytes), plain, "{bytes:?}");
+        }
+        let mut long = [b'x'; 100];
+        long[77] = b'\n';
+        for from in 0..77 {
+            assert_eq!(first_line(&long[from..]), Some(78 - from));
+        }
+    }
+
+    #[test]
+    fn ends_and_counts() {
+        assert_eq!(after_last(b"a\nbc"), Some(2));
+        assert_eq!(after_last(b"a\n"), Some(0));
+        assert_eq!(after_last(b"abc"), None);
+        assert_eq!(count(b"a\n\nb"), 2);
+    }
+}

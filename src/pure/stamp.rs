@@ -1,0 +1,153 @@
+//! Time stamps as they stand before log lines.
+
+use crate::pure::time::Civil;
+use crate::pure::value::Wanted;
+use heapless::Vec;
+
+/// The longest stamp is that of TAI64N.
+pub type Text = Vec<u8, 32>;
+
+/// How a stamp is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// `YYYY-mm-dd/HH:MM:SS`, UTC.
+    Utc,
+    /// `YYYY-mm-ddTHH:MM:SSZ`: ISO 8601, RFC 3339.
+    Iso,
+    /// `@` and 24 hexadecimal digits, as multilog and s6-log write them and tai64nlocal reads them.
+    Tai64n,
+    /// Seconds since 1970 and nine decimals.
+    Epoch,
+    /// The same of the monotonic clock, which begins at boot.
+    Mono,
+}
+
+/// The TAI label of 1970-01-01: 2^62, and the ten seconds between TAI and UTC on that day, as
+/// daemontools counts.
+const TAI_EPOCH: u64 = (1 << 62) + 10;
+
+/// A format by its name.
+///
+/// # Errors
+/// No such format.
+pub fn format(name: &[u8]) -> Result<Format, Wanted> {
+    match name {
+        b"utc" => Ok(Format::Utc),
+        b"iso" => Ok(Format::Iso),
+        b"tai64n" => Ok(Format::Tai64n),
+        b"epoch" => Ok(Format::Epoch),
+        b"mono" => Ok(Format::Mono),
+        _ => Err("one of utc, iso, tai64n, epoch, mono"),
+    }
+}
+
+/// Writes stamps; those with whole seconds are made once a second.
+pub struct Stamper {
+    pub format: Format,
+    second: i64,
+    text: Text,
+}
+
+impl Stamper {
+    #[must_use]
+    pub const fn new(format: Format) -> Self {
+        Self { format, second: i64::MIN, text: Vec::new() }
+    }
+
+    /// The stamp of a moment of the clock that the format goes by, with the blank after it.
+    pub fn text(&mut self, (second, nanosecond): (i64, u32)) -> &[u8] {
+        let whole = matches!(self.format, Format::Utc | Format::Iso);
+        if !whole || second != self.second {
+            self.second = second;
+            self.text = match self.format {
+                Format::Utc => civil(second, *b"/ ", &[]),
+                Format::Iso => civil(second, *b"TZ", b" "),
+                Format::Tai64n => tai64n(second, nanosecond),
+                Format::Epoch | Format::Mono => decimal(second, nanosecond),
+            };
+        }
+        &self.text
+    }
+}
+
+/// The last `digits` digits of a number, leading zeros included.
+pub fn push_digits<const N: usize>(text: &mut Vec<u8, N>, number: u64, digits: usize, hex: bool) {
+    let from = text.len();
+    let _ = text.resize(from + digits, b'0');
+    let mut rest = number;
+    for place in text.iter_mut().skip(from).rev() {
+        let digit = if hex { rest & 0xf } else { rest % 10 };
+        rest = if hex { rest >> 4 } else { rest / 10 };
+        *place = b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'?');
+    }
+}
+
+/// Date and time with `between` them, and what comes `after`.
+fn civil(second: i64, [between, end]: [u8; 2], after: &[u8]) -> Text {
+    let mut text = Text::new();
+    push_civil(&mut text, Civil::of_epoch(second), between, b':');
+    let _ = text.push(end);
+    let _ = text.extend_from_slice(after);
+    text
+}
+
+/// `YYYY-mm-dd`, a byte, `HH:MM:SS` with `colon`s.
+pub fn push_civil<const N: usize>(text: &mut Vec<u8, N>, t: Civil, between: u8, colon: u8) {
+    push_digits(text, t.year.unsigned_abs(), 4, false);
+    let rest =
+        [(b'-', t.month), (b'-', t.day), (between, t.hour), (colon, t.minute), (colon, t.second)];
+    for (mark, number) in rest {
+        let _ = text.push(mark);
+        push_digits(text, number.into(), 2, false);
+    }
+}
+
+fn tai64n(second: i64, nanosecond: u32) -> Text {
+    let mut text = Text::new();
+    let _ = text.push(b'@');
+    let label = TAI_EPOCH.wrapping_add_signed(second);
+    push_digits(&mut text, label >> 32, 8, true);
+    push_digits(&mut text, label & 0xffff_ffff, 8, true);
+    push_digits(&mut text, nanosecond.into(), 8, true);
+    let _ = text.push(b' ');
+    text
+}
+
+fn decimal(second: i64, nanosecond: u32) -> Text {
+    let mut text = Text::new();
+    let second = second.unsigned_abs();
+    let digits = second.checked_ilog10().unwrap_or(0) + 1;
+    push_digits(&mut text, second, digits as usize, false);
+    let _ = text.push(b'.');
+    push_digits(&mut text, nanosecond.into(), 9, false);
+    let _ = text.push(b' ');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(format: Format, second: i64, nanosecond: u32) -> String {
+        String::from_utf8(Stamper::new(format).text((second, nanosecond)).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn the_formats() {
+        assert_eq!(stamp(Format::Utc, 0, 5), "1970-01-01/00:00:00 ");
+        assert_eq!(stamp(Format::Utc, 2_208_988_800 + 86_399, 5), "2040-01-01/23:59:59 ");
+        assert_eq!(stamp(Format::Iso, 951_782_399, 0), "2000-02-28T23:59:59Z ");
+        assert_eq!(stamp(Format::Tai64n, 0, 0x1234), "@400000000000000a00001234 ");
+        assert_eq!(stamp(Format::Epoch, 1_700_000_000, 42), "1700000000.000000042 ");
+        assert_eq!(stamp(Format::Mono, 0, 999_999_999), "0.999999999 ");
+    }
+
+    #[test]
+    fn a_new_second_is_seen() {
+        let mut stamper = Stamper::new(Format::Utc);
+        assert_eq!(stamper.text((59, 0)), b"1970-01-01/00:00:59 ");
+        assert_eq!(stamper.text((59, 9)), b"1970-01-01/00:00:59 ");
+        assert_eq!(stamper.text((60, 0)), b"1970-01-01/00:01:00 ");
+        assert_eq!(stamper.text((0, 0)), b"1970-01-01/00:00:00 ");
+    }
+}
