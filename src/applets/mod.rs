@@ -3,6 +3,7 @@
 mod dlog;
 pub mod dmon;
 mod dress;
+mod drlog;
 mod logger;
 mod pump;
 mod store;
@@ -24,7 +25,7 @@ pub const APPLETS: &[Applet] = &[
     Applet { name: "dlog", run: dlog::run },
     Applet { name: "dsyslog", run: not_yet },
     Applet { name: "dslog", run: not_yet },
-    Applet { name: "drlog", run: not_yet },
+    Applet { name: "drlog", run: drlog::run },
     Applet { name: "denv", run: not_yet },
     Applet { name: "envdir", run: not_yet },
 ];

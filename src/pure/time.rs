@@ -68,7 +68,7 @@ pub fn sooner(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
 }
 
 /// A second of the civil calendar, UTC.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Civil {
     pub year: i64,
     pub month: u8,

@@ -56,6 +56,14 @@ pub fn count(word: &[u8]) -> Result<Option<u32>, Wanted> {
     number(word).map(Some)
 }
 
+/// A whole number of 64 bits.
+///
+/// # Errors
+/// Anything else.
+pub fn whole(word: &[u8]) -> Result<u64, Wanted> {
+    digits(word).ok_or(COUNT)
+}
+
 /// A whole number from 0 to 4294967295.
 ///
 /// # Errors
@@ -87,6 +95,35 @@ pub fn time(word: &[u8]) -> Result<Duration, Wanted> {
     };
     let nanoseconds = decimal(number, 1_000_000_000).and_then(|n| n.checked_mul(unit));
     nanoseconds.map(Duration::nanoseconds).ok_or(TIME)
+}
+
+/// A time for log files: also `M`, 30 days, and `y`, 365 days.
+///
+/// # Errors
+/// As [`time`].
+pub fn long_time(word: &[u8]) -> Result<Duration, Wanted> {
+    let (number, unit) = match word {
+        [number @ .., b'M'] => (number, 30 * 86_400),
+        [number @ .., b'y'] => (number, 365 * 86_400),
+        _ => return time(word),
+    };
+    let nanoseconds = decimal(number, 1_000_000_000).and_then(|n| n.checked_mul(unit));
+    nanoseconds.map(Duration::nanoseconds).ok_or("a time (like 90, 2h, 1d, 3M, 1y)")
+}
+
+/// A size in bytes: a whole number and `k m g`, powers of 1024; small or capital letters, and `b`.
+///
+/// # Errors
+/// Anything else, and more than 2^64.
+pub fn size(word: &[u8]) -> Result<u64, Wanted> {
+    let (number, unit) = match word {
+        [number @ .., b'b' | b'B'] => (number, 1),
+        [number @ .., b'k' | b'K'] => (number, 1 << 10),
+        [number @ .., b'm' | b'M'] => (number, 1 << 20),
+        [number @ .., b'g' | b'G'] => (number, 1 << 30),
+        _ => (word, 1),
+    };
+    digits(number).and_then(|n| n.checked_mul(unit)).ok_or("a size (like 4096, 150k, 2m, 1g)")
 }
 
 /// A load average to compare with: per machine, or as a percentage of each CPU that is online.
@@ -159,6 +196,19 @@ mod tests {
         ] {
             assert_eq!(time(bad.as_bytes()), Err(TIME), "{bad}");
         }
+    }
+
+    #[test]
+    fn sizes_and_long_times() {
+        assert_eq!(size(b"150k"), Ok(153_600));
+        assert_eq!(size(b"0"), Ok(0));
+        assert_eq!(size(b"2G"), Ok(2 << 30));
+        assert_eq!(long_time(b"2M"), Ok(Duration::seconds(60 * 86_400)));
+        assert_eq!(long_time(b"1y"), time(b"365d"));
+        for bad in ["", "k", "1.5k", "-1", "1kb", "99999999999g"] {
+            assert!(size(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(long_time(b"600y").is_err());
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub const STDERR: c_int = libc::STDERR_FILENO;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Read,
+    /// To read its names.
+    Directory,
     ReadWrite,
     /// Read and write, made if it is not there.
     Create,
@@ -38,16 +40,22 @@ impl File {
     /// # Errors
     /// As open(2).
     pub fn open(path: &CStr, mode: Mode) -> Result<Self> {
+        Self::open_at(libc::AT_FDCWD, path, mode, 0o666)
+    }
+
+    /// The same for a path relative to an open directory, and with other permissions.
+    pub(super) fn open_at(from: c_int, path: &CStr, mode: Mode, permissions: u32) -> Result<Self> {
         let flags = match mode {
             Mode::Read => O_RDONLY,
+            Mode::Directory => O_RDONLY | libc::O_DIRECTORY,
             Mode::ReadWrite => O_RDWR,
             Mode::Create => O_RDWR | O_CREAT,
             Mode::Append => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK,
             Mode::Fifo => O_RDWR | O_NONBLOCK,
         } | O_CLOEXEC
             | O_NOCTTY;
-        // SAFETY: the path ends in NUL; the mode is passed as open's variable argument.
-        check(unsafe { libc::open(path.as_ptr(), flags, 0o666) }).map(Self)
+        // SAFETY: the path ends in NUL; the permissions are openat's variable argument.
+        check(unsafe { libc::openat(from, path.as_ptr(), flags, permissions) }).map(Self)
     }
 
     #[must_use]
@@ -210,6 +218,15 @@ pub fn lock(file: &File) -> Result<()> {
     check(unsafe { libc::flock(file.0, libc::LOCK_EX | libc::LOCK_NB) }).map(drop)
 }
 
+/// Writes `bytes` over the beginning of a file; says how many.
+///
+/// # Errors
+/// As pwrite(2).
+pub fn write_over(file: &File, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: pointer and length are those of a slice.
+    check_size(unsafe { libc::pwrite(file.0, bytes.as_ptr().cast(), bytes.len(), 0) })
+}
+
 /// Empties an open file.
 ///
 /// # Errors
@@ -263,32 +280,4 @@ pub fn head<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]> {
     let file = File::open(path, Mode::Read)?;
     let n = read(file.number(), room)?;
     Ok(room.get(..n).unwrap_or(&[]))
-}
-
-/// Passes the names in the directory `path` to `take`, in no order, `.` and `..` among them.
-///
-/// # Errors
-/// As open(2) and getdents64(2).
-pub fn for_each_name(path: &CStr, take: &mut dyn FnMut(&[u8])) -> Result<()> {
-    /// Where the length of an entry and its name stand in `struct linux_dirent64`.
-    const LENGTH: usize = 16;
-    const NAME: usize = 19;
-    let directory = File::open(path, Mode::Read)?;
-    let mut room = [0_u8; 1024];
-    loop {
-        // SAFETY: pointer and length are those of an array.
-        let n = unsafe {
-            libc::syscall(libc::SYS_getdents64, directory.0, room.as_mut_ptr(), room.len())
-        };
-        let mut entries = match super::check_long(n)? {
-            0 => return Ok(()),
-            n => usize::try_from(n).ok().and_then(|n| room.get(..n)).unwrap_or(&[]),
-        };
-        while let Some([low, high]) = entries.get(LENGTH..LENGTH + 2) {
-            let length = usize::from(u16::from_ne_bytes([*low, *high]));
-            let name = entries.get(NAME..length).and_then(|name| name.split(|b| *b == 0).next());
-            name.into_iter().for_each(&mut *take);
-            entries = entries.get(length.max(NAME)..).unwrap_or(&[]);
-        }
-    }
 }

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn copies_of_every_length_are_copies() {
         let from: Vec<u8> = (0..=u8::MAX).cycle().take(600).collect();
-        for size in 0..600 {
+        for size in 0..600_usize {
             for room in [size, size + 1, size + 9, size.saturating_sub(3)] {
                 let mut to = vec![0xee; room];
                 let copied = copy(&from[..size], &mut to);

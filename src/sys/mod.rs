@@ -7,6 +7,7 @@
 
 pub mod args;
 pub mod clock;
+pub mod dir;
 pub mod file;
 pub mod memory;
 pub mod process;

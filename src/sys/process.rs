@@ -1,6 +1,7 @@
 //! Processes: made, executed, waited for, listed.
 
 use super::args::Argv;
+use super::dir::Directory;
 use super::memory::Block;
 use super::{Result, check, check_long, file, signal};
 use crate::pure::text::Message;
@@ -170,7 +171,7 @@ pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
         return Ok(());
     }
     let us = u32::try_from(me()).unwrap_or(0);
-    file::for_each_name(c"/proc", &mut |name| {
+    Directory::open(c"/proc")?.for_each_name(&mut |name| {
         let pid = value::number(name).ok().and_then(|n| i32::try_from(n).ok()).and_then(Pid::new);
         if let Some(pid) = pid.filter(|pid| parent_of(*pid) == Some(us)) {
             take(pid);

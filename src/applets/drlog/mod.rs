@@ -1,0 +1,299 @@
+//! drlog: standard input to a directory of log files: `current`, and a few old ones.
+
+mod rotate;
+
+use crate::applets::Call;
+use crate::applets::dress::{OUT, Style};
+use crate::applets::logger::{Logger, Sync, Target};
+use crate::applets::pump;
+use crate::applets::store::{Gap, OnFull, Store, say};
+use crate::pure::fault::{Exit, Fault};
+use crate::pure::opts::{About, Asked, Opt, Word, flag, value};
+use crate::pure::stamp::Format;
+use crate::pure::text::Message;
+use crate::pure::time::{Duration, Instant};
+use crate::pure::unix::{Errno, Signal};
+use crate::pure::value as values;
+use crate::sys::clock;
+use crate::sys::dir::Directory;
+use crate::sys::file::{self, File, Mode};
+use core::ffi::{CStr, c_int};
+use rotate::{Found, Limits, Name};
+
+const ABOUT: About = About {
+    name: "drlog",
+    usage: "[options] directory",
+    purpose: "Append standard input to DIRECTORY/current; rotate it by size and age.",
+};
+
+struct Config {
+    style: Style,
+    input: c_int,
+    buffered: bool,
+    limits: Limits,
+}
+
+const OPTIONS: &[Opt<Config>] = &[
+    value(b's', "max-size", "SIZE", "Rotate when current has grown to this; 150k.", |c, w| {
+        values::size(w.to_bytes()).map(|size| c.limits.size = size)
+    }),
+    value(b'T', "max-time", "TIME", "Rotate when it has been used so long; 5d.", |c, w| {
+        values::long_time(w.to_bytes()).map(|time| c.limits.time = time)
+    }),
+    value(b'm', "max-files", "COUNT", "Keep so many old logs; 10. (0 is no limit.)", |c, w| {
+        values::number(w.to_bytes()).map(|count| c.limits.files = count)
+    }),
+    flag(b't', "timestamp", "Put the time before each line (UTC).", |c, on| {
+        c.style.stamp = on.then_some(Format::Utc);
+    }),
+    flag(b'e', "skip-empty", "Drop empty lines.", |c, on| c.style.skip_empty = on),
+    value(b'i', "input-fd", "FD", "Read this descriptor instead of 0.", |c, w| {
+        values::descriptor(w.to_bytes()).map(|fd| c.input = fd)
+    }),
+    flag(b'b', "buffered", "Do not wait until lines are on the disk.", |c, on| c.buffered = on),
+];
+
+/// The applet.
+///
+/// # Errors
+/// The directory cannot be used, the input cannot be read.
+pub fn run(call: &Call) -> Result<Exit, Fault> {
+    file::open_standard();
+    let mut config = Config {
+        style: Style::default(),
+        input: file::STDIN,
+        buffered: false,
+        limits: Limits { size: 150 << 10, time: Duration::seconds(5 * 86_400), files: 10 },
+    };
+    let used = match call.options(OPTIONS, &mut config)? {
+        Asked::Work(used) => used,
+        other => return call.answer(&other, &ABOUT, OPTIONS),
+    };
+    let path = match (call.args.word(used + 1), call.args.word(used + 2)) {
+        (Some(path), None) => path,
+        (None, _) => return Err(Fault::failed("no directory given (try --help)")),
+        (_, Some(more)) => {
+            return Err(Fault::failed("one directory only, what is '")
+                .word(more.to_bytes())
+                .then("'?"));
+        }
+    };
+    let mut logs = Logs::open(path, config.limits)
+        .map_err(|(what, error)| Fault::refused(what, path.to_bytes(), error))?;
+    let sync = if config.buffered { Sync::Never } else { Sync::Each };
+    let out = OUT.take().ok_or_else(|| Fault::failed("two loggers in one process"))?;
+    pump::pump(config.input, &mut Logger::new(ABOUT.name, &mut logs, config.style, sync, out))
+}
+
+const CURRENT: &CStr = c"current";
+const TIMESTAMP: &CStr = c".timestamp";
+
+/// How long after a rotation that failed the next is tried.
+const RETRY: Duration = Duration::seconds(1);
+
+/// What could not be done, with which error; the directory's name follows.
+type Refused = (&'static str, Errno);
+
+/// The directory and the file that is written.
+struct Logs {
+    path: Word,
+    files: Files,
+    current: File,
+    store: Store,
+    /// Bytes in `current`.
+    size: u64,
+    /// The second when it was begun.
+    begun: i64,
+    limits: Limits,
+    retry_at: Option<Instant>,
+    /// Said once a streak of failures.
+    said: bool,
+}
+
+/// The names in the directory.
+struct Files {
+    dir: Directory,
+    /// Between hours and minutes: a dash where the file system has no colons.
+    colon: u8,
+}
+
+impl Files {
+    fn look(&self) -> Found {
+        let mut found = Found::default();
+        let _ = self.dir.for_each_name(&mut |name| found.hear(name));
+        found
+    }
+
+    /// Removes an old log, by whichever of its two spellings it has.
+    fn remove(&self, name: Name) -> Result<(), Errno> {
+        [b':', b'-']
+            .iter()
+            .map(|colon| self.dir.remove(c_str(&name.text(*colon))))
+            .fold(Err(Errno::NOENT), |all, one| {
+                if all.is_ok() || one == Err(Errno::NOENT) { all } else { one }
+            })
+    }
+
+    /// Removes the oldest log, to make room on a full disk.
+    fn remove_oldest(&self) -> bool {
+        self.look().oldest.is_some_and(|oldest| self.remove(oldest).is_ok())
+    }
+
+    /// Gives `current` the name of an old log.
+    fn rename_current(&mut self, name: Name) -> Result<(), Errno> {
+        match self.dir.rename(CURRENT, c_str(&name.text(self.colon))) {
+            Err(Errno::INVAL) if self.colon == b':' => {
+                self.colon = b'-';
+                self.dir.rename(CURRENT, c_str(&name.text(self.colon)))
+            }
+            other => other,
+        }
+    }
+
+    /// Notes when `current` was begun; nothing depends on it but the age.
+    fn note(&self, begun: i64) {
+        let mut text = Message::<24>::new();
+        let _ = ufmt::uwrite!(text, "{}\n", begun);
+        if let Ok(file) = self.dir.open_file(TIMESTAMP, Mode::Create) {
+            let _ = file::write_over(&file, text.bytes());
+        }
+    }
+
+    /// When `current` was begun: now, if that is not known.
+    fn noted(&self, now: i64) -> i64 {
+        let mut room = [0; 24];
+        let file = self.dir.open_file(TIMESTAMP, Mode::Read);
+        let read = file.and_then(|file| file::read(file.number(), &mut room)).unwrap_or(0);
+        rotate::begun(room.get(..read).unwrap_or(&[]), now).unwrap_or_else(|| {
+            self.note(now);
+            now
+        })
+    }
+}
+
+fn c_str(name: &rotate::Text) -> &CStr {
+    CStr::from_bytes_with_nul(name).unwrap_or(c"log-")
+}
+
+impl Logs {
+    fn open(path: Word, limits: Limits) -> Result<Self, Refused> {
+        let (files, current) = open(path)?;
+        let store = Store::new(ABOUT.name, path.to_bytes(), OnFull::Drop, current.number());
+        let size = file::size(current.number());
+        let begun = files.noted(clock::real().0);
+        Ok(Self { path, files, current, store, size, begun, limits, retry_at: None, said: false })
+    }
+
+    /// Whether it is time to rotate, and not too soon after a failure.
+    fn is_due(&self) -> bool {
+        let now = if self.limits.time.is_zero() { 0 } else { clock::real().0 };
+        self.limits.is_due(self.size, self.begun, now)
+            && self.retry_at.is_none_or(|at| at <= clock::now())
+    }
+
+    /// Makes `current` an old log and begins a new one. When that fails, `current` is used on.
+    fn rotate(&mut self) {
+        self.retry_at = None;
+        let result = self.try_rotate();
+        if let Err((what, error)) = result {
+            if !self.said {
+                say(ABOUT.name, &Fault::refused(what, self.path.to_bytes(), error));
+            }
+            self.retry_at = Some(clock::now().plus(RETRY));
+        }
+        self.said = result.is_err();
+    }
+
+    fn try_rotate(&mut self) -> Result<(), Refused> {
+        let now = clock::real().0;
+        let found = self.files.look();
+        match self.files.rename_current(Name::after(found.newest, now)) {
+            // The directory is gone, or somebody has moved the file away.
+            Err(Errno::NOENT) => return self.reopen(),
+            other => other.map_err(|error| ("cannot rename current in ", error))?,
+        }
+        let current = self.files.dir.open_file(CURRENT, Mode::Append);
+        self.turn_to(current.map_err(|error| ("cannot make current in ", error))?, now);
+        self.files.note(now);
+        let mut count = found.count + 1;
+        let mut oldest = found.oldest;
+        while let (Some(name), true) = (oldest, self.limits.files > 0 && count > self.limits.files)
+        {
+            self.files.remove(name).map_err(|error| ("cannot remove an old log in ", error))?;
+            count -= 1;
+            oldest = if count > self.limits.files { self.files.look().oldest } else { None };
+        }
+        Ok(())
+    }
+
+    fn turn_to(&mut self, current: File, begun: i64) {
+        self.store.turn_to(&current);
+        self.size = file::size(current.number());
+        self.begun = begun;
+        self.current = current;
+    }
+
+    /// Directory and file again, by their names.
+    fn reopen(&mut self) -> Result<(), Refused> {
+        let (files, current) = open(self.path)?;
+        self.files = files;
+        let begun = self.files.noted(clock::real().0);
+        self.turn_to(current, begun);
+        Ok(())
+    }
+}
+
+fn open(path: Word) -> Result<(Files, File), Refused> {
+    let dir = Directory::open(path).map_err(|error| ("cannot open ", error))?;
+    let current = dir.open_file(CURRENT, Mode::Append);
+    let current = current.map_err(|error| ("cannot open current in ", error))?;
+    Ok((Files { dir, colon: b':' }, current))
+}
+
+impl Target for Logs {
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    fn write(&mut self, bytes: &[u8], gap: Gap) -> usize {
+        let mut done = 0;
+        loop {
+            if self.store.at_border() && self.is_due() {
+                self.rotate();
+            }
+            let rest = bytes.get(done..).unwrap_or(&[]);
+            let share = if self.retry_at.is_some() {
+                rest.len()
+            } else {
+                self.limits.share(self.size, rest)
+            };
+            let Self { store, files, .. } = self;
+            let share = rest.get(..share).unwrap_or(rest);
+            let written = store.write(share, gap, &mut || files.remove_oldest());
+            self.size += written as u64;
+            done += written;
+            if self.store.has_lost() {
+                self.size = file::size(self.current.number());
+            }
+            if done >= bytes.len() || written < share.len() {
+                return done;
+            }
+        }
+    }
+
+    fn hear(&mut self, signal: Signal) {
+        match signal {
+            Signal::ALRM if self.size > 0 => self.rotate(),
+            Signal::HUP => {
+                if let Err((what, error)) = self.reopen() {
+                    say(ABOUT.name, &Fault::refused(what, self.path.to_bytes(), error));
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! When drlog's `current` has been used enough, and the names of the old ones. Pure.
+//!
+//! Old logs are ordered by their names alone. A name never sorts before one that is there already, even
+//! if the clock says so: a machine whose clock begins in 1970 at each boot must not remove yesterday's
+//! log before an older one.
+
+use crate::pure::stamp::push_civil;
+use crate::pure::time::{Civil, Duration};
+use crate::pure::value;
+use heapless::Vec;
+
+/// A file name that ends in NUL.
+pub type Text = Vec<u8, 64>;
+
+/// The name of an old log: the second of its rotation, and a number if that is not enough.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Name {
+    time: Civil,
+    number: u32,
+}
+
+impl Name {
+    /// Reads `log-YYYY-mm-dd-HH:MM:SS`, perhaps `.N` behind it; any other file is a stranger's. The
+    /// colons may be dashes, for file systems that have no colons in names.
+    #[must_use]
+    pub fn parse(name: &[u8]) -> Option<Self> {
+        let rest = name.strip_prefix(b"log-")?;
+        let (stamp, suffix) = match rest.iter().position(|b| *b == b'.') {
+            Some(dot) => (rest.get(..dot)?, Some(rest.get(dot + 1..)?)),
+            None => (rest, None),
+        };
+        let mut fields = stamp.split(|b| matches!(b, b'-' | b':')).map(value::number);
+        let mut next = || fields.next()?.ok();
+        let small = |n: u32| u8::try_from(n).ok();
+        let time = Civil {
+            year: next()?.into(),
+            month: small(next()?)?,
+            day: small(next()?)?,
+            hour: small(next()?)?,
+            minute: small(next()?)?,
+            second: small(next()?)?,
+        };
+        let name_read = Self { time, number: suffix.map_or(Ok(0), value::number).ok()? };
+        // Only what we would write is ours: no field more, no zero less.
+        let ours = [b':', b'-']
+            .map(|colon| name_read.text(colon))
+            .iter()
+            .any(|t| t.strip_suffix(b"\0") == Some(name));
+        ours.then_some(name_read)
+    }
+
+    /// The name for a rotation now, behind the newest that there is.
+    #[must_use]
+    pub fn after(newest: Option<Self>, now: i64) -> Self {
+        let plain = Self { time: Civil::of_epoch(now), number: 0 };
+        match newest {
+            Some(newest) if newest >= plain => {
+                Self { number: newest.number.saturating_add(1), ..newest }
+            }
+            _ => plain,
+        }
+    }
+
+    /// As it stands in the directory, with a NUL; `colon` separates hours, minutes and seconds.
+    #[must_use]
+    pub fn text(self, colon: u8) -> Text {
+        let mut text = Text::new();
+        let _ = text.extend_from_slice(b"log-");
+        push_civil(&mut text, self.time, b'-', colon);
+        if self.number > 0 {
+            let _ = text.push(b'.');
+            let digits = self.number.ilog10() + 1;
+            crate::pure::stamp::push_digits(&mut text, self.number.into(), digits as usize, false);
+        }
+        let _ = text.push(0);
+        text
+    }
+}
+
+/// What a look through the directory finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Found {
+    pub count: u32,
+    pub oldest: Option<Name>,
+    pub newest: Option<Name>,
+}
+
+impl Found {
+    /// One more name of the directory.
+    pub fn hear(&mut self, name: &[u8]) {
+        if let Some(name) = Name::parse(name) {
+            self.count += 1;
+            self.oldest = Some(self.oldest.map_or(name, |oldest| oldest.min(name)));
+            self.newest = self.newest.max(Some(name));
+        }
+    }
+}
+
+/// How much `current` may be used; zero is no limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub size: u64,
+    pub time: Duration,
+    pub files: u32,
+}
+
+impl Limits {
+    /// How many of `bytes` still go into a file of `size` bytes: up to the end of the line that fills it.
+    #[must_use]
+    pub fn share(&self, size: u64, bytes: &[u8]) -> usize {
+        let room = match self.size {
+            0 => return bytes.len(),
+            limit => usize::try_from(limit.saturating_sub(size)).unwrap_or(usize::MAX).max(1),
+        };
+        let from = room - 1;
+        let line = bytes.get(from..).and_then(crate::pure::lines::first_line);
+        line.map_or(bytes.len(), |line| from + line)
+    }
+
+    /// Whether a file of that size, begun at that second of the clock, has been used enough.
+    #[must_use]
+    pub fn is_due(&self, size: u64, begun: i64, now: i64) -> bool {
+        let (time, _) = self.time.parts();
+        let age = u64::try_from(now.saturating_sub(begun)).unwrap_or(0);
+        size > 0 && (self.size > 0 && size >= self.size || time > 0 && age >= time)
+    }
+}
+
+/// The second when `current` was begun, as `.timestamp` has it. One from the future, written before the
+/// clock was set back, counts as now.
+#[must_use]
+pub fn begun(text: &[u8], now: i64) -> Option<i64> {
+    let line = text.split(|b| *b == b'\n').next()?;
+    let second = value::whole(line).ok().and_then(|n| i64::try_from(n).ok())?;
+    (second <= now).then_some(second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pure::tests::Random;
+
+    fn shown(name: Name) -> String {
+        String::from_utf8(name.text(b':').strip_suffix(b"\0").unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn only_our_own_names_are_ours() {
+        for ours in [
+            "log-2026-11-22-10:00:00",
+            "log-1970-01-01-00:00:00.1",
+            "log-2026-11-22-10:00:00.4294967295",
+        ] {
+            assert_eq!(shown(Name::parse(ours.as_bytes()).unwrap()), ours);
+        }
+        assert_eq!(
+            Name::parse(b"log-2026-11-22-10-00-00.7"),
+            Name::parse(b"log-2026-11-22-10:00:00.7")
+        );
+        for strange in [
+            "current",
+            "log-",
+            "log-2026-11-22-10:00:00.gz",
+            "log-2026-11-22-10:00:00.0",
+            "log-2026-11-22-10:00",
+            "log-2026-11-22-10:00:00.01",
+            "log-2026-11-22-1:00:00",
+            "log-2026-11-22-10:00:00-5",
+            "log-2026-11-22-10:00-00",
+            "log-2026-11-22-10:00:00.",
+            "Log-2026-11-22-10:00:00",
+            "log-2026-11-22-10:00:00.1.2",
+        ] {
+            assert_eq!(Name::parse(strange.as_bytes()), None, "{strange}");
+        }
+    }
+
+    #[test]
+    fn a_new_name_is_always_the_newest() {
+        let mut random = Random(11);
+        for _ in 0..200 {
+            let mut names: Vec<Name, 64> = Vec::new();
+            // A clock that stands, leaps ahead and begins in 1970 again.
+            let mut now = 0_i64;
+            for _ in 0..60 {
+                now = match random.below(6) {
+                    0 => 0,
+                    1 => 1_800_000_000,
+                    2 | 3 => now + 1,
+                    _ => now,
+                };
+                let mut found = Found::default();
+                names.iter().for_each(|name| found.hear(shown(*name).as_bytes()));
+                assert_eq!(found.count as usize, names.len());
+                let name = Name::after(found.newest, now);
+                assert!(names.iter().all(|other| *other < name), "{name:?} after {names:?}");
+                names.push(name).unwrap();
+                // The oldest goes, as in a directory that is full.
+                if names.len() > 5 {
+                    let mut found = Found::default();
+                    names.iter().for_each(|name| found.hear(shown(*name).as_bytes()));
+                    assert_eq!(found.oldest, Some(names.remove(0)));
+                }
+            }
+        }
+    }
+
+    /// Any lines in any pieces: files end with whole lines, none grows by more than a line beyond its
+    /// limit, nothing is lost or moved.
+    #[test]
+    fn shares_are_whole_lines() {
+        let mut random = Random(5);
+        for _ in 0..500 {
+            let limits = Limits { size: random.below(50) as u64, time: Duration::ZERO, files: 3 };
+            let input: std::vec::Vec<u8> =
+                (0..600).map(|_| if random.below(9) == 0 { b'\n' } else { b'x' }).collect();
+            let mut files = vec![std::vec::Vec::new()];
+            let mut rest = input.as_slice();
+            while !rest.is_empty() {
+                let (mut batch, more) = rest.split_at(random.below(70).min(rest.len()));
+                rest = more;
+                while !batch.is_empty() {
+                    let current = files.last_mut().unwrap();
+                    let border = current.last().is_none_or(|b| *b == b'\n');
+                    if border && limits.is_due(current.len() as u64, 0, 0) {
+                        assert!(current.len() as u64 >= limits.size);
+                        files.push(std::vec::Vec::new());
+                        continue;
+                    }
+                    let (share, more) = batch.split_at(limits.share(current.len() as u64, batch));
+                    assert!(!share.is_empty());
+                    current.extend_from_slice(share);
+                    batch = more;
+                }
+            }
+            let (last, whole) = files.split_last().unwrap();
+            for file in whole {
+                assert!(file.ends_with(b"\n"));
+                let before_last =
+                    file[..file.len() - 1].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+                assert!(
+                    (before_last as u64) < limits.size,
+                    "could have been rotated a line earlier"
+                );
+            }
+            let _ = last;
+            assert_eq!(files.concat(), input);
+        }
+    }
+
+    #[test]
+    fn age_is_counted_from_the_beginning() {
+        let limits = Limits { size: 0, time: Duration::seconds(100), files: 0 };
+        assert!(!limits.is_due(5, 1000, 1099));
+        assert!(limits.is_due(5, 1000, 1100));
+        assert!(!limits.is_due(0, 1000, 1100));
+        assert!(!limits.is_due(5, 1000, 0));
+        assert_eq!(begun(b"1000\n", 2000), Some(1000));
+        assert_eq!(begun(b"3000\n", 2000), None);
+        assert_eq!(begun(b"", 2000), None);
+        assert_eq!(begun(b"x\n", 2000), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! A directory that stays open: its names, and files by name within it.
+
+use super::file::{File, Mode};
+use super::{Result, check, check_long};
+use core::ffi::CStr;
+
+pub struct Directory(File);
+
+impl Directory {
+    /// Opens the directory `path`.
+    ///
+    /// # Errors
+    /// As open(2); `ENOTDIR` for what is none.
+    pub fn open(path: &CStr) -> Result<Self> {
+        File::open(path, Mode::Directory).map(Self)
+    }
+
+    /// Opens the file `name` in it; a new file gets the permissions 0640 less umask.
+    ///
+    /// # Errors
+    /// As openat(2).
+    pub fn open_file(&self, name: &CStr, mode: Mode) -> Result<File> {
+        File::open_at(self.0.number(), name, mode, 0o640)
+    }
+
+    /// Gives the file `from` the name `to`.
+    ///
+    /// # Errors
+    /// As renameat(2).
+    pub fn rename(&self, from: &CStr, to: &CStr) -> Result<()> {
+        let dir = self.0.number();
+        // SAFETY: both names end in NUL.
+        check(unsafe { libc::renameat(dir, from.as_ptr(), dir, to.as_ptr()) }).map(drop)
+    }
+
+    /// Removes the name of a file.
+    ///
+    /// # Errors
+    /// As unlinkat(2).
+    pub fn remove(&self, name: &CStr) -> Result<()> {
+        // SAFETY: the name ends in NUL.
+        check(unsafe { libc::unlinkat(self.0.number(), name.as_ptr(), 0) }).map(drop)
+    }
+
+    /// Passes the names in it to `take`, in no order, `.` and `..` among them.
+    ///
+    /// # Errors
+    /// As getdents64(2).
+    pub fn for_each_name(&self, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+        /// Where the length of an entry and its name stand in `struct linux_dirent64`.
+        const LENGTH: usize = 16;
+        const NAME: usize = 19;
+        let mut room = [0_u8; 1024];
+        // SAFETY: numbers.
+        unsafe { libc::lseek(self.0.number(), 0, libc::SEEK_SET) };
+        loop {
+            let (file, size) = (self.0.number(), room.len());
+            // SAFETY: pointer and length are those of an array.
+            let n = unsafe { libc::syscall(libc::SYS_getdents64, file, room.as_mut_ptr(), size) };
+            let mut entries = match check_long(n)? {
+                0 => return Ok(()),
+                n => usize::try_from(n).ok().and_then(|n| room.get(..n)).unwrap_or(&[]),
+            };
+            while let Some([low, high]) = entries.get(LENGTH..LENGTH + 2) {
+                let length = usize::from(u16::from_ne_bytes([*low, *high]));
+                let name =
+                    entries.get(NAME..length).and_then(|name| name.split(|b| *b == 0).next());
+                name.into_iter().for_each(&mut *take);
+                entries = entries.get(length.max(NAME)..).unwrap_or(&[]);
+            }
+        }
+    }
+}
