@@ -25,7 +25,7 @@ fn after_term_or_int_the_exit_is_the_status_of_the_command() {
         let dmon = rig.start("dmon -n sleep 1000 -- dlog f");
         rig.child(dmon.pid(), "sleep");
         dmon.signal(asked);
-        dmon.wait().exits(143).is_silent();
+        dmon.wait().exits(143).says_nothing();
         rig.assert_empty();
 
         for code in [0, 7] {
@@ -252,6 +252,20 @@ fn a_killed_dmon_takes_its_command_with_it_and_the_log_command_ends_by_itself() 
     let dmon = rig.start("dmon -n sh -c 'seq 1 1000; echo >up; exec sleep 1000' -- dlog f");
     rig.wait_file("up");
     dmon.kill();
+    rig.wait_empty();
+    assert_same(&rig.bytes("f"), numbers(1000).as_bytes(), "the log");
+}
+
+#[test]
+fn the_log_command_may_read_on_after_dmon_was_killed() {
+    let rig = Rig::new();
+    let log = "sh -c 'until test -e go; do sleep 0.02; done; exec cat >f'";
+    let dmon = rig.start(format!("dmon -n sh -c 'seq 1 1000; echo >up; exec sleep 1000' -- {log}"));
+    rig.wait_file("up");
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    dmon.kill();
+    rig.wait_dead(command);
+    rig.write("go", "");
     rig.wait_empty();
     assert_same(&rig.bytes("f"), numbers(1000).as_bytes(), "the log");
 }

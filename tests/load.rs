@@ -105,7 +105,7 @@ fn a_paused_command_that_ignores_term_is_killed() {
         return;
     };
     let dmon = rig.start(format!(
-        "{load} dmon -n -L 4 -k 0.3 sh -c 'trap \"\" TERM; echo >up; while :; do sleep 0.05; done'"
+        "{load} dmon -n -L 4 -k 0.3 sh -c 'trap \"\" TERM; echo >up; exec sleep 1000'"
     ));
     rig.wait_file("up");
     load.set(9.0);

@@ -39,7 +39,7 @@ fn options_are_taken_in_every_customary_form() {
         "dmon -n1 -p pid true",
         "dmon -n1 --pid-file=pid true",
     ] {
-        rig.run(line).exits(0).is_silent();
+        rig.run(line).exits(0).says_nothing();
     }
 }
 
@@ -54,7 +54,7 @@ fn options_end_at_the_first_word_that_is_none() {
 #[test]
 fn one_double_dash_ends_the_options_and_the_next_begins_the_log_command() {
     let rig = Rig::new();
-    rig.run("dmon -n -1 -- echo hello -- dlog f").exits(0).is_silent();
+    rig.run("dmon -n -1 -- echo hello -- dlog f").exits(0).says_nothing();
     assert_eq!(rig.read("f"), "hello\n");
 }
 
@@ -97,7 +97,7 @@ fn no_no_daemon_makes_a_daemon_again() {
 fn help_goes_to_standard_output_and_names_every_option() {
     let rig = Rig::new();
     for line in ["dmon -h", "dmon --help", "dmon -n --help", "dmon -1 -h nosuch"] {
-        let done = rig.run(line).exits(0).is_silent();
+        let done = rig.run(line).exits(0).says_nothing();
         for name in [
             "--no-daemon",
             "--once",
@@ -129,7 +129,7 @@ fn help_goes_to_standard_output_and_names_every_option() {
 fn the_version_goes_to_standard_output() {
     let rig = Rig::new();
     for line in ["dmon -V", "dmon --version", "dlog -V", "dlog --version"] {
-        let done = rig.run(line).exits(0).is_silent();
+        let done = rig.run(line).exits(0).says_nothing();
         assert!(done.out.contains(env!("CARGO_PKG_VERSION")), "no version: {done}");
         assert_eq!(done.out.lines().count(), 1, "{done}");
     }
@@ -273,7 +273,7 @@ fn an_unknown_name_of_the_program_is_an_error_that_lists_the_known_ones() {
 #[test]
 fn the_names_are_listed_when_the_environment_asks_for_them() {
     let rig = Rig::new();
-    let done = rig.run("env DMON_LIST_MULTICALL_APPLETS=1 dmon").exits(0).is_silent();
+    let done = rig.run("env DMON_LIST_MULTICALL_APPLETS=1 dmon").exits(0).says_nothing();
     let names: Vec<&str> = done.out.lines().collect();
     for name in ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv", "envdir"] {
         assert!(names.contains(&name), "{name} is not listed: {done}");
@@ -281,6 +281,6 @@ fn the_names_are_listed_when_the_environment_asks_for_them() {
     for value in ["", "0"] {
         rig.run(format!("env DMON_LIST_MULTICALL_APPLETS={value} dmon -n1 true"))
             .exits(0)
-            .is_silent();
+            .says_nothing();
     }
 }

@@ -69,7 +69,7 @@ fn of_two_dmons_started_together_one_is_refused() {
 fn a_restart_by_the_pid_file_never_finds_its_own_lock() {
     let rig = Rig::new();
     for _ in 0..times(10, 300) {
-        rig.run("dmon -p pid sleep 1000").exits(0).is_silent();
+        rig.run("dmon -p pid sleep 1000").exits(0).says_nothing();
         let dmon = rig.pid_in("pid");
         rig.shell("kill $(cat pid); while test -e pid; do :; done").exits(0);
         // The file goes last, when nothing is left that could be run twice.
@@ -126,7 +126,7 @@ fn a_pid_file_somebody_removed_is_no_trouble() {
     rig.child(dmon.pid(), "sleep");
     rig.shell("rm pid").exits(0);
     dmon.signal(Signal::SIGTERM);
-    dmon.wait().exits(143).is_silent();
+    dmon.wait().exits(143).says_nothing();
 }
 
 #[test]

@@ -86,10 +86,9 @@ impl Store {
         }
     }
 
-    /// Another file from here on. Only at a border.
+    /// Another file of the same kind from here on. Only at a border.
     pub fn turn_to(&mut self, file: &File) {
         self.file = file.number();
-        self.kind = file::kind(self.file);
         self.stuck = None;
     }
 

@@ -25,6 +25,11 @@ impl Duration {
     }
 
     #[must_use]
+    pub const fn doubled(self) -> Self {
+        Self(self.0.saturating_mul(2))
+    }
+
+    #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }

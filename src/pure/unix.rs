@@ -38,6 +38,12 @@ impl Errno {
     pub const INVAL: Self = Self(libc::EINVAL);
     pub const NXIO: Self = Self(libc::ENXIO);
     pub const PIPE: Self = Self(libc::EPIPE);
+    pub const INPROGRESS: Self = Self(libc::EINPROGRESS);
+    pub const NAMETOOLONG: Self = Self(libc::ENAMETOOLONG);
+    pub const NOBUFS: Self = Self(libc::ENOBUFS);
+    pub const NOSYS: Self = Self(libc::ENOSYS);
+    pub const CONNREFUSED: Self = Self(libc::ECONNREFUSED);
+    pub const PROTOTYPE: Self = Self(libc::EPROTOTYPE);
 
     /// The words of strerror(3) for the errors our calls can give; `None` for the rest, which are
     /// shown by number.

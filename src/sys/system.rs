@@ -11,6 +11,22 @@ pub fn load() -> u64 {
     u64::from(one_minute)
 }
 
+/// The name of this machine (uname(2)), as far as it fits.
+#[must_use]
+pub fn host_name() -> heapless::Vec<u8, 64> {
+    // SAFETY: all zeros are a valid utsname.
+    let mut names: libc::utsname = unsafe { core::mem::zeroed() };
+    // SAFETY: `names` is ours to write.
+    unsafe { libc::uname(&raw mut names) };
+    names
+        .nodename
+        .iter()
+        .map(|c| c.cast_unsigned())
+        .take_while(|byte| *byte != 0)
+        .take(64)
+        .collect()
+}
+
 /// How many processors this process may use (sched_getaffinity(2)), of the first 1024.
 #[must_use]
 pub fn processors() -> u64 {

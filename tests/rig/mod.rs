@@ -414,7 +414,7 @@ impl Done {
 
     /// That it had nothing to complain about.
     #[track_caller]
-    pub fn is_silent(self) -> Done {
+    pub fn says_nothing(self) -> Done {
         assert!(self.err.is_empty(), "something on standard error: {self}");
         self
     }

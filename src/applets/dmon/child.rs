@@ -14,10 +14,10 @@ use crate::sys::{process, user};
 use core::ffi::c_int;
 
 /// All that makes a child what it is.
-pub struct Plan {
+pub struct Plan<'a> {
     pub who: Who,
     pub command: Argv,
-    pub identity: Option<Identity>,
+    pub identity: Option<&'a Identity>,
     /// Our end of the log pipe: the command's output, the logger's input.
     pub pipe: Option<c_int>,
     pub stderr_too: bool,
@@ -127,7 +127,7 @@ fn prepare(plan: &Plan) -> Result<(), (Stage, Errno)> {
     if plan.stderr_too {
         file::duplicate(STDOUT, STDERR).map_err(at(Stage::Redirect))?;
     }
-    if let Some(identity) = &plan.identity {
+    if let Some(identity) = plan.identity {
         user::set_groups(&identity.groups).map_err(at(Stage::Groups))?;
         user::set_gid(identity.gid).map_err(at(Stage::Gid))?;
         if let Some(uid) = identity.uid {

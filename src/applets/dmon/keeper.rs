@@ -40,11 +40,15 @@ pub struct Job {
     pub log_identity: Option<Identity>,
 }
 
-pub struct Keeper {
-    cmd: Plan,
-    log: Option<Plan>,
-    /// The log pipe, held so that either side can come and go; our end for writing until the drain.
-    pipe: Option<(File, Option<File>)>,
+/// The log pipe: our end for reading, which the logger shares; our end for writing, given up for the
+/// drain.
+type Pipe = (File, Option<File>);
+
+pub struct Keeper<'a> {
+    cmd: Plan<'a>,
+    log: Option<Plan<'a>>,
+    /// Held so that either side can come and go.
+    pipe: Option<Pipe>,
     /// The mask to wait with.
     mask: Mask,
     stop: Signal,
@@ -57,41 +61,60 @@ pub struct Keeper {
     complaint: Option<Fault>,
 }
 
-impl Keeper {
-    /// Makes the pipe, catches the signals, takes in orphans.
-    ///
-    /// # Errors
-    /// The kernel refuses a pipe.
-    pub fn new(config: &Config, job: Job) -> Result<Self, Fault> {
-        let refused = |error| Fault::failed("cannot make a pipe: ").error(error);
-        let pipe = job.log_command.map(|_| file::pipe()).transpose().map_err(refused)?;
-        let refused = |error| Fault::failed("cannot catch signals: ").error(error);
-        let (inherited, mask) = signal::catch_all(&CAUGHT).map_err(refused)?;
+/// Makes the log pipe and catches the signals: all that a keeper needs and may not get. Gives the pipe,
+/// the mask for commands and the mask to wait with.
+///
+/// # Errors
+/// The kernel refuses a pipe.
+pub fn prepare(job: &Job) -> Result<(Option<Pipe>, Mask, Mask), Fault> {
+    let refused = |error| Fault::failed("cannot make a pipe: ").error(error);
+    let pipe = job.log_command.map(|_| file::pipe()).transpose().map_err(refused)?;
+    let refused = |error| Fault::failed("cannot catch signals: ").error(error);
+    let (inherited, waiting) = signal::catch_all(&CAUGHT).map_err(refused)?;
+    Ok((pipe.map(|(reader, writer)| (reader, Some(writer))), inherited, waiting))
+}
+
+impl<'a> Keeper<'a> {
+    /// Takes in orphans; everything else was prepared.
+    pub fn new(
+        config: &Config,
+        job: &'a Job,
+        (pipe, inherited, mask): (Option<Pipe>, Mask, Mask),
+    ) -> Self {
         let us = process::me();
-        let plan = |who, command, identity| Plan {
-            who,
+        let ends = pipe
+            .as_ref()
+            .and_then(|(reader, writer)| Some((reader.number(), writer.as_ref()?.number())));
+        let cmd = Plan {
+            who: Who::Cmd,
             us,
-            command,
-            identity,
-            pipe: pipe.as_ref().map(|(reader, writer): &(File, File)| match who {
-                Who::Cmd => writer.number(),
-                Who::Log => reader.number(),
-            }),
-            stderr_too: who == Who::Cmd && config.stderr_too,
+            command: job.command,
+            identity: job.identity.as_ref(),
+            pipe: ends.map(|(_, writer)| writer),
+            stderr_too: config.stderr_too,
             mask: inherited,
-            at_our_death: (who == Who::Cmd).then_some(config.stop_signal),
+            at_our_death: Some(config.stop_signal),
         };
-        Ok(Self {
-            cmd: plan(Who::Cmd, job.command, job.identity),
-            log: job.log_command.map(|command| plan(Who::Log, command, job.log_identity)),
-            pipe: pipe.map(|(reader, writer)| (reader, Some(writer))),
+        let log = job.log_command.map(|command| Plan {
+            who: Who::Log,
+            command,
+            identity: job.log_identity.as_ref(),
+            pipe: ends.map(|(reader, _)| reader),
+            stderr_too: false,
+            at_our_death: None,
+            ..cmd
+        });
+        Self {
+            cmd,
+            log,
+            pipe,
             mask,
             stop: config.stop_signal,
             remains: Remains::new(config.stop_signal),
             childless: false,
             log_group: None,
             complaint: None,
-        })
+        }
     }
 
     /// Runs the job until there is a reason to end. `parent` is released once all runs.

@@ -40,11 +40,12 @@ pub fn run(call: &Call) -> Result<Exit, Fault> {
     let pid_file = config.pid_file.map(PidFile::claim).transpose()?;
     let mut parent = if config.foreground { None } else { Some(daemon::detach()?) };
     let job = Job { command, identity, log_command, log_identity };
-    let keeper = Keeper::new(&config, job).and_then(|keeper| {
+    let prepared = keeper::prepare(&job).and_then(|prepared| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        Ok(keeper)
+        Ok(prepared)
     });
-    let end = keeper.map(|mut keeper| keeper.keep(policy, &mut parent));
+    let end =
+        prepared.map(|prepared| Keeper::new(&config, &job, prepared).keep(policy, &mut parent));
     pid_file.iter().for_each(PidFile::remove);
     if let Some(parent) = parent {
         parent.release(end);

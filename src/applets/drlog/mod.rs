@@ -126,12 +126,11 @@ impl Files {
 
     /// Removes an old log, by whichever of its two spellings it has.
     fn remove(&self, name: Name) -> Result<(), Errno> {
-        [b':', b'-']
-            .iter()
-            .map(|colon| self.dir.remove(c_str(&name.text(*colon))))
-            .fold(Err(Errno::NOENT), |all, one| {
-                if all.is_ok() || one == Err(Errno::NOENT) { all } else { one }
-            })
+        let other = if self.colon == b':' { b'-' } else { b':' };
+        match self.dir.remove(c_str(&name.text(self.colon))) {
+            Err(Errno::NOENT) => self.dir.remove(c_str(&name.text(other))),
+            removed => removed,
+        }
     }
 
     /// Removes the oldest log, to make room on a full disk.
@@ -213,7 +212,8 @@ impl Logs {
             other => other.map_err(|error| ("cannot rename current in ", error))?,
         }
         let current = self.files.dir.open_file(CURRENT, Mode::Append);
-        self.turn_to(current.map_err(|error| ("cannot make current in ", error))?, now);
+        let current = current.map_err(|error| ("cannot make current in ", error))?;
+        self.turn_to(current, 0, now);
         self.files.note(now);
         let mut count = found.count + 1;
         let mut oldest = found.oldest;
@@ -226,9 +226,9 @@ impl Logs {
         Ok(())
     }
 
-    fn turn_to(&mut self, current: File, begun: i64) {
+    fn turn_to(&mut self, current: File, size: u64, begun: i64) {
         self.store.turn_to(&current);
-        self.size = file::size(current.number());
+        self.size = size;
         self.begun = begun;
         self.current = current;
     }
@@ -238,7 +238,8 @@ impl Logs {
         let (files, current) = open(self.path)?;
         self.files = files;
         let begun = self.files.noted(clock::real().0);
-        self.turn_to(current, begun);
+        let size = file::size(current.number());
+        self.turn_to(current, size, begun);
         Ok(())
     }
 }
