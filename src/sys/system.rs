@@ -18,13 +18,9 @@ pub fn host_name() -> heapless::Vec<u8, 64> {
     let mut names: libc::utsname = unsafe { core::mem::zeroed() };
     // SAFETY: `names` is ours to write.
     unsafe { libc::uname(&raw mut names) };
-    names
-        .nodename
-        .iter()
-        .map(|c| c.cast_unsigned())
-        .take_while(|byte| *byte != 0)
-        .take(64)
-        .collect()
+    #[allow(clippy::unnecessary_cast, reason = "C's char has a sign on some machines")]
+    let bytes = names.nodename.iter().map(|c| *c as u8);
+    bytes.take_while(|byte| *byte != 0).take(64).collect()
 }
 
 /// How many processors this process may use (sched_getaffinity(2)), of the first 1024.
