@@ -6,6 +6,7 @@ use crate::pure::fault::Line;
 use crate::pure::lines;
 use crate::pure::opts::Word;
 use crate::pure::stamp::{Format, Stamper};
+use crate::pure::text::Put;
 use crate::sys::clock;
 use crate::sys::memory::{Block, copy};
 use heapless::Vec;
@@ -82,13 +83,13 @@ impl Dresser {
 
     /// Dresses one whole line that is not from the input, wherever the input stands. Undressed if it
     /// would become too long.
-    pub fn dress_line(&mut self, line: &mut Line) -> Line {
+    pub fn dress_line(&mut self, line: &Line) -> Line {
         let mut dressed = Line::new();
         let mut room = [0; size_of::<Line>()];
         let border = core::mem::replace(&mut self.border, true);
         let (taken, put) = self.dress(line.bytes(), &mut room);
         self.border = border;
-        dressed.push(if taken > 0 { room.get(..put).unwrap_or(&[]) } else { line.bytes() });
+        dressed.put(if taken > 0 { room.get(..put).unwrap_or(&[]) } else { line.bytes() });
         dressed
     }
 }

@@ -123,7 +123,7 @@ impl<'a> Logger<'a> {
 fn gap(applet: &str, dresser: &mut Dresser, lines: u64, bytes: u64) -> Line {
     let mut line = Line::new();
     let _ = ufmt::uwrite!(line, "{}: {} lines ({} bytes) lost\n", applet, lines, bytes);
-    dresser.dress_line(&mut line)
+    dresser.dress_line(&line)
 }
 
 impl Sink for Logger<'_> {
@@ -183,10 +183,12 @@ impl Sink for Logger<'_> {
         self.settle();
     }
 
-    fn close(&mut self) -> Exit {
+    fn close(&mut self, rest: &[u8]) -> Exit {
         let Self { applet, target, dresser, out, pending, .. } = self;
-        let rest = out.get(pending.clone()).unwrap_or(&[]);
-        target.store_mut().give_up(rest, &mut |lines, bytes| gap(applet, dresser, lines, bytes));
+        let pending = out.get(pending.clone()).unwrap_or(&[]);
+        target
+            .store_mut()
+            .give_up([pending, rest], &mut |lines, bytes| gap(applet, dresser, lines, bytes));
         if target.store().has_lost() { Exit::LOST } else { Exit::FINE }
     }
 }

@@ -45,8 +45,9 @@ pub trait Sink {
     /// The input is over: finishes the last line. The sink may be stuck afterwards, and goes on.
     fn end(&mut self);
 
-    /// No more time to go on: what is not stored is lost. Says how all went.
-    fn close(&mut self) -> Exit;
+    /// No more time to go on: what is not stored is lost, with the `rest` that was not taken. Says how all
+    /// went.
+    fn close(&mut self, rest: &[u8]) -> Exit;
 }
 
 /// What a sink waits for.
@@ -87,30 +88,39 @@ pub fn pump(from: c_int, sink: &mut dyn Sink) -> Result<Exit, Fault> {
     let mut give_up_at = None;
     loop {
         let batch = buffer.get(full.clone()).unwrap_or(&[]);
-        if !batch.is_empty() && !sink.needs().stuck {
+        let needs = sink.needs();
+        if needs.broken {
+            return Ok(sink.close(batch));
+        }
+        if !batch.is_empty() && !needs.stuck {
             full.start += sink.take(batch);
             if full.is_empty() {
                 sink.rest();
             }
             continue;
         }
-        let needs = sink.needs();
-        if needs.broken {
-            return Ok(sink.close());
-        }
-        if full.is_empty() {
-            match input {
-                Input::Over if needs.stuck => {}
-                Input::Over => return Ok(sink.close()),
-                Input::Rest(0) => {
-                    input = Input::Over;
-                    sink.end();
-                    continue;
+        match input {
+            _ if needs.stuck || !full.is_empty() => {}
+            Input::Open => {}
+            Input::Over => return Ok(sink.close(&[])),
+            Input::Rest(rest) => {
+                // Somebody else may have read some of it.
+                let rest = rest.min(file::waiting(from));
+                let room = buffer.get_mut(..rest.min(BATCH)).unwrap_or(&mut []);
+                match read(from, room)? {
+                    Some(n) if n > 0 => {
+                        full = 0..n;
+                        input = Input::Rest(rest - n.min(rest));
+                    }
+                    _ => {
+                        input = Input::Over;
+                        sink.end();
+                    }
                 }
-                Input::Rest(_) | Input::Open => {}
+                continue;
             }
         }
-        let reads = full.is_empty() && input != Input::Over && !needs.stuck;
+        let reads = full.is_empty() && input == Input::Open && !needs.stuck;
         let at = crate::pure::time::sooner(needs.at, give_up_at);
         let ready = wait::wait(&mask, reads.then_some(from), needs.room, at);
         for signal in [Signal::HUP, Signal::ALRM] {
@@ -127,25 +137,16 @@ pub fn pump(from: c_int, sink: &mut dyn Sink) -> Result<Exit, Fault> {
         let now =
             if needs.at.is_some() || give_up_at.is_some() { Some(clock::now()) } else { None };
         if give_up_at.is_some_and(|at| now >= Some(at)) {
-            return Ok(sink.close());
+            return Ok(sink.close(buffer.get(full).unwrap_or(&[])));
         }
         if ready.output || needs.at.is_some_and(|at| now >= Some(at)) {
             sink.go_on();
         }
         if ready.input {
-            let most = if let Input::Rest(rest) = input { rest.min(BATCH) } else { BATCH };
-            let read = read(from, buffer.get_mut(..most).unwrap_or(&mut []))?;
-            full = 0..read.unwrap_or(0);
-            match (read, input) {
-                (Some(0), _) => input = Input::Rest(0),
-                (Some(n), Input::Rest(rest)) => input = Input::Rest(rest - n.min(rest)),
-                _ => {}
+            match read(from, buffer)? {
+                Some(0) => input = Input::Rest(0),
+                read => full = 0..read.unwrap_or(0),
             }
-        } else if let Input::Rest(_) = input
-            && reads
-        {
-            // Somebody else has read what we were to read.
-            input = Input::Rest(0);
         }
     }
 }

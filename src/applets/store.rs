@@ -203,7 +203,7 @@ impl Store {
 
     /// Writes the line in the gap; then the outage is over.
     fn fill_gap(&mut self, outage: Outage, gap: Gap) -> bool {
-        let mut line = gap(outage.lines, outage.bytes);
+        let line = gap(outage.lines, outage.bytes);
         if outage.torn && file::write(self.file, b"\n").is_err() {
             return false;
         }
@@ -229,9 +229,12 @@ impl Store {
     }
 
     /// What could not be written and never will be.
-    pub fn give_up(&mut self, rest: &[u8], gap: Gap) {
-        if !rest.is_empty() {
-            self.begin_outage(rest);
+    pub fn give_up(&mut self, rest: [&[u8]; 2], gap: Gap) {
+        for rest in rest.into_iter().filter(|rest| !rest.is_empty()) {
+            match &mut self.outage {
+                Some(outage) => outage.drop_all(rest),
+                None => self.begin_outage(rest),
+            }
         }
         if let Some(mut outage) = self.outage {
             outage.retry_at = None;

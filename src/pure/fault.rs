@@ -3,7 +3,7 @@
 //! A fault is made where it is found and told by `lib::run` (or by the daemon's parent), so that
 //! every message of the program has the same form: `applet: cannot open /run/x.pid: Permission denied`.
 
-use crate::pure::text::{Message, push_lossy};
+use crate::pure::text::{Message, Put, put_lossy};
 use crate::pure::unix::Errno;
 
 /// The exit status of the program.
@@ -97,21 +97,21 @@ impl Fault {
     pub fn line(&self, applet: &str) -> Line {
         let mut line = Line::new();
         let _ = ufmt::uwrite!(line, "{}: {}", applet, self.what);
-        push_lossy(&mut line, self.word);
-        line.push(self.then.as_bytes());
+        put_lossy(&mut line, self.word);
+        line.put(self.then.as_bytes());
         match self.tail {
             Tail::Nothing => {}
             Tail::Number(number) => drop(ufmt::uwrite!(line, "{}", number)),
             Tail::Error(error) => match error.text() {
-                Some(text) => line.push(text.as_bytes()),
+                Some(text) => line.put(text.as_bytes()),
                 None => drop(ufmt::uwrite!(line, "error {}", error.0)),
             },
             Tail::Value(value, is, wanted) => {
-                push_lossy(&mut line, value);
+                put_lossy(&mut line, value);
                 let _ = ufmt::uwrite!(line, "{}{}", is, wanted);
             }
         }
-        line.push(b"\n");
+        line.put(b"\n");
         line
     }
 }
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_line_too_long_says_that_it_was_cut() {
         static LONG: [u8; 600] = [b'x'; 600];
-        let mut line = Fault::failed("cannot open ").word(&LONG).line("dmon");
+        let line = Fault::failed("cannot open ").word(&LONG).line("dmon");
         assert_eq!(line.bytes().len(), 512);
         assert!(line.bytes().ends_with(b"xxx...\n"));
     }

@@ -6,7 +6,7 @@
 //! by the applet's own check.
 
 use crate::pure::fault::Fault;
-use crate::pure::text::Message;
+use crate::pure::text::{Message, Put};
 use crate::pure::value::Wanted;
 use core::ffi::CStr;
 
@@ -238,12 +238,12 @@ pub fn help<C>(about: &About, options: &[Opt<C>], out: &mut dyn FnMut(&[u8])) {
 fn help_line(row: &Row, out: &mut dyn FnMut(&[u8])) {
     let mut line = Message::<160>::new();
     match row.letter {
-        0 => line.push(b"    "),
-        letter => line.push(&[b' ', b'-', letter, b',']),
+        0 => line.put(b"    "),
+        letter => line.put(&[b' ', b'-', letter, b',']),
     }
     let _ = ufmt::uwrite!(line, " --{} {}", row.name, row.metavar);
     while line.bytes().len() < COLUMN {
-        line.push(b" ");
+        line.put(b" ");
     }
     let _ = ufmt::uwrite!(line, " {}\n", row.help);
     out(line.bytes());

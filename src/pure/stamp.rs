@@ -1,11 +1,11 @@
 //! Time stamps as they stand before log lines.
 
+use crate::pure::text::{Message, Put, put_digits, put_number};
 use crate::pure::time::Civil;
 use crate::pure::value::Wanted;
-use heapless::Vec;
 
 /// The longest stamp is that of TAI64N.
-pub type Text = Vec<u8, 32>;
+pub type Text = Message<32>;
 
 /// How a stamp is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +51,7 @@ pub struct Stamper {
 impl Stamper {
     #[must_use]
     pub const fn new(format: Format) -> Self {
-        Self { format, second: i64::MIN, text: Vec::new() }
+        Self { format, second: i64::MIN, text: Text::new() }
     }
 
     /// The stamp of a moment of the clock that the format goes by, with the blank after it.
@@ -66,61 +66,47 @@ impl Stamper {
                 Format::Epoch | Format::Mono => decimal(second, nanosecond),
             };
         }
-        &self.text
-    }
-}
-
-/// The last `digits` digits of a number, leading zeros included.
-pub fn push_digits<const N: usize>(text: &mut Vec<u8, N>, number: u64, digits: usize, hex: bool) {
-    let from = text.len();
-    let _ = text.resize(from + digits, b'0');
-    let mut rest = number;
-    for place in text.iter_mut().skip(from).rev() {
-        let digit = if hex { rest & 0xf } else { rest % 10 };
-        rest = if hex { rest >> 4 } else { rest / 10 };
-        *place = b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'?');
+        self.text.bytes()
     }
 }
 
 /// Date and time with `between` them, and what comes `after`.
 fn civil(second: i64, [between, end]: [u8; 2], after: &[u8]) -> Text {
     let mut text = Text::new();
-    push_civil(&mut text, Civil::of_epoch(second), between, b':');
-    let _ = text.push(end);
-    let _ = text.extend_from_slice(after);
+    put_civil(&mut text, Civil::of_epoch(second), between, b':');
+    text.put(&[end]);
+    text.put(after);
     text
 }
 
 /// `YYYY-mm-dd`, a byte, `HH:MM:SS` with `colon`s.
-pub fn push_civil<const N: usize>(text: &mut Vec<u8, N>, t: Civil, between: u8, colon: u8) {
-    push_digits(text, t.year.unsigned_abs(), 4, false);
+pub fn put_civil(text: &mut dyn Put, t: Civil, between: u8, colon: u8) {
+    put_digits(text, t.year.unsigned_abs(), 4, false);
     let rest =
         [(b'-', t.month), (b'-', t.day), (between, t.hour), (colon, t.minute), (colon, t.second)];
     for (mark, number) in rest {
-        let _ = text.push(mark);
-        push_digits(text, number.into(), 2, false);
+        text.put(&[mark]);
+        put_digits(text, number.into(), 2, false);
     }
 }
 
 fn tai64n(second: i64, nanosecond: u32) -> Text {
     let mut text = Text::new();
-    let _ = text.push(b'@');
+    text.put(&[b'@']);
     let label = TAI_EPOCH.wrapping_add_signed(second);
-    push_digits(&mut text, label >> 32, 8, true);
-    push_digits(&mut text, label & 0xffff_ffff, 8, true);
-    push_digits(&mut text, nanosecond.into(), 8, true);
-    let _ = text.push(b' ');
+    put_digits(&mut text, label >> 32, 8, true);
+    put_digits(&mut text, label & 0xffff_ffff, 8, true);
+    put_digits(&mut text, nanosecond.into(), 8, true);
+    text.put(&[b' ']);
     text
 }
 
 fn decimal(second: i64, nanosecond: u32) -> Text {
     let mut text = Text::new();
-    let second = second.unsigned_abs();
-    let digits = second.checked_ilog10().unwrap_or(0) + 1;
-    push_digits(&mut text, second, digits as usize, false);
-    let _ = text.push(b'.');
-    push_digits(&mut text, nanosecond.into(), 9, false);
-    let _ = text.push(b' ');
+    put_number(&mut text, second.unsigned_abs());
+    text.put(&[b'.']);
+    put_digits(&mut text, nanosecond.into(), 9, false);
+    text.put(&[b' ']);
     text
 }
 

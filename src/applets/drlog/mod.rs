@@ -171,7 +171,7 @@ impl Files {
 }
 
 fn c_str(name: &rotate::Text) -> &CStr {
-    CStr::from_bytes_with_nul(name).unwrap_or(c"log-")
+    CStr::from_bytes_with_nul(name.bytes()).unwrap_or(c"log-")
 }
 
 impl Logs {

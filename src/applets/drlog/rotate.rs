@@ -4,13 +4,13 @@
 //! if the clock says so: a machine whose clock begins in 1970 at each boot must not remove yesterday's
 //! log before an older one.
 
-use crate::pure::stamp::push_civil;
+use crate::pure::stamp::put_civil;
+use crate::pure::text::{Message, Put, put_number};
 use crate::pure::time::{Civil, Duration};
 use crate::pure::value;
-use heapless::Vec;
 
 /// A file name that ends in NUL.
-pub type Text = Vec<u8, 64>;
+pub type Text = Message<64>;
 
 /// The name of an old log: the second of its rotation, and a number if that is not enough.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -45,7 +45,7 @@ impl Name {
         let ours = [b':', b'-']
             .map(|colon| name_read.text(colon))
             .iter()
-            .any(|t| t.strip_suffix(b"\0") == Some(name));
+            .any(|t| t.bytes().strip_suffix(b"\0") == Some(name));
         ours.then_some(name_read)
     }
 
@@ -65,14 +65,13 @@ impl Name {
     #[must_use]
     pub fn text(self, colon: u8) -> Text {
         let mut text = Text::new();
-        let _ = text.extend_from_slice(b"log-");
-        push_civil(&mut text, self.time, b'-', colon);
+        text.put(b"log-");
+        put_civil(&mut text, self.time, b'-', colon);
         if self.number > 0 {
-            let _ = text.push(b'.');
-            let digits = self.number.ilog10() + 1;
-            crate::pure::stamp::push_digits(&mut text, self.number.into(), digits as usize, false);
+            text.put(b".");
+            put_number(&mut text, self.number.into());
         }
-        let _ = text.push(0);
+        text.put(&[0]);
         text
     }
 }
@@ -141,7 +140,7 @@ mod tests {
     use crate::pure::tests::Random;
 
     fn shown(name: Name) -> String {
-        String::from_utf8(name.text(b':').strip_suffix(b"\0").unwrap().to_vec()).unwrap()
+        String::from_utf8(name.text(b':').bytes().strip_suffix(b"\0").unwrap().to_vec()).unwrap()
     }
 
     #[test]
@@ -179,7 +178,7 @@ mod tests {
     fn a_new_name_is_always_the_newest() {
         let mut random = Random(11);
         for _ in 0..200 {
-            let mut names: Vec<Name, 64> = Vec::new();
+            let mut names = Vec::new();
             // A clock that stands, leaps ahead and begins in 1970 again.
             let mut now = 0_i64;
             for _ in 0..60 {
@@ -194,7 +193,7 @@ mod tests {
                 assert_eq!(found.count as usize, names.len());
                 let name = Name::after(found.newest, now);
                 assert!(names.iter().all(|other| *other < name), "{name:?} after {names:?}");
-                names.push(name).unwrap();
+                names.push(name);
                 // The oldest goes, as in a directory that is full.
                 if names.len() > 5 {
                     let mut found = Found::default();
@@ -212,9 +211,9 @@ mod tests {
         let mut random = Random(5);
         for _ in 0..500 {
             let limits = Limits { size: random.below(50) as u64, time: Duration::ZERO, files: 3 };
-            let input: std::vec::Vec<u8> =
+            let input: Vec<u8> =
                 (0..600).map(|_| if random.below(9) == 0 { b'\n' } else { b'x' }).collect();
-            let mut files = vec![std::vec::Vec::new()];
+            let mut files = vec![Vec::new()];
             let mut rest = input.as_slice();
             while !rest.is_empty() {
                 let (mut batch, more) = rest.split_at(random.below(70).min(rest.len()));
@@ -224,7 +223,7 @@ mod tests {
                     let border = current.last().is_none_or(|b| *b == b'\n');
                     if border && limits.is_due(current.len() as u64, 0, 0) {
                         assert!(current.len() as u64 >= limits.size);
-                        files.push(std::vec::Vec::new());
+                        files.push(Vec::new());
                         continue;
                     }
                     let (share, more) = batch.split_at(limits.share(current.len() as u64, batch));
