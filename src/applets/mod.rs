@@ -30,6 +30,9 @@ pub const APPLETS: &[Applet] = &[
     Applet { name: "envdir", run: not_yet },
 ];
 
+/// For who calls us by another name.
+const NAMES: &str = "; there are dmon dlog dsyslog dslog drlog denv envdir";
+
 fn not_yet(_: &Call) -> Result<Exit, Fault> {
     Err(Fault::failed("this applet is not there yet"))
 }
@@ -85,9 +88,7 @@ pub fn run(args: Args) -> Exit {
     let end = match applet {
         _ if lists_wanted() => list().map(|()| Exit::FINE),
         Some(applet) => (applet.run)(&Call { args }),
-        None => Err(Fault::failed("no applet called '")
-            .word(name)
-            .then("'; there are: dmon dlog dsyslog dslog drlog denv envdir")),
+        None => Err(Fault::failed("no applet is called ").word(name).then(NAMES)),
     };
     end.unwrap_or_else(|fault| {
         let _ = file::write(file::STDERR, fault.line(applet.map_or("dmon", |a| a.name)).bytes());
@@ -107,4 +108,15 @@ fn list() -> Result<(), Fault> {
         print(b"\n")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_all_applets() {
+        let names: Vec<&str> = APPLETS.iter().map(|applet| applet.name).collect();
+        assert_eq!(NAMES, format!("; there are {}", names.join(" ")));
+    }
 }

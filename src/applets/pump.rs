@@ -78,7 +78,7 @@ enum Input {
 /// `from` cannot be read.
 pub fn pump(from: c_int, sink: &mut dyn Sink) -> Result<Exit, Fault> {
     let refused = |error| Fault::failed("cannot catch signals: ").error(error);
-    let (_, mask) = signal::catch_all(&CAUGHT).map_err(refused)?;
+    let (_, mask) = signal::catch_all(&CAUGHT, &[]).map_err(refused)?;
     let Some(buffer) = BUFFER.take() else {
         return Err(Fault::failed("two loggers in one process"));
     };

@@ -38,7 +38,7 @@ enum Tail {
 pub struct Fault {
     pub exit: Exit,
     what: &'static str,
-    word: &'static [u8],
+    word: Option<&'static [u8]>,
     then: &'static str,
     tail: Tail,
 }
@@ -50,7 +50,7 @@ pub type Line = Message<512>;
 impl Fault {
     #[must_use]
     pub const fn new(exit: Exit, what: &'static str) -> Self {
-        Self { exit, what, word: &[], then: "", tail: Tail::Nothing }
+        Self { exit, what, word: None, then: "", tail: Tail::Nothing }
     }
 
     /// The program's own failure.
@@ -68,7 +68,7 @@ impl Fault {
     /// Bytes from outside: an argument, a path.
     #[must_use]
     pub const fn word(self, word: &'static [u8]) -> Self {
-        Self { word, ..self }
+        Self { word: Some(word), ..self }
     }
 
     #[must_use]
@@ -97,7 +97,10 @@ impl Fault {
     pub fn line(&self, applet: &str) -> Line {
         let mut line = Line::new();
         let _ = ufmt::uwrite!(line, "{}: {}", applet, self.what);
-        put_lossy(&mut line, self.word);
+        match self.word {
+            Some([]) => line.put(b"''"),
+            word => put_lossy(&mut line, word.unwrap_or(&[])),
+        }
         line.put(self.then.as_bytes());
         match self.tail {
             Tail::Nothing => {}

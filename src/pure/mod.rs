@@ -2,6 +2,7 @@
 //! arguments, so `cargo test` tries it on the host in a millisecond.
 
 pub mod accounts;
+pub mod calendar;
 pub mod fault;
 pub mod lines;
 pub mod opts;

@@ -1,7 +1,7 @@
 //! Time stamps as they stand before log lines.
 
+use crate::pure::calendar::Civil;
 use crate::pure::text::{Message, Put, put_digits, put_number};
-use crate::pure::time::Civil;
 use crate::pure::value::Wanted;
 
 /// The longest stamp is that of TAI64N.
@@ -92,21 +92,21 @@ pub fn put_civil(text: &mut dyn Put, t: Civil, between: u8, colon: u8) {
 
 fn tai64n(second: i64, nanosecond: u32) -> Text {
     let mut text = Text::new();
-    text.put(&[b'@']);
+    text.put(b"@");
     let label = TAI_EPOCH.wrapping_add_signed(second);
     put_digits(&mut text, label >> 32, 8, true);
     put_digits(&mut text, label & 0xffff_ffff, 8, true);
     put_digits(&mut text, nanosecond.into(), 8, true);
-    text.put(&[b' ']);
+    text.put(b" ");
     text
 }
 
 fn decimal(second: i64, nanosecond: u32) -> Text {
     let mut text = Text::new();
     put_number(&mut text, second.unsigned_abs());
-    text.put(&[b'.']);
+    text.put(b".");
     put_digits(&mut text, nanosecond.into(), 9, false);
-    text.put(&[b' ']);
+    text.put(b" ");
     text
 }
 

@@ -1,4 +1,4 @@
-//! Spans and moments of the monotonic clock, in 64-bit nanoseconds; the calendar of the log stamps.
+//! Spans and moments of the monotonic clock, in 64-bit nanoseconds.
 //!
 //! Nothing here can overflow: sums stop at the far end of time, 584 years away.
 
@@ -72,45 +72,6 @@ pub fn sooner(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     }
 }
 
-/// A second of the civil calendar, UTC.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Civil {
-    pub year: i64,
-    pub month: u8,
-    pub day: u8,
-    pub hour: u8,
-    pub minute: u8,
-    pub second: u8,
-}
-
-impl Civil {
-    /// From seconds since 1970, before which it works too.
-    ///
-    /// Years are counted from March, so that the leap day is the last of its year, in eras of 400
-    /// years = 146 097 days (the method is Howard Hinnant's `civil_from_days`).
-    #[must_use]
-    pub fn of_epoch(seconds: i64) -> Self {
-        let days = seconds.div_euclid(86_400) + 719_468;
-        let time = seconds.rem_euclid(86_400);
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let from_march = (5 * day_of_year + 2) / 153;
-        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-        let small = |n: i64| u8::try_from(n).unwrap_or(0);
-        Self {
-            year: year_of_era + era * 400 + i64::from(month <= 2),
-            month: small(month),
-            day: small(day_of_year - (153 * from_march + 2) / 5 + 1),
-            hour: small(time / 3600),
-            minute: small(time / 60 % 60),
-            second: small(time % 60),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,38 +91,5 @@ mod tests {
         assert_eq!(sooner(None, at(2)), at(2));
         assert_eq!(sooner(at(3), None), at(3));
         assert_eq!(sooner(None, None), None);
-    }
-
-    /// Every day from 1600 to 2500 follows the one before it, by the calendar's own rules.
-    #[test]
-    fn the_calendar_counts_every_day() {
-        let leap = |y: i64| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
-        let length = |y, m| match m {
-            2 if leap(y) => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        };
-        let first = -135_140 * 86_400_i64;
-        let (mut y, mut m, mut d) = (1600, 1_u8, 1_u8);
-        for n in 0..328_000_i64 {
-            let seen = Civil::of_epoch(first + n * 86_400 + 86_399);
-            assert_eq!((seen.year, seen.month, seen.day), (y, m, d));
-            assert_eq!((seen.hour, seen.minute, seen.second), (23, 59, 59));
-            d += 1;
-            if d > length(y, m) {
-                (m, d) = (m + 1, 1);
-            }
-            if m > 12 {
-                (y, m) = (y + 1, 1);
-            }
-        }
-    }
-
-    #[test]
-    fn well_known_seconds() {
-        let seen = Civil::of_epoch(2_208_988_800);
-        assert_eq!((seen.year, seen.month, seen.day, seen.hour), (2040, 1, 1, 0));
-        assert_eq!(Civil::of_epoch(0).year, 1970);
     }
 }

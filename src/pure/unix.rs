@@ -33,6 +33,8 @@ impl Errno {
     pub const AGAIN: Self = Self(libc::EAGAIN);
     pub const INTR: Self = Self(libc::EINTR);
     pub const NOENT: Self = Self(libc::ENOENT);
+    pub const MFILE: Self = Self(libc::EMFILE);
+    pub const SRCH: Self = Self(libc::ESRCH);
     pub const NOSPC: Self = Self(libc::ENOSPC);
     pub const DQUOT: Self = Self(libc::EDQUOT);
     pub const INVAL: Self = Self(libc::EINVAL);
@@ -105,6 +107,9 @@ impl Signal {
     pub const CONT: Self = Self::of(libc::SIGCONT);
     pub const STOP: Self = Self::of(libc::SIGSTOP);
     pub const XFSZ: Self = Self::of(libc::SIGXFSZ);
+    pub const TSTP: Self = Self::of(libc::SIGTSTP);
+    pub const TTIN: Self = Self::of(libc::SIGTTIN);
+    pub const TTOU: Self = Self::of(libc::SIGTTOU);
 
     /// The highest number a signal has on any Linux but MIPS, whose last 63 are not for us.
     const LAST: i32 = 64;

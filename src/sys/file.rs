@@ -1,4 +1,4 @@
-//! Open files: descriptors that close themselves, pipes, locks.
+//! Files: opened, read, written, locked, named.
 
 use super::{Result, check, check_size};
 use core::ffi::{CStr, c_int};
@@ -21,6 +21,8 @@ pub enum Mode {
     ReadWrite,
     /// Read and write, made if it is not there.
     Create,
+    /// The same, but never by way of a symbolic link, and without waiting for anybody.
+    Own,
     /// Each write at the end, made if it is not there; what has no room for a write refuses it.
     Append,
     /// A FIFO at both ends, which never waits for the other one.
@@ -50,6 +52,7 @@ impl File {
             Mode::Directory => O_RDONLY | libc::O_DIRECTORY,
             Mode::ReadWrite => O_RDWR,
             Mode::Create => O_RDWR | O_CREAT,
+            Mode::Own => O_RDWR | O_CREAT | O_NONBLOCK | libc::O_NOFOLLOW,
             Mode::Append => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK,
             Mode::Fifo => O_RDWR | O_NONBLOCK,
         } | O_CLOEXEC
@@ -61,12 +64,6 @@ impl File {
     #[must_use]
     pub const fn number(&self) -> c_int {
         self.0
-    }
-
-    /// Takes over a descriptor that somebody handed us by its number.
-    #[must_use]
-    pub const fn adopt(number: c_int) -> Self {
-        Self(number)
     }
 }
 
@@ -280,4 +277,15 @@ pub fn head<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]> {
     let file = File::open(path, Mode::Read)?;
     let n = read(file.number(), room)?;
     Ok(room.get(..n).unwrap_or(&[]))
+}
+
+/// Whether the symbolic link `path` consists of that number.
+#[must_use]
+pub fn leads_to_number(path: &CStr, number: c_int) -> bool {
+    let mut room = [0_u8; 16];
+    // SAFETY: the path ends in NUL; pointer and length are those of an array.
+    let n = unsafe { libc::readlink(path.as_ptr(), room.as_mut_ptr().cast(), room.len()) };
+    let text = usize::try_from(n).ok().and_then(|n| room.get(..n));
+    let read = text.and_then(|text| crate::pure::value::number(text).ok());
+    read.and_then(|read| c_int::try_from(read).ok()) == Some(number)
 }

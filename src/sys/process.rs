@@ -104,11 +104,11 @@ pub fn parent() -> c_int {
     unsafe { libc::getppid() }
 }
 
-/// The process group of a child of ours, or our own.
+/// The process group of a child of ours; `None` when there is no such process.
 #[must_use]
-pub fn group(of: Option<Pid>) -> Option<Pid> {
+pub fn group(of: Pid) -> Option<Pid> {
     // SAFETY: a number.
-    Pid::new(unsafe { libc::getpgid(of.map_or(0, Pid::number)) })
+    Pid::new(unsafe { libc::getpgid(of.number()) })
 }
 
 /// Begins a process group of our own.
@@ -153,8 +153,11 @@ pub fn adopt_orphans() -> Result<()> {
 /// kernels built without it from a look at every process.
 ///
 /// # Errors
-/// As open(2): `ENOENT` when /proc is not mounted.
+/// As open(2): `ENOENT` when /proc is not mounted, or is that of another pid namespace.
 pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
+    if !file::leads_to_number(c"/proc/self", me()) {
+        return Err(Errno::NOENT);
+    }
     let mut number = 0_i32;
     let listed = file::for_each_piece(c"/proc/thread-self/children", &mut |piece| {
         for byte in piece {

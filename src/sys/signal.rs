@@ -26,8 +26,9 @@ extern "C" fn catch(number: c_int) {
 
 /// Default action from here on, and the same signal again, delivered when the handler returns.
 fn give_back(number: c_int) {
-    // SAFETY: SIG_DFL is a valid action; signal(2) may be called in a handler.
-    unsafe { libc::signal(number, libc::SIG_DFL) };
+    if let Some(signal) = Signal::new(number) {
+        to_default(signal);
+    }
     // SAFETY: two numbers; kill(2) may be called in a handler. `raise` would use the parent's notion
     // of the thread.
     unsafe { libc::kill(libc::getpid(), number) };
@@ -42,12 +43,12 @@ pub(super) fn in_child(yes: bool) {
 #[derive(Clone, Copy)]
 pub struct Mask(pub(super) libc::sigset_t);
 
-/// Catches `signals` from now on, and holds them back except in the wait. Gives the mask we were
-/// started with, for commands, and the mask to wait with.
+/// Catches `signals` from now on, and holds them back except in the wait; gives `reset` their default
+/// action. Gives the mask we were started with, for commands, and the mask to wait with.
 ///
 /// # Errors
 /// As sigaction(2).
-pub fn catch_all(signals: &[Signal]) -> Result<(Mask, Mask)> {
+pub fn catch_all(signals: &[Signal], reset: &[Signal]) -> Result<(Mask, Mask)> {
     let empty = empty();
     let mut held = empty;
     let mut inherited = empty;
@@ -67,12 +68,24 @@ pub fn catch_all(signals: &[Signal]) -> Result<(Mask, Mask)> {
             libc::sigaction(signal.number(), &raw const action, core::ptr::null_mut())
         })?;
     }
+    reset.iter().for_each(|signal| to_default(*signal));
     let mut waiting = inherited;
     for signal in signals {
         // SAFETY: a set of ours, a signal that exists.
         unsafe { libc::sigdelset(&raw mut waiting.0, signal.number()) };
     }
     Ok((inherited, waiting))
+}
+
+/// Undoes [`catch_all`]: default actions, and the mask we were started with.
+pub fn let_go(signals: &[Signal], inherited: &Mask) {
+    signals.iter().for_each(|signal| to_default(*signal));
+    let _ = set_mask(inherited);
+}
+
+fn to_default(signal: Signal) {
+    // SAFETY: SIG_DFL is a valid action.
+    unsafe { libc::signal(signal.number(), libc::SIG_DFL) };
 }
 
 fn empty() -> Mask {

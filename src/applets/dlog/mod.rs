@@ -76,7 +76,7 @@ pub fn run(call: &Call) -> Result<Exit, Fault> {
     };
     let path = call.args.word(used + 1);
     if let Some(word) = call.args.word(used + 2) {
-        return Err(Fault::failed("one file at most, what is '").word(word.to_bytes()).then("'?"));
+        return Err(Fault::failed("one file at most, what is ").word(word.to_bytes()).then("?"));
     }
     let file = path.map(open).transpose()?;
     let number = file.as_ref().map_or(file::STDOUT, File::number);

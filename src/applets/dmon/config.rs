@@ -1,7 +1,7 @@
 //! dmon's options: one row each, what they store, whether they fit together. Pure.
 
 use super::load::Limits;
-use super::machine::{MOST_DELAYS, MOST_RECENT, Policy, SPACING};
+use super::machine::{MOST_DELAYS, MOST_RECENT, Policy};
 use crate::pure::fault::Fault;
 use crate::pure::opts::{About, Opt, Word, flag, value};
 use crate::pure::time::Duration;
@@ -78,10 +78,18 @@ fn load(word: Word) -> Result<Option<Threshold>, Wanted> {
 }
 
 pub const OPTIONS: &[Opt<Config>] = &[
-    flag(b'n', "no-daemon", "Stay in the foreground.", |c, on| c.foreground = on),
+    flag(b'n', "no-daemon", "Stay in the foreground; else become a daemon.", |c, on| {
+        c.foreground = on
+    }),
     flag(b'1', "once", "Stop when the command ends with status 0.", |c, on| c.policy.once = on),
-    value(b'm', "max-respawns", "N[/TIME]", "Restarts in all, or within any TIME.", store_respawns),
-    value(b'd', "delay", "TIME,...", "Least time between starts, one after another.", store_delays),
+    value(
+        b'm',
+        "max-respawns",
+        "N[/TIME]",
+        "Restarts in all, or within any TIME; then end.",
+        store_respawns,
+    ),
+    value(b'd', "delay", "TIME,...", "Least time between starts, in turn; 1s.", store_delays),
     value(b'i', "interval", "TIME", "Pause after a run that ended well.", |c, w| {
         time(w).map(|t| c.policy.interval = t)
     }),
@@ -110,7 +118,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     flag(b'S', "log-sigs", "Forward signals to the log command.", |c, on| {
         c.policy.forward_log = on;
     }),
-    value(b'u', "cmd-user", "USER[:GRP...]", "Run the command as this user.", |c, w| {
+    value(b'u', "cmd-user", "USER[:GROUP]", "Run the command as this user.", |c, w| {
         c.cmd_owner.user = Some(w);
         Ok(())
     }),
@@ -118,7 +126,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
         c.cmd_owner.group = Some(w);
         Ok(())
     }),
-    value(b'U', "log-user", "USER[:GRP...]", "Run the log command as this user.", |c, w| {
+    value(b'U', "log-user", "USER[:GROUP]", "Run the log command as this user.", |c, w| {
         c.log_owner.user = Some(w);
         Ok(())
     }),
@@ -138,6 +146,9 @@ fn store_respawns(config: &mut Config, word: Word) -> Result<(), Wanted> {
     let mut halves = word.to_bytes().splitn(2, |b| *b == b'/');
     let respawns = value::count(halves.next().unwrap_or(&[])).map_err(|_| WANTED)?;
     let window = halves.next().map(value::time).transpose().map_err(|_| WANTED)?;
+    if window.is_some_and(Duration::is_zero) {
+        return Err(WANTED);
+    }
     let many = respawns.is_some_and(|n| usize::try_from(n).is_ok_and(|n| n > MOST_RECENT));
     if window.is_some() && many {
         return Err(WANTED);
@@ -189,7 +200,6 @@ impl Config {
 
 const _: () =
     assert!(MOST_DELAYS == 16 && MOST_RECENT == 64, "the messages above name these numbers");
-const _: () = assert!(!SPACING.is_zero());
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Becoming a daemon: the parent stays until both commands run, and ends with what the child tells.
 
+use super::keeper::{self, Masks};
 use crate::pure::fault::{Exit, Fault, Line};
 use crate::pure::unix::Errno;
 use crate::sys::file::{self, File, Mode};
@@ -13,11 +14,12 @@ pub struct Parent(File);
 ///
 /// # Errors
 /// The fork fails.
-pub fn detach() -> Result<Parent, Fault> {
+pub fn detach(masks: &Masks) -> Result<Parent, Fault> {
     let refused = |error| Fault::failed("cannot fork: ").error(error);
     let (answer, parent) = file::pipe().map_err(refused)?;
     if process::fork().map_err(refused)?.is_some() {
         drop(parent);
+        keeper::let_go(masks);
         wait_for(&answer);
     }
     let parent = Parent(parent);
@@ -49,8 +51,11 @@ fn wait_for(child: &File) -> ! {
         let mut said = match file::read(child.number(), &mut room) {
             Ok(n) if n > 0 => room.get(..n).unwrap_or(&[]),
             Err(Errno::INTR) => continue,
-            // It was killed before it could tell.
-            _ => process::exit(Exit::FAILED.0),
+            _ => {
+                let fault = Fault::failed("killed before the command ran");
+                let _ = file::write(file::STDERR, fault.line("dmon").bytes());
+                process::exit(fault.exit.0)
+            }
         };
         if !said_all {
             let end = said.iter().position(|byte| *byte == 0);
@@ -72,7 +77,7 @@ impl Parent {
         let _ = file::write(self.0.number(), fault.line("dmon").bytes());
     }
 
-    /// The parent ends: well, or as we do.
+    /// The parent ends as we do: well once all runs; not well if we end before that.
     pub fn release(self, end: Result<Exit, Fault>) {
         let exit = end.unwrap_or_else(|fault| {
             self.say(&fault);

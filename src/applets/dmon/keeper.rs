@@ -7,10 +7,10 @@ use super::config::Config;
 use super::daemon::Parent;
 use super::identity::Identity;
 use super::load::{self, Reading};
-use super::machine::{Fact, Machine, Order, Policy, Who};
-use super::remains::{self, Remains};
+use super::machine::{Fact, Machine, Order, Policy, Sweep, Who};
+use super::remains::Remains;
 use crate::pure::fault::{Exit, Fault};
-use crate::pure::unix::{Pid, Signal};
+use crate::pure::unix::{Errno, Pid, Signal};
 use crate::pure::value::Load;
 use crate::sys::args::Argv;
 use crate::sys::file::{self, File};
@@ -31,6 +31,10 @@ const CAUGHT: [Signal; 10] = [
     Signal::CONT,
     Signal::PIPE,
 ];
+
+/// What else commands shall find at its default, if whoever started us has ignored it: Python and
+/// shells do so. What is caught is so by itself.
+const RESET: [Signal; 4] = [Signal::XFSZ, Signal::TSTP, Signal::TTIN, Signal::TTOU];
 
 /// What is to be run, and as whom.
 pub struct Job {
@@ -55,23 +59,37 @@ pub struct Keeper<'a> {
     remains: Remains,
     /// The last `waitpid` found no children at all.
     childless: bool,
-    /// The group of the logger, from its start to its end.
+    /// The group of the logger, from its start until nothing of it is left.
     log_group: Option<Pid>,
-    /// What was last said about a failed start.
-    complaint: Option<Fault>,
+    /// Why the last start of the command, of the logger, has failed.
+    complaints: [Option<Fault>; 2],
 }
 
-/// Makes the log pipe and catches the signals: all that a keeper needs and may not get. Gives the pipe,
-/// the mask for commands and the mask to wait with.
+/// The mask for commands, and the mask to wait with.
+pub type Masks = (Mask, Mask);
+
+/// Holds back all that is caught, from here on to the first wait.
 ///
 /// # Errors
-/// The kernel refuses a pipe.
-pub fn prepare(job: &Job) -> Result<(Option<Pipe>, Mask, Mask), Fault> {
+/// None that a kernel is known to give.
+pub fn catch() -> Result<Masks, Fault> {
+    let refused = |error| Fault::failed("cannot catch signals: ").error(error);
+    signal::catch_all(&CAUGHT, &RESET).map_err(refused)
+}
+
+/// Undoes [`catch`], for a process that only waits for another.
+pub fn let_go(masks: &Masks) {
+    signal::let_go(&CAUGHT, &masks.0);
+}
+
+/// Makes the log pipe, if there is a log command.
+///
+/// # Errors
+/// The kernel refuses it.
+pub fn make_pipe(job: &Job) -> Result<Option<Pipe>, Fault> {
     let refused = |error| Fault::failed("cannot make a pipe: ").error(error);
     let pipe = job.log_command.map(|_| file::pipe()).transpose().map_err(refused)?;
-    let refused = |error| Fault::failed("cannot catch signals: ").error(error);
-    let (inherited, waiting) = signal::catch_all(&CAUGHT).map_err(refused)?;
-    Ok((pipe.map(|(reader, writer)| (reader, Some(writer))), inherited, waiting))
+    Ok(pipe.map(|(reader, writer)| (reader, Some(writer))))
 }
 
 impl<'a> Keeper<'a> {
@@ -79,7 +97,8 @@ impl<'a> Keeper<'a> {
     pub fn new(
         config: &Config,
         job: &'a Job,
-        (pipe, inherited, mask): (Option<Pipe>, Mask, Mask),
+        pipe: Option<Pipe>,
+        (inherited, mask): Masks,
     ) -> Self {
         let us = process::me();
         let ends = pipe
@@ -113,7 +132,7 @@ impl<'a> Keeper<'a> {
             remains: Remains::new(config.stop_signal),
             childless: false,
             log_group: None,
-            complaint: None,
+            complaints: [None; 2],
         }
     }
 
@@ -122,27 +141,56 @@ impl<'a> Keeper<'a> {
         let per_cpu = policy.load.is_some_and(|limits| limits.per_cpu());
         let mut machine = Machine::new(policy, clock::now());
         loop {
-            match machine.next(clock::now()) {
+            let fact = match machine.next(clock::now()) {
                 Order::Quit(exit) => return exit,
                 Order::Wait(deadline) => {
                     let _ = wait::wait(&self.mask, None, None, deadline);
                     self.look_around(&mut machine);
+                    None
                 }
-                Order::Start(who) => {
-                    let fact = self.start(who, parent.as_ref());
-                    machine.hear(clock::now(), fact);
-                    if machine.has_begun()
-                        && let Some(parent) = parent.take()
-                    {
-                        parent.release(Ok(Exit::FINE));
-                    }
+                Order::Start(who) => Some(self.start(who, &machine, parent.as_ref())),
+                // That a child has died meanwhile will be heard next.
+                Order::Stop(group) => {
+                    let _ = signal::send_group(group, Some(self.stop));
+                    let _ = signal::send_group(group, Some(Signal::CONT));
+                    None
                 }
-                Order::ReadLoad => machine.hear(clock::now(), Fact::Load(read_load(per_cpu))),
-                order => {
-                    if let Some(fact) = self.act(order) {
-                        machine.hear(clock::now(), fact);
-                    }
+                Order::SendGroup(group, signal) => {
+                    let _ = signal::send_group(group, Some(signal));
+                    None
                 }
+                Order::Send(pid, signal) => {
+                    let _ = signal::send(pid, Some(signal));
+                    None
+                }
+                Order::Sweep(sweep) => Some(self.sweep(sweep)),
+                Order::ClosePipe => {
+                    self.pipe.iter_mut().for_each(|(_, writer)| *writer = None);
+                    None
+                }
+                Order::Peek => {
+                    let pipe = self.pipe.as_ref();
+                    Some(Fact::Unread(pipe.map_or(0, |(reader, _)| file::waiting(reader.number()))))
+                }
+                Order::ReadLoad => Some(Fact::Load(read_load(per_cpu))),
+                Order::Lament(bytes) => {
+                    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+                    say(&Fault::failed("the log command has left bytes unread: ").number(bytes));
+                    None
+                }
+                Order::Warn(pid) => {
+                    let number = pid.number().into();
+                    say(&Fault::failed("still alive after KILL: process or group ").number(number));
+                    None
+                }
+            };
+            if let Some(fact) = fact {
+                machine.hear(clock::now(), fact);
+            }
+            if machine.has_begun()
+                && let Some(parent) = parent.take()
+            {
+                parent.release(Ok(Exit::FINE));
             }
         }
     }
@@ -164,59 +212,46 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    fn start(&mut self, who: Who, parent: Option<&Parent>) -> Fact {
-        let plan = match (who, &self.log) {
-            (Who::Log, Some(log)) => log,
-            _ => &self.cmd,
+    fn sweep(&mut self, sweep: Sweep) -> Fact {
+        let log = self.log_group.filter(|_| sweep.who == Who::Cmd);
+        let left = self.remains.sweep(sweep, log, self.childless);
+        if sweep.who == Who::Log && !left {
+            self.log_group = None;
+        }
+        Fact::Swept(sweep.who, left)
+    }
+
+    fn start(&mut self, who: Who, machine: &Machine, parent: Option<&Parent>) -> Fact {
+        let [for_cmd, for_log] = &mut self.complaints;
+        let (plan, last) = match (who, &self.log) {
+            (Who::Log, Some(log)) => (log, for_log),
+            _ => (&self.cmd, for_cmd),
         };
+        let name = plan.command.name().to_bytes();
         let (fact, complaint) = match child::start(plan) {
             Ok(pid) => (Fact::Started(who, pid), None),
+            // Our own limit will not change by itself.
+            Err(Failure::Refused(Errno::MFILE)) if !machine.has_begun() => {
+                let fault = Fault::refused("cannot start ", name, Errno::MFILE);
+                (Fact::Unstarted(who, fault.exit), Some(fault))
+            }
             Err(Failure::Refused(error)) => {
-                let name = plan.command.name().to_bytes();
-                (Fact::Refused(who), Some(Fault::refused("trying to start ", name, error)))
+                (Fact::Refused(who), Some(Fault::refused("still trying to start ", name, error)))
             }
             Err(Failure::Unready(fault)) => (Fact::Unstarted(who, fault.exit), Some(fault)),
         };
         if let (Fact::Started(_, pid), Who::Log) = (fact, who) {
             self.log_group = Some(pid);
         }
-        // A command that cannot be started is tried for ever; it is complained about once.
-        if let Some(fault) = complaint.filter(|_| complaint != self.complaint) {
+        // What cannot be started is tried for ever; each reason is told once.
+        if let Some(fault) = complaint.filter(|_| complaint != *last) {
             match parent {
                 Some(parent) => parent.say(&fault),
                 None => say(&fault),
             }
         }
-        if complaint.is_some() {
-            self.complaint = complaint;
-        }
+        *last = complaint;
         fact
-    }
-
-    /// Orders that are done at once.
-    fn act(&mut self, order: Order) -> Option<Fact> {
-        match order {
-            Order::Stop(group) => remains::stop_group(group, self.stop),
-            // That it has died meanwhile will be heard next.
-            Order::SendGroup(group, signal) => drop(signal::send_group(group, Some(signal))),
-            Order::Send(pid, signal) => drop(signal::send(pid, Some(signal))),
-            Order::Sweep { who, group, told, kill } => {
-                let log = self.log_group.filter(|_| who == Who::Cmd);
-                let left = self.remains.sweep(who, group, log, told, kill, self.childless);
-                return Some(Fact::Swept(who, left));
-            }
-            Order::ClosePipe => self.pipe.iter_mut().for_each(|(_, writer)| *writer = None),
-            Order::Peek => {
-                let bytes =
-                    self.pipe.as_ref().map_or(0, |(reader, _)| file::waiting(reader.number()));
-                return Some(Fact::Unread(bytes > 0));
-            }
-            Order::Warn(pid) => {
-                say(&Fault::failed("still alive after KILL: process ").number(pid.number().into()));
-            }
-            Order::Start(_) | Order::ReadLoad | Order::Wait(_) | Order::Quit(_) => {}
-        }
-        None
     }
 }
 

@@ -31,9 +31,11 @@ pub const SPACING: Duration = Duration::seconds(1);
 /// kernel/sched/loadavg.c).
 const LOAD_PERIOD: Duration = Duration::seconds(5);
 
-/// How often we look again whether what a run left behind is gone. Most of the time the death of a
-/// child tells us at once; this is for kernels where we cannot adopt it.
+/// How soon we look again whether what a run left behind is gone; each time nothing has changed it takes
+/// twice as long, up to a limit. Most of the time the death of a child tells us at once; this is for
+/// those that are not our children.
 const LOOK_AGAIN: Duration = Duration::milliseconds(100);
+const LOOK_SELDOM: Duration = Duration::seconds(5);
 
 /// How long after KILL a process that still lives is worth a warning: it hangs in the kernel.
 const UNKILLABLE: Duration = Duration::seconds(5);
@@ -78,8 +80,8 @@ pub enum Fact {
     Ended(Pid, Status),
     /// The sweep that was ordered found something left, or not.
     Swept(Who, bool),
-    /// The pipe that was looked into holds something, or not.
-    Unread(bool),
+    /// The pipe that was looked into holds so many bytes.
+    Unread(usize),
     /// A signal to dmon itself.
     Asked(Signal),
     Load(Reading),
@@ -96,13 +98,14 @@ pub enum Order {
     SendGroup(Pid, Signal),
     /// To this child alone.
     Send(Pid, Signal),
-    /// End what the run of `group` has left behind: those not told yet get the stop signal, or all
-    /// get KILL. Answered by `Swept`.
-    Sweep { who: Who, group: Pid, told: bool, kill: bool },
+    /// Answered by `Swept`.
+    Sweep(Sweep),
     /// Give up our end for writing, so that the logger comes to the end of its input.
     ClosePipe,
-    /// See whether the pipe holds something. Answered by `Unread`.
+    /// See how much the pipe holds. Answered by `Unread`.
     Peek,
+    /// So many bytes have found no reader: that has to be said.
+    Lament(usize),
     /// Answered by `Load`.
     ReadLoad,
     /// This child was sent KILL and does not die.
@@ -111,6 +114,27 @@ pub enum Order {
     Wait(Option<Instant>),
     /// All is done and everything is dead.
     Quit(Exit),
+}
+
+/// A look for what a run has left behind, and what to do to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sweep {
+    pub who: Who,
+    /// The group that the run has led.
+    pub group: Pid,
+    /// That group has had its stop signal with the run.
+    pub told: bool,
+    /// Everything that is left is meant: the other child is gone for good.
+    pub all: bool,
+    pub how: How,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    Look,
+    /// Those not told yet get the stop signal and CONT.
+    Stop,
+    Kill,
 }
 
 /// How long a run may go on.
@@ -148,14 +172,22 @@ enum Life {
         late: bool,
         warn_at: Option<Instant>,
     },
-    /// Has ended and may have left processes behind, which are `told` to stop with it or yet to tell.
-    Left {
-        group: Pid,
-        told: bool,
-        kill_at: Option<Instant>,
-        look_at: Instant,
-        not_before: Instant,
-    },
+    /// Has ended and may have left processes behind.
+    Left(Left),
+}
+
+/// What is known of a run that has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Left {
+    group: Pid,
+    /// The group has had its stop signal with the run.
+    told: bool,
+    kill_at: Option<Instant>,
+    warn_at: Option<Instant>,
+    look_at: Instant,
+    pause: Duration,
+    /// The next run, once nothing is left.
+    not_before: Instant,
 }
 
 /// Why everything is being stopped.
@@ -201,7 +233,6 @@ pub struct Machine {
     hasty: bool,
     /// Until when the logger may read on; `None` while the pipe is open.
     drain_until: Option<Instant>,
-    /// The logger may be started once more in the drain; it is wanted so.
     encore: Encore,
     /// How the last run of the command ended.
     last: Option<Status>,
@@ -217,6 +248,11 @@ pub struct Machine {
 enum Encore {
     Possible,
     Wanted,
+    /// It was started, or could not be.
+    Spent,
+    /// And so many bytes are left all the same.
+    InVain(usize),
+    /// Nothing is left to read, or to say.
     Over,
 }
 
@@ -248,6 +284,15 @@ impl Machine {
     #[must_use]
     pub const fn has_begun(&self) -> bool {
         self.cmd_began && self.log_began
+    }
+
+    /// When KILL follows a stop signal that is sent now. Only the command's end is hastened by a second
+    /// order: the logger has lines to store.
+    fn kill_at(&self, who: Who, now: Instant) -> Option<Instant> {
+        match who {
+            Who::Cmd if self.hasty => Some(now),
+            _ => self.policy.kill_after.map(|time| now.plus(time)),
+        }
     }
 
     const fn life(&mut self, who: Who) -> &mut Life {

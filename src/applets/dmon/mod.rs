@@ -37,18 +37,20 @@ pub fn run(call: &Call) -> Result<Exit, Fault> {
     let policy = config.policy(log_command.is_some())?;
     let identity = identity::look_up(config.cmd_owner)?;
     let log_identity = identity::look_up(config.log_owner)?;
-    let pid_file = config.pid_file.map(PidFile::claim).transpose()?;
-    let mut parent = if config.foreground { None } else { Some(daemon::detach()?) };
     let job = Job { command, identity, log_command, log_identity };
-    let prepared = keeper::prepare(&job).and_then(|prepared| {
+    let masks = keeper::catch()?;
+    let pid_file = config.pid_file.map(PidFile::claim).transpose()?;
+    let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
+    let pipe = keeper::make_pipe(&job).and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        Ok(prepared)
+        Ok(pipe)
     });
-    let end =
-        prepared.map(|prepared| Keeper::new(&config, &job, prepared).keep(policy, &mut parent));
-    pid_file.iter().for_each(PidFile::remove);
+    let end = pipe.map(|pipe| Keeper::new(&config, &job, pipe, masks).keep(policy, &mut parent));
     if let Some(parent) = parent {
-        parent.release(end);
+        parent.release(match end {
+            Ok(Exit::FINE) => Err(Fault::failed("told to stop before the command ran")),
+            other => other,
+        });
     }
     end
 }

@@ -5,35 +5,47 @@ use crate::pure::fault::Fault;
 use crate::pure::opts::Word;
 use crate::pure::text::Message;
 use crate::pure::unix::Errno;
-use crate::sys::file::{self, File, Mode};
+use crate::sys::file::{self, File, Kind, Mode};
 use crate::sys::process;
 
-/// The locked file. Dropping it gives the lock back; the name stays unless it is removed.
+/// The locked file. Dropping it removes the name, if it is still that of our file, then gives the lock
+/// back.
 pub struct PidFile {
     file: File,
     path: Word,
 }
 
+/// How often somebody may remove the file between our opening and our locking it. More than once is bad
+/// luck, always is a file system that does not tell files apart.
+const ATTEMPTS: u32 = 100;
+
 /// A pid and a newline: ten digits at the most.
 const ROOM: usize = 16;
 
 impl PidFile {
-    /// Opens and locks the file, made if it is not there. Its content stays for now.
+    /// Opens, locks and empties the file, made if it is not there.
     ///
     /// # Errors
-    /// It cannot be opened; somebody else has the lock.
+    /// It cannot be opened, it is a link or no file on a disk; somebody else has the lock.
     pub fn claim(path: Word) -> Result<Self, Fault> {
-        loop {
-            let refused = |error| Fault::refused("cannot open ", path.to_bytes(), error);
-            let file = File::open(path, Mode::Create).map_err(refused)?;
+        let refused = |error| Fault::refused("cannot open ", path.to_bytes(), error);
+        for _ in 0..ATTEMPTS {
+            let file = File::open(path, Mode::Own).map_err(refused)?;
+            if file::kind(file.number()) != Kind::Regular {
+                return Err(Fault::failed("").word(path.to_bytes()).then(" is no file for a pid"));
+            }
             match file::lock(&file) {
                 Err(Errno::AGAIN) => return Err(running(&file, path)),
                 Err(error) => return Err(Fault::refused("cannot lock ", path.to_bytes(), error)),
                 // The holder before us may have removed the name between our open and our lock.
-                Ok(()) if file::is_named(&file, path) => return Ok(Self { file, path }),
+                Ok(()) if file::is_named(&file, path) => {
+                    file::empty(&file).map_err(refused)?;
+                    return Ok(Self { file, path });
+                }
                 Ok(()) => {}
             }
         }
+        Err(Fault::failed("cannot lock ").word(path.to_bytes()).then(": it changes all the time"))
     }
 
     /// Writes our number.
@@ -44,16 +56,16 @@ impl PidFile {
         let mut text = Message::<ROOM>::new();
         let _ = ufmt::uwrite!(text, "{}\n", process::me());
         let refused = |error| Fault::refused("cannot write ", self.path.to_bytes(), error);
-        file::empty(&self.file).map_err(refused)?;
         match file::write(self.file.number(), text.bytes()) {
             Ok(n) if n == text.bytes().len() => Ok(()),
             Ok(_) => Err(refused(Errno::NOSPC)),
             Err(error) => Err(refused(error)),
         }
     }
+}
 
-    /// Removes the name, if it is still that of our file.
-    pub fn remove(&self) {
+impl Drop for PidFile {
+    fn drop(&mut self) {
         if file::is_named(&self.file, self.path) {
             // It may be in a directory that was made read-only: then it stays, unlocked and harmless.
             let _ = file::remove(self.path);

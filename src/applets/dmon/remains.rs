@@ -2,20 +2,23 @@
 //!
 //! The kernel gives us every orphan below us (`process::adopt_orphans`), so what is left is among our
 //! own children and cannot be taken for a stranger's process: its number is not free until we reap it.
+//! A group is met as a whole only if a child of ours leads it; what has joined a group of somebody else
+//! is met alone.
 
-use super::machine::Who;
-use crate::pure::unix::{Pid, Signal};
+use super::machine::{How, Sweep, Who};
+use crate::pure::unix::{Errno, Pid, Signal};
 use crate::sys::{process, signal};
 use heapless::Vec;
 
-/// How many groups are remembered as told. When there are more, some are told twice.
-const MOST_TOLD: usize = 16;
+/// How many are remembered as told to stop. More than that are told once others have gone, or killed.
+const MOST_TOLD: usize = 32;
 
 pub struct Remains {
     /// The kernel makes us the parent of orphans.
     adopting: bool,
-    /// Groups that have had the stop signal since the last run.
-    told: Vec<Pid, MOST_TOLD>,
+    /// What the command and the logger have left and has had the stop signal, once: groups by their
+    /// leader, others by their own number. To many programs a second one means "at once".
+    told: [Vec<Pid, MOST_TOLD>; 2],
     stop: Signal,
 }
 
@@ -31,86 +34,83 @@ impl Remains {
                 process::Reaped::NoChildren => break true,
             }
         };
-        Self { adopting: alone && process::adopt_orphans().is_ok(), told: Vec::new(), stop }
+        let adopting = alone && process::adopt_orphans().is_ok();
+        Self { adopting, told: [Vec::new(), Vec::new()], stop }
     }
 
-    /// Sends the stop signal, or KILL, to what the run of `group` has left; says whether there was
-    /// anything. `log` leads the other child's group, which is left alone. `told`: the group has had
-    /// its stop signal. `childless`: `waitpid` has just said that there is nobody at all.
-    pub fn sweep(
-        &mut self,
-        who: Who,
-        group: Pid,
-        log: Option<Pid>,
-        told: bool,
-        kill: bool,
-        childless: bool,
-    ) -> bool {
-        if told {
-            self.remember(group);
-        }
+    /// Does what `sweep` says; says whether anything is left. `log` leads the logger's group while it
+    /// runs. `childless`: `waitpid` has just said that there is nobody at all.
+    pub fn sweep(&mut self, sweep: Sweep, log: Option<Pid>, childless: bool) -> bool {
         let left = match self.adopting {
-            true => !childless && self.sweep_children(who, group, log, kill),
-            false => self.sweep_group(group, kill),
+            true if childless => false,
+            true => self.sweep_children(sweep, log),
+            false => self.sweep_group(sweep),
         };
         if !left {
-            self.told.clear();
+            self.told(sweep.who).clear();
         }
         left
     }
 
-    fn sweep_children(&mut self, who: Who, group: Pid, log: Option<Pid>, kill: bool) -> bool {
-        let ours = process::group(None);
+    fn sweep_children(&mut self, sweep: Sweep, log: Option<Pid>) -> bool {
         let mut left = false;
         let listed = process::for_each_child(&mut |child| {
-            let theirs = process::group(Some(child));
-            let is_logs = theirs.is_some() && theirs == log;
-            let is_sought = match who {
-                Who::Cmd => !is_logs,
-                Who::Log => theirs == Some(group),
+            // No group: it is gone already.
+            let Some(group) = process::group(child) else {
+                return;
+            };
+            let is_sought = match sweep.who {
+                Who::Cmd => Some(group) != log,
+                Who::Log => sweep.all || group == sweep.group,
             };
             if is_sought {
                 left = true;
-                match theirs {
-                    Some(theirs) if Some(theirs) != ours => self.end_group(theirs, kill),
-                    // It has joined our own group; so it must be met alone.
-                    _ => {
-                        let _ =
-                            signal::send(child, Some(if kill { Signal::KILL } else { self.stop }));
-                    }
-                }
+                let whole = group == sweep.group || group == child;
+                self.meet(sweep, if whole { group } else { child }, whole);
             }
         });
-        left || (listed.is_err() && self.sweep_group(group, kill))
+        match listed {
+            Ok(()) => left,
+            Err(Errno::NOENT) => self.sweep_group(sweep),
+            // Too many open files, perhaps: we do not know, so we look again.
+            Err(_) => true,
+        }
     }
 
-    /// Without a list of children, or without being their parent: whoever is in the group.
-    fn sweep_group(&mut self, group: Pid, kill: bool) -> bool {
-        let left = signal::send_group(group, None).is_ok();
+    /// Without a list of children, or without being their parent: whoever is in the group. Between the
+    /// death of its last member and our look its number might be given to a stranger; nothing better
+    /// can be had from a kernel without /proc or before Linux 3.4.
+    fn sweep_group(&mut self, sweep: Sweep) -> bool {
+        let left = signal::send_group(sweep.group, None) != Err(Errno::SRCH);
         if left {
-            self.end_group(group, kill);
+            self.meet(sweep, sweep.group, true);
         }
         left
     }
 
-    fn end_group(&mut self, group: Pid, kill: bool) {
-        if kill {
-            let _ = signal::send_group(group, Some(Signal::KILL));
-        } else if !self.told.contains(&group) {
-            self.remember(group);
-            stop_group(group, self.stop);
+    fn meet(&mut self, sweep: Sweep, target: Pid, whole: bool) {
+        let send = |signal| match whole {
+            true => signal::send_group(target, Some(signal)),
+            false => signal::send(target, Some(signal)),
+        };
+        let told = sweep.told && target == sweep.group;
+        match sweep.how {
+            How::Look => {}
+            How::Kill => drop(send(Signal::KILL)),
+            How::Stop if told || self.told(sweep.who).contains(&target) => {}
+            How::Stop if self.told(sweep.who).push(target).is_err() => {}
+            How::Stop => {
+                let _ = send(self.stop);
+                let _ = send(Signal::CONT);
+            }
         }
     }
 
-    fn remember(&mut self, group: Pid) {
-        if !self.told.contains(&group) {
-            let _ = self.told.push(group);
+    const fn told(&mut self, who: Who) -> &mut Vec<Pid, MOST_TOLD> {
+        let [cmd, log] = &mut self.told;
+        match who {
+            Who::Cmd => cmd,
+            Who::Log => log,
         }
     }
-}
-
-/// Stop signal, and CONT for those that are paused. A group that is gone needs neither.
-pub fn stop_group(group: Pid, stop: Signal) {
-    let _ = signal::send_group(group, Some(stop));
-    let _ = signal::send_group(group, Some(Signal::CONT));
 }

@@ -73,9 +73,9 @@ pub fn run(call: &Call) -> Result<Exit, Fault> {
         (Some(path), None) => path,
         (None, _) => return Err(Fault::failed("no directory given (try --help)")),
         (_, Some(more)) => {
-            return Err(Fault::failed("one directory only, what is '")
+            return Err(Fault::failed("one directory only, what is ")
                 .word(more.to_bytes())
-                .then("'?"));
+                .then("?"));
         }
     };
     let mut logs = Logs::open(path, config.limits)

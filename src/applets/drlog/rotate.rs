@@ -4,9 +4,10 @@
 //! if the clock says so: a machine whose clock begins in 1970 at each boot must not remove yesterday's
 //! log before an older one.
 
+use crate::pure::calendar::Civil;
 use crate::pure::stamp::put_civil;
 use crate::pure::text::{Message, Put, put_number};
-use crate::pure::time::{Civil, Duration};
+use crate::pure::time::Duration;
 use crate::pure::value;
 
 /// A file name that ends in NUL.

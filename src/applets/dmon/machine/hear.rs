@@ -1,7 +1,8 @@
 //! The machine is told: each fact changes what is, or what is wanted.
 
 use super::{
-    Encore, Fact, LOAD_PERIOD, LOOK_AGAIN, Life, Limit, Machine, Reason, SPACING, Signals, Who,
+    Encore, Fact, LOAD_PERIOD, LOOK_AGAIN, LOOK_SELDOM, Left, Life, Limit, Machine, Reason,
+    SPACING, Signals, UNKILLABLE, Who,
 };
 use crate::pure::fault::Exit;
 use crate::pure::time::Instant;
@@ -15,28 +16,20 @@ impl Machine {
             Fact::Refused(who) => {
                 *self.life(who) = Life::Down { not_before: now.plus(SPACING) };
                 if who == Who::Log && self.drain_until.is_some_and(|end| end <= now) {
-                    self.encore = Encore::Over;
+                    self.encore = Encore::Spent;
                 }
             }
             Fact::Unstarted(who, exit) => self.unstarted(who, exit, now),
             Fact::Ended(pid, status) => self.ended(pid, status, now),
-            Fact::Swept(who, left) => {
-                if let Life::Left { look_at, not_before, .. } = self.life(who) {
-                    if left {
-                        *look_at = now.plus(LOOK_AGAIN);
-                    } else {
-                        *self.life(who) = Life::Down { not_before: *not_before };
-                    }
+            Fact::Swept(who, left) => self.swept(who, left, now),
+            Fact::Unread(bytes) => {
+                self.encore = match self.encore {
+                    _ if bytes == 0 => Encore::Over,
+                    Encore::Possible => Encore::Wanted,
+                    _ => Encore::InVain(bytes),
                 }
             }
-            Fact::Unread(unread) => {
-                self.encore = if unread { Encore::Wanted } else { Encore::Over };
-            }
-            Fact::Asked(Signal::TERM | Signal::INT) => {
-                self.hasty = self.ordered;
-                self.ordered = true;
-                self.stopping = self.stopping.or(Some(Reason::Order));
-            }
+            Fact::Asked(Signal::TERM | Signal::INT) => self.told_to_stop(now),
             Fact::Asked(signal) => self.forward(signal),
             Fact::Load(reading) => {
                 self.read_load_at = now.plus(LOAD_PERIOD);
@@ -57,8 +50,9 @@ impl Machine {
             Who::Log => self.log_began = true,
         }
         if who == Who::Log && self.drain_until.is_some() {
-            self.encore = Encore::Over;
-            self.drain_until = Some(now.plus(self.policy.drain));
+            self.encore = Encore::Spent;
+            // However little time was given: enough to begin.
+            self.drain_until = Some(now.plus(self.policy.drain.max(SPACING)));
         }
     }
 
@@ -71,27 +65,45 @@ impl Machine {
             }
             Who::Log if self.log_began => {
                 if self.drain_until.is_some() {
-                    self.encore = Encore::Over;
+                    self.encore = Encore::Spent;
                 }
             }
             Who::Cmd | Who::Log => self.stopping = self.stopping.or(Some(Reason::Failed(exit))),
         }
     }
 
+    /// TERM or INT: the first stops the command, the next kill it; in the drain each ends the next thing
+    /// that is waited for.
+    fn told_to_stop(&mut self, now: Instant) {
+        self.hasty = self.ordered;
+        self.ordered = true;
+        self.stopping = self.stopping.or(Some(Reason::Order));
+        if self.drain_until.is_some_and(|end| end > now) {
+            self.drain_until = Some(now);
+        } else if self.drain_until.is_some() {
+            self.log.hasten(now);
+        }
+        if self.hasty {
+            self.cmd.hasten(now);
+        }
+        if let Life::Left(left) = &mut self.log {
+            left.look_at = now;
+        }
+    }
+
     fn ended(&mut self, dead: Pid, status: Status, now: Instant) {
         for who in [Who::Cmd, Who::Log] {
-            let fresh = self.policy.kill_after.map(|d| now.plus(d));
-            let (since, late, told, kill_at) = match *self.life(who) {
-                Life::Up { pid, since, .. } if pid == dead => (since, false, false, fresh),
-                Life::Dying { pid, since, late, kill_at } if pid == dead => {
-                    (since, late, true, kill_at)
+            let (since, late, told) = match self.life(who) {
+                Life::Up { pid, since, .. } if *pid == dead => (*since, false, false),
+                Life::Dying { pid, since, late, .. } | Life::Killed { pid, since, late, .. }
+                    if *pid == dead =>
+                {
+                    (*since, *late, true)
                 }
-                Life::Killed { pid, since, late, .. } if pid == dead => {
-                    (since, late, true, Some(now))
-                }
-                Life::Left { ref mut look_at, .. } => {
+                Life::Left(left) => {
                     // Perhaps the last of them, perhaps the parent of more.
-                    *look_at = now;
+                    left.look_at = now;
+                    left.pause = LOOK_AGAIN;
                     continue;
                 }
                 _ => continue,
@@ -100,8 +112,37 @@ impl Machine {
                 Who::Cmd => self.judge(status, late, since, now),
                 Who::Log => since.plus(SPACING),
             };
+            let stop_at = match (who, self.drain_until) {
+                (Who::Log, Some(end)) => end.max(now),
+                _ => now,
+            };
+            let kill_at = self.kill_at(who, stop_at);
             *self.signals(who) = Signals::default();
-            *self.life(who) = Life::Left { group: dead, told, kill_at, look_at: now, not_before };
+            *self.life(who) = Life::Left(Left {
+                group: dead,
+                told,
+                kill_at,
+                warn_at: kill_at.map(|at| at.plus(UNKILLABLE)),
+                look_at: now,
+                pause: LOOK_AGAIN,
+                not_before,
+            });
+        }
+    }
+
+    fn swept(&mut self, who: Who, any: bool, now: Instant) {
+        let drain_until = self.drain_until.filter(|_| who == Who::Log);
+        let Life::Left(left) = self.life(who) else {
+            return;
+        };
+        if any {
+            // The next look, and none too late to end the drain or to kill.
+            let look_at = now.plus(left.pause);
+            let marks = [left.kill_at, drain_until].into_iter().flatten().filter(|at| *at > now);
+            left.look_at = marks.fold(look_at, Instant::min);
+            left.pause = left.pause.doubled().min(LOOK_SELDOM);
+        } else {
+            *self.life(who) = Life::Down { not_before: left.not_before };
         }
     }
 
@@ -127,7 +168,13 @@ impl Machine {
         }
     }
 
+    /// The six signals that may be passed on.
     fn forward(&mut self, signal: Signal) {
+        const PASSED: [Signal; 6] =
+            [Signal::CONT, Signal::ALRM, Signal::QUIT, Signal::USR1, Signal::USR2, Signal::HUP];
+        if !PASSED.contains(&signal) {
+            return;
+        }
         // CONT would undo the pause that the load has brought.
         let undoes = signal == Signal::CONT && matches!(self.cmd, Life::Up { paused: true, .. });
         if self.policy.forward_cmd && matches!(self.cmd, Life::Up { .. }) && !undoes {
@@ -135,6 +182,20 @@ impl Machine {
         }
         if self.policy.forward_log && matches!(self.log, Life::Up { .. }) {
             self.for_log.add(signal);
+        }
+    }
+}
+
+impl Life {
+    /// No more grace: KILL now, if the stop signal was sent.
+    const fn hasten(&mut self, now: Instant) {
+        match self {
+            Self::Dying { kill_at, .. } => *kill_at = Some(now),
+            Self::Left(left) => {
+                left.kill_at = Some(now);
+                left.look_at = now;
+            }
+            Self::Down { .. } | Self::Up { .. } | Self::Killed { .. } => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The machine is asked: the order of the moment, from what is and what is wanted.
 
-use super::{Encore, Life, Limit, Machine, Order, Reason, UNKILLABLE, Who};
+use super::{Encore, How, Left, Life, Limit, Machine, Order, Reason, Sweep, UNKILLABLE, Who};
 use crate::pure::fault::Exit;
 use crate::pure::time::{Instant, sooner};
 use crate::pure::unix::{Signal, Status};
@@ -60,9 +60,7 @@ impl Machine {
                     Limit::Never | Limit::Held(_) => Continue(None),
                 }
             }
-            Life::Dying { .. } | Life::Killed { .. } | Life::Left { .. } => {
-                self.bury(Who::Cmd, now)
-            }
+            Life::Dying { .. } | Life::Killed { .. } | Life::Left(_) => self.bury(Who::Cmd, now),
         }
     }
 
@@ -76,7 +74,7 @@ impl Machine {
                 Some(signal) => Break(Order::Send(*pid, signal)),
                 None => Continue(end),
             },
-            (Life::Dying { .. } | Life::Killed { .. } | Life::Left { .. }, _) => {
+            (Life::Dying { .. } | Life::Killed { .. } | Life::Left(_), _) => {
                 self.bury(Who::Log, now)
             }
         }
@@ -97,9 +95,10 @@ impl Machine {
             return Break(Order::ClosePipe);
         }
         match (self.log, self.encore) {
-            (Life::Down { .. }, Encore::Possible) => {
+            (Life::Down { .. }, Encore::Possible | Encore::Spent) => Break(Order::Peek),
+            (Life::Down { .. }, Encore::InVain(bytes)) => {
                 self.encore = Encore::Over;
-                Break(Order::Peek)
+                Break(Order::Lament(bytes))
             }
             (Life::Down { .. }, Encore::Over) => Break(Order::Quit(self.exit(reason))),
             _ => Continue(()),
@@ -116,26 +115,27 @@ impl Machine {
 
     /// Begins the stop sequence of a child that is up.
     fn stop(&mut self, who: Who, late: bool, now: Instant) -> Flow {
-        let kill_at = self.policy.kill_after.map(|d| now.plus(d));
+        let kill_at = self.kill_at(who, now);
         let life = self.life(who);
         let Life::Up { pid, since, .. } = *life else {
             return Continue(None);
         };
         *life = Life::Dying { pid, since, late, kill_at };
-        if who == Who::Log {
-            self.encore = Encore::Over;
-        }
         Break(Order::Stop(pid))
     }
 
     /// The rest of the stop sequence, and the end of what the run has left behind.
     fn bury(&mut self, who: Who, now: Instant) -> Flow {
-        let hasty = self.hasty;
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let drains = who == Who::Log && self.drain_until.is_some_and(|end| end > now);
+        let all = who == Who::Log && self.drain_until.is_some();
         let life = self.life(who);
         match *life {
-            Life::Dying { pid, since, late, kill_at } if hasty || due(kill_at) => {
+            Life::Dying { pid, since, late, kill_at } if due(kill_at) => {
                 *life = Life::Killed { pid, since, late, warn_at: Some(now.plus(UNKILLABLE)) };
+                if who == Who::Log && self.encore == Encore::Possible {
+                    self.encore = Encore::Spent;
+                }
                 Break(Order::SendGroup(pid, Signal::KILL))
             }
             Life::Dying { kill_at, .. } => Continue(kill_at),
@@ -144,10 +144,20 @@ impl Machine {
                 Break(Order::Warn(pid))
             }
             Life::Killed { warn_at, .. } => Continue(warn_at),
-            Life::Left { group, told, kill_at, look_at, .. } if look_at <= now => {
-                Break(Order::Sweep { who, group, told, kill: hasty || due(kill_at) })
+            Life::Left(left) if due(left.warn_at) => {
+                *life = Life::Left(Left { warn_at: None, ..left });
+                Break(Order::Warn(left.group))
             }
-            Life::Left { look_at, .. } => Continue(Some(look_at)),
+            Life::Left(Left { group, told, kill_at, look_at, .. }) if look_at <= now => {
+                let how = match drains {
+                    // The last of a pipeline may still have something to write.
+                    true => How::Look,
+                    false if due(kill_at) => How::Kill,
+                    false => How::Stop,
+                };
+                Break(Order::Sweep(Sweep { who, group, told, all, how }))
+            }
+            Life::Left(Left { look_at, warn_at, .. }) => Continue(sooner(Some(look_at), warn_at)),
             Life::Down { .. } | Life::Up { .. } => Continue(None),
         }
     }

@@ -1,7 +1,7 @@
 //! Every state the machine can reach, to a depth, in a world that does the worst: children die at any
 //! moment or never, starts fail, time leaps, signals come when they like. Test code.
 
-use super::{Fact, Machine, Order, Policy, SPACING, Who};
+use super::{Fact, How, Machine, Order, Policy, SPACING, Sweep, Who};
 use crate::applets::dmon::load::{Limits, Reading};
 use crate::pure::fault::Exit;
 use crate::pure::time::{Duration, Instant};
@@ -143,15 +143,18 @@ impl World {
                 }
                 vec![world]
             }
-            Order::Send(pid, _) => {
+            Order::Send(pid, signal) => {
+                assert!([Signal::USR1, Signal::CONT].contains(&signal), "{signal:?} is passed on");
                 world.owner(pid);
                 vec![world]
             }
-            Order::Sweep { who, group, kill, .. } => {
+            Order::Sweep(Sweep { who, group, how, .. }) => {
+                let closed = world.closed;
                 let child = world.child(who);
                 assert!(!child.alive, "a sweep while {who:?} runs");
                 assert_eq!(child.pid, group.number());
-                child.left_killed = kill && child.left;
+                assert!(how != How::Look || closed && who == Who::Log);
+                child.left_killed |= how == How::Kill && child.left;
                 let left = child.left;
                 world.hear(Fact::Swept(who, left));
                 vec![world]
@@ -165,12 +168,20 @@ impl World {
                 world.closed = true;
                 vec![world]
             }
-            Order::Peek => vec![told(Fact::Unread(true)), told(Fact::Unread(false))],
+            Order::Peek => vec![told(Fact::Unread(7)), told(Fact::Unread(0))],
+            Order::Lament(bytes) => {
+                assert_eq!(bytes, 7);
+                vec![world]
+            }
             Order::ReadLoad => [0, 90_000]
                 .map(|load| told(Fact::Load(Reading { load: Load(load), processors: 1 })))
                 .into(),
             Order::Warn(pid) => {
-                assert!(world.owner(pid).killed, "a warning about a child that was not killed");
+                let who = if pid.number() < 200 { Who::Cmd } else { Who::Log };
+                let child = *world.child(who);
+                let killed =
+                    if child.alive { child.killed } else { child.left_killed || !child.left };
+                assert!(killed, "a warning about what was not killed: {self:?}");
                 vec![world]
             }
             Order::Wait(_) | Order::Quit(_) => vec![],

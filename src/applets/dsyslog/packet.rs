@@ -1,0 +1,482 @@
+//! The text of syslog messages: priorities by name, headers, lines escaped and cut to size. Pure.
+//!
+//! RFC 3164 is what every syslogd reads; RFC 5424 is for central receivers.
+
+use crate::pure::stamp::put_civil;
+use crate::pure::text::{Message, Put, put_digits, put_number};
+use crate::pure::calendar::Civil;
+use crate::pure::value::Wanted;
+use heapless::Vec;
+
+/// The longest message with its header: RFC 3164, 4.1.
+const LONGEST: usize = 1024;
+/// What every receiver should take: RFC 5424, 6.1.
+const LONGEST_5424: usize = 2048;
+
+/// A message while it is made.
+pub type Packet = Message<LONGEST_5424>;
+
+/// The longest name: APP-NAME of RFC 5424, 6.
+pub const LONGEST_NAME: usize = 48;
+
+/// Facility and severity, PRI of RFC 3164, 4.1.1: eight times the one plus the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Priority {
+    pub facility: u8,
+    pub severity: u8,
+}
+
+const SEVERITIES: &[(&str, u8)] = &[
+    ("emerg", 0),
+    ("emergency", 0),
+    ("panic", 0),
+    ("alert", 1),
+    ("crit", 2),
+    ("critical", 2),
+    ("err", 3),
+    ("error", 3),
+    ("warning", 4),
+    ("warn", 4),
+    ("notice", 5),
+    ("info", 6),
+    ("debug", 7),
+];
+
+/// The names of syslog(3), and some that people use; local0 to local7 follow from 16 on.
+const FACILITIES: &[(&str, u8)] = &[
+    ("kern", 0),
+    ("kernel", 0),
+    ("user", 1),
+    ("mail", 2),
+    ("daemon", 3),
+    ("auth", 4),
+    ("syslog", 5),
+    ("lpr", 6),
+    ("print", 6),
+    ("printer", 6),
+    ("news", 7),
+    ("uucp", 8),
+    ("cron", 9),
+    ("authpriv", 10),
+    ("ftp", 11),
+    ("local0", 16),
+    ("local1", 17),
+    ("local2", 18),
+    ("local3", 19),
+    ("local4", 20),
+    ("local5", 21),
+    ("local6", 22),
+    ("local7", 23),
+];
+
+fn named(names: &[(&str, u8)], name: &[u8]) -> Option<u8> {
+    let row = names.iter().find(|row| row.0.as_bytes().eq_ignore_ascii_case(name))?;
+    Some(row.1)
+}
+
+impl Priority {
+    /// Takes a facility by its name.
+    ///
+    /// # Errors
+    /// No such facility.
+    pub fn set_facility(&mut self, name: &[u8]) -> Result<(), Wanted> {
+        self.facility = named(FACILITIES, name).ok_or("a facility (like daemon, user, local0)")?;
+        Ok(())
+    }
+
+    /// Takes a severity by its name, or `facility.severity`.
+    ///
+    /// # Errors
+    /// No such severity, no such facility.
+    pub fn set(&mut self, name: &[u8]) -> Result<(), Wanted> {
+        let mut halves = name.splitn(2, |b| *b == b'.');
+        let first = halves.next().unwrap_or(&[]);
+        let severity = halves.next().unwrap_or(first);
+        if severity.len() < name.len() {
+            self.set_facility(first)?;
+        }
+        self.severity =
+            named(SEVERITIES, severity).ok_or("a priority (like warning, info, daemon.err)")?;
+        Ok(())
+    }
+}
+
+/// How messages are made.
+#[derive(Clone, Copy)]
+pub struct Format {
+    pub priority: Priority,
+    /// Of the sender: printing ASCII, at most [`LONGEST_NAME`].
+    pub name: &'static [u8],
+    pub rfc5424: bool,
+    /// `<N>` before a line sets its severity (sd-daemon(3)).
+    pub prefixed: bool,
+    /// Leave out empty lines.
+    pub skip_empty: bool,
+}
+
+/// Whether a sender may have that name; RFC 5424 allows no blanks in it.
+#[must_use]
+pub fn is_name(name: &[u8], rfc5424: bool) -> bool {
+    let printing = |byte: &u8| byte.is_ascii_graphic() || !rfc5424 && *byte == b' ';
+    (1..=LONGEST_NAME).contains(&name.len()) && name.iter().all(printing)
+}
+
+/// The moment and the machine that a header names.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// Seconds since 1970 and nanoseconds.
+    pub moment: (i64, u32),
+    pub host: &'a [u8],
+}
+
+/// Makes messages of lines that come in pieces.
+pub struct Packer {
+    format: Format,
+    packet: Packet,
+    /// Where the text begins in `packet`; 0 between lines.
+    text: usize,
+    /// `<N>` at the beginning of the line, as far as it was read, and what it said.
+    prefix: Vec<u8, 3>,
+    severity: Option<u8>,
+}
+
+/// What becomes of a message: its bytes, and whether the line ends with it.
+pub type Send<'a> = &'a mut dyn FnMut(&[u8], bool);
+
+impl Packer {
+    #[must_use]
+    pub const fn new(format: Format) -> Self {
+        Self { format, packet: Packet::new(), text: 0, prefix: Vec::new(), severity: None }
+    }
+
+    /// Takes a piece of the input up to the end of a line at the most; says how many bytes.
+    pub fn take(&mut self, piece: &[u8], origin: Origin, send: Send) -> usize {
+        let Some(first) = piece.first() else {
+            return 0;
+        };
+        if self.text == 0 {
+            if self.read_prefix(*first) {
+                return 1;
+            }
+            if self.format.skip_empty && self.prefix.is_empty() && *first == b'\n' {
+                self.severity = None;
+                return 1;
+            }
+            self.begin_text(origin);
+        }
+        let plain = plain_length(piece);
+        let fitting = self.push_text(piece.get(..plain).unwrap_or(&[]));
+        if fitting < plain {
+            self.cut(origin, send);
+            return fitting;
+        }
+        match piece.get(plain) {
+            None => plain,
+            Some(b'\n') => {
+                self.end(send);
+                plain + 1
+            }
+            Some(byte) => {
+                let [hundreds, tens, ones] =
+                    [byte >> 6, (byte >> 3) & 7, byte & 7].map(|d| d + b'0');
+                let escaped: &[u8] =
+                    if *byte == b'\t' { b"\t" } else { &[b'#', hundreds, tens, ones] };
+                if self.room() < escaped.len() {
+                    self.cut(origin, send);
+                }
+                self.push_text(escaped);
+                plain + 1
+            }
+        }
+    }
+
+    /// The input is over: a last line without a newline is a line too.
+    pub fn finish(&mut self, origin: Origin, send: Send) {
+        if self.text == 0 && !self.prefix.is_empty() {
+            self.begin_text(origin);
+        }
+        if self.text > 0 {
+            self.end(send);
+        }
+    }
+
+    /// One whole message of our own.
+    pub fn message(&mut self, text: &[u8], origin: Origin) -> Packet {
+        let mut packer = Self::new(Format { prefixed: false, ..self.format });
+        packer.begin(origin);
+        packer.push_text(text);
+        packer.packet
+    }
+
+    /// Whether this byte at the beginning of a line is one of `<0>` to `<7>`.
+    fn read_prefix(&mut self, byte: u8) -> bool {
+        let fits = match *self.prefix {
+            _ if !self.format.prefixed || self.severity.is_some() => false,
+            [] => byte == b'<',
+            [_] => matches!(byte, b'0'..=b'7'),
+            _ => byte == b'>',
+        };
+        if fits && self.prefix.push(byte).is_err() {
+            return false;
+        }
+        if let [_, digit, _] = *self.prefix {
+            self.severity = Some(digit - b'0');
+            self.prefix.clear();
+        }
+        fits
+    }
+
+    /// Begins the first message of a line. What looked like a prefix and was none is text.
+    fn begin_text(&mut self, origin: Origin) {
+        self.begin(origin);
+        let text = core::mem::take(&mut self.prefix);
+        self.push_text(&text);
+    }
+
+    fn begin(&mut self, origin: Origin) {
+        let Format { priority, name, rfc5424, .. } = self.format;
+        let severity = self.severity.unwrap_or(priority.severity);
+        let pri = u64::from(priority.facility) * 8 + u64::from(severity);
+        let packet = &mut self.packet;
+        packet.clear();
+        packet.put(b"<");
+        put_number(packet, pri);
+        let (second, nanosecond) = origin.moment;
+        let time = Civil::of_epoch(second);
+        if rfc5424 {
+            packet.put(b">1 ");
+            put_civil(packet, time, b'T', b':');
+            packet.put(b".");
+            put_digits(packet, u64::from(nanosecond / 1000), 6, false);
+            packet.put(b"Z ");
+            packet.put(origin.host);
+            packet.put(b" ");
+            packet.put(name);
+            packet.put(b" - - - ");
+        } else {
+            packet.put(b">");
+            put_bsd_time(packet, time);
+            packet.put(b" ");
+            packet.put(name);
+            packet.put(b": ");
+        }
+        self.text = packet.bytes().len();
+    }
+
+    fn room(&self) -> usize {
+        let longest = if self.format.rfc5424 { LONGEST_5424 } else { LONGEST };
+        longest.saturating_sub(self.packet.bytes().len())
+    }
+
+    /// Puts in as much as there is room for; says how much.
+    fn push_text(&mut self, text: &[u8]) -> usize {
+        let size = text.len().min(self.room());
+        self.packet.put(text.get(..size).unwrap_or(&[]));
+        size
+    }
+
+    /// The message is full and the line goes on: sends it, up to the last character that is whole, and
+    /// begins the next with the rest.
+    fn cut(&mut self, origin: Origin, send: Send) {
+        let text = self.packet.bytes().get(self.text..).unwrap_or(&[]);
+        let whole = text.len() - broken_tail(text);
+        let mut tail = Message::<4>::new();
+        tail.put(text.get(whole..).unwrap_or(&[]));
+        send(self.packet.bytes().get(..self.text + whole).unwrap_or(&[]), false);
+        self.begin(origin);
+        self.push_text(tail.bytes());
+    }
+
+    fn end(&mut self, send: Send) {
+        send(self.packet.bytes(), true);
+        self.text = 0;
+        self.severity = None;
+    }
+}
+
+/// `Mmm dd HH:MM:SS`, the day padded with a blank: TIMESTAMP of RFC 3164, 4.1.2.
+fn put_bsd_time(packet: &mut dyn Put, time: Civil) {
+    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let month = usize::from(time.month.wrapping_sub(1)) * 3;
+    packet.put(MONTHS.get(month..month + 3).unwrap_or(b"???"));
+    packet.put(if time.day < 10 { b"  " } else { b" " });
+    put_number(packet, time.day.into());
+    for (mark, number) in [(b' ', time.hour), (b':', time.minute), (b':', time.second)] {
+        packet.put(&[mark]);
+        put_digits(packet, number.into(), 2, false);
+    }
+}
+
+/// How many bytes at the beginning pass as they are: up to a control byte or DEL. A word at a time.
+fn plain_length(bytes: &[u8]) -> usize {
+    const WIDTH: usize = size_of::<usize>();
+    const ONES: usize = usize::MAX / 255;
+    const HIGHS: usize = ONES << 7;
+    let (words, _) = bytes.as_chunks::<WIDTH>();
+    let odd = |word: &[u8; WIDTH]| {
+        let word = usize::from_ne_bytes(*word);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let del = word ^ (ONES * 0x7f);
+        (control | (del.wrapping_sub(ONES) & !del & HIGHS)) != 0
+    };
+    let from = words.iter().take_while(|word| !odd(word)).count() * WIDTH;
+    let rest = bytes.get(from..).unwrap_or(&[]);
+    from + rest.iter().take_while(|byte| !byte.is_ascii_control()).count()
+}
+
+/// How many bytes at the end are the beginning of a UTF-8 character that is not whole. Text in another
+/// encoding is cut anywhere.
+fn broken_tail(text: &[u8]) -> usize {
+    for (n, byte) in text.iter().rev().enumerate().take(3) {
+        let whole = match byte {
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf7 => 4,
+            0x80..=0xbf => continue,
+            _ => return 0,
+        };
+        return if n + 1 < whole { n + 1 } else { 0 };
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pure::tests::Random;
+
+    const ORIGIN: Origin = Origin { moment: (1_794_823_200, 123_456_789), host: b"box" };
+
+    fn format() -> Format {
+        let priority = Priority { facility: 3, severity: 4 };
+        Format { priority, name: b"name", rfc5424: false, prefixed: false, skip_empty: false }
+    }
+
+    /// The messages of an input that comes in those pieces.
+    fn pack(format: Format, pieces: &[&[u8]]) -> std::vec::Vec<(String, bool)> {
+        let mut packer = Packer::new(format);
+        let mut sent = vec![];
+        let mut send = |m: &[u8], last| sent.push((String::from_utf8_lossy(m).into_owned(), last));
+        for piece in pieces {
+            let mut rest = *piece;
+            while !rest.is_empty() {
+                let taken = packer.take(rest, ORIGIN, &mut send);
+                rest = &rest[taken..];
+            }
+        }
+        packer.finish(ORIGIN, &mut send);
+        sent
+    }
+
+    fn texts(format: Format, pieces: &[&[u8]]) -> std::vec::Vec<String> {
+        pack(format, pieces).into_iter().map(|message| message.0).collect()
+    }
+
+    #[test]
+    fn a_line_is_a_message() {
+        let head = "<28>Nov 16 10:00:00 name: ";
+        assert_eq!(
+            texts(format(), &[b"hel", b"lo\n\nlast"]),
+            [format!("{head}hello"), head.into(), format!("{head}last")]
+        );
+        let skipping = Format { skip_empty: true, ..format() };
+        assert_eq!(texts(skipping, &[b"\na\n\n"]), [format!("{head}a")]);
+        let modern = Format { rfc5424: true, ..format() };
+        assert_eq!(
+            texts(modern, &[b"a\n"]),
+            ["<28>1 2026-11-16T10:00:00.123456Z box name - - - a"]
+        );
+    }
+
+    #[test]
+    fn days_below_ten_have_a_blank() {
+        let mut packet = Packet::new();
+        put_bsd_time(&mut packet, Civil::of_epoch(5 * 86_400));
+        assert_eq!(packet.bytes(), b"Jan  6 00:00:00");
+    }
+
+    #[test]
+    fn control_bytes_are_told_in_octal() {
+        assert_eq!(
+            texts(format(), &[b"a\0\tb\x1b[0m\x7f\xc3\xa4\n"]),
+            ["<28>Nov 16 10:00:00 name: a#000\tb#033[0m#177\u{e4}"]
+        );
+    }
+
+    #[test]
+    fn a_prefix_sets_the_priority_of_its_line() {
+        let prefixed = Format { prefixed: true, ..format() };
+        let text = |pri, text| format!("<{pri}>Nov 16 10:00:00 name: {text}");
+        for pieces in [
+            &[&b"<3>bad\n<8>x\n<\n<3\nplain\n<7>\n<3"[..]][..],
+            &[b"<", b"3", b">", b"bad\n<8", b">x\n<\n<3", b"\nplain\n<7>\n<3"],
+        ] {
+            let all = [
+                text(27, "bad"),
+                text(28, "<8>x"),
+                text(28, "<"),
+                text(28, "<3"),
+                text(28, "plain"),
+                text(31, ""),
+                text(28, "<3"),
+            ];
+            assert_eq!(texts(prefixed, pieces), all);
+        }
+    }
+
+    #[test]
+    fn priorities_have_names() {
+        let mut p = Priority { facility: 3, severity: 4 };
+        assert_eq!((p.set(b"local7.ERR"), p), (Ok(()), Priority { facility: 23, severity: 3 }));
+        assert_eq!((p.set(b"debug"), p), (Ok(()), Priority { facility: 23, severity: 7 }));
+        for bad in [&b""[..], b".", b"local8.err", b"daemon.", b".err", b"x"] {
+            assert!(p.set(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    /// Any bytes in any pieces: no message too long, no character cut, and the texts put together are
+    /// the line, escaped.
+    #[test]
+    fn nothing_is_lost_in_packing() {
+        let mut random = Random(3);
+        for _ in 0..300 {
+            let format = Format { rfc5424: random.below(2) == 0, ..format() };
+            let mut line = String::new();
+            for _ in 0..random.below(5000) {
+                line.push(
+                    ['a', 'b', '\u{e4}', '\u{20ac}', '\u{1f980}', '\t', '\u{1}', '\u{7f}']
+                        [random.below(8)],
+                );
+            }
+            let bytes = format!("{line}\n").into_bytes();
+            let mut pieces = vec![];
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                let (piece, more) = rest.split_at((1 + random.below(900)).min(rest.len()));
+                pieces.push(piece);
+                rest = more;
+            }
+            let messages = pack(format, &pieces);
+            let escaped: String = line
+                .chars()
+                .map(|c| {
+                    if c != '\t' && c.is_ascii_control() {
+                        format!("#{:03o}", c as u32)
+                    } else {
+                        c.into()
+                    }
+                })
+                .collect();
+            let header = texts(format, &[b"\n"])[0].clone();
+            let longest = if format.rfc5424 { 2048 } else { 1024 };
+            let mut all = String::new();
+            for (n, (message, last)) in messages.iter().enumerate() {
+                assert!(message.len() <= longest, "{} bytes", message.len());
+                assert_eq!(*last, n + 1 == messages.len());
+                assert!(!message.contains('\u{fffd}'), "a character was cut");
+                all += message.strip_prefix(&header).unwrap();
+            }
+            assert_eq!(all, escaped);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Sockets of a client: connected, never waiting.
+
+use super::file::File;
+use super::{Result, check, check_long, check_size};
+use crate::pure::unix::Errno;
+use core::ffi::{CStr, c_int};
+use core::net::SocketAddr;
+
+/// Messages one by one, or a stream of bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flow {
+    Messages,
+    Stream,
+}
+
+pub struct Socket(File);
+
+/// The most messages that one call sends.
+pub const MOST: usize = 64;
+
+impl Socket {
+    fn new(family: c_int, flow: Flow) -> Result<Self> {
+        let kind = match flow {
+            Flow::Messages => libc::SOCK_DGRAM,
+            Flow::Stream => libc::SOCK_STREAM,
+        };
+        // SAFETY: numbers.
+        let number = check(unsafe {
+            libc::socket(family, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0)
+        })?;
+        Ok(Self(File::adopt(number)))
+    }
+
+    /// Connects to the Unix socket `path` (unix(7)).
+    ///
+    /// # Errors
+    /// As connect(2): `EPROTOTYPE` when it is of the other flow, `ENOENT` and `ECONNREFUSED` when nobody
+    /// listens.
+    pub fn unix(path: &CStr, flow: Flow) -> Result<Self> {
+        // SAFETY: all zeros are a valid sockaddr_un.
+        let mut address: libc::sockaddr_un = unsafe { core::mem::zeroed() };
+        address.sun_family = libc::AF_UNIX as u16;
+        if path.count_bytes() >= address.sun_path.len() {
+            return Err(Errno::NAMETOOLONG);
+        }
+        for (place, byte) in address.sun_path.iter_mut().zip(path.to_bytes()) {
+            *place = *byte as core::ffi::c_char;
+        }
+        Self::new(libc::AF_UNIX, flow)?.connect(&address)
+    }
+
+    /// Begins to connect to an internet address (ip(7), ipv6(7)). A stream is connected once it has room;
+    /// then [`Socket::error`] says whether that went well.
+    ///
+    /// # Errors
+    /// As connect(2).
+    pub fn inet(to: SocketAddr, flow: Flow) -> Result<Self> {
+        match to {
+            SocketAddr::V4(to) => {
+                // SAFETY: all zeros are a valid sockaddr_in.
+                let mut address: libc::sockaddr_in = unsafe { core::mem::zeroed() };
+                address.sin_family = libc::AF_INET as u16;
+                address.sin_port = to.port().to_be();
+                address.sin_addr.s_addr = u32::from_ne_bytes(to.ip().octets());
+                Self::new(libc::AF_INET, flow)?.connect(&address)
+            }
+            SocketAddr::V6(to) => {
+                // SAFETY: all zeros are a valid sockaddr_in6.
+                let mut address: libc::sockaddr_in6 = unsafe { core::mem::zeroed() };
+                address.sin6_family = libc::AF_INET6 as u16;
+                address.sin6_port = to.port().to_be();
+                address.sin6_addr.s6_addr = to.ip().octets();
+                address.sin6_scope_id = to.scope_id();
+                Self::new(libc::AF_INET6, flow)?.connect(&address)
+            }
+        }
+    }
+
+    fn connect<A>(self, address: &A) -> Result<Self> {
+        let size = libc::socklen_t::try_from(size_of::<A>()).unwrap_or(0);
+        // SAFETY: an address of that size, of the socket's family.
+        let answer =
+            unsafe { libc::connect(self.number(), core::ptr::from_ref(address).cast(), size) };
+        match check(answer) {
+            Ok(_) | Err(Errno::INPROGRESS) => Ok(self),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[must_use]
+    pub const fn number(&self) -> c_int {
+        self.0.number()
+    }
+
+    /// The error that has happened meanwhile, if any (SO_ERROR of socket(7)).
+    #[must_use]
+    pub fn error(&self) -> Option<Errno> {
+        let mut error: c_int = 0;
+        let mut size = size_of::<c_int>() as libc::socklen_t;
+        // SAFETY: room for one int, and its size.
+        unsafe {
+            libc::getsockopt(
+                self.number(),
+                libc::SOL_SOCKET,
+                libc::SO_ERROR,
+                (&raw mut error).cast(),
+                &raw mut size,
+            )
+        };
+        (error != 0).then_some(Errno(error))
+    }
+
+    /// The other side of a stream has closed it.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        let mut byte = 0_u8;
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        // SAFETY: room for one byte.
+        unsafe { libc::recv(self.number(), (&raw mut byte).cast(), 1, flags) == 0 }
+    }
+
+    /// Sends some of `bytes` down a stream, or all of it as one message; says how many.
+    ///
+    /// # Errors
+    /// As send(2): `EAGAIN` when there is no room now.
+    pub fn send(&self, bytes: &[u8]) -> Result<usize> {
+        let flags = libc::MSG_NOSIGNAL;
+        // SAFETY: pointer and length are those of a slice.
+        check_size(unsafe { libc::send(self.number(), bytes.as_ptr().cast(), bytes.len(), flags) })
+    }
+
+    /// Sends packets, at most [`MOST`]; says how many went.
+    ///
+    /// # Errors
+    /// As sendmmsg(2), if not even the first went: `ENOSYS` before Linux 3.0.
+    pub fn send_packets<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
+        let (mut pieces, count) = gather(packets);
+        // SAFETY: all zeros are valid message headers.
+        let mut headers: [libc::mmsghdr; MOST] = unsafe { core::mem::zeroed() };
+        for (header, piece) in headers.iter_mut().zip(&mut pieces) {
+            header.msg_hdr.msg_iov = piece;
+            header.msg_hdr.msg_iovlen = 1;
+        }
+        let (socket, first, flags) = (self.number(), headers.as_mut_ptr(), libc::MSG_NOSIGNAL);
+        // By number, because musl's function sends them one by one.
+        // SAFETY: `count` headers are filled in, each with one piece of a living slice.
+        let sent = unsafe { libc::syscall(libc::SYS_sendmmsg, socket, first, count, flags) };
+        check_long(sent).map(|sent| usize::try_from(sent).unwrap_or(0))
+    }
+
+    /// Sends pieces down a stream, at most [`MOST`], one after another; says how many bytes went.
+    ///
+    /// # Errors
+    /// As sendmsg(2).
+    pub fn send_pieces<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
+        let (mut pieces, count) = gather(pieces);
+        // SAFETY: all zeros are a valid message header.
+        let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
+        header.msg_iov = pieces.as_mut_ptr();
+        header.msg_iovlen = count as _;
+        // SAFETY: the header has `count` pieces of living slices.
+        check_size(unsafe { libc::sendmsg(self.number(), &raw const header, libc::MSG_NOSIGNAL) })
+    }
+}
+
+/// The first [`MOST`] slices as the kernel takes them, and how many they are.
+fn gather<'a>(slices: impl Iterator<Item = &'a [u8]>) -> ([libc::iovec; MOST], usize) {
+    // SAFETY: all zeros are valid iovecs.
+    let mut pieces: [libc::iovec; MOST] = unsafe { core::mem::zeroed() };
+    let mut count = 0;
+    for (piece, slice) in pieces.iter_mut().zip(slices) {
+        piece.iov_base = slice.as_ptr().cast_mut().cast();
+        piece.iov_len = slice.len();
+        count += 1;
+    }
+    (pieces, count)
+}
