@@ -8,7 +8,7 @@ use crate::pure::fault::{Exit, Line};
 use crate::pure::lines;
 use crate::pure::time::{Duration, Instant, sooner};
 use crate::pure::unix::Signal;
-use crate::sys::{clock, file};
+use crate::sys::clock;
 use core::ops::Range;
 
 /// Where whole lines go: dlog's file, drlog's directory.
@@ -114,8 +114,7 @@ impl<'a> Logger<'a> {
             self.sync_at = Some(now.plus(period));
         }
         self.dirty = false;
-        // What has no disk behind it cannot be synced and need not be.
-        let _ = file::sync(self.target.store().file());
+        self.target.store_mut().sync();
     }
 }
 
@@ -176,8 +175,10 @@ impl Sink for Logger<'_> {
     }
 
     fn end(&mut self) {
-        if !self.target.store().at_border() {
-            self.take(b"\n");
+        if let (false, Some(newline)) = (self.target.store().at_border(), self.out.first_mut()) {
+            *newline = b'\n';
+            self.pending = 0..1;
+            self.flush();
         }
         self.sync_at = None;
         self.settle();

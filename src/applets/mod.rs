@@ -4,6 +4,8 @@ mod dlog;
 pub mod dmon;
 mod dress;
 mod drlog;
+#[cfg(feature = "dsyslog")]
+mod dsyslog;
 mod logger;
 mod pump;
 mod store;
@@ -12,6 +14,10 @@ use crate::pure::fault::{Exit, Fault};
 use crate::pure::opts::{self, About, Asked, Opt};
 use crate::sys::args::{self, Args};
 use crate::sys::file;
+#[cfg(feature = "dsyslog")]
+use dsyslog::run as syslog;
+#[cfg(not(feature = "dsyslog"))]
+use not_yet as syslog;
 
 /// One name the executable answers to.
 pub struct Applet {
@@ -23,8 +29,8 @@ pub struct Applet {
 pub const APPLETS: &[Applet] = &[
     Applet { name: "dmon", run: dmon::run },
     Applet { name: "dlog", run: dlog::run },
-    Applet { name: "dsyslog", run: not_yet },
-    Applet { name: "dslog", run: not_yet },
+    Applet { name: "dsyslog", run: syslog },
+    Applet { name: "dslog", run: syslog },
     Applet { name: "drlog", run: drlog::run },
     Applet { name: "denv", run: not_yet },
     Applet { name: "envdir", run: not_yet },

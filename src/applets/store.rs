@@ -163,6 +163,14 @@ impl Store {
         }
     }
 
+    /// Puts on the disk what was written. What has no disk behind it cannot be synced and need not be.
+    pub fn sync(&mut self) {
+        match file::sync(self.file) {
+            Ok(()) | Err(Errno::INVAL) => {}
+            Err(error) => self.say(error),
+        }
+    }
+
     fn say(&mut self, error: Errno) {
         if !self.said {
             say(self.applet, &Fault::refused("cannot write ", self.name, error));

@@ -45,6 +45,7 @@ impl Errno {
     pub const NOBUFS: Self = Self(libc::ENOBUFS);
     pub const NOSYS: Self = Self(libc::ENOSYS);
     pub const CONNREFUSED: Self = Self(libc::ECONNREFUSED);
+    pub const TIMEDOUT: Self = Self(libc::ETIMEDOUT);
     pub const PROTOTYPE: Self = Self(libc::EPROTOTYPE);
 
     /// The words of strerror(3) for the errors our calls can give; `None` for the rest, which are
@@ -87,6 +88,11 @@ const ERRORS: &[(i32, &str)] = &[
     (libc::EDQUOT, "Disk quota exceeded"),
     (libc::ELIBBAD, "Accessing a corrupted shared library"),
     (libc::ESTALE, "Stale file handle"),
+    (libc::ECONNREFUSED, "Connection refused"),
+    (libc::ECONNRESET, "Connection reset by peer"),
+    (libc::ETIMEDOUT, "Connection timed out"),
+    (libc::ENETUNREACH, "Network is unreachable"),
+    (libc::EHOSTUNREACH, "No route to host"),
 ];
 
 /// A signal of signal(7), 1 to 64.

@@ -42,13 +42,35 @@ impl Directory {
         check(unsafe { libc::unlinkat(self.0.number(), name.as_ptr(), 0) }).map(drop)
     }
 
-    /// Passes the names in it to `take`, in no order, `.` and `..` among them.
+    /// Passes the names of the files in it to `take`, in no order; not those of directories and devices,
+    /// where the file system tells them apart without being asked for each.
     ///
     /// # Errors
     /// As getdents64(2).
-    pub fn for_each_name(&self, take: &mut dyn FnMut(&[u8])) -> Result<()> {
-        /// Where the length of an entry and its name stand in `struct linux_dirent64`.
+    pub fn for_each_file(&self, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+        self.for_each(&mut |kind, name| {
+            if matches!(kind, libc::DT_REG | libc::DT_UNKNOWN) {
+                take(name);
+            }
+        })
+    }
+
+    /// The same for directories.
+    ///
+    /// # Errors
+    /// As getdents64(2).
+    pub fn for_each_directory(&self, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+        self.for_each(&mut |kind, name| {
+            if matches!(kind, libc::DT_DIR | libc::DT_UNKNOWN) {
+                take(name);
+            }
+        })
+    }
+
+    fn for_each(&self, take: &mut dyn FnMut(u8, &[u8])) -> Result<()> {
+        /// Where the length of an entry, its type and its name stand in `struct linux_dirent64`.
         const LENGTH: usize = 16;
+        const KIND: usize = 18;
         const NAME: usize = 19;
         let mut room = [0_u8; 1024];
         // SAFETY: numbers.
@@ -61,11 +83,10 @@ impl Directory {
                 0 => return Ok(()),
                 n => usize::try_from(n).ok().and_then(|n| room.get(..n)).unwrap_or(&[]),
             };
-            while let Some([low, high]) = entries.get(LENGTH..LENGTH + 2) {
+            while let Some([low, high, kind]) = entries.get(LENGTH..=KIND) {
                 let length = usize::from(u16::from_ne_bytes([*low, *high]));
-                let name =
-                    entries.get(NAME..length).and_then(|name| name.split(|b| *b == 0).next());
-                name.into_iter().for_each(&mut *take);
+                let name = entries.get(NAME..length).unwrap_or(&[]);
+                take(*kind, name.split(|byte| *byte == 0).next().unwrap_or(name));
                 entries = entries.get(length.max(NAME)..).unwrap_or(&[]);
             }
         }

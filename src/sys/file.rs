@@ -19,14 +19,16 @@ pub enum Mode {
     /// To read its names.
     Directory,
     ReadWrite,
-    /// Read and write, made if it is not there.
-    Create,
-    /// The same, but never by way of a symbolic link, and without waiting for anybody.
+    /// Write, emptied or made.
+    Replace,
+    /// Read and write, made if it is not there; never by way of a symbolic link, nor waiting for anybody.
     Own,
     /// Each write at the end, made if it is not there; what has no room for a write refuses it.
     Append,
     /// A FIFO at both ends, which never waits for the other one.
     Fifo,
+    /// A terminal to write to, which must be there.
+    Console,
 }
 
 impl Drop for File {
@@ -51,10 +53,11 @@ impl File {
             Mode::Read => O_RDONLY,
             Mode::Directory => O_RDONLY | libc::O_DIRECTORY,
             Mode::ReadWrite => O_RDWR,
-            Mode::Create => O_RDWR | O_CREAT,
+            Mode::Replace => O_WRONLY | O_CREAT | libc::O_TRUNC,
             Mode::Own => O_RDWR | O_CREAT | O_NONBLOCK | libc::O_NOFOLLOW,
             Mode::Append => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK,
             Mode::Fifo => O_RDWR | O_NONBLOCK,
+            Mode::Console => O_WRONLY | O_NONBLOCK,
         } | O_CLOEXEC
             | O_NOCTTY;
         // SAFETY: the path ends in NUL; the permissions are openat's variable argument.
@@ -64,6 +67,12 @@ impl File {
     #[must_use]
     pub const fn number(&self) -> c_int {
         self.0
+    }
+
+    /// Takes over a descriptor that nobody else closes.
+    #[cfg(feature = "dsyslog")]
+    pub(super) const fn adopt(number: c_int) -> Self {
+        Self(number)
     }
 }
 
@@ -213,15 +222,6 @@ pub fn take_back(file: c_int, bytes: u64) -> Result<()> {
 pub fn lock(file: &File) -> Result<()> {
     // SAFETY: two numbers.
     check(unsafe { libc::flock(file.0, libc::LOCK_EX | libc::LOCK_NB) }).map(drop)
-}
-
-/// Writes `bytes` over the beginning of a file; says how many.
-///
-/// # Errors
-/// As pwrite(2).
-pub fn write_over(file: &File, bytes: &[u8]) -> Result<usize> {
-    // SAFETY: pointer and length are those of a slice.
-    check_size(unsafe { libc::pwrite(file.0, bytes.as_ptr().cast(), bytes.len(), 0) })
 }
 
 /// Empties an open file.

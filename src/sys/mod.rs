@@ -12,6 +12,8 @@ pub mod file;
 pub mod memory;
 pub mod process;
 pub mod signal;
+#[cfg(feature = "dsyslog")]
+pub mod socket;
 pub mod system;
 pub mod user;
 pub mod wait;

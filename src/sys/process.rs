@@ -174,7 +174,7 @@ pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
         return Ok(());
     }
     let us = u32::try_from(me()).unwrap_or(0);
-    Directory::open(c"/proc")?.for_each_name(&mut |name| {
+    Directory::open(c"/proc")?.for_each_directory(&mut |name| {
         let pid = value::number(name).ok().and_then(|n| i32::try_from(n).ok()).and_then(Pid::new);
         if let Some(pid) = pid.filter(|pid| parent_of(*pid) == Some(us)) {
             take(pid);

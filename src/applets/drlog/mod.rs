@@ -120,7 +120,7 @@ struct Files {
 impl Files {
     fn look(&self) -> Found {
         let mut found = Found::default();
-        let _ = self.dir.for_each_name(&mut |name| found.hear(name));
+        let _ = self.dir.for_each_file(&mut |name| found.hear(name));
         found
     }
 
@@ -153,8 +153,8 @@ impl Files {
     fn note(&self, begun: i64) {
         let mut text = Message::<24>::new();
         let _ = ufmt::uwrite!(text, "{}\n", begun);
-        if let Ok(file) = self.dir.open_file(TIMESTAMP, Mode::Create) {
-            let _ = file::write_over(&file, text.bytes());
+        if let Ok(file) = self.dir.open_file(TIMESTAMP, Mode::Replace) {
+            let _ = file::write(file.number(), text.bytes());
         }
     }
 

@@ -78,6 +78,8 @@ pub struct Link {
     sends_many: bool,
     /// Lines that the other side has refused after they had left.
     pub refused: u64,
+    /// Why nobody is there.
+    pub trouble: Option<Errno>,
 }
 
 /// What a link waits for.
@@ -92,7 +94,21 @@ impl Link {
     #[must_use]
     pub const fn new(address: Address, now: Instant) -> Self {
         let state = State::Down { retry_at: now, pause: FIRST_PAUSE };
-        Self { address, state, slow_since: None, begun: 0, sends_many: true, refused: 0 }
+        Self {
+            address,
+            state,
+            slow_since: None,
+            begun: 0,
+            sends_many: true,
+            refused: 0,
+            trouble: None,
+        }
+    }
+
+    /// A message has gone partly down a stream: nothing may come before it now.
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.begun > 0
     }
 
     /// Nobody is there.
@@ -130,7 +146,9 @@ impl Link {
                     if !file::has_room(socket.number()) && *until > now {
                         return;
                     }
-                    if socket.error().is_some() || *until <= now {
+                    let error = socket.error();
+                    if error.is_some() || *until <= now {
+                        self.trouble = error.or(Some(Errno::TIMEDOUT));
                         self.state = down(now, *pause);
                         return;
                     }
@@ -141,6 +159,7 @@ impl Link {
                     match send(socket, *flow, nul, &mut self.begun, self.sends_many, queue) {
                         Ok(count) => {
                             queue.sent(count);
+                            self.trouble = None;
                             self.slow_since = None;
                         }
                         Err(Errno::AGAIN | Errno::NOBUFS) => {
@@ -153,6 +172,7 @@ impl Link {
                             let late = matches!(self.address, Address::Udp(_))
                                 && error == Errno::CONNREFUSED;
                             self.refused += u64::from(late);
+                            self.trouble = Some(error);
                             self.slow_since = None;
                             // The first attempt to make a broken connection again is at once.
                             let at_once = Duration::ZERO;
@@ -180,7 +200,10 @@ impl Link {
                 State::Coming { socket, until, pause }
             }),
         };
-        state.unwrap_or_else(|_| down(now, pause))
+        state.unwrap_or_else(|error| {
+            self.trouble = Some(error);
+            down(now, pause)
+        })
     }
 
     /// A stream is connected.

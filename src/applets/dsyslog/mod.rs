@@ -1,5 +1,6 @@
 //! dsyslog: each line of standard input a message to syslog, here or far away.
 
+mod inet;
 mod link;
 mod packet;
 mod queue;
@@ -10,20 +11,19 @@ use crate::applets::store::say;
 use crate::pure::fault::{Exit, Fault};
 use crate::pure::lines;
 use crate::pure::opts::{About, Asked, Opt, Word, flag, value};
-use crate::pure::text::{Message, Put};
-use crate::pure::time::Instant;
+use crate::pure::text::{Message, Put, put_number};
+use crate::pure::time::{Duration, Instant, sooner};
 use crate::pure::unix::Signal;
 use crate::pure::value as values;
 use crate::pure::value::Wanted;
-use crate::sys::file;
+use crate::sys::file::{self, File, Mode};
 use crate::sys::memory::Block;
 use crate::sys::{clock, system};
 use core::ffi::c_int;
-use core::net::SocketAddr;
 use heapless::Vec;
 use link::{Address, Framing, Link};
-use packet::{Format, Origin, Packer, Packet, Priority};
-use queue::{Queue, ROOM};
+use packet::{Format, Origin, Packer, Priority};
+use queue::{Framed, Queue, ROOM};
 
 const ABOUT: About = About {
     name: "dsyslog",
@@ -34,6 +34,7 @@ const ABOUT: About = About {
 struct Config {
     priority: Priority,
     address: Address,
+    receiver: &'static [u8],
     input: c_int,
     skip_empty: bool,
     console: bool,
@@ -49,6 +50,7 @@ const OPTIONS: &[Opt<Config>] = &[
         c.priority.set_facility(w.to_bytes())
     }),
     value(0, "to", "ADDRESS", "/dev/log, another path, udp:IP:PORT, tcp:IP:PORT.", |c, w| {
+        c.receiver = w.to_bytes();
         address(w).map(|address| c.address = address)
     }),
     flag(0, "rfc5424", "Send in the newer format.", |c, on| c.rfc5424 = on),
@@ -63,15 +65,14 @@ const OPTIONS: &[Opt<Config>] = &[
 /// `udp:ADDR:PORT`, `tcp:ADDR:PORT`, or a path.
 fn address(word: Word) -> Result<Address, Wanted> {
     const WANTED: Wanted = "an address (/dev/log, udp:10.0.0.1:514, tcp:[fd00::1]:601)";
-    let bytes = word.to_bytes();
-    let (make, rest): (fn(SocketAddr) -> Address, _) = match bytes {
-        [b'u', b'd', b'p', b':', rest @ ..] => (Address::Udp, rest),
-        [b't', b'c', b'p', b':', rest @ ..] => (Address::Tcp, rest),
-        [] => return Err(WANTED),
-        _ => return Ok(Address::Path(word)),
-    };
-    let text = core::str::from_utf8(rest).map_err(|_| WANTED)?;
-    text.parse().map(make).map_err(|_| WANTED)
+    match word.to_bytes() {
+        [] => Err(WANTED),
+        [b'u', b'd', b'p', b':', rest @ ..] => inet::parse(rest).map(Address::Udp).ok_or(WANTED),
+        [b't', b'c', b'p', b':', rest @ ..] => inet::parse(rest).map(Address::Tcp).ok_or(WANTED),
+        // As long as the address of a Unix socket may be (unix(7)).
+        path if path.len() < 108 => Ok(Address::Path(word)),
+        _ => Err("a path of at most 107 bytes"),
+    }
 }
 
 static MEMORY: Block<ROOM> = Block::new();
@@ -85,6 +86,7 @@ pub fn run(call: &Call) -> Result<Exit, Fault> {
     let mut config = Config {
         priority: Priority { facility: 3, severity: 4 },
         address: Address::Path(c"/dev/log"),
+        receiver: b"/dev/log",
         input: file::STDIN,
         skip_empty: false,
         console: false,
@@ -115,16 +117,13 @@ pub fn run(call: &Call) -> Result<Exit, Fault> {
         link: Link::new(config.address, clock::now()),
         framing: config.address.framing(),
         host: if rfc5424 { system::host_name() } else { Vec::new() },
-        name,
         console: config.console,
-        lost: 0,
+        receiver: config.receiver,
+        said: false,
         ending: None,
     };
     pump::pump(config.input, &mut sender)
 }
-
-/// The longest message with what frames it.
-const LONGEST: usize = size_of::<Packet>() + 8;
 
 /// The sink.
 struct Sender {
@@ -133,39 +132,79 @@ struct Sender {
     link: Link,
     framing: Framing,
     host: Vec<u8, 64>,
-    name: &'static [u8],
     console: bool,
-    /// Lines that will never arrive.
-    lost: u64,
+    /// Where it goes, for messages; said once an outage.
+    receiver: &'static [u8],
+    said: bool,
     /// The input is over; until when it is tried to send the rest.
     ending: Option<Instant>,
 }
 
 /// How long it is tried to send the rest after the end of the input. The supervisor waits as long.
-const ENDING: crate::pure::time::Duration = crate::pure::time::Duration::seconds(5);
+const ENDING: Duration = Duration::seconds(5);
 
-/// A message with what tells it from the next.
-fn push(queue: &mut Queue, framing: Framing, message: &[u8], last: bool) {
-    let mut framed = Message::<LONGEST>::new();
+/// The longest message with what frames it.
+const LONGEST: usize = size_of::<Framed>();
+
+fn frame(framing: Framing, message: &[u8]) -> Framed {
+    let mut framed = Framed::new();
     if framing == Framing::Count {
-        let _ = ufmt::uwrite!(framed, "{} ", message.len());
+        put_number(&mut framed, message.len() as u64);
+        framed.put(b" ");
     }
     framed.put(message);
     if framing == Framing::Nul {
         framed.put(&[0]);
     }
-    queue.push(framed.bytes(), last);
+    framed
 }
 
 impl Sender {
     /// Connects and sends. Lines that were dropped meanwhile are told before those that were not.
     fn go(&mut self) {
-        self.link.go(&mut self.queue);
-        self.lost += core::mem::take(&mut self.link.refused);
-        let lost = core::mem::take(&mut self.queue.lost);
-        if lost > 0 {
-            self.lost += lost;
+        let Self { packer, queue, link, framing, host, .. } = self;
+        if !link.has_begun() {
+            queue.tell_lost(&mut |lost| {
+                let mut text = Message::<32>::new();
+                put_number(&mut text, lost);
+                text.put(b" lines lost");
+                let origin = Origin { moment: clock::real(), host };
+                frame(*framing, packer.message(text.bytes(), origin).bytes())
+            });
         }
+        link.go(queue);
+        match link.trouble {
+            None => self.said = false,
+            Some(error) if link.is_down() && !self.said => {
+                self.said = true;
+                say(ABOUT.name, &Fault::refused("cannot send to ", self.receiver, error));
+            }
+            Some(_) => {}
+        }
+        let Self { link, .. } = self;
+        if self.console && link.is_down() {
+            self.write_to_console();
+        }
+    }
+
+    /// Writes what waits to the console, if that takes it.
+    fn write_to_console(&mut self) {
+        let Ok(console) = File::open(c"/dev/console", Mode::Console) else {
+            return;
+        };
+        let mut sent = 0;
+        for message in self.queue.messages() {
+            let text =
+                message.iter().position(|byte| *byte == b'>').and_then(|at| message.get(at + 1..));
+            let mut line = Framed::new();
+            line.put(text.unwrap_or(message).strip_suffix(b"\0").unwrap_or(message));
+            line.put(b"\r\n");
+            if file::write(console.number(), line.bytes()).is_err() {
+                break;
+            }
+            sent += 1;
+        }
+        self.queue.sent(sent);
     }
 }
 
@@ -182,8 +221,9 @@ impl Sink for Sender {
             }
             let Self { packer, queue, framing, host, .. } = self;
             let origin = Origin { moment, host };
-            taken += packer
-                .take(rest, origin, &mut |message, last| push(queue, *framing, message, last));
+            taken += packer.take(rest, origin, &mut |message, last| {
+                queue.push(frame(*framing, message).bytes(), last)
+            });
         }
         taken
     }
@@ -196,13 +236,14 @@ impl Sink for Sender {
         if self.queue.is_empty() {
             return Needs::default();
         }
-        let wait = self.link.wait(clock::now());
+        let now = clock::now();
+        let wait = self.link.wait(now);
         let full = !self.queue.has_room(LONGEST);
         Needs {
             stuck: wait.soon && full || self.ending.is_some(),
             room: wait.room,
-            at: wait.at,
-            broken: false,
+            at: sooner(wait.at, self.ending),
+            broken: self.ending.is_some_and(|end| end <= now),
         }
     }
 
@@ -215,21 +256,22 @@ impl Sink for Sender {
     fn end(&mut self) {
         let Self { packer, queue, framing, host, .. } = self;
         let origin = Origin { moment: clock::real(), host };
-        packer.finish(origin, &mut |message, last| push(queue, *framing, message, last));
+        packer.finish(origin, &mut |message, last| {
+            queue.push(frame(*framing, message).bytes(), last)
+        });
         self.ending = Some(clock::now().plus(ENDING));
         self.go();
     }
 
     fn close(&mut self, rest: &[u8]) -> Exit {
         self.queue.lose_all();
-        self.lost += lines::count(rest);
-        self.lost += core::mem::take(&mut self.queue.lost);
-        if self.lost == 0 {
+        let lost = self.queue.all_lost + self.link.refused + lines::count(rest);
+        if lost == 0 {
             return Exit::FINE;
         }
         say(
             ABOUT.name,
-            &Fault::failed("lines lost: ").number(i64::try_from(self.lost).unwrap_or(i64::MAX)),
+            &Fault::failed("lines lost: ").number(i64::try_from(lost).unwrap_or(i64::MAX)),
         );
         Exit::LOST
     }

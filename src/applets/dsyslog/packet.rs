@@ -2,16 +2,16 @@
 //!
 //! RFC 3164 is what every syslogd reads; RFC 5424 is for central receivers.
 
+use crate::pure::calendar::Civil;
 use crate::pure::stamp::put_civil;
 use crate::pure::text::{Message, Put, put_digits, put_number};
-use crate::pure::calendar::Civil;
 use crate::pure::value::Wanted;
 use heapless::Vec;
 
 /// The longest message with its header: RFC 3164, 4.1.
 const LONGEST: usize = 1024;
 /// What every receiver should take: RFC 5424, 6.1.
-const LONGEST_5424: usize = 2048;
+pub const LONGEST_5424: usize = 2048;
 
 /// A message while it is made.
 pub type Packet = Message<LONGEST_5424>;

@@ -1,6 +1,8 @@
 //! Messages that wait to be sent, in a fixed piece of memory: when it is full the oldest lines go, and
 //! are counted. Pure.
 
+use super::packet::LONGEST_5424;
+use crate::pure::text::Message;
 use heapless::Deque;
 
 /// How many bytes may wait, a choice: half a minute of a talkative service, and little on a router.
@@ -17,19 +19,26 @@ struct Entry {
     last: bool,
 }
 
+/// A message with what tells it from the next.
+pub type Framed = Message<{ LONGEST_5424 + 8 }>;
+
 pub struct Queue {
     bytes: &'static mut [u8; ROOM],
     entries: Deque<Entry, MOST>,
     /// The line that was cut at the front, whose other messages must go too when they come.
     cut: bool,
     /// Lines dropped and not told yet.
-    pub lost: u64,
+    lost: u64,
+    /// The oldest message tells of so many lines dropped before.
+    told: u64,
+    /// All that were ever dropped.
+    pub all_lost: u64,
 }
 
 impl Queue {
     #[must_use]
     pub const fn new(bytes: &'static mut [u8; ROOM]) -> Self {
-        Self { bytes, entries: Deque::new(), cut: false, lost: 0 }
+        Self { bytes, entries: Deque::new(), cut: false, lost: 0, told: 0, all_lost: 0 }
     }
 
     #[must_use]
@@ -69,7 +78,7 @@ impl Queue {
         while !self.has_room(message.len()) {
             if self.entries.is_empty() {
                 // Longer than all the room.
-                self.lost += 1;
+                self.lose(1);
                 self.cut = !last;
                 return;
             }
@@ -83,17 +92,20 @@ impl Queue {
         let Some(from) = self.place(message.len()) else {
             return;
         };
-        if let Some(room) = self.bytes.get_mut(from..from + message.len()) {
-            room.iter_mut().zip(message).for_each(|(place, byte)| *place = *byte);
-        }
-        let short = |n: usize| u16::try_from(n).unwrap_or(0);
-        let _ =
-            self.entries.push_back(Entry { from: short(from), size: short(message.len()), last });
+        self.put(from, message);
+        let size = short(message.len());
+        let _ = self.entries.push_back(Entry { from: short(from), size, last });
     }
 
     /// Drops the oldest line, with all its messages.
     fn drop_line(&mut self) {
-        self.lost += 1;
+        if self.told > 0 {
+            // It was no line, but the word of others.
+            self.lost += core::mem::take(&mut self.told);
+            self.entries.pop_front();
+            return;
+        }
+        self.lose(1);
         while let Some(entry) = self.entries.pop_front() {
             if entry.last {
                 return;
@@ -110,8 +122,55 @@ impl Queue {
         })
     }
 
+    const fn lose(&mut self, lines: u64) {
+        self.lost += lines;
+        self.all_lost += lines;
+    }
+
+    /// If lines were dropped, puts a message that says how many before all others: `note` makes it.
+    pub fn tell_lost(&mut self, note: &mut dyn FnMut(u64) -> Framed) {
+        while self.lost > 0 {
+            let lost = self.lost + self.told;
+            if self.told > 0 {
+                self.entries.pop_front();
+                self.told = 0;
+                self.lost = lost;
+            }
+            let note = note(lost);
+            let message = note.bytes();
+            let front = self.entries.front().map_or(message.len(), |entry| entry.from.into());
+            let back = self
+                .entries
+                .back()
+                .map_or(0, |entry| usize::from(entry.from) + usize::from(entry.size));
+            let around = self.entries.back().is_some_and(|entry| usize::from(entry.from) < front);
+            let free_from = if around { back } else { 0 };
+            if front >= free_from + message.len() && !self.entries.is_full() {
+                let from = front - message.len();
+                self.put(from, message);
+                let size = short(message.len());
+                let _ = self.entries.push_front(Entry { from: short(from), size, last: true });
+                self.told = lost;
+                self.lost = 0;
+            } else if self.entries.is_empty() {
+                return;
+            } else {
+                self.drop_line();
+            }
+        }
+    }
+
+    fn put(&mut self, from: usize, message: &[u8]) {
+        if let Some(room) = self.bytes.get_mut(from..from + message.len()) {
+            room.iter_mut().zip(message).for_each(|(place, byte)| *place = *byte);
+        }
+    }
+
     /// The oldest `count` messages were sent.
     pub fn sent(&mut self, count: usize) {
+        if count > 0 {
+            self.told = 0;
+        }
         for _ in 0..count {
             self.entries.pop_front();
         }
@@ -120,9 +179,14 @@ impl Queue {
     /// Nothing will be sent any more: all that waits is lost.
     pub fn lose_all(&mut self) {
         let lines = self.entries.iter().filter(|entry| entry.last).count();
-        self.lost += lines as u64;
+        self.lose(lines as u64 - u64::from(self.told > 0));
         self.entries.clear();
     }
+}
+
+/// Places and sizes are below [`ROOM`], which a short number holds.
+fn short(n: usize) -> u16 {
+    u16::try_from(n).unwrap_or(0)
 }
 
 #[cfg(test)]
