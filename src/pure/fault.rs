@@ -29,7 +29,8 @@ enum Tail {
     Nothing,
     Number(i64),
     Error(Errno),
-    Value(&'static [u8], &'static str, &'static str),
+    /// A value that was not what was wanted.
+    Value(&'static [u8], &'static str),
 }
 
 /// One line of complaint and the exit code that goes with it: `WHAT WORD THEN TAIL`, of which all but
@@ -86,10 +87,10 @@ impl Fault {
         Self { tail: Tail::Error(error), ..self }
     }
 
-    /// More bytes from outside, what to say of them, and what was wanted.
+    /// `'VALUE' is not WANTED`.
     #[must_use]
-    pub const fn value(self, value: &'static [u8], is: &'static str, wanted: &'static str) -> Self {
-        Self { tail: Tail::Value(value, is, wanted), ..self }
+    pub const fn value(self, value: &'static [u8], wanted: &'static str) -> Self {
+        Self { tail: Tail::Value(value, wanted), ..self }
     }
 
     /// `applet: what went wrong`, with the newline.
@@ -109,9 +110,11 @@ impl Fault {
                 Some(text) => line.put(text.as_bytes()),
                 None => drop(ufmt::uwrite!(line, "error {}", error.0)),
             },
-            Tail::Value(value, is, wanted) => {
+            Tail::Value(value, wanted) => {
+                line.put(b"'");
                 put_lossy(&mut line, value);
-                let _ = ufmt::uwrite!(line, "{}{}", is, wanted);
+                line.put(b"' is not ");
+                line.put(wanted.as_bytes());
             }
         }
         line.put(b"\n");

@@ -204,7 +204,7 @@ fn lacks_value(option: &'static [u8]) -> Fault {
 }
 
 fn not(option: &'static [u8], value: Word, wanted: Wanted) -> Fault {
-    Fault::failed("option ").word(option).then(": '").value(value.to_bytes(), "' is not ", wanted)
+    Fault::failed("option ").word(option).then(": ").value(value.to_bytes(), wanted)
 }
 
 /// What `--help` shows about an applet besides its options.

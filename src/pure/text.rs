@@ -27,6 +27,7 @@ impl<const N: usize> Message<N> {
 
     /// What was built.
     #[must_use]
+    #[inline(never)]
     pub fn bytes(&self) -> &[u8] {
         self.room.get(..self.used).unwrap_or(&[])
     }

@@ -84,8 +84,10 @@ pub fn let_go(signals: &[Signal], inherited: &Mask) {
 }
 
 fn to_default(signal: Signal) {
-    // SAFETY: SIG_DFL is a valid action.
-    unsafe { libc::signal(signal.number(), libc::SIG_DFL) };
+    // SAFETY: all zeros are the default action.
+    let action: libc::sigaction = unsafe { core::mem::zeroed() };
+    // SAFETY: as above; sigaction(2) may be called in a handler.
+    unsafe { libc::sigaction(signal.number(), &raw const action, core::ptr::null_mut()) };
 }
 
 fn empty() -> Mask {

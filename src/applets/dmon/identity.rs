@@ -31,7 +31,7 @@ pub fn look_up(owner: Owner) -> Result<Option<Identity>, Fault> {
     };
     let mut names = word.to_bytes().split(|b| *b == b':');
     let text = names.next().unwrap_or(&[]);
-    let name = named("user ", text)?;
+    let name = named("user: ", text)?;
     let entry = user(name)?;
     let uid = match (name, &entry) {
         (_, Some((_, User { uid, .. }))) => *uid,
@@ -64,12 +64,12 @@ fn too_many() -> Fault {
 }
 
 fn named(what: &'static str, word: &'static [u8]) -> Result<Name, Fault> {
-    let fault = |wanted| Fault::failed(what).word(word).then(" is not ").value(&[], "", wanted);
+    let fault = |wanted| Fault::failed(what).value(word, wanted);
     accounts::name(word).map_err(fault)
 }
 
 fn gid_of(word: &'static [u8]) -> Result<u32, Fault> {
-    match named("group ", word)? {
+    match named("group: ", word)? {
         Name::Number(gid) => Ok(gid),
         Name::Text(name) => {
             let found = search(Sought::Group(name))?.first().copied();
