@@ -3,7 +3,7 @@
 //! Three layers, one folder each, and who may call whom:
 //!
 //! * [`applets`]: what a user runs. Calls the other two.
-//! * [`sys`]: the kernel and nothing but; thin, safe calls; the only `unsafe`. Knows the types of `pure`.
+//! * [`sys`]: system calls as safe functions; `unsafe` stands here only. Knows the types of `pure`.
 //! * [`pure`]: everything that can be worked out without the kernel. Calls nobody.
 //!
 //! `main.rs` hands us the command line and takes away the exit code. Start reading at

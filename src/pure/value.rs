@@ -1,5 +1,5 @@
-//! Words of the command line made into values. A word that is not wholly understood, or too large,
-//! is an error that says what would have been understood; nothing is guessed.
+//! Words of the command line made into values. What has one byte too many, or is too large, is refused,
+//! with a word on what would have been taken.
 
 use crate::pure::time::Duration;
 use crate::pure::unix::Signal;

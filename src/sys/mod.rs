@@ -1,4 +1,5 @@
-//! The kernel and nothing but: thin, safe wrappers of system calls, and the program's only `unsafe`.
+//! System calls as safe functions: the one place where the kernel is asked, and the one where `unsafe`
+//! stands.
 //!
 //! No wrapper decides anything. Each gives what the kernel gave, as a [`Result`] with the errno of
 //! the call; each is safe for any argument its types allow.

@@ -78,9 +78,7 @@ fn load(word: Word) -> Result<Option<Threshold>, Wanted> {
 }
 
 pub const OPTIONS: &[Opt<Config>] = &[
-    flag(b'n', "no-daemon", "Stay in the foreground; else become a daemon.", |c, on| {
-        c.foreground = on
-    }),
+    flag(b'n', "no-daemon", "Do not become a daemon.", |c, on| c.foreground = on),
     flag(b'1', "once", "Stop when the command ends with status 0.", |c, on| c.policy.once = on),
     value(
         b'm',
@@ -90,10 +88,10 @@ pub const OPTIONS: &[Opt<Config>] = &[
         store_respawns,
     ),
     value(b'd', "delay", "TIME,...", "Least time between starts, in turn; 1s.", store_delays),
-    value(b'i', "interval", "TIME", "Pause after a run that ended well.", |c, w| {
+    value(b'i', "interval", "TIME", "Wait so long after a run that went well.", |c, w| {
         time(w).map(|t| c.policy.interval = t)
     }),
-    value(b't', "timeout", "TIME", "End a run that lasts longer, and run again.", |c, w| {
+    value(b't', "timeout", "TIME", "End a run after that time, and run again.", |c, w| {
         time(w).map(|t| c.policy.timeout = unless_zero(t))
     }),
     value(b'k', "kill-after", "TIME", "From the stop signal to KILL; 10s, 0 is never.", |c, w| {

@@ -1,8 +1,8 @@
 //! What dmon does next: a pure machine that is told facts and asked for orders.
 //!
 //! The loop in `keeper.rs` asks [`Machine::next`] and carries the order out; what it sees goes into
-//! [`Machine::hear`]. Each order is decided on the newest facts: nothing is queued that could go
-//! stale. What *is* stands in the two [`Life`]s; what is *wanted* follows from `stopping`.
+//! [`Machine::hear`]. An order is made when it is asked for, from all that is known then; there is no
+//! list of orders that could be out of date. What *is* stands in the two [`Life`]s; what is *wanted* follows from `stopping`.
 
 mod hear;
 mod next;
@@ -23,8 +23,8 @@ pub enum Who {
     Log,
 }
 
-/// Least time between two starts of one child. A command that fails at once would otherwise fill the
-/// machine with forks; one second is what daemontools has proved.
+/// From one start of a child to its next, at least: a command that dies as soon as it lives must not
+/// keep the machine busy. The field's old supervisors and inits wait a second as well.
 pub const SPACING: Duration = Duration::seconds(1);
 
 /// How often the load is read: the kernel computes it anew every 5 seconds (LOAD_FREQ of
@@ -55,7 +55,7 @@ pub struct Policy {
     /// How many restarts, `None` for no limit; in all, or within `window`.
     pub respawns: Option<u32>,
     pub window: Option<Duration>,
-    /// Never empty in use; empty counts as [`SPACING`].
+    /// Empty: [`SPACING`].
     pub delays: Vec<Duration, MOST_DELAYS>,
     pub interval: Duration,
     pub timeout: Option<Duration>,
