@@ -90,6 +90,12 @@ pub fn reap() -> Reaped {
     }
 }
 
+/// Waits until that child has ended, and takes it in. For a process that has nothing else to do.
+pub fn await_end(child: Pid) {
+    // SAFETY: a number, and no status wanted.
+    unsafe { libc::waitpid(child.number(), core::ptr::null_mut(), 0) };
+}
+
 /// Our own number.
 #[must_use]
 pub fn me() -> c_int {

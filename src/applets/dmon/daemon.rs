@@ -2,7 +2,7 @@
 
 use super::keeper::{self, Masks};
 use crate::pure::fault::{Exit, Fault, Line};
-use crate::pure::unix::Errno;
+use crate::pure::unix::{Errno, Pid};
 use crate::sys::file::{self, File, Mode};
 use crate::sys::process;
 
@@ -17,10 +17,10 @@ pub struct Parent(File);
 pub fn detach(masks: &Masks) -> Result<Parent, Fault> {
     let refused = |error| Fault::failed("cannot fork: ").error(error);
     let (answer, parent) = file::pipe().map_err(refused)?;
-    if process::fork().map_err(refused)?.is_some() {
+    if let Some(child) = process::fork().map_err(refused)? {
         drop(parent);
         keeper::let_go(masks);
-        wait_for(&answer);
+        wait_for(&answer, child);
     }
     let parent = Parent(parent);
     if let Err(fault) = leave_terminal() {
@@ -44,11 +44,11 @@ fn leave_terminal() -> Result<(), Fault> {
 }
 
 /// The parent's last act: shows what the child says, up to a NUL, and ends with the byte after it.
-fn wait_for(child: &File) -> ! {
+fn wait_for(answer: &File, child: Pid) -> ! {
     let mut room = [0; size_of::<Line>()];
     let mut said_all = false;
     loop {
-        let mut said = match file::read(child.number(), &mut room) {
+        let mut said = match file::read(answer.number(), &mut room) {
             Ok(n) if n > 0 => room.get(..n).unwrap_or(&[]),
             Err(Errno::INTR) => continue,
             _ => {
@@ -66,6 +66,10 @@ fn wait_for(child: &File) -> ! {
             said = rest.get(1..).unwrap_or(&[]);
         }
         if let Some(code) = said.first() {
+            if *code != Exit::FINE.0 {
+                // Nothing of a failed start is left when we end.
+                process::await_end(child);
+            }
             process::exit(*code);
         }
     }

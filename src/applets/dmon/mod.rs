@@ -46,6 +46,7 @@ pub fn run(call: &Call) -> Result<Exit, Fault> {
         Ok(pipe)
     });
     let end = pipe.map(|pipe| Keeper::new(&config, &job, pipe, masks).keep(policy, &mut parent));
+    drop(pid_file);
     if let Some(parent) = parent {
         parent.release(match end {
             Ok(Exit::FINE) => Err(Fault::failed("told to stop before the command ran")),
