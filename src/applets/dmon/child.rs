@@ -1,14 +1,14 @@
 //! From fork to exec: what a child does to itself before it becomes the command.
 //!
-//! It runs on the parent's memory ([`process::spawn`]), so it touches nothing of it. Any failure ends
-//! the start, and comes back to the parent with its stage over a pipe that a successful exec closes.
+//! It runs on the parent's memory ([`process::spawn`]), so it touches nothing of it but the place where
+//! it leaves word of a failure. Any failure ends the start, and the parent is told at which stage.
 
 use super::identity::Identity;
 use super::machine::Who;
 use crate::pure::fault::{Exit, Fault};
 use crate::pure::unix::{Errno, Pid, Signal};
 use crate::sys::args::Argv;
-use crate::sys::file::{self, STDERR, STDIN, STDOUT};
+use crate::sys::file::{self, File, STDERR, STDIN, STDOUT};
 use crate::sys::signal::{self, Mask};
 use crate::sys::{process, user};
 use core::ffi::c_int;
@@ -65,27 +65,46 @@ pub enum Failure {
 
 /// Starts the child and waits until it has executed its command, or has failed to.
 ///
+/// A failure is known at once, because the child runs on our memory. Under emulators and checkers, which
+/// give it a copy, it comes over a pipe that a successful exec closes. Which of the two it is shows at
+/// the first start: from then on `shares_memory` saves the pipe.
+///
 /// # Errors
 /// What the child or the fork failed at.
-pub fn start(plan: &Plan) -> Result<Pid, Failure> {
-    let (report, answer) = file::pipe().map_err(Failure::Refused)?;
+pub fn start(plan: &Plan, shares_memory: &mut bool) -> Result<Pid, Failure> {
+    let pipe = (!*shares_memory).then(file::pipe).transpose().map_err(Failure::Refused)?;
+    let mut failure = None;
     let pid = process::spawn(&mut || {
+        *shares_memory = true;
         let (stage, error) = become_command(plan);
-        let [a, b, c, d] = error.0.to_le_bytes();
-        let message: [u8; MESSAGE] = [stage as u8, a, b, c, d];
-        // Nothing is left to do if even this fails; the exit status says the rest.
-        let _ = file::write(answer.number(), &message);
+        failure = Some((stage, error));
+        if let Some((_, answer)) = &pipe {
+            let [a, b, c, d] = error.0.to_le_bytes();
+            // Nothing is left to do if even this fails; the exit status says the rest.
+            let _ = file::write(answer.number(), &[stage as u8, a, b, c, d]);
+        }
         c_int::from(Exit::CANNOT_EXECUTE.0)
     });
     let pid = pid.map_err(Failure::Refused)?;
-    drop(answer);
+    if let (Some((report, answer)), false) = (pipe, *shares_memory) {
+        drop(answer);
+        failure = hear(&report);
+    }
+    failure.map_or(Ok(pid), |(stage, error)| Err(Failure::Unready(fault(plan, stage, error))))
+}
+
+/// Waits for what a child with its own memory has to say: nothing, once it has executed.
+fn hear(report: &File) -> Option<(Stage, Errno)> {
     let mut message = [0; MESSAGE];
     loop {
         match file::read(report.number(), &mut message) {
-            Ok(MESSAGE) => return Err(Failure::Unready(fault(plan, message))),
+            Ok(MESSAGE) => {
+                let [number, errno @ ..] = message;
+                let (stage, _) = STAGES.get(usize::from(number))?;
+                return Some((*stage, Errno(i32::from_le_bytes(errno))));
+            }
             Err(Errno::INTR) => {}
-            // The end of the pipe: exec closed it.
-            _ => return Ok(pid),
+            _ => return None,
         }
     }
 }
@@ -93,18 +112,14 @@ pub fn start(plan: &Plan) -> Result<Pid, Failure> {
 /// The stage and four bytes of errno.
 const MESSAGE: usize = 5;
 
-fn fault(plan: &Plan, message: [u8; MESSAGE]) -> Fault {
-    let [number, errno @ ..] = message;
-    let error = Errno(i32::from_le_bytes(errno));
-    let row = STAGES.get(usize::from(number));
-    let exit = match (row, error) {
-        (Some((Stage::Execute, _)), Errno::NOENT) => Exit::NOT_FOUND,
-        (Some((Stage::Execute, _)), _) => Exit::CANNOT_EXECUTE,
+fn fault(plan: &Plan, stage: Stage, error: Errno) -> Fault {
+    let exit = match (stage, error) {
+        (Stage::Execute, Errno::NOENT) => Exit::NOT_FOUND,
+        (Stage::Execute, _) => Exit::CANNOT_EXECUTE,
         _ => Exit::FAILED,
     };
-    let what = row.map_or("cannot start ", |row| row.1);
-    let name = plan.command.name().to_bytes();
-    Fault::new(exit, what).word(name).then(": ").error(error)
+    let what = STAGES.iter().find(|row| row.0 == stage).map_or("cannot start ", |row| row.1);
+    Fault::new(exit, what).word(plan.command.name().to_bytes()).then(": ").error(error)
 }
 
 /// Comes back only when something failed.

@@ -61,6 +61,8 @@ pub struct Keeper<'a> {
     childless: bool,
     /// The group of the logger, from its start until nothing of it is left.
     log_group: Option<Pid>,
+    /// Children run on our memory until they execute, as was seen.
+    shares_memory: bool,
     /// Why the last start of the command, of the logger, has failed.
     complaints: [Option<Fault>; 2],
 }
@@ -132,6 +134,7 @@ impl<'a> Keeper<'a> {
             remains: Remains::new(config.stop_signal),
             childless: false,
             log_group: None,
+            shares_memory: false,
             complaints: [None; 2],
         }
     }
@@ -228,7 +231,7 @@ impl<'a> Keeper<'a> {
             _ => (&self.cmd, for_cmd),
         };
         let name = plan.command.name().to_bytes();
-        let (fact, complaint) = match child::start(plan) {
+        let (fact, complaint) = match child::start(plan, &mut self.shares_memory) {
             Ok(pid) => (Fact::Started(who, pid), None),
             // Our own limit will not change by itself.
             Err(Failure::Refused(Errno::MFILE)) if !machine.has_begun() => {
