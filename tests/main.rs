@@ -16,6 +16,14 @@ mod ending;
 mod idle;
 /// Pausing by the load average.
 mod load;
+/// dlog when the disk is full, slow or gone, and when its file is opened again; stamps and syncs.
+mod log_disk;
+/// The log command drlog: a folder, and when which file in it is begun or removed.
+mod log_rotation;
+/// The log command dsyslog: messages for syslog, whatever becomes of who takes them.
+mod log_syslog;
+/// Much input, long lines, any bytes, in pieces of any length: nothing is changed.
+mod log_volume;
 /// The pipe to the log command: no byte is lost.
 mod logs;
 /// The command line: forms of options, refusals, help.

@@ -6,8 +6,14 @@
 //! found again, whoever its parent, group or user may be by then.
 
 pub mod accounts;
+pub mod disk;
 pub mod load;
+pub mod pipes;
 pub mod proc;
+pub mod random;
+pub mod receiver;
+pub mod space;
+pub mod syslogd;
 pub mod tools;
 
 use nix::sys::signal::{Signal, kill};

@@ -1,0 +1,78 @@
+//! Input that nobody has thought of, the same again for the same seed.
+
+use std::time::SystemTime;
+
+/// Xorshift: not for secrets.
+pub struct Random(u64);
+
+impl Random {
+    /// A seed of its own for each run, or the one in `DMON_SEED`. It is shown when the test fails.
+    pub fn new() -> Random {
+        let given: Option<u64> = std::env::var("DMON_SEED").ok().and_then(|word| word.parse().ok());
+        let seed = given.unwrap_or_else(|| {
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            since.map_or(1, |since| since.subsec_nanos().into())
+        });
+        println!("DMON_SEED={seed}");
+        // Small seeds begin with many zero bits, which takes a while to go away.
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        for _ in 0..8 {
+            random.next();
+        }
+        random
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        (self.next() >> 16) as usize % end
+    }
+
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+
+    /// The length of a line or of a piece: mostly short, now and then at the border of a buffer.
+    pub fn length(&mut self) -> usize {
+        match self.below(100) {
+            0..20 => self.below(4),
+            20..90 => self.below(150),
+            90..95 => self.pick(&[1000, 1024, 2048, 4096, 8192]) - 3 + self.below(6),
+            95..98 => self.below(10_000),
+            98 => (1 << 16) - 30 + self.below(60),
+            _ => self.below(200_000),
+        }
+    }
+
+    /// Lines of any bytes, about so many of them. The last may have no newline.
+    pub fn lines(&mut self, size: usize) -> Vec<u8> {
+        let mut text = Vec::with_capacity(size);
+        while text.len() < size {
+            let kind = self.below(4);
+            for _ in 0..self.length() {
+                text.push(self.byte(kind));
+            }
+            text.push(b'\n');
+        }
+        if self.below(2) == 0 {
+            text.pop();
+        }
+        text
+    }
+
+    /// No newline: of any bytes, of text, of text with some control bytes, of many bytes of characters.
+    fn byte(&mut self, kind: usize) -> u8 {
+        let byte = match kind {
+            0 => self.next() as u8,
+            1 => b' ' + (self.next() % 95) as u8,
+            2 => (self.next() % 130) as u8,
+            _ => self.pick("a€ä🐢".as_bytes()),
+        };
+        if byte == b'\n' { b'\r' } else { byte }
+    }
+}
