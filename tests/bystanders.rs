@@ -18,7 +18,7 @@ fn phases() -> String {
     format!(
         "dmon -n -t 0.3 -k 0.2 -d 0.05 -m 2 {WILD} -- dlog f; echo $? >code
         dmon -n -d 0.05 -m 3 sh -c 'sleep 1000 & kill -KILL $$' -- dlog f
-        dmon -p pid {WILD} -- dlog f; kill $(cat pid); kill $(cat pid)
+        dmon -k 0.5 -p pid {WILD} -- dlog f; kill $(cat pid); kill $(cat pid)
         while test -e pid; do sleep 0.02; done
         "
     )
@@ -145,4 +145,23 @@ fn a_pid_that_was_taken_by_another_process_gets_no_signal() {
         !matches!(state, None | Some('T' | 't' | 'Z' | 'X')),
         "the bystander is in state {state:?}"
     );
+}
+
+#[test]
+fn a_leftover_that_has_joined_another_group_is_ended_alone() {
+    if !tools::has(&["perl"]) {
+        return;
+    }
+    let rig = Rig::new();
+    rig.write("bystander", BYSTANDER);
+    let other = rig.start("perl -e 'setpgrp; exec @ARGV' sh bystander got");
+    rig.wait_file("got.up");
+    let join = "setpgrp(0, shift) or die; open(UP, \">up\"); exec qw(sleep 1000)";
+    rig.write("leave", format!("perl -e '{join}' $1 & until test -e up; do sleep 0.02; done"));
+    rig.run(format!("dmon -n -m 0 sh leave {}", other.pid())).exits(0).says_nothing();
+    assert!(rig.copies("sleep 1000").is_empty(), "the leftover lives");
+    // A signal that was sent has its word in the file after the next turn of the loop.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(other.is_running(), "the bystander is gone");
+    assert!(!rig.has("got"), "the bystander got the signals {:?}", rig.read("got"));
 }

@@ -1,6 +1,6 @@
 //! How a run, dmon and its log command end, and that nothing is left behind.
 
-use crate::rig::{Rig, assert_same, numbers, proc, signal, times};
+use crate::rig::{Rig, Running, assert_same, numbers, proc, signal, times, tools};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -316,4 +316,101 @@ fn a_stopped_command_ends_too_when_dmon_is_killed() {
     rig.wait_state(command, 'T');
     dmon.kill();
     rig.wait_empty();
+}
+
+#[test]
+fn what_a_log_command_leaves_may_read_to_the_end() {
+    if !tools::has(&["bash", "gzip"]) {
+        return;
+    }
+    let rig = Rig::new();
+    // The log command itself is over when its last lines still wait for gzip.
+    let log = "bash -c 'cat > >(sleep 0.3; gzip >f.gz)'";
+    rig.run(format!("dmon -n -1 seq 1 200000 -- {log}")).exits(0).says_nothing();
+    rig.assert_empty();
+    rig.shell("gzip -dc f.gz >f").exits(0);
+    assert_same(&rig.bytes("f"), numbers(200_000).as_bytes(), "the log");
+}
+
+#[test]
+fn what_a_log_command_leaves_in_another_session_is_ended_before_dmon_exits() {
+    let rig = Rig::new();
+    rig.run("dmon -n -1 true -- sh -c 'cat >/dev/null; setsid sleep 1000 & sleep 0.1'").exits(0);
+    rig.assert_empty();
+}
+
+#[test]
+fn what_a_killed_command_leaves_in_another_session_is_asked_before_it_is_killed() {
+    let rig = Rig::new();
+    rig.write(
+        "left",
+        "trap 'echo bye >>got; exit 0' TERM; echo >>up; while :; do sleep 0.02; done",
+    );
+    let deaf = "setsid sh left & until test -e up; do sleep 0.02; done; trap \"\" TERM; \
+                echo >>deaf; while :; do sleep 0.02; done";
+    let dmon = rig.start(format!("dmon -n -k 1 sh -c '{deaf}'"));
+    rig.wait_file("deaf");
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(137);
+    rig.assert_empty();
+    assert_eq!(rig.read("got"), "bye\n");
+}
+
+/// A dmon whose command has left a process in another session (`far`) and one in dmon's own group
+/// (`near`). They write a line for each TERM they get, and stay.
+fn counting<'a>(rig: &'a Rig, log: &str) -> Running<'a> {
+    rig.write(
+        "count",
+        r#"my ($name, $dmon) = @ARGV;
+sub note { open(my $to, '>>', "$_[0]"); print $to "$name\n"; }
+$SIG{TERM} = sub { note($name) };
+setpgrp(0, getpgrp($dmon)) or die if $dmon;
+note('up');
+sleep 1 while 1;
+"#,
+    );
+    let both = "setsid perl count far & perl count near $PPID & \
+                until test $(wc -l <up) = 2; do sleep 0.02; done";
+    rig.write("up", "");
+    let dmon = rig.start(format!("dmon -n -k 0 -d 1000 sh -c '{both}; exit 1' {log}"));
+    rig.wait_lines("far", 1);
+    rig.wait_lines("near", 1);
+    dmon
+}
+
+#[test]
+fn what_a_command_leaves_is_asked_once() {
+    if !tools::has(&["perl"]) {
+        return;
+    }
+    let rig = Rig::new();
+    let _dmon = counting(&rig, "");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!((rig.lines("far"), rig.lines("near")), (1, 1), "TERM came more than once");
+}
+
+#[test]
+fn what_a_command_leaves_is_asked_once_however_often_the_log_command_dies() {
+    if !tools::has(&["perl"]) {
+        return;
+    }
+    let rig = Rig::new();
+    let _dmon = counting(&rig, "-- sh -c 'echo >>logs; sleep 0.7; exit 1'");
+    rig.wait_lines("logs", rig.lines("logs") + 3);
+    assert_eq!((rig.lines("far"), rig.lines("near")), (1, 1), "TERM came more than once");
+}
+
+#[test]
+fn a_second_term_ends_the_wait_for_the_log_command() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -D 1000 sleep 1000 -- sleep 2000");
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    rig.child(dmon.pid(), "sleep 2000");
+    dmon.signal(Signal::SIGTERM);
+    rig.wait_gone(command);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(dmon.is_running(), "one TERM was enough");
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143).says_nothing();
+    rig.assert_empty();
 }

@@ -172,3 +172,29 @@ fn a_fan_control_logs_its_errors_and_ends_by_its_pid_file() {
     rig.wait_empty();
     assert!(!rig.has("vfand.pid"));
 }
+
+#[test]
+fn without_any_time_to_drain_no_line_is_lost() {
+    let rig = Rig::new();
+    let _busy: Vec<_> = (0..2).map(|_| rig.start("sh -c 'while :; do :; done'")).collect();
+    let wanted = numbers(100);
+    for round in 1..=times(100, 1000) {
+        rig.run("dmon -n -1 -D 0 seq 1 100 -- dlog f").exits(0).says_nothing();
+        assert_same(&rig.bytes("f"), wanted.as_bytes(), format!("the log of round {round}"));
+        rig.shell("rm f").exits(0);
+    }
+}
+
+#[test]
+fn a_log_command_that_is_asked_to_end_before_it_can_hear_loses_no_line_either() {
+    let rig = Rig::new();
+    let log = "sh -c 'sleep 0.2; exec dlog f'";
+    rig.run(format!("dmon -n -1 -D 0 seq 1 2000 -- {log}")).exits(0).says_nothing();
+    assert_same(&rig.bytes("f"), numbers(2000).as_bytes(), "the log");
+}
+
+#[test]
+fn lines_that_no_log_command_has_read_are_spoken_of() {
+    let rig = Rig::new();
+    rig.run("dmon -n -1 seq 1 1000 -- false").exits(0).says("dmon", &["unread", "3893"]);
+}

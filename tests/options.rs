@@ -144,6 +144,7 @@ fn a_word_that_is_not_understood_is_refused_and_named_with_its_option() {
         ("m", "max-respawns", "3x"),
         ("m", "max-respawns", "3/"),
         ("m", "max-respawns", "3/soon"),
+        ("m", "max-respawns", "5/0"),
         ("m", "max-respawns", "65/1"),
         ("m", "max-respawns", "99999999999999999999"),
         ("d", "delay", "1x"),

@@ -1,7 +1,8 @@
 //! The file with dmon's pid.
 
-use crate::rig::{Rig, proc, times};
+use crate::rig::{Rig, proc, times, tools};
 use nix::sys::signal::Signal;
+use std::os::unix::fs::FileTypeExt;
 
 #[test]
 fn the_pid_file_holds_dmons_own_pid_and_goes_with_it() {
@@ -140,4 +141,45 @@ fn a_pid_file_that_cannot_be_opened_is_named_and_nothing_starts() {
             .says("dmon", &["bin", "Is a directory"]);
     }
     assert!(!rig.has("ran"));
+}
+
+#[test]
+fn a_fifo_is_no_pid_file_and_stays() {
+    let rig = Rig::new();
+    rig.shell("mkfifo pid").exits(0);
+    for daemon in ["", "-n"] {
+        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
+        let kind = rig.path("pid").metadata().expect("the FIFO").file_type();
+        assert!(kind.is_fifo(), "{kind:?}");
+    }
+    assert!(!rig.has("ran"));
+}
+
+#[test]
+fn a_device_is_no_pid_file_and_stays() {
+    if !tools::is_root() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.shell("mknod pid c 1 3").exits(0);
+    for daemon in ["", "-n"] {
+        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
+        let kind = rig.path("pid").metadata().expect("the device").file_type();
+        assert!(kind.is_char_device(), "{kind:?}");
+    }
+    assert!(!rig.has("ran"));
+}
+
+#[test]
+fn a_symbolic_link_is_no_pid_file_and_stays_and_so_does_its_target() {
+    let rig = Rig::new();
+    rig.shell("echo precious >target; ln -s target pid; ln -s nowhere dangling").exits(0);
+    for daemon in ["", "-n"] {
+        for link in ["pid", "dangling"] {
+            rig.run(format!("dmon {daemon} -p {link} touch ran")).exits(125).says("dmon", &[link]);
+            assert!(rig.path(link).is_symlink(), "{link} is gone");
+        }
+    }
+    assert_eq!(rig.read("target"), "precious\n");
+    assert!(!rig.has("nowhere") && !rig.has("ran"));
 }

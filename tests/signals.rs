@@ -15,7 +15,7 @@ const SIX: [(Signal, &str); 6] = [
 
 /// Writes the names of the signals it gets into the file `$1`, and its own start into `$1.up`.
 const RECORDER: &str = r#"
-for name in CONT ALRM QUIT USR1 USR2 HUP; do trap "echo $name >>$1" $name; done
+for name in CONT ALRM QUIT USR1 USR2 HUP PIPE; do trap "echo $name >>$1" $name; done
 trap "echo TERM >>$1; exit 0" TERM
 echo >"$1.up"
 while :; do sleep 0.03; done
@@ -138,4 +138,42 @@ fn a_signal_between_two_runs_is_no_trouble() {
     send_six(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(1);
+}
+
+#[test]
+fn pipe_is_none_of_the_signals_that_are_passed_on() {
+    let rig = rig();
+    let dmon = rig.start("dmon -n -s -S sh recorder cmd -- sh recorder log");
+    for file in ["cmd.up", "log.up"] {
+        rig.wait_file(file);
+    }
+    for (which, name) in [(Signal::SIGPIPE, "PIPE"), (Signal::SIGUSR1, "USR1")] {
+        dmon.signal(which);
+        rig.wait_for(format!("{name} to be taken"), || proc::signals(dmon.pid(), "ShdPnd") == 0);
+    }
+    for file in ["cmd", "log"] {
+        rig.wait_for(format!("USR1 in {file}"), || rig.read(file).contains("USR1"));
+        assert_eq!(rig.read(file), "USR1\n", "{file}");
+    }
+}
+
+#[test]
+fn a_message_that_nobody_reads_is_no_trouble() {
+    let rig = rig();
+    // The command vanishes, which dmon complains of; its complaint meets a pipe without a reader.
+    let wait = "until test -e go; do sleep 0.02; done";
+    rig.program("fleeting", &format!("#!/bin/sh\necho >>up; {wait}; rm bin/fleeting\n"));
+    rig.shell("mkfifo err").exits(0);
+    let reader = rig.start("sh -c ': <err'");
+    let dmon = rig.start("dmon -n -s -S -d 0.1 fleeting -- sh recorder log 2>err");
+    reader.wait().exits(0);
+    rig.wait_file("up");
+    rig.wait_file("log.up");
+    rig.write("go", "");
+    rig.wait_for("the command to vanish", || !rig.has("bin/fleeting"));
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    rig.program("fleeting", "#!/bin/sh\necho >>up; exec sleep 1000\n");
+    rig.wait_lines("up", 2);
+    assert!(dmon.is_running());
+    assert!(!rig.has("log"), "the log command got {}", rig.read("log"));
 }

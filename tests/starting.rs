@@ -3,6 +3,7 @@
 use crate::rig::{Rig, proc, tools};
 use nix::sys::signal::Signal;
 use std::path::Path;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 #[test]
 fn dmon_exits_with_the_status_of_the_command() {
@@ -36,6 +37,14 @@ fn a_command_that_is_not_there_is_named_and_the_exit_is_127() {
         rig.run(format!("dmon {name} -x")).exits(127).says("dmon", &[name, "No such file"]);
     }
     rig.assert_empty();
+}
+
+#[test]
+fn an_empty_name_of_a_command_can_be_seen_in_the_message() {
+    let rig = Rig::new();
+    rig.run("dmon -n ''").exits(127).says("dmon", &["''", "No such file"]);
+    rig.run("dmon -n touch ran -- ''").exits(127).says("dmon", &["''", "No such file"]);
+    assert!(!rig.has("ran"));
 }
 
 #[test]
@@ -85,6 +94,21 @@ fn a_command_that_vanishes_later_is_an_end_like_any_other_and_said_once() {
     rig.program("fleeting", "#!/bin/sh\necho >>runs; exec sleep 1000\n");
     rig.wait_lines("runs", 2);
     assert_eq!(dmon.err().lines().count(), 1, "said more than once: {}", dmon.err());
+}
+
+#[test]
+fn when_both_commands_vanish_each_is_said_once() {
+    let rig = Rig::new();
+    for name in ["fleeting", "passing"] {
+        rig.program(name, &format!("#!/bin/sh\nrm -f bin/{name}\n"));
+    }
+    let dmon = rig.start("dmon -n -d 0.1 fleeting -- passing");
+    for name in ["fleeting", "passing"] {
+        rig.wait_for(format!("a word about {name}"), || dmon.err().contains(name));
+    }
+    // Each is tried again every second.
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert_eq!(dmon.err().lines().count(), 2, "said more than once: {}", dmon.err());
 }
 
 #[test]
@@ -245,8 +269,9 @@ fn dmon_works_with_every_signal_blocked_at_the_start() {
 #[test]
 fn signals_ignored_at_the_start_are_not_ignored_by_the_command() {
     let rig = Rig::new();
-    let dmon = rig
-        .start("env --ignore-signal=TERM,INT,HUP,CHLD,PIPE,USR1 dmon -n sleep 1000 -- sleep 2000");
+    // Those that dmon itself uses, and those that shells and Python ignore.
+    let ignored = "TERM,INT,HUP,CHLD,PIPE,USR1,XFSZ,TSTP,TTIN,TTOU";
+    let dmon = rig.start(format!("env --ignore-signal={ignored} dmon -n sleep 1000 -- sleep 2000"));
     let command = rig.child(dmon.pid(), "sleep 1000");
     let log = rig.child(dmon.pid(), "sleep 2000");
     // 32 and above belong to the C library and to those who ask for them by number.
@@ -274,6 +299,17 @@ fn dmon_runs_without_proc() {
 }
 
 #[test]
+fn dmon_ends_where_proc_is_that_of_another_process_namespace() {
+    if !tools::can_be_init() {
+        return;
+    }
+    let rig = Rig::new();
+    let namespace = tools::unshare_processes().replace("--mount-proc", "");
+    let done = rig.run(format!("{namespace} dmon -n -m 0 sh -c 'echo hi' -- cat")).exits(0);
+    assert_eq!(done.out, "hi\n");
+}
+
+#[test]
 fn dmon_runs_with_an_empty_environment() {
     let rig = Rig::new();
     rig.run(format!("env -i {}/dmon -n1 /bin/true", rig.path("bin").display()))
@@ -295,9 +331,28 @@ fn a_daemon_that_cannot_even_fork_is_dmons_own_failure() {
     }
     let rig = Rig::new();
     rig.copy_applets();
-    let line = format!("{} prlimit --nproc=1 dmon touch ran", nobody());
+    rig.shell("chmod 777 .").exits(0);
+    let line = format!("{} prlimit --nproc=1 dmon -p pid touch ran", nobody());
     rig.run(line).exits(125).says("dmon", &["Resource temporarily unavailable"]);
     assert!(!rig.has("ran"));
+    assert!(!rig.has("pid"), "the pid file is left");
+}
+
+#[test]
+fn a_daemon_told_to_stop_before_its_command_could_be_forked_has_not_started() {
+    if !tools::is_root() || !tools::has(&["setpriv", "prlimit"]) || !tools::is_native() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.copy_applets();
+    rig.shell("chmod 777 .").exits(0);
+    // Room for the daemon and its parent, and for no third.
+    let parent = rig.start(format!("{} prlimit --nproc=2 dmon -p pid touch ran", nobody()));
+    rig.wait_lines("pid", 1);
+    crate::rig::signal(rig.pid_in("pid"), Signal::SIGTERM);
+    parent.wait().exits(125);
+    assert!(!rig.has("ran") && !rig.has("pid"));
+    rig.assert_empty();
 }
 
 #[test]
@@ -308,7 +363,8 @@ fn a_first_fork_that_is_refused_is_tried_again_until_it_succeeds_or_nobody_wants
     let rig = Rig::new();
     rig.copy_applets();
     rig.shell("chmod 777 .").exits(0);
-    let refused = format!("{} prlimit --nproc=1:1000 dmon -n -1 touch", nobody());
+    let nobody = nobody();
+    let refused = format!("{nobody} prlimit --nproc=1:1000 dmon -n -1 touch");
     let patient = rig.start(format!("{refused} ran"));
     let unlucky = rig.start(format!("{refused} not"));
     for dmon in [&patient, &unlucky] {
@@ -317,7 +373,7 @@ fn a_first_fork_that_is_refused_is_tried_again_until_it_succeeds_or_nobody_wants
     unlucky.signal(Signal::SIGTERM);
     // Nothing has ever run that could have failed.
     unlucky.wait().exits(0);
-    rig.run(format!("{} prlimit --pid {} --nproc=1000:", nobody(), patient.pid())).exits(0);
+    rig.run(format!("{nobody} prlimit --pid {} --nproc=1000:", patient.pid())).exits(0);
     patient.wait().exits(0);
     assert!(rig.has("ran") && !rig.has("not"));
 }
@@ -330,20 +386,38 @@ fn a_fork_refused_later_is_tried_again_until_it_succeeds() {
     let rig = Rig::new();
     rig.copy_applets();
     rig.shell("touch runs; chmod 666 runs");
-    let dmon =
-        rig.start(format!("{} dmon -n -d 0.1 sh -c 'echo >>runs; exec sleep 1000'", nobody()));
+    let nobody = nobody();
+    let dmon = rig.start(format!("{nobody} dmon -n -d 0.1 sh -c 'echo >>runs; exec sleep 1000'"));
     let command = rig.child(dmon.pid(), "sleep 1000");
-    rig.run(format!("{} prlimit --pid {} --nproc=1:", nobody(), dmon.pid())).exits(0);
+    rig.run(format!("{nobody} prlimit --pid {} --nproc=1:", dmon.pid())).exits(0);
     crate::rig::signal(command, Signal::SIGKILL);
     rig.wait_for("a word about the fork", || !dmon.err().is_empty());
     assert!(dmon.is_running());
     assert_eq!(rig.lines("runs"), 1);
-    rig.run(format!("{} prlimit --pid {} --nproc=1000:", nobody(), dmon.pid())).exits(0);
+    rig.run(format!("{nobody} prlimit --pid {} --nproc=1000:", dmon.pid())).exits(0);
     rig.wait_lines("runs", 2);
 }
 
-/// A user who has no process and no entry: limits count per user, and no other test may disturb.
+#[test]
+fn with_too_few_descriptors_to_start_anything_dmon_ends() {
+    if !tools::is_native() {
+        return;
+    }
+    let rig = Rig::new();
+    for (most, log) in [(4, ""), (6, "-- dlog f")] {
+        rig.shell(format!("ulimit -n {most}; exec dmon -n touch ran {log}"))
+            .exits(125)
+            .says("dmon", &["Too many open files"]);
+    }
+    assert!(!rig.has("ran"));
+    rig.assert_empty();
+}
+
+/// A user who has no process and no entry, another at each call: limits count per user, and no other
+/// test may disturb.
 fn nobody() -> String {
-    let id = 100_000 + nix::unistd::getpid().as_raw() % 100_000;
+    static CALLS: AtomicI32 = AtomicI32::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let id = 100_000 + nix::unistd::getpid().as_raw() % 100_000 * 10 + call;
     format!("setpriv --reuid={id} --regid={id} --clear-groups")
 }
