@@ -1,6 +1,6 @@
 //! The way to the receiver: connected, broken, or too slow; and the sending of what waits.
 
-use super::queue::Queue;
+use super::queue::{Framed, Queue};
 use crate::pure::opts::Word;
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::Errno;
@@ -105,12 +105,6 @@ impl Link {
         }
     }
 
-    /// A message has gone partly down a stream: nothing may come before it now.
-    #[must_use]
-    pub const fn has_begun(&self) -> bool {
-        self.begun > 0
-    }
-
     /// Nobody is there.
     #[must_use]
     pub const fn is_down(&self) -> bool {
@@ -133,12 +127,15 @@ impl Link {
         }
     }
 
-    /// Connects if it is time to, and sends what waits as far as it goes.
-    pub fn go(&mut self, queue: &mut Queue) {
+    /// Connects if it is time to, and sends what waits as far as it goes, before it the word of lines that
+    /// were dropped, which `note` makes.
+    pub fn go(&mut self, queue: &mut Queue, note: &mut dyn FnMut(u64) -> Framed) {
         let now = clock::now();
         let mut again = true;
         let nul = usize::from(self.address.framing() == Framing::Nul);
         loop {
+            queue.held = self.begun > 0;
+            queue.tell_lost(note);
             match &self.state {
                 State::Down { retry_at, .. } if *retry_at > now => return,
                 State::Down { pause, .. } => self.state = self.attempt(now, *pause),
@@ -237,8 +234,10 @@ fn send(
     if socket.is_closed() {
         return Err(Errno::PIPE);
     }
+    // The word of lines dropped must come right behind the message that has begun.
+    let most = if queue.has_to_tell() { 1 } else { usize::MAX };
     let mut skip = *begun;
-    let pieces = queue.messages().map(|message| {
+    let pieces = queue.messages().take(most).map(|message| {
         let piece = message.get(skip..).unwrap_or(message);
         skip = 0;
         piece

@@ -163,16 +163,13 @@ impl Sender {
     /// Connects and sends. Lines that were dropped meanwhile are told before those that were not.
     fn go(&mut self) {
         let Self { packer, queue, link, framing, host, .. } = self;
-        if !link.has_begun() {
-            queue.tell_lost(&mut |lost| {
-                let mut text = Message::<32>::new();
-                put_number(&mut text, lost);
-                text.put(b" lines lost");
-                let origin = Origin { moment: clock::real(), host };
-                frame(*framing, packer.message(text.bytes(), origin).bytes())
-            });
-        }
-        link.go(queue);
+        link.go(queue, &mut |lost| {
+            let mut text = Message::<32>::new();
+            put_number(&mut text, lost);
+            text.put(b" lines lost");
+            let origin = Origin { moment: clock::real(), host };
+            frame(*framing, packer.message(text.bytes(), origin).bytes())
+        });
         match link.trouble {
             None => self.said = false,
             Some(error) if link.is_down() && !self.said => {

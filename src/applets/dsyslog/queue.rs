@@ -33,12 +33,22 @@ pub struct Queue {
     told: u64,
     /// All that were ever dropped.
     pub all_lost: u64,
+    /// The oldest message has gone partly: it stays, and nothing may come before it.
+    pub held: bool,
 }
 
 impl Queue {
     #[must_use]
     pub const fn new(bytes: &'static mut [u8; ROOM]) -> Self {
-        Self { bytes, entries: Deque::new(), cut: false, lost: 0, told: 0, all_lost: 0 }
+        Self {
+            bytes,
+            entries: Deque::new(),
+            cut: false,
+            lost: 0,
+            told: 0,
+            all_lost: 0,
+            held: false,
+        }
     }
 
     #[must_use]
@@ -76,7 +86,7 @@ impl Queue {
             return;
         }
         while !self.has_room(message.len()) {
-            if self.entries.is_empty() {
+            if self.entries.len() <= usize::from(self.held) {
                 // Longer than all the room.
                 self.lose(1);
                 self.cut = !last;
@@ -97,8 +107,20 @@ impl Queue {
         let _ = self.entries.push_back(Entry { from: short(from), size, last });
     }
 
-    /// Drops the oldest line, with all its messages.
+    /// Drops the oldest line, with all its messages; if its first message has gone partly, the next one.
     fn drop_line(&mut self) {
+        let Some(held) = self.entries.front().copied().filter(|_| self.held) else {
+            return self.drop_front();
+        };
+        // It may be the word of lines dropped, and the next is not.
+        let told = core::mem::take(&mut self.told);
+        self.entries.pop_front();
+        self.drop_front();
+        let _ = self.entries.push_front(held);
+        self.told = told;
+    }
+
+    fn drop_front(&mut self) {
         if self.told > 0 {
             // It was no line, but the word of others.
             self.lost += core::mem::take(&mut self.told);
@@ -127,9 +149,15 @@ impl Queue {
         self.all_lost += lines;
     }
 
+    /// Lines were dropped, and no message tells of them yet.
+    #[must_use]
+    pub const fn has_to_tell(&self) -> bool {
+        self.lost > 0
+    }
+
     /// If lines were dropped, puts a message that says how many before all others: `note` makes it.
     pub fn tell_lost(&mut self, note: &mut dyn FnMut(u64) -> Framed) {
-        while self.lost > 0 {
+        while self.lost > 0 && !self.held {
             let lost = self.lost + self.told;
             if self.told > 0 {
                 self.entries.pop_front();
@@ -170,6 +198,7 @@ impl Queue {
     pub fn sent(&mut self, count: usize) {
         if count > 0 {
             self.told = 0;
+            self.held = false;
         }
         for _ in 0..count {
             self.entries.pop_front();
