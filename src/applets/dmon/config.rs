@@ -7,7 +7,6 @@ use crate::pure::opts::{About, Opt, Word, flag, value};
 use crate::pure::time::Duration;
 use crate::pure::unix::Signal;
 use crate::pure::value::{self, Threshold, Wanted};
-use heapless::Vec;
 
 pub const ABOUT: About = About {
     name: "dmon",
@@ -45,20 +44,7 @@ impl Default for Config {
             pid_file: None,
             load_high: None,
             load_low: None,
-            policy: Policy {
-                logged: false,
-                once: false,
-                respawns: None,
-                window: None,
-                delays: Vec::new(),
-                interval: Duration::ZERO,
-                timeout: None,
-                kill_after: Some(Duration::seconds(10)),
-                drain: Duration::seconds(5),
-                load: None,
-                forward_cmd: false,
-                forward_log: false,
-            },
+            policy: Policy::default(),
         }
     }
 }

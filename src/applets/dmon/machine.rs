@@ -67,6 +67,26 @@ pub struct Policy {
     pub forward_log: bool,
 }
 
+impl Default for Policy {
+    /// What a command line without options asks for.
+    fn default() -> Self {
+        Self {
+            logged: false,
+            once: false,
+            respawns: None,
+            window: None,
+            delays: Vec::new(),
+            interval: Duration::ZERO,
+            timeout: None,
+            kill_after: Some(Duration::seconds(10)),
+            drain: Duration::seconds(5),
+            load: None,
+            forward_cmd: false,
+            forward_log: false,
+        }
+    }
+}
+
 /// What has happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fact {

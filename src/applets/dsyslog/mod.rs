@@ -3,6 +3,7 @@
 mod inet;
 mod link;
 mod packet;
+mod priority;
 mod queue;
 
 use crate::applets::Call;
@@ -22,7 +23,8 @@ use crate::sys::{clock, system};
 use core::ffi::c_int;
 use heapless::Vec;
 use link::{Address, Framing, Link};
-use packet::{Format, Origin, Packer, Priority};
+use packet::{Format, Origin, Packer};
+use priority::Priority;
 use queue::{Framed, Queue, ROOM};
 
 const ABOUT: About = About {

@@ -336,29 +336,12 @@ fn explore(policy: &Policy, depth: usize) -> usize {
     seen.len()
 }
 
-pub fn policy() -> Policy {
-    Policy {
-        logged: false,
-        once: false,
-        respawns: None,
-        window: None,
-        delays: heapless::Vec::new(),
-        interval: Duration::ZERO,
-        timeout: None,
-        kill_after: Some(Duration::seconds(10)),
-        drain: Duration::seconds(5),
-        load: None,
-        forward_cmd: false,
-        forward_log: false,
-    }
-}
-
 #[test]
 fn every_reachable_state_keeps_the_promises() {
     let seconds = |n| Some(Duration::seconds(n));
     let limits = Some(Limits::half(threshold(b"4").unwrap()));
-    let base = policy();
-    let logged = Policy { logged: true, ..policy() };
+    let base = Policy::default();
+    let logged = Policy { logged: true, ..Policy::default() };
     let table = [
         ("plain", 9, base.clone()),
         ("logged", 6, logged.clone()),
