@@ -86,6 +86,11 @@ fn print(text: &[u8]) -> Result<(), Fault> {
     file::write(file::STDOUT, text).map(drop).map_err(refused)
 }
 
+/// Tells a fault on standard error. A message that nobody takes is no reason to do anything else.
+fn say(applet: &str, fault: &Fault) {
+    let _ = file::write(file::STDERR, fault.line(applet).bytes());
+}
+
 /// Runs the applet that the program was called by; tells its faults.
 pub fn run(args: Args) -> Exit {
     let called = args.word(0).map_or(&b""[..], |word| word.to_bytes());
@@ -97,7 +102,7 @@ pub fn run(args: Args) -> Exit {
         None => Err(Fault::failed("no applet is called ").word(name).then(NAMES)),
     };
     end.unwrap_or_else(|fault| {
-        let _ = file::write(file::STDERR, fault.line(applet.map_or("dmon", |a| a.name)).bytes());
+        say(applet.map_or("dmon", |applet| applet.name), &fault);
         fault.exit
     })
 }

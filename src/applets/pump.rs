@@ -79,9 +79,7 @@ enum Input {
 pub fn pump(from: c_int, sink: &mut dyn Sink) -> Result<Exit, Fault> {
     let refused = |error| Fault::failed("cannot catch signals: ").error(error);
     let (_, mask) = signal::catch_all(&CAUGHT, &[]).map_err(refused)?;
-    let Some(buffer) = BUFFER.take() else {
-        return Err(Fault::failed("two loggers in one process"));
-    };
+    let buffer = claim(&BUFFER)?;
     let mut full = 0..0;
     let mut input = Input::Open;
     // Once told to end: until when the sink may try.
@@ -149,6 +147,14 @@ pub fn pump(from: c_int, sink: &mut dyn Sink) -> Result<Exit, Fault> {
             }
         }
     }
+}
+
+/// The memory of a logger, of which a process has one.
+///
+/// # Errors
+/// It was claimed before.
+pub fn claim<const N: usize>(block: &'static Block<N>) -> Result<&'static mut [u8; N], Fault> {
+    block.take().ok_or(Fault::failed("two loggers in one process"))
 }
 
 /// One batch from the input: 0 at its end, `None` when there was nothing after all.

@@ -5,6 +5,7 @@
 //! the file can be written again; the count then stands in the gap. The file always holds whole lines:
 //! one that was cut off is taken back.
 
+use super::say;
 use crate::pure::fault::{Fault, Line};
 use crate::pure::lines;
 use crate::pure::time::{Duration, Instant};
@@ -261,9 +262,4 @@ impl Outage {
             self.midline = *last != b'\n';
         }
     }
-}
-
-/// A message on standard error.
-pub fn say(applet: &str, fault: &Fault) {
-    let _ = file::write(file::STDERR, fault.line(applet).bytes());
 }

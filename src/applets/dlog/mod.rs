@@ -1,10 +1,10 @@
 //! dlog: standard input to the end of a file, line by line, with a stamp before each if asked for.
 
-use crate::applets::Call;
 use crate::applets::dress::{LONGEST_PREFIX, OUT, Style};
 use crate::applets::logger::{Logger, Sync, Target};
 use crate::applets::pump;
-use crate::applets::store::{Gap, OnFull, Store, say};
+use crate::applets::store::{Gap, OnFull, Store};
+use crate::applets::{Call, say};
 use crate::pure::fault::{Exit, Fault};
 use crate::pure::opts::{About, Asked, Opt, Word, flag, value};
 use crate::pure::stamp::{self, Format};
@@ -88,7 +88,7 @@ pub fn run(call: &Call) -> Result<Exit, Fault> {
         Some(period) => Sync::Every(period),
         None => Sync::Each,
     };
-    let out = OUT.take().ok_or_else(|| Fault::failed("two loggers in one process"))?;
+    let out = pump::claim(&OUT)?;
     let mut logger = Logger::new(ABOUT.name, &mut target, config.style, sync, out);
     pump::pump(config.input, &mut logger)
 }

@@ -1,6 +1,8 @@
 //! Becoming a daemon: the parent stays until both commands run, and ends with what the child tells.
 
+use super::config::ABOUT;
 use super::keeper::{self, Masks};
+use crate::applets::say;
 use crate::pure::fault::{Exit, Fault, Line};
 use crate::pure::unix::{Errno, Pid};
 use crate::sys::file::{self, File, Mode};
@@ -53,7 +55,7 @@ fn wait_for(answer: &File, child: Pid) -> ! {
             Err(Errno::INTR) => continue,
             _ => {
                 let fault = Fault::failed("killed before the command ran");
-                let _ = file::write(file::STDERR, fault.line("dmon").bytes());
+                say(ABOUT.name, &fault);
                 process::exit(fault.exit.0)
             }
         };
@@ -78,7 +80,7 @@ fn wait_for(answer: &File, child: Pid) -> ! {
 impl Parent {
     /// The parent shows this and goes on waiting.
     pub fn say(&self, fault: &Fault) {
-        let _ = file::write(self.0.number(), fault.line("dmon").bytes());
+        let _ = file::write(self.0.number(), fault.line(ABOUT.name).bytes());
     }
 
     /// The parent ends as we do: well once all runs; not well if we end before that.

@@ -3,12 +3,13 @@
 //! All that dmon does to the world goes through here; nothing is decided here.
 
 use super::child::{self, Failure, Plan};
-use super::config::Config;
+use super::config::{ABOUT, Config};
 use super::daemon::Parent;
 use super::identity::Identity;
 use super::load::{self, Reading};
 use super::machine::{Fact, Machine, Order, Policy, Sweep, Who};
 use super::remains::Remains;
+use crate::applets::say;
 use crate::pure::fault::{Exit, Fault};
 use crate::pure::unix::{Errno, Pid, Signal};
 use crate::pure::value::Load;
@@ -178,12 +179,18 @@ impl<'a> Keeper<'a> {
                 Order::ReadLoad => Some(Fact::Load(read_load(per_cpu))),
                 Order::Lament(bytes) => {
                     let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-                    say(&Fault::failed("the log command has left bytes unread: ").number(bytes));
+                    say(
+                        ABOUT.name,
+                        &Fault::failed("the log command has left bytes unread: ").number(bytes),
+                    );
                     None
                 }
                 Order::Warn(pid) => {
                     let number = pid.number().into();
-                    say(&Fault::failed("still alive after KILL: process or group ").number(number));
+                    say(
+                        ABOUT.name,
+                        &Fault::failed("still alive after KILL: process or group ").number(number),
+                    );
                     None
                 }
             };
@@ -250,16 +257,12 @@ impl<'a> Keeper<'a> {
         if let Some(fault) = complaint.filter(|_| complaint != *last) {
             match parent {
                 Some(parent) => parent.say(&fault),
-                None => say(&fault),
+                None => say(ABOUT.name, &fault),
             }
         }
         *last = complaint;
         fact
     }
-}
-
-fn say(fault: &Fault) {
-    let _ = file::write(file::STDERR, fault.line("dmon").bytes());
 }
 
 /// The load now: /proc/loadavg, else what sysinfo(2) says in 1/65536.

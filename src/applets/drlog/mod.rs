@@ -2,11 +2,11 @@
 
 mod rotate;
 
-use crate::applets::Call;
 use crate::applets::dress::{OUT, Style};
 use crate::applets::logger::{Logger, Sync, Target};
 use crate::applets::pump;
-use crate::applets::store::{Gap, OnFull, Store, say};
+use crate::applets::store::{Gap, OnFull, Store};
+use crate::applets::{Call, say};
 use crate::pure::fault::{Exit, Fault};
 use crate::pure::opts::{About, Asked, Opt, Word, flag, value};
 use crate::pure::stamp::Format;
@@ -81,7 +81,7 @@ pub fn run(call: &Call) -> Result<Exit, Fault> {
     let mut logs = Logs::open(path, config.limits)
         .map_err(|(what, error)| Fault::refused(what, path.to_bytes(), error))?;
     let sync = if config.buffered { Sync::Never } else { Sync::Each };
-    let out = OUT.take().ok_or_else(|| Fault::failed("two loggers in one process"))?;
+    let out = pump::claim(&OUT)?;
     pump::pump(config.input, &mut Logger::new(ABOUT.name, &mut logs, config.style, sync, out))
 }
 

@@ -6,9 +6,8 @@ mod packet;
 mod priority;
 mod queue;
 
-use crate::applets::Call;
 use crate::applets::pump::{self, Needs, Sink};
-use crate::applets::store::say;
+use crate::applets::{Call, say};
 use crate::pure::fault::{Exit, Fault};
 use crate::pure::lines;
 use crate::pure::opts::{About, Asked, Opt, Word, flag, value};
@@ -110,7 +109,7 @@ pub fn run(call: &Call) -> Result<Exit, Fault> {
         let fault = Fault::failed("'").word(name);
         return Err(fault.then("' is no name for syslog: 1 to 48 printing characters"));
     }
-    let memory = MEMORY.take().ok_or_else(|| Fault::failed("two loggers in one process"))?;
+    let memory = pump::claim(&MEMORY)?;
     let Config { priority, rfc5424, prefixed, skip_empty, .. } = config;
     let format = Format { priority, name, rfc5424, prefixed, skip_empty };
     let mut sender = Sender {
