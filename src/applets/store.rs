@@ -104,6 +104,12 @@ impl Store {
         self.open == 0 && self.outage.is_none_or(|outage| !outage.midline)
     }
 
+    /// Lines are being dropped.
+    #[must_use]
+    pub const fn is_out(&self) -> bool {
+        self.outage.is_some()
+    }
+
     #[must_use]
     pub const fn has_lost(&self) -> bool {
         self.lost
@@ -113,9 +119,9 @@ impl Store {
     /// why not. `make_room` may free some of a full disk.
     pub fn write(&mut self, bytes: &[u8], gap: Gap, make_room: &mut dyn FnMut() -> bool) -> usize {
         let mut done = 0;
-        if self.outage.is_some() {
+        if self.is_out() {
             done = self.end_outage(bytes, gap);
-            if self.outage.is_some() {
+            if self.is_out() {
                 return done;
             }
         }

@@ -274,10 +274,12 @@ impl Target for Logs {
             };
             let Self { store, files, .. } = self;
             let share = rest.get(..share).unwrap_or(rest);
+            let was_out = store.is_out();
             let written = store.write(share, gap, &mut || files.remove_oldest());
             self.size += written as u64;
             done += written;
-            if self.store.has_lost() {
+            // What was dropped, taken back or put into the gap is not in `written`.
+            if was_out || self.store.is_out() {
                 self.size = file::size(self.current.number());
             }
             if done >= bytes.len() || written < share.len() {
