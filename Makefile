@@ -18,7 +18,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: build install uninstall setup check check-binary check-links test ci try clean help
 
 build: ## the static executable, in target/TARGET/release (TARGET=… for another machine)
-	scripts/cargo $(TARGET) build --release $(if $(FEATURES),--features $(FEATURES))
+	scripts/cargo $(TARGET) build --release
 	@for link in $(LINKS); do ln -sf dmon $(BUILT)/$$link; done
 
 $(BUILT)/dmon:
@@ -39,7 +39,7 @@ setup: ## bring the tools that checks and tests need
 check: ## format, lints, and what the layers promise each other
 	cargo fmt --check
 	scripts/check-layers
-	cargo clippy --quiet --all-targets --all-features -- -D warnings
+	cargo clippy --quiet --all-targets -- -D warnings
 	scripts/cargo $(TARGET) clippy --quiet -- -D warnings
 	cargo build --quiet --lib
 

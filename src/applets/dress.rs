@@ -1,29 +1,44 @@
 //! What stands before a line in a log: stamp and prefix; and empty lines left out. Shared by dlog and
 //! drlog.
 
-use super::pump::BATCH;
+use super::pump::{FRONT, LONGEST_PREFIX};
 use crate::pure::fault::Line;
 use crate::pure::lines;
-use crate::pure::opts::Word;
+use crate::pure::opts::{Field, Word};
 use crate::pure::stamp::{Format, Stamper};
-use crate::pure::text::Put;
+use crate::pure::text::{Put, copy, head, room};
+use crate::pure::value::Wanted;
 use crate::sys::clock;
-use crate::sys::memory::{Block, copy};
 use heapless::Vec;
 
 /// What comes before each line.
 #[derive(Clone, Copy, Default)]
 pub struct Style {
     pub stamp: Option<Format>,
-    pub prefix: Option<Word>,
+    pub prefix: Prefix,
     pub skip_empty: bool,
+}
+
+/// The words of `--prefix`.
+#[derive(Clone, Copy, Default)]
+pub struct Prefix(Option<Word>);
+
+impl Field for Prefix {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        self.0 = Some(word);
+        if word.count_bytes() > LONGEST_PREFIX {
+            Err("a text of at most 4096 bytes")
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl Style {
     /// Nothing: the bytes can pass as they are.
     #[must_use]
     pub const fn is_plain(&self) -> bool {
-        self.stamp.is_none() && self.prefix.is_none() && !self.skip_empty
+        self.stamp.is_none() && self.prefix.0.is_none() && !self.skip_empty
     }
 }
 
@@ -45,7 +60,7 @@ impl Dresser {
     }
 
     /// Dresses as much of `batch` as `out` has room for: how many bytes were taken, how many were put.
-    /// Out of an empty [`Out`] at least one line, or all of a batch that ends none, is taken.
+    /// Out of an empty [`Out`](super::pump::Out) at least one line, or all of a batch that ends none, is taken.
     pub fn dress(&mut self, batch: &[u8], out: &mut [u8]) -> (usize, usize) {
         self.make_front();
         let (mut taken, mut put) = (0, 0);
@@ -60,8 +75,8 @@ impl Dresser {
             if out.len() - put < front.len() + line.len() {
                 break;
             }
-            put += copy(front, out.get_mut(put..).unwrap_or(&mut []));
-            put += copy(line, out.get_mut(put..).unwrap_or(&mut []));
+            put += copy(front, room(out, put));
+            put += copy(line, room(out, put));
             taken += line.len();
             self.border = length.is_some();
         }
@@ -75,7 +90,7 @@ impl Dresser {
             let moment = if format == Format::Mono { clock::monotonic() } else { clock::real() };
             let _ = self.front.extend_from_slice(self.stamper.text(moment));
         }
-        if let Some(prefix) = self.style.prefix {
+        if let Prefix(Some(prefix)) = self.style.prefix {
             let _ = self.front.extend_from_slice(prefix.to_bytes());
             let _ = self.front.push(b' ');
         }
@@ -89,20 +104,7 @@ impl Dresser {
         let border = core::mem::replace(&mut self.border, true);
         let (taken, put) = self.dress(line.bytes(), &mut room);
         self.border = border;
-        dressed.put(if taken > 0 { room.get(..put).unwrap_or(&[]) } else { line.bytes() });
+        dressed.put(if taken > 0 { head(&room, put) } else { line.bytes() });
         dressed
     }
 }
-
-/// Where dressed lines are put together: room for the longest batch without a line end, and what stands
-/// before it.
-pub type Out = [u8; BATCH + FRONT];
-
-/// The longest prefix. More than a line of text has anywhere; a choice, so that [`Out`] has a size.
-pub const LONGEST_PREFIX: usize = 4096;
-
-/// Stamp ([`crate::pure::stamp::Text`]), prefix, blank.
-const FRONT: usize = 32 + LONGEST_PREFIX + 1;
-
-/// The one memory for it.
-pub static OUT: Block<{ size_of::<Out>() }> = Block::new();

@@ -1,11 +1,13 @@
 //! What dlog and drlog have in common: lines are dressed, written, put on the disk; HUP and ALRM are
 //! obeyed when a line ends; whatever cannot be written waits or is counted.
 
-use super::dress::{Dresser, Out, Style};
-use super::pump::{Needs, Sink};
+use super::dress::{Dresser, Style};
+use super::pump::{Needs, Out, Sink};
 use super::store::{Store, Stuck};
+use super::tell::speaker;
 use crate::pure::fault::{Exit, Line};
 use crate::pure::lines;
+use crate::pure::text::{Put, put_number};
 use crate::pure::time::{Duration, Instant, sooner};
 use crate::pure::unix::Signal;
 use crate::sys::clock;
@@ -34,7 +36,6 @@ pub enum Sync {
 }
 
 pub struct Logger<'a> {
-    applet: &'static str,
     target: &'a mut dyn Target,
     dresser: Dresser,
     /// Nothing is put before the lines: they go through as they are.
@@ -53,14 +54,12 @@ pub struct Logger<'a> {
 
 impl<'a> Logger<'a> {
     pub fn new(
-        applet: &'static str,
         target: &'a mut dyn Target,
         style: Style,
         sync: Sync,
         out: &'static mut Out,
     ) -> Self {
         Self {
-            applet,
             target,
             dresser: Dresser::new(style),
             plain: style.is_plain(),
@@ -75,17 +74,16 @@ impl<'a> Logger<'a> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> usize {
-        let Self { applet, target, dresser, .. } = self;
+        let Self { target, dresser, .. } = self;
         self.dirty = true;
-        target.write(bytes, &mut |lines, bytes| gap(applet, dresser, lines, bytes))
+        target.write(bytes, &mut |lines, bytes| gap(dresser, lines, bytes))
     }
 
     fn flush(&mut self) {
-        let Self { applet, target, dresser, out, pending, .. } = self;
+        let Self { target, dresser, out, pending, .. } = self;
         self.dirty = true;
         let bytes = out.get(pending.clone()).unwrap_or(&[]);
-        pending.start +=
-            target.write(bytes, &mut |lines, bytes| gap(applet, dresser, lines, bytes));
+        pending.start += target.write(bytes, &mut |lines, bytes| gap(dresser, lines, bytes));
     }
 
     /// Obeys what was waiting for a border, if this is one.
@@ -119,9 +117,14 @@ impl<'a> Logger<'a> {
 }
 
 /// The line that stands where others were lost.
-fn gap(applet: &str, dresser: &mut Dresser, lines: u64, bytes: u64) -> Line {
+fn gap(dresser: &mut Dresser, lines: u64, bytes: u64) -> Line {
     let mut line = Line::new();
-    let _ = ufmt::uwrite!(line, "{}: {} lines ({} bytes) lost\n", applet, lines, bytes);
+    line.put(speaker().as_bytes());
+    line.put(b": ");
+    put_number(&mut line, lines);
+    line.put(b" lines (");
+    put_number(&mut line, bytes);
+    line.put(b" bytes) lost\n");
     dresser.dress_line(&line)
 }
 
@@ -185,11 +188,9 @@ impl Sink for Logger<'_> {
     }
 
     fn close(&mut self, rest: &[u8]) -> Exit {
-        let Self { applet, target, dresser, out, pending, .. } = self;
+        let Self { target, dresser, out, pending, .. } = self;
         let pending = out.get(pending.clone()).unwrap_or(&[]);
-        target
-            .store_mut()
-            .give_up([pending, rest], &mut |lines, bytes| gap(applet, dresser, lines, bytes));
+        target.store_mut().give_up([pending, rest], &mut |lines, bytes| gap(dresser, lines, bytes));
         if target.store().has_lost() { Exit::LOST } else { Exit::FINE }
     }
 }

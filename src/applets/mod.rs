@@ -4,33 +4,30 @@ mod dlog;
 pub mod dmon;
 mod dress;
 mod drlog;
-#[cfg(feature = "dsyslog")]
 mod dsyslog;
 mod logger;
 mod pump;
 mod store;
+mod tell;
 
-use crate::pure::fault::{Exit, Fault};
-use crate::pure::opts::{self, About, Asked, Opt};
+use crate::pure::fault::Exit;
+use crate::pure::opts::{self, Asked, Opt, Rows, Table, Word, Wrong};
 use crate::sys::args::{self, Args};
 use crate::sys::file;
-#[cfg(feature = "dsyslog")]
-use dsyslog::run as syslog;
-#[cfg(not(feature = "dsyslog"))]
-use not_yet as syslog;
+use tell::{failed, refused};
 
 /// One name the executable answers to.
 pub struct Applet {
     pub name: &'static str,
-    run: fn(&Call) -> Result<Exit, Fault>,
+    run: fn(&Call) -> Result<Exit, Exit>,
 }
 
 /// The table: who is called by which name.
 pub const APPLETS: &[Applet] = &[
     Applet { name: "dmon", run: dmon::run },
     Applet { name: "dlog", run: dlog::run },
-    Applet { name: "dsyslog", run: syslog },
-    Applet { name: "dslog", run: syslog },
+    Applet { name: "dsyslog", run: dsyslog::run },
+    Applet { name: "dslog", run: dsyslog::run },
     Applet { name: "drlog", run: drlog::run },
     Applet { name: "denv", run: not_yet },
     Applet { name: "envdir", run: not_yet },
@@ -39,8 +36,8 @@ pub const APPLETS: &[Applet] = &[
 /// For who calls us by another name.
 const NAMES: &str = "; there are dmon dlog dsyslog dslog drlog denv envdir";
 
-fn not_yet(_: &Call) -> Result<Exit, Fault> {
-    Err(Fault::failed("this applet is not there yet"))
+fn not_yet(_: &Call) -> Result<Exit, Exit> {
+    Err(failed("this applet is not there yet", b"", ""))
 }
 
 /// How we were called.
@@ -49,85 +46,100 @@ pub struct Call {
 }
 
 impl Call {
-    /// Reads the options of the command line into `config`.
+    /// Reads the options of the command line into `config`; says at which word the operands begin.
     ///
     /// # Errors
-    /// As [`opts::parse`].
+    /// Options that are wrong. And the good end after help or version, if those are asked for.
     pub fn options<C: 'static>(
         &self,
-        rows: &'static [Opt<C>],
+        usage: &'static str,
+        options: &'static [Opt<C>],
         config: &mut C,
-    ) -> Result<Asked, Fault> {
-        opts::parse(rows, config, self.args.from(1))
+    ) -> Result<usize, Exit> {
+        self.read_options(usage, &mut Table { options, config })
     }
 
-    /// Shows what was asked for instead of the work: help or version.
+    fn read_options(&self, usage: &'static str, rows: &mut dyn Rows) -> Result<usize, Exit> {
+        file::open_standard();
+        match opts::parse(rows, &mut self.args.from(1)) {
+            Ok(Asked::Work(used)) => return Ok(used + 1),
+            Ok(Asked::Help) => {
+                print(usage.as_bytes())?;
+                opts::help(rows, &mut print)?;
+            }
+            Ok(Asked::Version) => {
+                print(concat!("dmon ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())?
+            }
+            Err(Wrong { what, option, then, value: None }) => {
+                return Err(failed(what, option, then));
+            }
+            Err(Wrong { option, value: Some((value, wanted)), .. }) => {
+                return Err(tell::not(option, value.to_bytes(), wanted));
+            }
+        }
+        Err(Exit::FINE)
+    }
+
+    /// The one operand, which is word `at` and may be missing.
     ///
     /// # Errors
-    /// Standard output cannot be written.
-    pub fn answer<C>(&self, asked: &Asked, about: &About, rows: &[Opt<C>]) -> Result<Exit, Fault> {
-        let mut result = Ok(());
-        let mut show = |text: &[u8]| {
-            if result.is_ok() {
-                result = print(text);
-            }
-        };
-        match asked {
-            Asked::Help => opts::help(about, rows, &mut show),
-            Asked::Version => show(concat!("dmon ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()),
-            Asked::Work(_) => {}
+    /// There is another behind it.
+    pub fn operand(&self, at: usize) -> Result<Option<Word>, Exit> {
+        match self.args.word(at + 1) {
+            Some(more) => Err(failed("surplus word ", more.to_bytes(), " (try --help)")),
+            None => Ok(self.args.word(at)),
         }
-        result.map(|()| Exit::FINE)
     }
 }
 
-fn print(text: &[u8]) -> Result<(), Fault> {
-    let refused = |error| Fault::failed("cannot write to standard output: ").error(error);
+fn print(text: &[u8]) -> Result<(), Exit> {
+    let refused = |error| refused("cannot write to standard output", b"", error);
     file::write(file::STDOUT, text).map(drop).map_err(refused)
 }
 
-/// Tells a fault on standard error. A message that nobody takes is no reason to do anything else.
-fn say(applet: &str, fault: &Fault) {
-    let _ = file::write(file::STDERR, fault.line(applet).bytes());
-}
-
-/// Runs the applet that the program was called by; tells its faults.
+/// Runs the applet that the program was called by.
 pub fn run(args: Args) -> Exit {
     let called = args.word(0).map_or(&b""[..], |word| word.to_bytes());
     let name = called.rsplit(|b| *b == b'/').next().unwrap_or(called);
-    let applet = APPLETS.iter().find(|applet| applet.name.as_bytes() == name);
-    let end = match applet {
-        _ if lists_wanted() => list().map(|()| Exit::FINE),
+    let at = APPLETS.iter().position(|applet| applet.name.as_bytes() == name);
+    tell::speak_as(at.unwrap_or(0));
+    let end = match at.and_then(|at| APPLETS.get(at)) {
+        _ if lists_wanted() => list(),
         Some(applet) => (applet.run)(&Call { args }),
-        None => Err(Fault::failed("no applet is called ").word(name).then(NAMES)),
+        None => Err(failed("no applet is called ", name, NAMES)),
     };
-    end.unwrap_or_else(|fault| {
-        say(applet.map_or("dmon", |applet| applet.name), &fault);
-        fault.exit
-    })
+    end.unwrap_or_else(|exit| exit)
 }
 
 /// Whether only the names are asked for, as the makers of links do.
 fn lists_wanted() -> bool {
-    args::variable(c"DMON_LIST_MULTICALL_APPLETS")
+    args::variable(b"DMON_LIST_MULTICALL_APPLETS")
         .is_some_and(|value| !matches!(value.to_bytes(), b"" | b"0"))
 }
 
-fn list() -> Result<(), Fault> {
+fn list() -> Result<Exit, Exit> {
     for applet in APPLETS {
         print(applet.name.as_bytes())?;
         print(b"\n")?;
     }
-    Ok(())
+    Ok(Exit::FINE)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pure::opts::tests::check_rows;
 
     #[test]
     fn the_message_names_all_applets() {
         let names: Vec<&str> = APPLETS.iter().map(|applet| applet.name).collect();
         assert_eq!(NAMES, format!("; there are {}", names.join(" ")));
+    }
+
+    #[test]
+    fn the_rows_of_all_options_are_sound() {
+        check_rows(dlog::OPTIONS);
+        check_rows(drlog::OPTIONS);
+        check_rows(dsyslog::OPTIONS);
     }
 }

@@ -5,7 +5,8 @@
 //! end; so does the end of the input. A sink that cannot take more for now stops the reading, never
 //! the hearing.
 
-use crate::pure::fault::{Exit, Fault};
+use super::tell::{failed, refused};
+use crate::pure::fault::Exit;
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::{Errno, Signal};
 use crate::sys::memory::Block;
@@ -15,7 +16,34 @@ use core::ffi::c_int;
 /// As much as a pipe holds (pipe(7)): one read empties it.
 pub const BATCH: usize = 64 << 10;
 
-static BUFFER: Block<BATCH> = Block::new();
+/// The longest prefix of a line. More than a line of text has anywhere; a choice, so that [`Out`] has a
+/// size.
+pub const LONGEST_PREFIX: usize = 4096;
+
+/// The longest text that is put before a line: stamp ([`crate::pure::stamp::Text`]), prefix, blank.
+pub const FRONT: usize = 32 + LONGEST_PREFIX + 1;
+
+/// Where lines are put together: room for the longest batch without a line end, and what stands before
+/// it.
+pub type Out = [u8; BATCH + FRONT];
+
+/// The memory of a logger.
+pub struct Buffers {
+    /// What was read.
+    pub batch: [u8; BATCH],
+    /// What is to be written.
+    pub out: Out,
+}
+
+static BUFFERS: Block<Buffers> = Block::new(Buffers { batch: [0; BATCH], out: [0; BATCH + FRONT] });
+
+/// The memory, of which a process has one.
+///
+/// # Errors
+/// It was taken before.
+pub fn buffers() -> Result<&'static mut Buffers, Exit> {
+    BUFFERS.take().ok_or_else(|| failed("two loggers in one process", b"", ""))
+}
 
 /// How long a sink may try on after TERM; the sender of TERM has another signal.
 const PATIENCE: Duration = Duration::seconds(1);
@@ -76,10 +104,9 @@ enum Input {
 ///
 /// # Errors
 /// `from` cannot be read.
-pub fn pump(from: c_int, sink: &mut dyn Sink) -> Result<Exit, Fault> {
-    let refused = |error| Fault::failed("cannot catch signals: ").error(error);
+pub fn pump(from: c_int, buffer: &mut [u8; BATCH], sink: &mut dyn Sink) -> Result<Exit, Exit> {
+    let refused = |error| refused("cannot catch signals", b"", error);
     let (_, mask) = signal::catch_all(&CAUGHT, &[]).map_err(refused)?;
-    let buffer = claim(&BUFFER)?;
     let mut full = 0..0;
     let mut input = Input::Open;
     // Once told to end: until when the sink may try.
@@ -120,7 +147,8 @@ pub fn pump(from: c_int, sink: &mut dyn Sink) -> Result<Exit, Fault> {
         }
         let reads = full.is_empty() && input == Input::Open && !needs.stuck;
         let at = crate::pure::time::sooner(needs.at, give_up_at);
-        let ready = wait::wait(&mask, reads.then_some(from), needs.room, at);
+        let limit = at.map(|at| clock::now().until(at));
+        let ready = wait::wait(&mask, reads.then_some(from), needs.room, limit);
         for signal in [Signal::HUP, Signal::ALRM] {
             if signal::take(signal) {
                 sink.hear(signal);
@@ -149,20 +177,12 @@ pub fn pump(from: c_int, sink: &mut dyn Sink) -> Result<Exit, Fault> {
     }
 }
 
-/// The memory of a logger, of which a process has one.
-///
-/// # Errors
-/// It was claimed before.
-pub fn claim<const N: usize>(block: &'static Block<N>) -> Result<&'static mut [u8; N], Fault> {
-    block.take().ok_or(Fault::failed("two loggers in one process"))
-}
-
 /// One batch from the input: 0 at its end, `None` when there was nothing after all.
-fn read(from: c_int, room: &mut [u8]) -> Result<Option<usize>, Fault> {
+fn read(from: c_int, room: &mut [u8]) -> Result<Option<usize>, Exit> {
     match file::read(from, room) {
         Ok(n) => Ok(Some(n)),
         // Somebody else may have been quicker, if the descriptor is shared.
         Err(Errno::INTR | Errno::AGAIN) => Ok(None),
-        Err(error) => Err(Fault::failed("cannot read the input: ").error(error)),
+        Err(error) => Err(refused("cannot read the input", b"", error)),
     }
 }

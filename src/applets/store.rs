@@ -5,11 +5,14 @@
 //! the file can be written again; the count then stands in the gap. The file always holds whole lines:
 //! one that was cut off is taken back.
 
-use super::say;
-use crate::pure::fault::{Fault, Line};
+use super::tell::refused;
+use crate::pure::fault::Line;
 use crate::pure::lines;
+use crate::pure::opts::{Field, Word};
+use crate::pure::text::{head, tail};
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::Errno;
+use crate::pure::value::Wanted;
 use crate::sys::clock;
 use crate::sys::file::{self, File, Kind};
 use core::ffi::c_int;
@@ -27,6 +30,17 @@ pub enum OnFull {
     Drop,
     /// Keep them and let the service wait.
     Block,
+}
+
+impl Field for OnFull {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        *self = match word.to_bytes() {
+            b"drop" => Self::Drop,
+            b"block" => Self::Block,
+            _ => return Err("drop or block"),
+        };
+        Ok(())
+    }
 }
 
 /// Why nothing can be taken for now.
@@ -55,7 +69,6 @@ struct Outage {
 pub type Gap<'a> = &'a mut dyn FnMut(u64, u64) -> Line;
 
 pub struct Store {
-    applet: &'static str,
     /// For messages.
     name: &'static [u8],
     file: c_int,
@@ -72,9 +85,8 @@ pub struct Store {
 
 impl Store {
     #[must_use]
-    pub fn new(applet: &'static str, name: &'static [u8], on_full: OnFull, file: c_int) -> Self {
+    pub fn new(name: &'static [u8], on_full: OnFull, file: c_int) -> Self {
         Self {
-            applet,
             name,
             file,
             kind: file::kind(file),
@@ -128,7 +140,7 @@ impl Store {
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             match self.write_some(rest) {
                 Ok(n) => {
-                    let written = rest.get(..n).unwrap_or(rest);
+                    let written = head(rest, n);
                     self.open = match lines::after_last(written) {
                         Some(after) => after as u64,
                         None => self.open + n as u64,
@@ -166,7 +178,7 @@ impl Store {
         match self.kind {
             Kind::Regular => file::write(self.file, bytes),
             Kind::Other if !file::has_room(self.file) => Err(Errno::AGAIN),
-            Kind::Other => file::write(self.file, bytes.get(..PIECE).unwrap_or(bytes)),
+            Kind::Other => file::write(self.file, head(bytes, PIECE.min(bytes.len()))),
         }
     }
 
@@ -180,7 +192,7 @@ impl Store {
 
     fn say(&mut self, error: Errno) {
         if !self.said {
-            say(self.applet, &Fault::refused("cannot write ", self.name, error));
+            let _ = refused("cannot write ", self.name, error);
         }
         self.said = true;
     }
@@ -202,14 +214,15 @@ impl Store {
         let Some(mut outage) = self.outage else {
             return 0;
         };
-        let head = if outage.midline { lines::first_line(bytes).unwrap_or(bytes.len()) } else { 0 };
+        let first =
+            if outage.midline { lines::first_line(bytes).unwrap_or(bytes.len()) } else { 0 };
         let due = outage.retry_at.is_none_or(|at| at <= clock::now());
-        let mut dropped = if due { head } else { bytes.len() };
-        outage.drop_all(bytes.get(..dropped).unwrap_or(bytes));
+        let mut dropped = if due { first } else { bytes.len() };
+        outage.drop_all(head(bytes, dropped));
         self.outage = Some(outage);
         if due && !outage.midline && !self.fill_gap(outage, gap) {
             outage.retry_at = Some(clock::now().plus(RETRY));
-            outage.drop_all(bytes.get(dropped..).unwrap_or(&[]));
+            outage.drop_all(tail(bytes, dropped));
             dropped = bytes.len();
             self.outage = Some(outage);
         }

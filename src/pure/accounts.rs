@@ -4,7 +4,8 @@
 //! The C library's own look-ups take memory from the heap, and ask name services that a static
 //! program cannot load.
 
-use crate::pure::value::{self, Wanted};
+use crate::pure::text::find;
+use crate::pure::value;
 use heapless::Vec;
 
 /// A user or group as the command line names it.
@@ -14,26 +15,20 @@ pub enum Name {
     Text(&'static [u8]),
 }
 
-const NAME: Wanted = "the name or number of a user or group";
-
-/// All digits: a number, which needs no entry; else a name. The highest number stands for "nobody"
-/// in the calls that set ids (setresuid(2)) and is refused.
-///
-/// # Errors
-/// An empty word, a number too large.
-pub fn name(word: &'static [u8]) -> Result<Name, Wanted> {
+/// All digits: a number, which needs no entry; else a name. `None` for an empty word, for what can be no
+/// name, and for the highest number, which stands for "nobody" in the calls that set ids (setresuid(2)).
+#[must_use]
+pub fn name(word: &'static [u8]) -> Option<Name> {
     match word {
-        [] => Err(NAME),
-        _ if word.iter().all(u8::is_ascii_digit) => match value::number(word) {
-            Ok(u32::MAX) | Err(_) => Err(NAME),
-            Ok(number) => Ok(Name::Number(number)),
-        },
-        _ if word.contains(&b':') => Err(NAME),
-        _ => Ok(Name::Text(word)),
+        [] => None,
+        _ if word.iter().all(u8::is_ascii_digit) => {
+            value::number(word).ok().filter(|number| *number != u32::MAX).map(Name::Number)
+        }
+        _ => find(word, b':').is_none().then_some(Name::Text(word)),
     }
 }
 
-/// A user's entry in passwd(5).
+/// The ids of an entry in passwd(5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct User {
     pub uid: u32,
@@ -47,122 +42,113 @@ pub type Login = Vec<u8, 256>;
 /// on the machines this is for.
 pub type Gids = Vec<u32, 64>;
 
-/// The words between the colons and commas of a file's lines, one at a time.
-struct Words {
-    word: Login,
-    /// False when the word was longer than any name can be; then it is nobody's.
-    whole: bool,
-    field: u8,
+/// What is looked for.
+#[derive(Clone, Copy)]
+pub enum Sought<'a> {
+    /// A user in passwd(5), the first that fits, as for getpwnam(3).
+    User(Name),
+    /// The group of that name in group(5), the first if there are several.
+    Group(&'a [u8]),
+    /// All groups in group(5) that list that member.
+    Member(&'a [u8]),
 }
 
-impl Words {
-    const fn new() -> Self {
-        Self { word: Vec::new(), whole: true, field: 0 }
+/// One pass over a file. Its lines are alike: a name, a password, a number; then in passwd(5) the number of
+/// the primary group, in group(5) the members.
+pub struct Search<'a> {
+    sought: Sought<'a>,
+    /// The word that is being read; not `whole` if it is longer than any name can be, and then nobody's.
+    word: Login,
+    whole: bool,
+    /// How many colons stand before it in its line.
+    field: u8,
+    /// Of the line so far.
+    fits: bool,
+    id: Option<u32>,
+    gid: Option<u32>,
+    /// The name of the user that was found.
+    pub login: Login,
+    pub user: Option<User>,
+    pub groups: Gids,
+    /// More groups were found than a list holds.
+    pub too_many: bool,
+}
+
+impl<'a> Search<'a> {
+    #[must_use]
+    #[inline(never)]
+    pub const fn new(sought: Sought<'a>) -> Self {
+        Self {
+            sought,
+            word: Vec::new(),
+            whole: true,
+            field: 0,
+            fits: false,
+            id: None,
+            gid: None,
+            login: Vec::new(),
+            user: None,
+            groups: Vec::new(),
+            too_many: false,
+        }
     }
 
-    /// Gives `(field, word, last of its line)` to `tell` when `byte` ends a word.
-    fn hear(&mut self, byte: u8, tell: &mut dyn FnMut(u8, &[u8], bool)) {
+    /// The next byte of the file; at its end one more newline must be heard.
+    pub fn hear(&mut self, byte: u8) {
         if !matches!(byte, b':' | b',' | b'\n') {
             self.whole &= self.word.push(byte).is_ok();
             return;
         }
         let word: &[u8] = if self.whole { &self.word } else { &[] };
-        tell(self.field, word, byte == b'\n');
+        let number = value::number(word).ok();
+        match (self.field, self.sought) {
+            (0, sought) => {
+                self.fits = match sought {
+                    Sought::User(Name::Text(name)) | Sought::Group(name) => name == word,
+                    Sought::User(Name::Number(_)) | Sought::Member(_) => false,
+                };
+                (self.id, self.gid) = (None, None);
+                if self.user.is_none() {
+                    self.login.clear();
+                    let _ = self.login.extend_from_slice(word);
+                }
+            }
+            (2, sought) => {
+                self.id = number;
+                self.fits |= matches!(sought, Sought::User(Name::Number(n)) if Some(n) == number);
+            }
+            (3, Sought::User(_)) => self.gid = number,
+            (3, Sought::Member(name)) => self.fits |= name == word,
+            _ => {}
+        }
         self.word.clear();
         self.whole = true;
         self.field = match byte {
             b':' => self.field.saturating_add(1),
-            b'\n' => 0,
-            _ => self.field,
+            b',' => self.field,
+            _ => {
+                self.end_line();
+                0
+            }
         };
     }
-}
 
-/// One pass over passwd(5), looking for a user. The first entry that fits is the one, as for
-/// getpwnam(3). At the end of the file one more newline must be heard.
-pub struct Users {
-    wanted: Name,
-    words: Words,
-    line: (Login, Option<u32>, Option<u32>),
-    pub found: Option<(Login, User)>,
-}
-
-impl Users {
-    #[must_use]
-    pub const fn new(wanted: Name) -> Self {
-        Self { wanted, words: Words::new(), line: (Vec::new(), None, None), found: None }
-    }
-
-    pub fn hear(&mut self, byte: u8) {
-        let Self { wanted, words, line, found } = self;
-        words.hear(byte, &mut |field, word, last| {
-            match field {
-                0 => *line = (Vec::from_slice(word).unwrap_or_default(), None, None),
-                2 => line.1 = value::number(word).ok(),
-                3 => line.2 = value::number(word).ok(),
-                _ => {}
+    fn end_line(&mut self) {
+        let (true, Some(id)) = (self.fits, self.id) else {
+            return;
+        };
+        match self.sought {
+            Sought::User(_) => {
+                let user = self.gid.map(|gid| User { uid: id, gid });
+                self.user = self.user.or(user);
             }
-            if let (true, None, (login, Some(uid), Some(gid))) = (last, &found, &line) {
-                let fits = match *wanted {
-                    Name::Text(text) => text == login.as_slice(),
-                    Name::Number(number) => number == *uid,
-                };
-                if fits {
-                    *found = Some((login.clone(), User { uid: *uid, gid: *gid }));
+            Sought::Group(_) if !self.groups.is_empty() => {}
+            Sought::Group(_) | Sought::Member(_) => {
+                if !self.groups.contains(&id) {
+                    self.too_many |= self.groups.push(id).is_err();
                 }
             }
-        });
-    }
-}
-
-/// What is looked for in group(5).
-#[derive(Clone, Copy)]
-pub enum Sought<'a> {
-    /// The group of that name, the first if there are several.
-    Group(&'a [u8]),
-    /// All groups that list that member.
-    Member(&'a [u8]),
-}
-
-/// One pass over group(5). At the end of the file one more newline must be heard.
-pub struct Groups<'a> {
-    sought: Sought<'a>,
-    words: Words,
-    line: (bool, Option<u32>),
-    pub found: Gids,
-    /// Set when more were found than a list holds.
-    pub too_many: bool,
-}
-
-impl<'a> Groups<'a> {
-    #[must_use]
-    pub const fn new(sought: Sought<'a>) -> Self {
-        Self {
-            sought,
-            words: Words::new(),
-            line: (false, None),
-            found: Vec::new(),
-            too_many: false,
         }
-    }
-
-    pub fn hear(&mut self, byte: u8) {
-        let Self { sought, words, line, found, too_many } = self;
-        words.hear(byte, &mut |field, word, last| {
-            match (field, *sought) {
-                (0, Sought::Group(name)) => *line = (name == word, None),
-                (0, Sought::Member(_)) => *line = (false, None),
-                (2, _) => line.1 = value::number(word).ok(),
-                (3, Sought::Member(name)) => line.0 |= name == word,
-                _ => {}
-            }
-            if let (true, (true, Some(gid))) = (last, &line) {
-                let enough = matches!(sought, Sought::Group(_)) && !found.is_empty();
-                if !enough && !found.contains(gid) {
-                    *too_many |= found.push(*gid).is_err();
-                }
-            }
-        });
     }
 }
 
@@ -173,16 +159,18 @@ mod tests {
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\n#odd\nlog:x:7:70::/:\nbad:x:x:1::/:\nlog:x:8:80::/:\nnew:x:9:90";
     const GROUP: &str = "root:x:0:\naudio:x:29:tv,log\nlog:x:70:\nvideo:x:44:log\nlogs:x:45:logs,xlog\nbad:x::log\n\nlog:x:71:";
 
+    fn search<'a>(file: &str, sought: Sought<'a>) -> Search<'a> {
+        let mut search = Search::new(sought);
+        file.bytes().chain([b'\n']).for_each(|byte| search.hear(byte));
+        search
+    }
+
     fn user(name: Name) -> Option<User> {
-        let mut users = Users::new(name);
-        PASSWD.bytes().chain([b'\n']).for_each(|byte| users.hear(byte));
-        users.found.map(|found| found.1)
+        search(PASSWD, Sought::User(name)).user
     }
 
     fn groups(sought: Sought) -> Vec<u32, 64> {
-        let mut groups = Groups::new(sought);
-        GROUP.bytes().chain([b'\n']).for_each(|byte| groups.hear(byte));
-        groups.found
+        search(GROUP, sought).groups
     }
 
     #[test]
@@ -191,6 +179,7 @@ mod tests {
         assert_eq!(user(Name::Number(8)), Some(User { uid: 8, gid: 80 }));
         assert_eq!(user(Name::Number(0)), Some(User { uid: 0, gid: 0 }));
         assert_eq!(user(Name::Text(b"new")), Some(User { uid: 9, gid: 90 }));
+        assert_eq!(search(PASSWD, Sought::User(Name::Number(7))).login, *b"log");
         assert_eq!(user(Name::Text(b"bad")), None);
         assert_eq!(user(Name::Text(b"lo")), None);
         assert_eq!(user(Name::Text(b"")), None);
@@ -206,20 +195,17 @@ mod tests {
 
     #[test]
     fn more_groups_than_fit_are_told() {
-        let mut groups = Groups::new(Sought::Member(b"a"));
-        for n in 0..65 {
-            format!("g{n}:x:{n}:b,a\n").bytes().for_each(|byte| groups.hear(byte));
-        }
-        assert!(groups.too_many);
+        let file: String = (0..65).map(|n| format!("g{n}:x:{n}:b,a\n")).collect();
+        assert!(search(&file, Sought::Member(b"a")).too_many);
     }
 
     #[test]
     fn words_name_users() {
-        assert_eq!(name(b"log"), Ok(Name::Text(b"log")));
-        assert_eq!(name(b"0"), Ok(Name::Number(0)));
-        assert_eq!(name(b"4294967294"), Ok(Name::Number(4_294_967_294)));
+        assert_eq!(name(b"log"), Some(Name::Text(b"log")));
+        assert_eq!(name(b"0"), Some(Name::Number(0)));
+        assert_eq!(name(b"4294967294"), Some(Name::Number(4_294_967_294)));
         for bad in [&b""[..], b"4294967295", b"99999999999", b"a:b"] {
-            assert_eq!(name(bad), Err(NAME));
+            assert_eq!(name(bad), None);
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod calendar;
 pub mod fault;
 pub mod lines;
+pub mod names;
 pub mod opts;
 pub mod stamp;
 pub mod text;

@@ -5,90 +5,108 @@
 //! `--no-NAME` turns a switch off. Parsing only stores; whether options fit together is asked later,
 //! by the applet's own check.
 
-use crate::pure::fault::Fault;
-use crate::pure::text::{Message, Put};
+use crate::pure::text::{Message, Put, find, head, tail};
 use crate::pure::value::Wanted;
 use core::ffi::CStr;
 
 /// One word of the command line. It lives as long as the process.
 pub type Word = &'static CStr;
 
-/// What everybody but the parser knows of an option.
-pub struct Row {
-    /// The letter, 0 for none.
-    pub letter: u8,
-    pub name: &'static str,
-    /// How the help calls the value; empty for a switch, which has none.
-    pub metavar: &'static str,
-    /// One sentence, with a full stop.
-    pub help: &'static str,
+/// What an option sets: a part of an applet's settings, which knows the words it takes.
+pub trait Field {
+    /// A switch was given, or its `--no-` form.
+    fn turn(&mut self, _on: bool) {}
+
+    /// A value was given.
+    ///
+    /// # Errors
+    /// What was wanted instead.
+    fn store(&mut self, _word: Word) -> Result<(), Wanted> {
+        Ok(())
+    }
 }
 
-/// One option of an applet whose settings are a `C`.
+impl Field for bool {
+    fn turn(&mut self, on: bool) {
+        *self = on;
+    }
+}
+
+/// Any word.
+impl Field for Option<Word> {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        *self = Some(word);
+        Ok(())
+    }
+}
+
+/// A row as the help shows it, a tab before the explanation: `-t, --timeout TIME`, or four blanks where
+/// there is no letter. What has a word behind the name takes a value, else it is a switch.
+#[derive(Clone, Copy)]
+pub struct Row(pub &'static str);
+
+impl Row {
+    /// The letter; a blank for none.
+    #[must_use]
+    pub fn letter(self) -> u8 {
+        self.0.as_bytes().get(1).copied().unwrap_or(b' ')
+    }
+
+    /// From the name on.
+    fn named(self) -> &'static [u8] {
+        tail(self.0.as_bytes(), "-x, --".len())
+    }
+
+    /// The long name.
+    #[must_use]
+    pub fn name(self) -> &'static [u8] {
+        let text = self.named();
+        let end = text.iter().position(|byte| matches!(byte, b' ' | b'\t'));
+        end.and_then(|end| text.get(..end)).unwrap_or(text)
+    }
+
+    #[must_use]
+    pub fn takes_value(self) -> bool {
+        self.named().get(self.name().len()) == Some(&b' ')
+    }
+}
+
+/// One option of an applet whose settings are a `C`: its row, and the field it sets.
 pub struct Opt<C> {
     pub row: Row,
-    set: Set<C>,
+    field: fn(&mut C) -> &mut dyn Field,
 }
 
-enum Set<C> {
-    /// A switch, turned on by its name and off by `--no-NAME`.
-    Switch(fn(&mut C, bool)),
-    Value(fn(&mut C, Word) -> Result<(), Wanted>),
-}
-
-/// A row for a switch.
-pub const fn flag<C>(
-    letter: u8,
-    name: &'static str,
-    help: &'static str,
-    set: fn(&mut C, bool),
-) -> Opt<C> {
-    Opt { row: Row { letter, name, metavar: "", help }, set: Set::Switch(set) }
-}
-
-/// A row for an option with a value.
-pub const fn value<C>(
-    letter: u8,
-    name: &'static str,
-    metavar: &'static str,
-    help: &'static str,
-    store: fn(&mut C, Word) -> Result<(), Wanted>,
-) -> Opt<C> {
-    Opt { row: Row { letter, name, metavar, help }, set: Set::Value(store) }
+/// An option.
+pub const fn opt<C>(row: &'static str, field: fn(&mut C) -> &mut dyn Field) -> Opt<C> {
+    Opt { row: Row(row), field }
 }
 
 /// The options of one applet with the settings they change: one parser serves all applets.
-struct Table<'a, C: 'static> {
-    options: &'static [Opt<C>],
-    config: &'a mut C,
+pub struct Table<'a, C: 'static> {
+    pub options: &'static [Opt<C>],
+    pub config: &'a mut C,
 }
 
 /// What the parser sees of a [`Table`].
-trait Rows {
-    fn find(&self, fits: &dyn Fn(&Row) -> bool) -> Option<(usize, bool)>;
-    fn switch(&mut self, at: usize, on: bool);
-    fn store(&mut self, at: usize, value: Word) -> Result<(), Wanted>;
+pub trait Rows {
+    fn row(&self, at: usize) -> Option<Row>;
+    fn field(&mut self, at: usize) -> Option<&mut dyn Field>;
 }
 
 impl<C> Rows for Table<'_, C> {
-    /// Where the row is that fits, and whether it takes a value.
-    fn find(&self, fits: &dyn Fn(&Row) -> bool) -> Option<(usize, bool)> {
-        let at = self.options.iter().position(|option| fits(&option.row))?;
-        Some((at, matches!(self.options.get(at)?.set, Set::Value(_))))
+    fn row(&self, at: usize) -> Option<Row> {
+        Some(self.options.get(at)?.row)
     }
 
-    fn switch(&mut self, at: usize, on: bool) {
-        if let Some(Opt { set: Set::Switch(set), .. }) = self.options.get(at) {
-            set(self.config, on);
-        }
+    fn field(&mut self, at: usize) -> Option<&mut dyn Field> {
+        Some((self.options.get(at)?.field)(self.config))
     }
+}
 
-    fn store(&mut self, at: usize, value: Word) -> Result<(), Wanted> {
-        match self.options.get(at) {
-            Some(Opt { set: Set::Value(store), .. }) => store(self.config, value),
-            _ => Ok(()),
-        }
-    }
+/// The row that `fits`, with its place.
+fn seek(rows: &dyn Rows, fits: &dyn Fn(Row) -> bool) -> Option<(usize, Row)> {
+    (0..).map_while(|at| Some((at, rows.row(at)?))).find(|(_, row)| fits(*row))
 }
 
 /// What the options ask for.
@@ -100,19 +118,20 @@ pub enum Asked {
     Version,
 }
 
+/// An option that is wrong: `WHAT OPTION THEN`, then perhaps `'VALUE' is not WANTED`.
+#[derive(Debug)]
+pub struct Wrong {
+    pub what: &'static str,
+    pub option: &'static [u8],
+    pub then: &'static str,
+    pub value: Option<(Word, Wanted)>,
+}
+
 /// Reads options until the first word that is none, or past a `--` before it.
 ///
 /// # Errors
 /// An unknown option, a missing or surplus value, a value that is not understood: each named.
-pub fn parse<C: 'static>(
-    options: &'static [Opt<C>],
-    config: &mut C,
-    mut words: impl Iterator<Item = Word>,
-) -> Result<Asked, Fault> {
-    parse_rows(&mut Table { options, config }, &mut words)
-}
-
-fn parse_rows(rows: &mut dyn Rows, words: &mut dyn Iterator<Item = Word>) -> Result<Asked, Fault> {
+pub fn parse(rows: &mut dyn Rows, words: &mut dyn Iterator<Item = Word>) -> Result<Asked, Wrong> {
     let mut taken = 0;
     let mut next = || words.next().inspect(|_| taken += 1);
     while let Some(word) = next() {
@@ -142,111 +161,104 @@ fn parse_long(
     word: Word,
     long: &'static [u8],
     next: Next,
-) -> Result<(), Fault> {
-    let equals = long.iter().position(|byte| *byte == b'=');
+) -> Result<(), Wrong> {
+    let equals = find(long, b'=');
     let name = equals.and_then(|at| long.get(..at)).unwrap_or(long);
-    let shown = word.to_bytes().get(..name.len() + 2).unwrap_or(&[]);
-    let glued = equals.and_then(|at| tail(word, at + 3));
-    let named = |name: &[u8]| rows.find(&|row| row.name.as_bytes() == name);
-    let (at, on) = match (named(name), name) {
-        (Some((at, true)), _) => {
-            let value = glued.or_else(next).ok_or_else(|| lacks_value(shown))?;
-            return rows.store(at, value).map_err(|wanted| not(shown, value, wanted));
-        }
-        (Some((at, false)), _) => (at, true),
-        (None, [b'n', b'o', b'-', plain @ ..]) => match named(plain) {
-            Some((at, false)) => (at, false),
-            _ => return Err(unknown(word.to_bytes())),
-        },
-        (None, _) => return Err(unknown(word.to_bytes())),
+    let shown = head(word.to_bytes(), name.len() + 2);
+    let glued = equals.and_then(|at| rest(word, at + 3));
+    let plain = name.strip_prefix(b"no-").unwrap_or(name);
+    let named = |name| seek(rows, &|row| row.name() == name);
+    let (at, row, on) = match (named(name), named(plain)) {
+        (Some((at, row)), _) => (at, row, true),
+        (None, Some((at, row))) if !row.takes_value() => (at, row, false),
+        _ => return Err(unknown(word.to_bytes())),
     };
-    if glued.is_some() {
-        return Err(Fault::failed("option ").word(shown).then(" takes no value"));
+    if row.takes_value() {
+        return store(rows, at, shown, glued.or_else(next));
     }
-    rows.switch(at, on);
+    if glued.is_some() {
+        return Err(wrong(shown, " takes no value"));
+    }
+    turn(rows, at, on);
     Ok(())
 }
 
 /// The letters of one word: switches, the last of which may take a value, glued or the next word.
-fn parse_letters(rows: &mut dyn Rows, word: Word, next: Next) -> Result<Option<Asked>, Fault> {
+fn parse_letters(rows: &mut dyn Rows, word: Word, next: Next) -> Result<Option<Asked>, Wrong> {
     for (at, letter) in word.to_bytes().iter().enumerate().skip(1) {
-        match rows.find(&|row| row.letter == *letter) {
-            Some((row, false)) => rows.switch(row, true),
-            Some((row, true)) => {
-                let shown = word.to_bytes().get(..=at).unwrap_or(&[]);
-                let glued = tail(word, at + 1).filter(|value| !value.is_empty());
-                let value = glued.or_else(next).ok_or_else(|| lacks_value(shown))?;
-                rows.store(row, value).map_err(|wanted| not(shown, value, wanted))?;
-                return Ok(None);
+        let shown = head(word.to_bytes(), at + 1);
+        match (seek(rows, &|row| row.letter() == *letter && *letter != b' '), letter) {
+            (Some((row, text)), _) if text.takes_value() => {
+                let glued = rest(word, at + 1).filter(|value| !value.is_empty());
+                return store(rows, row, shown, glued.or_else(next)).map(|()| None);
             }
-            None => match letter {
-                b'h' => return Ok(Some(Asked::Help)),
-                b'V' => return Ok(Some(Asked::Version)),
-                _ => return Err(unknown(word.to_bytes().get(..=at).unwrap_or(&[]))),
-            },
+            (Some((row, _)), _) => turn(rows, row, true),
+            (None, b'h') => return Ok(Some(Asked::Help)),
+            (None, b'V') => return Ok(Some(Asked::Version)),
+            (None, _) => return Err(unknown(shown)),
         }
     }
     Ok(None)
 }
 
+fn turn(rows: &mut dyn Rows, at: usize, on: bool) {
+    if let Some(field) = rows.field(at) {
+        field.turn(on);
+    }
+}
+
+fn store(
+    rows: &mut dyn Rows,
+    at: usize,
+    option: &'static [u8],
+    value: Option<Word>,
+) -> Result<(), Wrong> {
+    let (Some(value), Some(field)) = (value, rows.field(at)) else {
+        return Err(wrong(option, " needs a value"));
+    };
+    field
+        .store(value)
+        .map_err(|wanted| Wrong { value: Some((value, wanted)), ..wrong(option, ": ") })
+}
+
 /// The word from byte `at` on.
-fn tail(word: Word, at: usize) -> Option<Word> {
-    let bytes = word.to_bytes_with_nul().get(at..)?;
-    CStr::from_bytes_with_nul(bytes).ok()
+fn rest(word: Word, at: usize) -> Option<Word> {
+    (at < word.to_bytes_with_nul().len()).then(|| &word[at..])
 }
 
-fn unknown(word: &'static [u8]) -> Fault {
-    Fault::failed("unknown option ").word(word).then(" (try --help)")
+fn unknown(option: &'static [u8]) -> Wrong {
+    Wrong { what: "unknown option ", option, then: " (try --help)", value: None }
 }
 
-fn lacks_value(option: &'static [u8]) -> Fault {
-    Fault::failed("option ").word(option).then(" needs a value")
-}
-
-fn not(option: &'static [u8], value: Word, wanted: Wanted) -> Fault {
-    Fault::failed("option ").word(option).then(": ").value(value.to_bytes(), wanted)
-}
-
-/// What `--help` shows about an applet besides its options.
-pub struct About {
-    pub name: &'static str,
-    /// The words after the name.
-    pub usage: &'static str,
-    /// One sentence.
-    pub purpose: &'static str,
+fn wrong(option: &'static [u8], then: &'static str) -> Wrong {
+    Wrong { what: "option ", option, then, value: None }
 }
 
 /// Where the explanations begin; longer options push theirs to the right.
 const COLUMN: usize = 28;
 
 /// What every applet has.
-const COMMON: [Row; 2] = [
-    Row { letter: b'h', name: "help", metavar: "", help: "Show this." },
-    Row { letter: b'V', name: "version", metavar: "", help: "Show the version." },
-];
+const COMMON: [Row; 2] = [Row("-h, --help\tShow this."), Row("-V, --version\tShow the version.")];
 
-/// The help text, line by line to `out`, each line at most 80 columns.
-pub fn help<C>(about: &About, options: &[Opt<C>], out: &mut dyn FnMut(&[u8])) {
-    let mut line = Message::<160>::new();
-    let _ = ufmt::uwrite!(line, "Usage: {} {}\n{}\n\n", about.name, about.usage, about.purpose);
-    out(line.bytes());
-    for row in options.iter().map(|option| &option.row).chain(&COMMON) {
-        help_line(row, out);
-    }
+/// The help text after the usage, line by line to `out`, each line at most 80 columns.
+///
+/// # Errors
+/// Those of `out`.
+pub fn help<E>(rows: &dyn Rows, out: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    (0..).map_while(|at| rows.row(at)).chain(COMMON).try_for_each(|row| out(help_line(row).bytes()))
 }
 
-fn help_line(row: &Row, out: &mut dyn FnMut(&[u8])) {
-    let mut line = Message::<160>::new();
-    match row.letter {
-        0 => line.put(b"    "),
-        letter => line.put(&[b' ', b'-', letter, b',']),
+fn help_line(row: Row) -> Message<160> {
+    let mut line = Message::new();
+    line.put(b" ");
+    for byte in row.0.as_bytes() {
+        line.put(&[if *byte == b'\t' { b' ' } else { *byte }]);
+        while *byte == b'\t' && line.bytes().len() < COLUMN {
+            line.put(b" ");
+        }
     }
-    let _ = ufmt::uwrite!(line, " --{} {}", row.name, row.metavar);
-    while line.bytes().len() < COLUMN {
-        line.put(b" ");
-    }
-    let _ = ufmt::uwrite!(line, " {}\n", row.help);
-    out(line.bytes());
+    line.put(b"\n");
+    line
 }
 
 #[cfg(test)]
@@ -255,60 +267,84 @@ pub mod tests {
 
     /// What every table of options must be like.
     pub fn check_rows<C>(options: &[Opt<C>]) {
-        let rows = || options.iter().map(|option| &option.row);
+        let rows = || options.iter().map(|option| option.row);
         for (n, row) in rows().enumerate() {
-            assert!(row.help.ends_with('.'), "{}: help ends with a stop", row.name);
-            assert!(!matches!(row.letter, b'h' | b'V'), "{}: letter is taken", row.name);
+            let Row(text) = row;
+            let (head, help) = text.split_once('\t').unwrap();
+            assert!(help.ends_with('.'), "{text}: ends with a stop");
+            let letter = char::from(row.letter());
+            assert!(!matches!(letter, 'h' | 'V'), "{text}: letter is taken");
+            let start = if letter == ' ' { "    --".into() } else { format!("-{letter}, --") };
+            assert!(head.starts_with(&start), "{text}");
+            let words: Vec<&str> = head[6..].split(' ').collect();
+            assert_eq!(words[0].as_bytes(), row.name());
+            assert_eq!(words.len(), 1 + usize::from(row.takes_value()), "{text}");
             for other in rows().take(n) {
-                assert_ne!(row.name, other.name);
-                assert!(row.letter == 0 || row.letter != other.letter, "{}", row.name);
+                assert_ne!(row.name(), other.name());
+                assert!(letter == ' ' || row.letter() != other.letter(), "{text}");
             }
+            assert!(help_line(row).bytes().len() <= 81, "{text}");
         }
-        let about = About { name: "x", usage: "y", purpose: "z" };
-        help(&about, options, &mut |line| {
-            for line in line.split(|b| *b == b'\n') {
-                assert!(line.len() <= 80, "{}", String::from_utf8_lossy(line));
-            }
-        });
+    }
+
+    /// Parses these words; an error as it is told.
+    pub fn parse_words<C>(
+        options: &'static [Opt<C>],
+        config: &mut C,
+        words: &[&str],
+    ) -> Result<Asked, String> {
+        let mut words = words.iter().map(|word| word_of(word));
+        parse(&mut Table { options, config }, &mut words).map_err(|wrong| {
+            let option = String::from_utf8_lossy(wrong.option);
+            let value = wrong.value.map(|(v, w)| format!("'{}' is not {w}", v.to_string_lossy()));
+            format!("{}{option}{}{}", wrong.what, wrong.then, value.unwrap_or_default())
+        })
+    }
+
+    /// A word that lives as long as the tests.
+    pub fn word_of(text: &str) -> Word {
+        Box::leak(std::ffi::CString::new(text).unwrap().into_boxed_c_str())
     }
 
     #[derive(Default, PartialEq, Eq, Debug)]
     struct Config {
         on: bool,
         no_x: bool,
-        number: Option<u32>,
+        number: Number,
+    }
+
+    #[derive(Default, PartialEq, Eq, Debug)]
+    struct Number(Option<u32>);
+
+    impl Field for Number {
+        fn store(&mut self, word: Word) -> Result<(), Wanted> {
+            self.0 = crate::pure::value::count(word.to_bytes())?;
+            Ok(())
+        }
     }
 
     const ROWS: &[Opt<Config>] = &[
-        flag(b'1', "on", "Turn it on.", |c, on| c.on = on),
-        flag(b'x', "no-x", "Without x.", |c, on| c.no_x = on),
-        value(b'n', "number", "N", "A number.", |c, w| {
-            crate::pure::value::count(w.to_bytes()).map(|n| c.number = n)
-        }),
+        opt("-1, --on\tTurn it on.", |c| &mut c.on),
+        opt("-x, --no-x\tWithout x.", |c| &mut c.no_x),
+        opt("-n, --number N\tA number.", |c| &mut c.number),
     ];
 
     fn try_words(words: &[&str]) -> Result<(Config, Asked), String> {
         let mut config = Config::default();
-        let words: Vec<Word> = words
-            .iter()
-            .map(|w| -> Word { Box::leak(std::ffi::CString::new(*w).unwrap().into_boxed_c_str()) })
-            .collect();
-        match parse(ROWS, &mut config, words.into_iter()) {
-            Ok(asked) => Ok((config, asked)),
-            Err(fault) => Err(String::from_utf8_lossy(fault.line("t").bytes()).trim().to_string()),
-        }
+        let asked = parse_words(ROWS, &mut config, words)?;
+        Ok((config, asked))
     }
 
     #[test]
     fn the_forms_of_posix_and_gnu() {
         check_rows(ROWS);
-        let number = |n| Config { number: Some(n), ..Config::default() };
+        let number = |n| Config { number: Number(Some(n)), ..Config::default() };
         for words in
             [&["-n4"][..], &["-n", "4"], &["--number=4"], &["--number", "4"], &["-n9", "-n4"]]
         {
             assert_eq!(try_words(words), Ok((number(4), Asked::Work(words.len()))), "{words:?}");
         }
-        let both = Config { on: true, no_x: true, number: Some(4) };
+        let both = Config { on: true, no_x: true, number: Number(Some(4)) };
         assert_eq!(try_words(&["-1xn4", "cmd", "-n5"]), Ok((both, Asked::Work(1))));
         assert_eq!(try_words(&["-1", "--no-on", "-"]), Ok((Config::default(), Asked::Work(2))));
         assert_eq!(
@@ -325,7 +361,7 @@ pub mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let wrong = |words: &[&str], say: &str| {
-            assert_eq!(try_words(words).map(|_| ()), Err(format!("t: {say}")));
+            assert_eq!(try_words(words).map(|_| ()), Err(say.to_string()));
         };
         wrong(&["-q"], "unknown option -q (try --help)");
         wrong(&["-1q"], "unknown option -1q (try --help)");

@@ -1,7 +1,9 @@
 //! Time stamps as they stand before log lines.
 
 use crate::pure::calendar::Civil;
-use crate::pure::text::{Message, Put, put_digits, put_number};
+use crate::pure::names;
+use crate::pure::opts::{Field, Word};
+use crate::pure::text::{self, Message, Put, put_digits, put_number};
 use crate::pure::value::Wanted;
 
 /// The longest stamp is that of TAI64N.
@@ -26,18 +28,22 @@ pub enum Format {
 /// daemontools counts.
 const TAI_EPOCH: u64 = (1 << 62) + 10;
 
-/// A format by its name.
-///
-/// # Errors
-/// No such format.
-pub fn format(name: &[u8]) -> Result<Format, Wanted> {
-    match name {
-        b"utc" => Ok(Format::Utc),
-        b"iso" => Ok(Format::Iso),
-        b"tai64n" => Ok(Format::Tai64n),
-        b"epoch" => Ok(Format::Epoch),
-        b"mono" => Ok(Format::Mono),
-        _ => Err("one of utc, iso, tai64n, epoch, mono"),
+/// A format by its name; the switch is for `utc`.
+impl Field for Option<Format> {
+    fn turn(&mut self, on: bool) {
+        *self = on.then_some(Format::Utc);
+    }
+
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        *self = match names::place("utc iso tai64n epoch mono", word.to_bytes()) {
+            Some(0) => Some(Format::Utc),
+            Some(1) => Some(Format::Iso),
+            Some(2) => Some(Format::Tai64n),
+            Some(3) => Some(Format::Epoch),
+            Some(_) => Some(Format::Mono),
+            None => return Err("one of utc, iso, tai64n, epoch, mono"),
+        };
+        Ok(())
     }
 }
 
@@ -80,7 +86,7 @@ fn civil(second: i64, [between, end]: [u8; 2], after: &[u8]) -> Text {
 }
 
 /// `YYYY-mm-dd`, a byte, `HH:MM:SS` with `colon`s.
-pub fn put_civil(text: &mut dyn Put, t: Civil, between: u8, colon: u8) {
+pub fn put_civil(text: &mut text::Text, t: Civil, between: u8, colon: u8) {
     put_digits(text, t.year.unsigned_abs(), 4, false);
     let rest =
         [(b'-', t.month), (b'-', t.day), (between, t.hour), (colon, t.minute), (colon, t.second)];

@@ -1,46 +1,47 @@
 //! Text built in a fixed buffer: the messages people read, stamps, names of files, and numbers with
 //! leading zeros.
 
-use core::convert::Infallible;
-use ufmt::uWrite;
+use core::ops::{Deref, DerefMut};
+use heapless::{Vec, VecView};
 
-/// Something that bytes can be put behind. One function that writes a date serves texts of every size.
+/// A text of any room, to put something behind it. One function that writes a date serves all.
+pub type Text = VecView<u8>;
+
+/// What can be done to a [`Text`].
 pub trait Put {
+    /// What does not fit is left out and marked by an ellipsis at the end, so that a cut is never silent.
     fn put(&mut self, bytes: &[u8]);
 }
 
-/// A text of at most `N` bytes. What does not fit is left out and marked by an ellipsis at the end,
-/// so that a cut is never silent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Message<const N: usize> {
-    room: [u8; N],
-    used: usize,
+impl Put for Text {
+    #[inline(never)]
+    fn put(&mut self, bytes: &[u8]) {
+        let free = self.capacity().saturating_sub(self.len());
+        let _ = self.extend_from_slice(head(bytes, free.min(bytes.len())));
+        if free < bytes.len()
+            && let Some(tail) = self.last_chunk_mut()
+        {
+            *tail = *CUT;
+        }
+    }
 }
 
 const CUT: &[u8; 4] = b"...\n";
 
+/// A text of at most `N` bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message<const N: usize>(Vec<u8, N>);
+
 impl<const N: usize> Message<N> {
     #[must_use]
     pub const fn new() -> Self {
-        Self { room: [0; N], used: 0 }
+        Self(Vec::new())
     }
 
     /// What was built.
     #[must_use]
-    #[inline(never)]
     pub fn bytes(&self) -> &[u8] {
-        self.room.get(..self.used).unwrap_or(&[])
-    }
-
-    pub const fn clear(&mut self) {
-        self.used = 0;
-    }
-}
-
-impl<const N: usize> Put for Message<N> {
-    #[inline(never)]
-    fn put(&mut self, bytes: &[u8]) {
-        append(&mut self.room, &mut self.used, bytes);
+        &self.0
     }
 }
 
@@ -50,45 +51,30 @@ impl<const N: usize> Default for Message<N> {
     }
 }
 
-impl<const N: usize> uWrite for Message<N> {
-    type Error = Infallible;
+impl<const N: usize> Deref for Message<N> {
+    type Target = Text;
 
-    fn write_str(&mut self, s: &str) -> Result<(), Infallible> {
-        self.put(s.as_bytes());
-        Ok(())
-    }
-
-    // The trait's own body goes through an uninitialized buffer.
-    fn write_char(&mut self, c: char) -> Result<(), Infallible> {
-        self.put(c.encode_utf8(&mut [0; 4]).as_bytes());
-        Ok(())
+    fn deref(&self) -> &Text {
+        &self.0
     }
 }
 
-/// Puts as much of `bytes` as there is room for behind the first `used`.
-#[inline(never)]
-fn append(room: &mut [u8], used: &mut usize, bytes: &[u8]) {
-    let free = room.get_mut(*used..).unwrap_or(&mut []);
-    let size = bytes.len().min(free.len());
-    free.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
-    *used += size;
-    if size < bytes.len()
-        && let Some(tail) = room.last_chunk_mut()
-    {
-        *tail = *CUT;
+impl<const N: usize> DerefMut for Message<N> {
+    fn deref_mut(&mut self) -> &mut Text {
+        &mut self.0
     }
 }
 
 /// Bytes from outside (arguments, paths), shown on one line: control bytes as `?`, so that a file
 /// name cannot play tricks on a terminal, all others as they are.
-pub fn put_lossy(text: &mut dyn Put, bytes: &[u8]) {
+pub fn put_lossy(text: &mut Text, bytes: &[u8]) {
     for byte in bytes {
         text.put(&[if byte.is_ascii_control() { b'?' } else { *byte }]);
     }
 }
 
 /// The last `digits` digits of a number, at most 20, leading zeros included.
-pub fn put_digits(text: &mut dyn Put, number: u64, digits: usize, hex: bool) {
+pub fn put_digits(text: &mut Text, number: u64, digits: usize, hex: bool) {
     let mut room = [b'0'; 20];
     let mut rest = number;
     for place in room.iter_mut().rev() {
@@ -96,10 +82,84 @@ pub fn put_digits(text: &mut dyn Put, number: u64, digits: usize, hex: bool) {
         rest = if hex { rest >> 4 } else { rest / 10 };
         *place = b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'?');
     }
-    text.put(room.get(room.len().saturating_sub(digits)..).unwrap_or(&[]));
+    text.put(tail(&room, room.len().saturating_sub(digits)));
 }
 
 /// A number without leading zeros.
-pub fn put_number(text: &mut dyn Put, number: u64) {
-    put_digits(text, number, number.checked_ilog10().unwrap_or(0) as usize + 1, false);
+pub fn put_number(text: &mut Text, number: u64) {
+    let (mut digits, mut rest) = (1, number / 10);
+    while rest > 0 {
+        digits += 1;
+        rest /= 10;
+    }
+    put_digits(text, number, digits, false);
+}
+
+/// The first `size` bytes; none if there are fewer.
+#[must_use]
+#[inline(never)]
+pub fn head(bytes: &[u8], size: usize) -> &[u8] {
+    bytes.get(..size).unwrap_or(&[])
+}
+
+/// The bytes from `at` on; none if there are fewer.
+#[must_use]
+#[inline(never)]
+pub fn tail(bytes: &[u8], at: usize) -> &[u8] {
+    bytes.get(at..).unwrap_or(&[])
+}
+
+/// Where `byte` is first.
+#[must_use]
+#[inline(never)]
+pub fn find(bytes: &[u8], byte: u8) -> Option<usize> {
+    bytes.iter().position(|one| *one == byte)
+}
+
+/// The room from `at` on; none if there is less.
+#[must_use]
+#[inline(never)]
+pub fn room(bytes: &mut [u8], at: usize) -> &mut [u8] {
+    bytes.get_mut(at..).unwrap_or(&mut [])
+}
+
+/// From this length on the C library's copy is faster; below, its start costs more than the copy.
+const LONG: usize = 256;
+
+/// Copies as much of `from` as `to` has room for; says how much. Short pieces, as of a log line, go word by
+/// word.
+pub fn copy(from: &[u8], to: &mut [u8]) -> usize {
+    let size = from.len().min(to.len());
+    if size < LONG {
+        let (words, bytes) = from.get(..size).unwrap_or(from).as_chunks::<8>();
+        let (places, rest) = to.as_chunks_mut::<8>();
+        places.iter_mut().zip(words).for_each(|(place, word)| *place = *word);
+        let last = places.get_mut(words.len()).map_or(rest, <[u8; 8]>::as_mut_slice);
+        last.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+    } else {
+        let (from, to) = (from.get(..size), to.get_mut(..size));
+        if let (Some(from), Some(to)) = (from, to) {
+            to.copy_from_slice(from);
+        }
+    }
+    size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_of_every_length_are_copies() {
+        let from: std::vec::Vec<u8> = (0..=u8::MAX).cycle().take(600).collect();
+        for size in 0..600_usize {
+            for room in [size, size + 1, size + 9, size.saturating_sub(3)] {
+                let mut to = vec![0xee; room];
+                let copied = copy(&from[..size], &mut to);
+                assert_eq!(copied, size.min(room));
+                assert_eq!(to[..copied], from[..copied]);
+                assert!(to[copied..].iter().all(|byte| *byte == 0xee));
+            }
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Nothing here can overflow: sums stop at the far end of time, 584 years away.
 
+use core::num::NonZeroU64;
+
 /// A length of time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Duration(u64);
@@ -41,17 +43,19 @@ impl Duration {
     }
 }
 
-/// A moment: the time since the clock began, which only its owner knows.
+/// A moment: the time since the clock began, which only its owner knows. Never zero, so that a moment
+/// that may not come (an `Option`) is as small as one that does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Instant(u64);
+pub struct Instant(NonZeroU64);
 
 impl Instant {
     #[must_use]
     pub const fn after_zero(d: Duration) -> Self {
-        Self(d.0)
+        Self(NonZeroU64::MIN.saturating_add(d.0))
     }
 
     #[must_use]
+    #[inline(never)]
     pub const fn plus(self, d: Duration) -> Self {
         Self(self.0.saturating_add(d.0))
     }
@@ -59,12 +63,13 @@ impl Instant {
     /// From here to `later`; zero when that has passed.
     #[must_use]
     pub const fn until(self, later: Self) -> Duration {
-        Duration(later.0.saturating_sub(self.0))
+        Duration(later.0.get().saturating_sub(self.0.get()))
     }
 }
 
 /// The earlier of two moments, of which one or both may never come.
 #[must_use]
+#[inline(never)]
 pub fn sooner(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

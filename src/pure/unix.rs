@@ -2,6 +2,7 @@
 //!
 //! The only file outside `sys` that mentions `libc`, and it takes constants alone from there.
 
+use crate::pure::names;
 use core::num::NonZeroI32;
 
 /// A process, as `fork` or `waitpid` names it: above zero, so that `kill` can never be given the
@@ -32,6 +33,8 @@ pub struct Errno(pub i32);
 impl Errno {
     pub const AGAIN: Self = Self(libc::EAGAIN);
     pub const INTR: Self = Self(libc::EINTR);
+    pub const ACCES: Self = Self(libc::EACCES);
+    pub const NOTDIR: Self = Self(libc::ENOTDIR);
     pub const NOENT: Self = Self(libc::ENOENT);
     pub const MFILE: Self = Self(libc::EMFILE);
     pub const SRCH: Self = Self(libc::ESRCH);
@@ -51,12 +54,41 @@ impl Errno {
     /// The words of strerror(3) for the errors our calls can give; `None` for the rest, which are
     /// shown by number.
     #[must_use]
-    pub fn text(self) -> Option<&'static str> {
-        ERRORS.iter().find(|row| row.0 == self.0).map(|row| row.1)
+    pub fn text(self) -> Option<&'static [u8]> {
+        let number = u8::try_from(self.0).ok()?;
+        let mut rows = ERRORS.split(|byte| *byte == 0);
+        rows.find_map(|row| row.split_first().filter(|(first, _)| **first == number))
+            .map(|row| row.1)
     }
 }
 
-const ERRORS: &[(i32, &str)] = &[
+/// [`REASONS`] as it lies in the executable, where pointers to each text would weigh as much as the
+/// texts: the number in a byte, the text, a zero.
+static ERRORS: [u8; SIZE] = {
+    let mut packed = [0; SIZE];
+    pack(&mut packed);
+    packed
+};
+
+const SIZE: usize = pack(&mut [0; 2000]);
+
+/// Returns how many bytes it has packed. Numbers above 255, which only MIPS has, are left out.
+const fn pack(packed: &mut [u8]) -> usize {
+    let (mut row, mut end) = (0, 0);
+    while row < REASONS.len() {
+        let (number, text) = REASONS[row];
+        if number < 256 {
+            packed[end] = number as u8;
+            let (_, room) = packed.split_at_mut(end + 1);
+            room.split_at_mut(text.len()).0.copy_from_slice(text.as_bytes());
+            end += text.len() + 2;
+        }
+        row += 1;
+    }
+    end
+}
+
+const REASONS: &[(i32, &str)] = &[
     (libc::EPERM, "Operation not permitted"),
     (libc::ENOENT, "No such file or directory"),
     (libc::EINTR, "Interrupted system call"),
@@ -139,47 +171,21 @@ impl Signal {
     #[must_use]
     pub fn named(name: &[u8]) -> Option<Self> {
         let bare = match name.split_at_checked(3) {
-            Some((sig, rest)) if sig.eq_ignore_ascii_case(b"SIG") => rest,
+            Some((sig, rest)) if names::is_same(sig, b"SIG") => rest,
             _ => name,
         };
-        let row = SIGNALS.iter().find(|row| row.0.as_bytes().eq_ignore_ascii_case(bare))?;
-        Self::new(row.1)
+        let at = names::place(SIGNALS, bare)?;
+        Self::new(i32::try_from(at).ok()? + 1)
     }
 }
 
-const SIGNALS: &[(&str, i32)] = &[
-    ("HUP", libc::SIGHUP),
-    ("INT", libc::SIGINT),
-    ("QUIT", libc::SIGQUIT),
-    ("ILL", libc::SIGILL),
-    ("TRAP", libc::SIGTRAP),
-    ("ABRT", libc::SIGABRT),
-    ("BUS", libc::SIGBUS),
-    ("FPE", libc::SIGFPE),
-    ("KILL", libc::SIGKILL),
-    ("USR1", libc::SIGUSR1),
-    ("SEGV", libc::SIGSEGV),
-    ("USR2", libc::SIGUSR2),
-    ("PIPE", libc::SIGPIPE),
-    ("ALRM", libc::SIGALRM),
-    ("TERM", libc::SIGTERM),
-    ("CHLD", libc::SIGCHLD),
-    ("CONT", libc::SIGCONT),
-    ("STOP", libc::SIGSTOP),
-    ("TSTP", libc::SIGTSTP),
-    ("TTIN", libc::SIGTTIN),
-    ("TTOU", libc::SIGTTOU),
-    ("URG", libc::SIGURG),
-    ("XCPU", libc::SIGXCPU),
-    ("XFSZ", libc::SIGXFSZ),
-    ("VTALRM", libc::SIGVTALRM),
-    ("PROF", libc::SIGPROF),
-    ("WINCH", libc::SIGWINCH),
-    ("IO", libc::SIGIO),
-    ("POLL", libc::SIGPOLL),
-    ("PWR", libc::SIGPWR),
-    ("SYS", libc::SIGSYS),
-];
+/// Each at its number, from 1 on.
+#[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
+    CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO|POLL PWR SYS";
+#[cfg(any(target_arch = "mips", target_arch = "mips64"))]
+const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT EMT FPE KILL BUS SEGV SYS PIPE ALRM TERM USR1 USR2 \
+    CHLD PWR WINCH URG IO|POLL STOP TSTP CONT TTIN TTOU VTALRM PROF XCPU XFSZ";
 
 /// How a process ended: the raw number of waitpid(2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -239,5 +245,31 @@ mod tests {
         assert_eq!(Signal::named(b"TERMX"), None);
         assert_eq!(Signal::new(0), None);
         assert_eq!(Signal::new(65), None);
+        for (name, number) in [
+            ("ABRT", libc::SIGABRT),
+            ("BUS", libc::SIGBUS),
+            ("FPE", libc::SIGFPE),
+            ("USR2", libc::SIGUSR2),
+            ("CHLD", libc::SIGCHLD),
+            ("TTOU", libc::SIGTTOU),
+            ("URG", libc::SIGURG),
+            ("XFSZ", libc::SIGXFSZ),
+            ("PROF", libc::SIGPROF),
+            ("WINCH", libc::SIGWINCH),
+            ("POLL", libc::SIGPOLL),
+            ("PWR", libc::SIGPWR),
+            ("SYS", libc::SIGSYS),
+        ] {
+            assert_eq!(Signal::named(name.as_bytes()).map(Signal::number), Some(number), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_reason_is_found() {
+        for (number, text) in REASONS {
+            assert_eq!(Errno(*number).text(), Some(text.as_bytes()));
+        }
+        assert_eq!(Errno(0).text(), None);
+        assert_eq!(Errno(250).text(), None);
     }
 }

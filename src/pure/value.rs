@@ -1,6 +1,7 @@
 //! Words of the command line made into values. What has one byte too many, or is too large, is refused,
 //! with a word on what would have been taken.
 
+use crate::pure::opts::{Field, Word};
 use crate::pure::time::Duration;
 use crate::pure::unix::Signal;
 
@@ -8,7 +9,6 @@ use crate::pure::unix::Signal;
 pub type Wanted = &'static str;
 
 const COUNT: Wanted = "a number";
-const TIME: Wanted = "a time (like 90, 1.5m, 2h, 1d)";
 const LOAD: Wanted = "a load (like 4.0, or 150% of each CPU)";
 const SIGNAL: Wanted = "a signal (like TERM, SIGHUP, 10)";
 
@@ -80,21 +80,40 @@ pub fn descriptor(word: &[u8]) -> Result<i32, Wanted> {
     number(word).ok().and_then(|n| i32::try_from(n).ok()).ok_or("a file descriptor")
 }
 
+/// Units by their letters, in seconds: those of all times, those of log files; in bytes.
+const TIMES: &[(u8, u64)] = &[(b's', 1), (b'm', 60), (b'h', 3600), (b'd', 86_400), (b'w', 604_800)];
+const LOG_TIMES: &[(u8, u64)] = &[(b'M', 30 * 86_400), (b'y', 365 * 86_400)];
+const SIZES: &[(u8, u64)] = &[
+    (b'b', 1),
+    (b'k', 1 << 10),
+    (b'm', 1 << 20),
+    (b'g', 1 << 30),
+    (b'B', 1),
+    (b'K', 1 << 10),
+    (b'M', 1 << 20),
+    (b'G', 1 << 30),
+];
+
+/// The number without the unit behind it, and that; 1 if there is none.
+fn in_units<'a>(word: &'a [u8], units: &[(u8, u64)]) -> (&'a [u8], u64) {
+    let split = word.split_last().and_then(|(last, number)| {
+        let unit = units.iter().find(|unit| unit.0 == *last)?;
+        Some((number, unit.1))
+    });
+    split.unwrap_or((word, 1))
+}
+
+fn time_in(word: &[u8], units: &[(u8, u64)]) -> Option<Duration> {
+    let (number, unit) = in_units(word, units);
+    decimal(number, 1_000_000_000).and_then(|n| n.checked_mul(unit)).map(Duration::nanoseconds)
+}
+
 /// A time: a decimal number and `s m h d w`, bare = seconds. Finer than a nanosecond is an error.
 ///
 /// # Errors
 /// Anything else, and more than 584 years.
 pub fn time(word: &[u8]) -> Result<Duration, Wanted> {
-    let (number, unit) = match word {
-        [number @ .., b's'] => (number, 1),
-        [number @ .., b'm'] => (number, 60),
-        [number @ .., b'h'] => (number, 3600),
-        [number @ .., b'd'] => (number, 86_400),
-        [number @ .., b'w'] => (number, 604_800),
-        _ => (word, 1),
-    };
-    let nanoseconds = decimal(number, 1_000_000_000).and_then(|n| n.checked_mul(unit));
-    nanoseconds.map(Duration::nanoseconds).ok_or(TIME)
+    time_in(word, TIMES).ok_or("a time (like 90, 1.5m, 2h, 1d)")
 }
 
 /// A time for log files: also `M`, 30 days, and `y`, 365 days.
@@ -102,13 +121,8 @@ pub fn time(word: &[u8]) -> Result<Duration, Wanted> {
 /// # Errors
 /// As [`time`].
 pub fn long_time(word: &[u8]) -> Result<Duration, Wanted> {
-    let (number, unit) = match word {
-        [number @ .., b'M'] => (number, 30 * 86_400),
-        [number @ .., b'y'] => (number, 365 * 86_400),
-        _ => return time(word),
-    };
-    let nanoseconds = decimal(number, 1_000_000_000).and_then(|n| n.checked_mul(unit));
-    nanoseconds.map(Duration::nanoseconds).ok_or("a time (like 90, 2h, 1d, 3M, 1y)")
+    let time = time_in(word, LOG_TIMES).or_else(|| time_in(word, TIMES));
+    time.ok_or("a time (like 90, 2h, 1d, 3M, 1y)")
 }
 
 /// A size in bytes: a whole number and `k m g`, powers of 1024; small or capital letters, and `b`.
@@ -116,13 +130,7 @@ pub fn long_time(word: &[u8]) -> Result<Duration, Wanted> {
 /// # Errors
 /// Anything else, and more than 2^64.
 pub fn size(word: &[u8]) -> Result<u64, Wanted> {
-    let (number, unit) = match word {
-        [number @ .., b'b' | b'B'] => (number, 1),
-        [number @ .., b'k' | b'K'] => (number, 1 << 10),
-        [number @ .., b'm' | b'M'] => (number, 1 << 20),
-        [number @ .., b'g' | b'G'] => (number, 1 << 30),
-        _ => (word, 1),
-    };
+    let (number, unit) = in_units(word, SIZES);
     digits(number).and_then(|n| n.checked_mul(unit)).ok_or("a size (like 4096, 150k, 2m, 1g)")
 }
 
@@ -131,6 +139,13 @@ pub fn size(word: &[u8]) -> Result<u64, Wanted> {
 pub struct Threshold {
     pub load: Load,
     pub per_cpu: bool,
+}
+
+impl Threshold {
+    #[must_use]
+    pub const fn half(self) -> Self {
+        Self { load: Load(self.load.0 / 2), ..self }
+    }
 }
 
 /// A load average in ten-thousandths: /proc/loadavg has two decimals, a percentage two more.
@@ -161,6 +176,78 @@ pub fn threshold(word: &[u8]) -> Result<Threshold, Wanted> {
 pub fn signal(word: &[u8]) -> Result<Signal, Wanted> {
     let by_number = || digits(word).and_then(|n| i32::try_from(n).ok()).and_then(Signal::new);
     Signal::named(word).or_else(by_number).ok_or(SIGNAL)
+}
+
+/// A time.
+impl Field for Duration {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        *self = time(word.to_bytes())?;
+        Ok(())
+    }
+}
+
+/// A time; zero switches the option off.
+impl Field for Option<Duration> {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        *self = Some(time(word.to_bytes())?).filter(|time| !time.is_zero());
+        Ok(())
+    }
+}
+
+/// A load; zero switches the option off, as it always did.
+impl Field for Option<Threshold> {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        *self = Some(threshold(word.to_bytes())?).filter(|threshold| threshold.load.0 > 0);
+        Ok(())
+    }
+}
+
+impl Field for Signal {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        *self = signal(word.to_bytes())?;
+        Ok(())
+    }
+}
+
+/// A file descriptor.
+impl Field for i32 {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        *self = descriptor(word.to_bytes())?;
+        Ok(())
+    }
+}
+
+/// A time for log files, see [`long_time`].
+#[derive(Clone, Copy, Debug)]
+pub struct LongTime(pub Duration);
+
+impl Field for LongTime {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        self.0 = long_time(word.to_bytes())?;
+        Ok(())
+    }
+}
+
+/// A size in bytes, see [`size`].
+#[derive(Clone, Copy, Debug)]
+pub struct Size(pub u64);
+
+impl Field for Size {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        self.0 = size(word.to_bytes())?;
+        Ok(())
+    }
+}
+
+/// A whole number, see [`number`].
+#[derive(Clone, Copy, Debug)]
+pub struct Count(pub u32);
+
+impl Field for Count {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        self.0 = number(word.to_bytes())?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -194,7 +281,7 @@ mod tests {
             "0.0000000001",
             "18446744073709551616",
         ] {
-            assert_eq!(time(bad.as_bytes()), Err(TIME), "{bad}");
+            assert_eq!(time(bad.as_bytes()), Err("a time (like 90, 1.5m, 2h, 1d)"), "{bad}");
         }
     }
 

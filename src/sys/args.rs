@@ -74,11 +74,33 @@ impl Argv {
     }
 }
 
+unsafe extern "C" {
+    /// The environment (environ(7)): pointers, and a null one after them.
+    static environ: *const *const c_char;
+}
+
+/// The environment as `execve` takes it.
+pub(super) fn environment() -> *const *const c_char {
+    // SAFETY: the C runtime has set it, and nobody changes it.
+    unsafe { environ }
+}
+
 /// The value of a variable of the environment.
 #[must_use]
-pub fn variable(name: &CStr) -> Option<&'static CStr> {
-    // SAFETY: the name ends in NUL.
-    let value = unsafe { libc::getenv(name.as_ptr()) };
-    // SAFETY: the text of a variable stays, because nothing here changes the environment.
-    (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) })
+pub fn variable(name: &[u8]) -> Option<&'static CStr> {
+    let mut at = environment();
+    loop {
+        // SAFETY: a place of the vector, at its null pointer at the latest.
+        let variable = unsafe { *at };
+        if variable.is_null() {
+            return None;
+        }
+        // SAFETY: the kernel's words end in NUL and stay for the life of the process.
+        let variable = unsafe { CStr::from_ptr(variable) };
+        if let Some([b'=', value @ ..]) = variable.to_bytes_with_nul().strip_prefix(name) {
+            return super::c_str(value);
+        }
+        // SAFETY: this was not the last one.
+        at = unsafe { at.add(1) };
+    }
 }

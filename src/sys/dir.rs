@@ -2,6 +2,7 @@
 
 use super::file::{File, Mode};
 use super::{Result, check, check_long};
+use crate::pure::text::tail;
 use core::ffi::CStr;
 
 pub struct Directory(File);
@@ -87,7 +88,7 @@ impl Directory {
                 let length = usize::from(u16::from_ne_bytes([*low, *high]));
                 let name = entries.get(NAME..length).unwrap_or(&[]);
                 take(*kind, name.split(|byte| *byte == 0).next().unwrap_or(name));
-                entries = entries.get(length.max(NAME)..).unwrap_or(&[]);
+                entries = tail(entries, length.max(NAME));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Files: opened, read, written, locked, named.
 
-use super::{Result, check, check_size};
+use super::{Result, check, check_int, check_long, check_size, wait};
+use crate::pure::text;
 use core::ffi::{CStr, c_int};
 use libc::{O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
 
@@ -32,6 +33,7 @@ pub enum Mode {
 }
 
 impl Drop for File {
+    #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: the descriptor is ours and nobody uses it after this.
         unsafe { libc::close(self.0) };
@@ -70,7 +72,6 @@ impl File {
     }
 
     /// Takes over a descriptor that nobody else closes.
-    #[cfg(feature = "dsyslog")]
     pub(super) const fn adopt(number: c_int) -> Self {
         Self(number)
     }
@@ -83,7 +84,7 @@ impl File {
 pub fn pipe() -> Result<(File, File)> {
     let mut ends = [-1; 2];
     // SAFETY: room for the two numbers it writes.
-    check(unsafe { libc::pipe2(ends.as_mut_ptr(), O_CLOEXEC) })?;
+    check_long(unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), O_CLOEXEC) })?;
     let [read, write] = ends;
     Ok((File(read), File(write)))
 }
@@ -129,26 +130,34 @@ pub fn waiting(file: c_int) -> usize {
 /// Makes descriptor `to` the same open file as `from`, inherited by commands.
 ///
 /// # Errors
-/// As dup2(2).
+/// As dup3(2): the two must differ.
 pub fn duplicate(from: c_int, to: c_int) -> Result<()> {
-    // SAFETY: two numbers.
-    check(unsafe { libc::dup2(from, to) }).map(drop)
+    // SAFETY: numbers.
+    check_long(unsafe { libc::syscall(libc::SYS_dup3, from, to, 0) }).map(drop)
+}
+
+/// Another descriptor for the same open file, closed when it goes out of scope and not inherited.
+///
+/// # Errors
+/// As fcntl(2), `F_DUPFD_CLOEXEC`.
+pub fn another(file: c_int) -> Result<File> {
+    // SAFETY: numbers. From 3 on, so that it is never taken for one of the standard three.
+    let answer = unsafe { libc::syscall(libc::SYS_fcntl, file, libc::F_DUPFD_CLOEXEC, 3) };
+    check_int(answer).map(File)
 }
 
 /// Opens whatever of the descriptors 0, 1 and 2 is closed, so that no file of ours is ever taken for
 /// one of them: on /dev/null, or where that is missing on the root directory, which gives an error to
 /// every read and write.
 pub fn open_standard() {
-    let ask = |fd| libc::pollfd { fd, events: 0, revents: 0 };
-    let mut three = [ask(STDIN), ask(STDOUT), ask(STDERR)];
-    // SAFETY: three entries, no time to wait.
-    unsafe { libc::poll(three.as_mut_ptr(), 3, 0) };
+    let mut three = [STDIN, STDOUT, STDERR].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    wait::look(&mut three);
     for _ in three.iter().filter(|one| one.revents & libc::POLLNVAL != 0) {
         // The lowest free number is the one that is missing.
         // SAFETY: the path ends in NUL.
-        if unsafe { libc::open(c"/dev/null".as_ptr(), O_RDWR | O_NOCTTY) } == -1 {
+        if unsafe { libc::openat(libc::AT_FDCWD, c"/dev/null".as_ptr(), O_RDWR | O_NOCTTY) } == -1 {
             // SAFETY: the path ends in NUL.
-            unsafe { libc::open(c"/".as_ptr(), O_RDONLY) };
+            unsafe { libc::openat(libc::AT_FDCWD, c"/".as_ptr(), O_RDONLY) };
         }
     }
 }
@@ -177,10 +186,23 @@ pub fn is_fifo(file: c_int) -> bool {
 }
 
 fn status(file: c_int) -> Option<libc::stat> {
+    status_at(file, c"")
+}
+
+/// What `path` leads to, from an open directory; an empty path is the open file itself (`AT_EMPTY_PATH`
+/// of stat(2), Linux 2.6.39).
+fn status_at(from: c_int, path: &CStr) -> Option<libc::stat> {
     // SAFETY: all zeros are a valid stat.
     let mut status: libc::stat = unsafe { core::mem::zeroed() };
-    // SAFETY: `status` is ours to write.
-    (unsafe { libc::fstat(file, &raw mut status) } == 0).then_some(status)
+    let (path, room, flags) = (path.as_ptr(), &raw mut status, libc::AT_EMPTY_PATH);
+    // By number where the kernel writes the C library's structure itself.
+    #[cfg(target_pointer_width = "64")]
+    // SAFETY: the path ends in NUL, `status` is ours to write.
+    let answer = unsafe { libc::syscall(libc::SYS_newfstatat, from, path, room, flags) };
+    #[cfg(not(target_pointer_width = "64"))]
+    // SAFETY: as above.
+    let answer = unsafe { libc::fstatat(from, path, room, flags) };
+    (answer == 0).then_some(status)
 }
 
 /// How many bytes an open file has.
@@ -192,9 +214,7 @@ pub fn size(file: c_int) -> u64 {
 /// Whether a write would be taken now, at least PIPE_BUF bytes of it, or fail at once.
 #[must_use]
 pub fn has_room(file: c_int) -> bool {
-    let mut ask = libc::pollfd { fd: file, events: libc::POLLOUT, revents: 0 };
-    // SAFETY: one entry, no time to wait.
-    unsafe { libc::poll(&raw mut ask, 1, 0) > 0 }
+    wait::look(&mut [libc::pollfd { fd: file, events: libc::POLLOUT, revents: 0 }])
 }
 
 /// Cuts off the last `bytes` that we have appended to a file on a disk.
@@ -236,13 +256,10 @@ pub fn empty(file: &File) -> Result<()> {
 /// Whether `path` is still the name of that open file.
 #[must_use]
 pub fn is_named(file: &File, path: &CStr) -> bool {
-    // SAFETY: all zeros are a valid stat.
-    let mut named: libc::stat = unsafe { core::mem::zeroed() };
-    // SAFETY: the path ends in NUL, `named` is ours to write.
-    let answer = unsafe { libc::stat(path.as_ptr(), &raw mut named) };
-    status(file.0).is_some_and(|open| {
-        answer == 0 && open.st_dev == named.st_dev && open.st_ino == named.st_ino
-    })
+    match (status(file.0), status_at(libc::AT_FDCWD, path)) {
+        (Some(open), Some(named)) => open.st_dev == named.st_dev && open.st_ino == named.st_ino,
+        _ => false,
+    }
 }
 
 /// Removes a name.
@@ -264,7 +281,7 @@ pub fn for_each_piece(path: &CStr, take: &mut dyn FnMut(&[u8])) -> Result<()> {
     loop {
         match read(file.number(), &mut room)? {
             0 => return Ok(()),
-            n => take(room.get(..n).unwrap_or(&[])),
+            n => take(text::head(&room, n)),
         }
     }
 }
@@ -276,7 +293,7 @@ pub fn for_each_piece(path: &CStr, take: &mut dyn FnMut(&[u8])) -> Result<()> {
 pub fn head<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]> {
     let file = File::open(path, Mode::Read)?;
     let n = read(file.number(), room)?;
-    Ok(room.get(..n).unwrap_or(&[]))
+    Ok(text::head(room, n))
 }
 
 /// Whether the symbolic link `path` consists of that number.

@@ -13,16 +13,22 @@ pub mod file;
 pub mod memory;
 pub mod process;
 pub mod signal;
-#[cfg(feature = "dsyslog")]
 pub mod socket;
 pub mod system;
 pub mod user;
 pub mod wait;
 
 use crate::pure::unix::Errno;
-use core::ffi::{c_int, c_long};
+use core::ffi::{CStr, c_int, c_long};
 
 pub type Result<T> = core::result::Result<T, Errno>;
+
+/// Bytes that end in a NUL as the kernel takes them.
+#[must_use]
+pub fn c_str(bytes: &[u8]) -> Option<&CStr> {
+    // SAFETY: a NUL is there, at the end at the latest.
+    (bytes.last() == Some(&0)).then(|| unsafe { CStr::from_ptr(bytes.as_ptr().cast()) })
+}
 
 /// What the last failed call left in errno.
 fn errno() -> Errno {
@@ -38,6 +44,11 @@ fn check(answer: c_int) -> Result<c_int> {
 /// The same for calls that answer with a size.
 fn check_size(answer: isize) -> Result<usize> {
     usize::try_from(answer).map_err(|_| errno())
+}
+
+/// The same for calls made by number that answer with an int.
+fn check_int(answer: c_long) -> Result<c_int> {
+    check(c_int::try_from(answer).unwrap_or(-1))
 }
 
 /// The same for calls made by number.

@@ -1,17 +1,17 @@
 //! Processes: made, executed, waited for, listed.
 
-use super::args::Argv;
+use super::args::{self, Argv};
 use super::dir::Directory;
 use super::memory::Block;
 use super::{Result, check, check_long, file, signal};
-use crate::pure::text::Message;
+use crate::pure::text::{Message, Put, find, put_number};
 use crate::pure::unix::{Errno, Pid, Signal, Status};
 use crate::pure::value;
 use core::ffi::{CStr, c_int, c_void};
 
 /// The stack of a child between its birth and `execve`: room for a search of $PATH (5 KiB at the most)
 /// and a signal frame. Only the pages it uses are ever touched.
-static STACK: Block<{ 32 << 10 }> = Block::new();
+static STACK: Block<[u8; 32 << 10]> = Block::new([0; 32 << 10]);
 
 /// Where the C library's notion of a stack begins.
 const ALIGN: usize = 64;
@@ -43,11 +43,37 @@ pub fn spawn<F: FnMut() -> c_int>(life: &mut F) -> Result<Pid> {
     Pid::new(answer?).ok_or(Errno::AGAIN)
 }
 
-/// Becomes the command, looked for in $PATH; comes back only if that failed.
+/// Where commands are looked for without $PATH.
+const PATH: &CStr = c"/usr/local/bin:/bin:/usr/bin";
+
+/// Becomes the command, looked for in $PATH if its name has no slash, as execvp(3) does; comes back only
+/// if that failed.
 #[must_use]
 pub fn execute(command: &Argv) -> Errno {
-    // SAFETY: name and vector are C strings ended by a null pointer, which stay as they are.
-    unsafe { libc::execvp(command.name().as_ptr(), command.pointer()) };
+    let name = command.name();
+    if find(name.to_bytes(), b'/').is_some() {
+        return execute_file(name, command);
+    }
+    let mut end = Errno::NOENT;
+    let path = args::variable(b"PATH").unwrap_or(PATH).to_bytes();
+    for dir in path.split(|byte| *byte == b':').filter(|_| !name.is_empty()) {
+        let mut file = Message::<{ 4096 + 256 }>::new();
+        file.put(dir);
+        file.put(if dir.is_empty() { b"" } else { b"/" });
+        file.put(name.to_bytes_with_nul());
+        // A name that was cut to fit has no NUL at its end, and nobody has such a file.
+        match super::c_str(file.bytes()).map(|file| execute_file(file, command)) {
+            None | Some(Errno::NOENT | Errno::NOTDIR) => {}
+            Some(Errno::ACCES) => end = Errno::ACCES,
+            Some(other) => return other,
+        }
+    }
+    end
+}
+
+fn execute_file(file: &CStr, command: &Argv) -> Errno {
+    // SAFETY: name, vector and environment are C strings ended by a null pointer, which stay as they are.
+    unsafe { libc::execve(file.as_ptr(), command.pointer(), args::environment()) };
     super::errno()
 }
 
@@ -141,8 +167,7 @@ pub fn lead_session() -> Result<()> {
 /// # Errors
 /// As prctl(2).
 pub fn die_with_parent(signal: Signal) -> Result<()> {
-    // SAFETY: numbers.
-    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal.number(), 0, 0, 0) }).map(drop)
+    set(libc::PR_SET_PDEATHSIG, signal.number())
 }
 
 /// Becomes the parent of all orphans among our descendants (Linux 3.4; PR_SET_CHILD_SUBREAPER of
@@ -151,8 +176,12 @@ pub fn die_with_parent(signal: Signal) -> Result<()> {
 /// # Errors
 /// `EINVAL` on older kernels.
 pub fn adopt_orphans() -> Result<()> {
+    set(libc::PR_SET_CHILD_SUBREAPER, 1)
+}
+
+fn set(option: c_int, value: c_int) -> Result<()> {
     // SAFETY: numbers.
-    check(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
+    check_long(unsafe { libc::syscall(libc::SYS_prctl, option, value, 0, 0, 0) }).map(drop)
 }
 
 /// Passes the numbers of our children to `take`: from the kernel's own list (proc(5), `children`), or on
@@ -192,8 +221,10 @@ pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
 /// in parentheses and may hold anything.
 fn parent_of(pid: Pid) -> Option<u32> {
     let mut path = Message::<32>::new();
-    let _ = ufmt::uwrite!(path, "/proc/{}/stat\0", pid.number());
-    let path = CStr::from_bytes_with_nul(path.bytes()).ok()?;
+    path.put(b"/proc/");
+    put_number(&mut path, pid.number().unsigned_abs().into());
+    path.put(b"/stat\0");
+    let path = super::c_str(path.bytes())?;
     let mut room = [0; 128];
     let text = file::head(path, &mut room).ok()?;
     let name_end = text.iter().rposition(|b| *b == b')')?;

@@ -3,9 +3,9 @@
 //! The handler does one store. Because a handler, unlike "ignore", does not pass through `execve`,
 //! commands start with the default action for all that is caught here.
 
-use super::{Result, check};
+use super::{Result, check, check_long};
 use crate::pure::unix::{Pid, Signal};
-use core::ffi::c_int;
+use core::ffi::{c_int, c_ulong};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Signals below 32, one flag each; set by the handler, taken after each wait.
@@ -39,9 +39,49 @@ pub(super) fn in_child(yes: bool) {
     IN_CHILD.store(yes, Relaxed);
 }
 
-/// A set of signals.
+/// A set of signals as the C library has it (`sigset_t`), of which the kernel knows the first 64, on
+/// MIPS 128.
 #[derive(Clone, Copy)]
-pub struct Mask(pub(super) libc::sigset_t);
+#[repr(transparent)]
+pub struct Mask([c_ulong; 1024 / c_ulong::BITS as usize]);
+
+/// How many bytes of it the kernel knows.
+const KNOWN: usize = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 16 } else { 8 };
+
+const EMPTY: Mask = Mask([0; 1024 / c_ulong::BITS as usize]);
+
+impl Mask {
+    /// The word and the bit of it that stand for `signal`.
+    fn place(&mut self, signal: Signal) -> (Option<&mut c_ulong>, c_ulong) {
+        let at = signal.number().unsigned_abs() - 1;
+        let word = self.0.get_mut((at / c_ulong::BITS) as usize);
+        (word, 1 << (at % c_ulong::BITS))
+    }
+
+    fn add(&mut self, signal: Signal) {
+        let (word, bit) = self.place(signal);
+        word.into_iter().for_each(|word| *word |= bit);
+    }
+
+    fn remove(&mut self, signal: Signal) {
+        let (word, bit) = self.place(signal);
+        word.into_iter().for_each(|word| *word &= !bit);
+    }
+
+    pub(super) const fn pointer(&self) -> *const libc::sigset_t {
+        core::ptr::from_ref(self).cast()
+    }
+}
+
+/// Changes the signals that are held back; gives those that were before. By number, because the C
+/// library's function asks for two signals of its own to be let through.
+fn hold(how: c_int, mask: &Mask) -> Result<Mask> {
+    let mut before = EMPTY;
+    let call = libc::SYS_rt_sigprocmask;
+    // SAFETY: two sets of ours, each larger than what is known of it.
+    check_long(unsafe { libc::syscall(call, how, mask.pointer(), before.0.as_mut_ptr(), KNOWN) })?;
+    Ok(before)
+}
 
 /// Catches `signals` from now on, and holds them back except in the wait; gives `reset` their default
 /// action. Gives the mask we were started with, for commands, and the mask to wait with.
@@ -49,19 +89,15 @@ pub struct Mask(pub(super) libc::sigset_t);
 /// # Errors
 /// As sigaction(2).
 pub fn catch_all(signals: &[Signal], reset: &[Signal]) -> Result<(Mask, Mask)> {
-    let empty = empty();
-    let mut held = empty;
-    let mut inherited = empty;
+    let mut held = EMPTY;
+    signals.iter().for_each(|signal| held.add(*signal));
+    let inherited = hold(libc::SIG_BLOCK, &held)?;
+    let mut waiting = inherited;
     for signal in signals {
-        add(&mut held, *signal);
-    }
-    // SAFETY: two sets of ours.
-    check(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const held.0, &raw mut inherited.0) })?;
-    for signal in signals {
-        // SAFETY: all zeros are a valid sigaction.
+        waiting.remove(*signal);
+        // SAFETY: all zeros are a valid sigaction: its handler may be interrupted by another.
         let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
         action.sa_sigaction = catch as *const () as usize;
-        action.sa_mask = held.0;
         action.sa_flags = libc::SA_NOCLDSTOP;
         // SAFETY: the handler only stores a flag, or makes calls that are allowed in one.
         check(unsafe {
@@ -69,11 +105,6 @@ pub fn catch_all(signals: &[Signal], reset: &[Signal]) -> Result<(Mask, Mask)> {
         })?;
     }
     reset.iter().for_each(|signal| to_default(*signal));
-    let mut waiting = inherited;
-    for signal in signals {
-        // SAFETY: a set of ours, a signal that exists.
-        unsafe { libc::sigdelset(&raw mut waiting.0, signal.number()) };
-    }
     Ok((inherited, waiting))
 }
 
@@ -88,16 +119,6 @@ fn to_default(signal: Signal) {
     let action: libc::sigaction = unsafe { core::mem::zeroed() };
     // SAFETY: as above; sigaction(2) may be called in a handler.
     unsafe { libc::sigaction(signal.number(), &raw const action, core::ptr::null_mut()) };
-}
-
-fn empty() -> Mask {
-    // SAFETY: all zeros are the empty set on Linux.
-    Mask(unsafe { core::mem::zeroed() })
-}
-
-fn add(mask: &mut Mask, signal: Signal) {
-    // SAFETY: a set of ours, a signal that exists.
-    unsafe { libc::sigaddset(&raw mut mask.0, signal.number()) };
 }
 
 /// Whether `signal` was caught since it was last asked for.
@@ -118,9 +139,7 @@ pub fn take(signal: Signal) -> bool {
 /// # Errors
 /// As sigprocmask(2).
 pub fn set_mask(mask: &Mask) -> Result<()> {
-    // SAFETY: a set of ours.
-    check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const mask.0, core::ptr::null_mut()) })
-        .map(drop)
+    hold(libc::SIG_SETMASK, mask).map(drop)
 }
 
 /// Sends `signal` to one process; `None` only asks whether it is there.

@@ -1,7 +1,7 @@
-//! Sockets of a client: connected, never waiting.
+//! Sockets of a client: connected, never waiting. Who sends must have PIPE caught.
 
 use super::file::File;
-use super::{Result, check, check_long, check_size};
+use super::{Result, check, check_int, check_long, check_size};
 use crate::pure::unix::Errno;
 use core::ffi::{CStr, c_int};
 use core::net::SocketAddr;
@@ -24,10 +24,10 @@ impl Socket {
             Flow::Messages => libc::SOCK_DGRAM,
             Flow::Stream => libc::SOCK_STREAM,
         };
+        // Both flags are there since Linux 2.6.27.
+        let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: numbers.
-        let number = check(unsafe {
-            libc::socket(family, kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0)
-        })?;
+        let number = check_int(unsafe { libc::syscall(libc::SYS_socket, family, kind, 0) })?;
         Ok(Self(File::adopt(number)))
     }
 
@@ -119,21 +119,11 @@ impl Socket {
         unsafe { libc::recv(self.number(), (&raw mut byte).cast(), 1, flags) == 0 }
     }
 
-    /// Sends some of `bytes` down a stream, or all of it as one message; says how many.
-    ///
-    /// # Errors
-    /// As send(2): `EAGAIN` when there is no room now.
-    pub fn send(&self, bytes: &[u8]) -> Result<usize> {
-        let flags = libc::MSG_NOSIGNAL;
-        // SAFETY: pointer and length are those of a slice.
-        check_size(unsafe { libc::send(self.number(), bytes.as_ptr().cast(), bytes.len(), flags) })
-    }
-
     /// Sends packets, at most [`MOST`]; says how many went.
     ///
     /// # Errors
     /// As sendmmsg(2), if not even the first went: `ENOSYS` before Linux 3.0.
-    pub fn send_packets<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
+    pub fn send_packets(&self, packets: &mut dyn Iterator<Item = &[u8]>) -> Result<usize> {
         let (mut pieces, count) = gather(packets);
         // SAFETY: all zeros are valid message headers.
         let mut headers: [libc::mmsghdr; MOST] = unsafe { core::mem::zeroed() };
@@ -141,30 +131,26 @@ impl Socket {
             header.msg_hdr.msg_iov = piece;
             header.msg_hdr.msg_iovlen = 1;
         }
-        let (socket, first, flags) = (self.number(), headers.as_mut_ptr(), libc::MSG_NOSIGNAL);
+        let (socket, first) = (self.number(), headers.as_mut_ptr());
         // By number, because musl's function sends them one by one.
         // SAFETY: `count` headers are filled in, each with one piece of a living slice.
-        let sent = unsafe { libc::syscall(libc::SYS_sendmmsg, socket, first, count, flags) };
+        let sent = unsafe { libc::syscall(libc::SYS_sendmmsg, socket, first, count, 0) };
         check_long(sent).map(|sent| usize::try_from(sent).unwrap_or(0))
     }
 
     /// Sends pieces down a stream, at most [`MOST`], one after another; says how many bytes went.
     ///
     /// # Errors
-    /// As sendmsg(2).
-    pub fn send_pieces<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
-        let (mut pieces, count) = gather(pieces);
-        // SAFETY: all zeros are a valid message header.
-        let mut header: libc::msghdr = unsafe { core::mem::zeroed() };
-        header.msg_iov = pieces.as_mut_ptr();
-        header.msg_iovlen = count as _;
-        // SAFETY: the header has `count` pieces of living slices.
-        check_size(unsafe { libc::sendmsg(self.number(), &raw const header, libc::MSG_NOSIGNAL) })
+    /// As writev(2).
+    pub fn send_pieces(&self, pieces: &mut dyn Iterator<Item = &[u8]>) -> Result<usize> {
+        let (pieces, count) = gather(pieces);
+        // SAFETY: `count` pieces of living slices.
+        check_size(unsafe { libc::writev(self.number(), pieces.as_ptr(), count) })
     }
 }
 
 /// The first [`MOST`] slices as the kernel takes them, and how many they are.
-fn gather<'a>(slices: impl Iterator<Item = &'a [u8]>) -> ([libc::iovec; MOST], usize) {
+fn gather(slices: &mut dyn Iterator<Item = &[u8]>) -> ([libc::iovec; MOST], c_int) {
     // SAFETY: all zeros are valid iovecs.
     let mut pieces: [libc::iovec; MOST] = unsafe { core::mem::zeroed() };
     let mut count = 0;

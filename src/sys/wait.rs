@@ -2,7 +2,7 @@
 //! signal.
 
 use super::signal::Mask;
-use crate::pure::time::Instant;
+use crate::pure::time::Duration;
 use core::ffi::c_int;
 
 /// What a wait has found.
@@ -14,8 +14,8 @@ pub struct Ready {
     pub output: bool,
 }
 
-/// Waits until `input` can be read (or has ended), `output` can be written (or is broken), until
-/// `deadline`, or until a signal was caught, whichever is first. None given: only a signal ends it.
+/// Waits until `input` can be read (or has ended), `output` can be written (or is broken), `limit` is
+/// over, or a signal was caught, whichever is first. None given: only a signal ends it.
 ///
 /// ppoll(2) lets the caught signals in and shuts them out again in one step with the waiting.
 #[must_use]
@@ -23,25 +23,33 @@ pub fn wait(
     mask: &Mask,
     input: Option<c_int>,
     output: Option<c_int>,
-    deadline: Option<Instant>,
+    limit: Option<Duration>,
 ) -> Ready {
-    // SAFETY: all zeros are a valid timespec; on 32-bit ARM it has padding, so no literal.
-    let mut limit: libc::timespec = unsafe { core::mem::zeroed() };
-    let limit = match deadline {
-        Some(moment) => {
-            let (seconds, nanoseconds) = super::clock::now().until(moment).parts();
-            limit.tv_sec = i32::try_from(seconds).unwrap_or(i32::MAX).into();
-            limit.tv_nsec = i32::try_from(nanoseconds).unwrap_or(0).into();
-            &raw const limit
-        }
-        None => core::ptr::null(),
-    };
     // A number below zero is passed over.
     let watch =
         |fd: Option<c_int>, events| libc::pollfd { fd: fd.unwrap_or(-1), events, revents: 0 };
     let mut watched = [watch(input, libc::POLLIN), watch(output, libc::POLLOUT)];
-    // SAFETY: two entries, a timespec or null, a mask of ours.
-    let answer = unsafe { libc::ppoll(watched.as_mut_ptr(), 2, limit, &raw const mask.0) };
-    let [input, output] = watched.map(|one| answer > 0 && one.revents != 0);
+    let any = poll(&mut watched, limit, Some(mask));
+    let [input, output] = watched.map(|one| any && one.revents != 0);
     Ready { input, output }
+}
+
+/// The same without waiting: whether there is anything to say of these.
+pub(super) fn look(watched: &mut [libc::pollfd]) -> bool {
+    poll(watched, Some(Duration::ZERO), None)
+}
+
+fn poll(watched: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&Mask>) -> bool {
+    // SAFETY: all zeros are a valid timespec; on 32-bit ARM it has padding, so no literal.
+    let mut time: libc::timespec = unsafe { core::mem::zeroed() };
+    if let Some(limit) = limit {
+        let (seconds, nanoseconds) = limit.parts();
+        time.tv_sec = i32::try_from(seconds).unwrap_or(i32::MAX).into();
+        time.tv_nsec = i32::try_from(nanoseconds).unwrap_or(0).into();
+    }
+    let time = if limit.is_some() { &raw const time } else { core::ptr::null() };
+    let mask = mask.map_or(core::ptr::null(), Mask::pointer);
+    let count = watched.len() as libc::nfds_t;
+    // SAFETY: a slice of entries, a timespec or null, a mask of ours or null.
+    unsafe { libc::ppoll(watched.as_mut_ptr(), count, time, mask) > 0 }
 }

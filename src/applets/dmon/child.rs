@@ -5,7 +5,8 @@
 
 use super::identity::Identity;
 use super::machine::Who;
-use crate::pure::fault::{Exit, Fault};
+use crate::applets::tell::refused;
+use crate::pure::fault::Exit;
 use crate::pure::unix::{Errno, Pid, Signal};
 use crate::sys::args::Argv;
 use crate::sys::file::{self, File, STDERR, STDIN, STDOUT};
@@ -30,9 +31,10 @@ pub struct Plan<'a> {
     pub at_our_death: Option<Signal>,
 }
 
-/// What the child was doing when it failed.
+/// What was being done when it failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
+    Fork,
     Group,
     Redirect,
     Groups,
@@ -43,24 +45,57 @@ enum Stage {
     Execute,
 }
 
-/// The stages by the number that crosses the pipe, with what could not be done.
-const STAGES: [(Stage, &str); 8] = [
-    (Stage::Group, "cannot make a process group for "),
-    (Stage::Redirect, "cannot redirect the output of "),
-    (Stage::Groups, "cannot set the groups of "),
-    (Stage::Gid, "cannot set the group of "),
-    (Stage::Uid, "cannot set the user of "),
-    (Stage::Death, "cannot set the parent-death signal of "),
-    (Stage::Mask, "cannot set the signal mask of "),
-    (Stage::Execute, "cannot execute "),
+/// What could not be done, for each stage in turn.
+const STAGES: [&str; 9] = [
+    "still trying to start ",
+    "cannot make a process group for ",
+    "cannot redirect the output of ",
+    "cannot set the groups of ",
+    "cannot set the group of ",
+    "cannot set the user of ",
+    "cannot set the parent-death signal of ",
+    "cannot set the signal mask of ",
+    "cannot execute ",
 ];
 
-/// Why there is no child.
-pub enum Failure {
-    /// No process or no pipe could be made; that may pass.
-    Refused(Errno),
-    /// The child could not become the command.
-    Unready(Fault),
+/// Why there is no child: the number of the stage, and the error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Failure {
+    stage: u8,
+    error: Errno,
+}
+
+impl Failure {
+    const fn new(stage: Stage, error: Errno) -> Self {
+        Self { stage: stage as u8, error }
+    }
+
+    /// No process or no pipe could be made.
+    const fn refused(error: Errno) -> Self {
+        Self::new(Stage::Fork, error)
+    }
+
+    /// That may pass. But our own limit on files will not change by itself, if this is the `first` start.
+    #[must_use]
+    pub fn may_pass(self, first: bool) -> bool {
+        self.stage == Stage::Fork as u8 && !(first && self.error == Errno::MFILE)
+    }
+
+    /// The exit code for it.
+    #[must_use]
+    pub fn exit(self) -> Exit {
+        match self.error {
+            _ if self.stage != Stage::Execute as u8 => Exit::FAILED,
+            Errno::NOENT => Exit::NOT_FOUND,
+            _ => Exit::CANNOT_EXECUTE,
+        }
+    }
+
+    /// Says what has failed.
+    pub fn tell(self, plan: &Plan) {
+        let what = STAGES.get(usize::from(self.stage)).copied().unwrap_or("cannot start ");
+        let _ = refused(what, plan.command.name().to_bytes(), self.error);
+    }
 }
 
 /// Starts the child and waits until it has executed its command, or has failed to.
@@ -72,36 +107,35 @@ pub enum Failure {
 /// # Errors
 /// What the child or the fork failed at.
 pub fn start(plan: &Plan, shares_memory: &mut bool) -> Result<Pid, Failure> {
-    let pipe = (!*shares_memory).then(file::pipe).transpose().map_err(Failure::Refused)?;
+    let pipe = (!*shares_memory).then(file::pipe).transpose().map_err(Failure::refused)?;
     let mut failure = None;
     let pid = process::spawn(&mut || {
         *shares_memory = true;
-        let (stage, error) = become_command(plan);
-        failure = Some((stage, error));
+        let Failure { stage, error } = become_command(plan);
+        failure = Some(Failure { stage, error });
         if let Some((_, answer)) = &pipe {
             let [a, b, c, d] = error.0.to_le_bytes();
             // Nothing is left to do if even this fails; the exit status says the rest.
-            let _ = file::write(answer.number(), &[stage as u8, a, b, c, d]);
+            let _ = file::write(answer.number(), &[stage, a, b, c, d]);
         }
         c_int::from(Exit::CANNOT_EXECUTE.0)
     });
-    let pid = pid.map_err(Failure::Refused)?;
+    let pid = pid.map_err(Failure::refused)?;
     if let (Some((report, answer)), false) = (pipe, *shares_memory) {
         drop(answer);
         failure = hear(&report);
     }
-    failure.map_or(Ok(pid), |(stage, error)| Err(Failure::Unready(fault(plan, stage, error))))
+    failure.map_or(Ok(pid), Err)
 }
 
 /// Waits for what a child with its own memory has to say: nothing, once it has executed.
-fn hear(report: &File) -> Option<(Stage, Errno)> {
-    let mut message = [0; MESSAGE];
+fn hear(report: &File) -> Option<Failure> {
+    let mut message = [0; 5];
     loop {
         match file::read(report.number(), &mut message) {
-            Ok(MESSAGE) => {
-                let [number, errno @ ..] = message;
-                let (stage, _) = STAGES.get(usize::from(number))?;
-                return Some((*stage, Errno(i32::from_le_bytes(errno))));
+            Ok(n) if n == message.len() => {
+                let [stage, errno @ ..] = message;
+                return Some(Failure { stage, error: Errno(i32::from_le_bytes(errno)) });
             }
             Err(Errno::INTR) => {}
             _ => return None,
@@ -109,29 +143,16 @@ fn hear(report: &File) -> Option<(Stage, Errno)> {
     }
 }
 
-/// The stage and four bytes of errno.
-const MESSAGE: usize = 5;
-
-fn fault(plan: &Plan, stage: Stage, error: Errno) -> Fault {
-    let exit = match (stage, error) {
-        (Stage::Execute, Errno::NOENT) => Exit::NOT_FOUND,
-        (Stage::Execute, _) => Exit::CANNOT_EXECUTE,
-        _ => Exit::FAILED,
-    };
-    let what = STAGES.iter().find(|row| row.0 == stage).map_or("cannot start ", |row| row.1);
-    Fault::new(exit, what).word(plan.command.name().to_bytes()).then(": ").error(error)
-}
-
 /// Comes back only when something failed.
-fn become_command(plan: &Plan) -> (Stage, Errno) {
+fn become_command(plan: &Plan) -> Failure {
     match prepare(plan) {
-        Ok(()) => (Stage::Execute, process::execute(&plan.command)),
+        Ok(()) => Failure::new(Stage::Execute, process::execute(&plan.command)),
         Err(failure) => failure,
     }
 }
 
-fn prepare(plan: &Plan) -> Result<(), (Stage, Errno)> {
-    let at = |stage| move |error| (stage, error);
+fn prepare(plan: &Plan) -> Result<(), Failure> {
+    let at = |stage| move |error| Failure::new(stage, error);
     // A group and not a session: a stopped command that loses its supervisor then gets HUP and CONT
     // from the kernel (setpgid(2), orphaned process groups).
     process::lead_group().map_err(at(Stage::Group))?;

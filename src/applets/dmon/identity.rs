@@ -2,8 +2,9 @@
 //! anything is started.
 
 use super::config::Owner;
-use crate::pure::accounts::{self, Gids, Groups, Name, Sought, User, Users};
-use crate::pure::fault::Fault;
+use crate::applets::tell::{failed, refused};
+use crate::pure::accounts::{self, Gids, Name, Search, Sought, User};
+use crate::pure::fault::Exit;
 use crate::pure::unix::Errno;
 use crate::sys::file;
 use core::ffi::CStr;
@@ -23,7 +24,7 @@ pub struct Identity {
 ///
 /// # Errors
 /// A name without an entry, a file that cannot be read, too many groups.
-pub fn look_up(owner: Owner) -> Result<Option<Identity>, Fault> {
+pub fn look_up(owner: Owner) -> Result<Option<Identity>, Exit> {
     let gid = owner.group.map(|word| gid_of(word.to_bytes())).transpose()?;
     let Some(word) = owner.user else {
         // Only the primary group changes; the others go.
@@ -31,75 +32,52 @@ pub fn look_up(owner: Owner) -> Result<Option<Identity>, Fault> {
     };
     let mut names = word.to_bytes().split(|b| *b == b':');
     let text = names.next().unwrap_or(&[]);
-    let name = named("user: ", text)?;
-    let entry = user(name)?;
-    let uid = match (name, &entry) {
-        (_, Some((_, User { uid, .. }))) => *uid,
-        (Name::Number(uid), None) => uid,
-        (Name::Text(_), None) => return Err(Fault::failed("unknown user ").word(text)),
+    let unknown = || failed("unknown user ", text, "");
+    let name = accounts::name(text).ok_or_else(unknown)?;
+    let mut entry = Search::new(Sought::User(name));
+    search(PASSWD, &mut entry)?;
+    let (uid, primary) = match (name, entry.user) {
+        (_, Some(User { uid, gid })) => (uid, Some(gid)),
+        (Name::Number(uid), None) => (uid, None),
+        (Name::Text(_), None) => return Err(unknown()),
     };
-    let gid = match (gid, &entry) {
-        (Some(gid), _) => gid,
-        (None, Some((_, User { gid, .. }))) => *gid,
-        (None, None) => {
-            let fault = Fault::failed("user ").word(text);
-            return Err(fault.then(" has no entry in /etc/passwd: give a group too (-g, -G)"));
+    let gid = gid.or(primary).ok_or_else(|| {
+        failed("user ", text, " has no entry in /etc/passwd: give a group too (-g, -G)")
+    })?;
+    let mut groups = Search::new(Sought::Member(&entry.login));
+    let mut names = names.peekable();
+    if names.peek().is_none() && primary.is_some() {
+        search(GROUP, &mut groups)?;
+    }
+    for name in names {
+        groups.too_many |= groups.groups.push(gid_of(name)?).is_err();
+    }
+    if groups.too_many {
+        return Err(failed("more than 64 supplementary groups", b"", ""));
+    }
+    Ok(Some(Identity { uid: Some(uid), gid, groups: groups.groups }))
+}
+
+fn gid_of(word: &'static [u8]) -> Result<u32, Exit> {
+    let found = match accounts::name(word) {
+        Some(Name::Number(gid)) => Some(gid),
+        Some(Name::Text(name)) => {
+            let mut group = Search::new(Sought::Group(name));
+            search(GROUP, &mut group)?;
+            group.groups.first().copied()
         }
+        None => None,
     };
-    let mut groups = Gids::new();
-    match (names.next(), &entry) {
-        (None, Some((login, _))) => groups = search(Sought::Member(login))?,
-        (None, None) => {}
-        (Some(first), _) => {
-            for name in core::iter::once(first).chain(names) {
-                groups.push(gid_of(name)?).map_err(|_| too_many())?;
-            }
-        }
+    found.ok_or_else(|| failed("unknown group ", word, ""))
+}
+
+/// Reads the whole file. Without it there are no entries; who is given by number needs none.
+fn search(path: &CStr, search: &mut Search) -> Result<(), Exit> {
+    let read =
+        file::for_each_piece(path, &mut |piece| piece.iter().for_each(|byte| search.hear(*byte)));
+    search.hear(b'\n');
+    match read {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(refused("cannot read ", path.to_bytes(), error)),
     }
-    Ok(Some(Identity { uid: Some(uid), gid, groups }))
-}
-
-fn too_many() -> Fault {
-    Fault::failed("more than 64 supplementary groups")
-}
-
-fn named(what: &'static str, word: &'static [u8]) -> Result<Name, Fault> {
-    let fault = |wanted| Fault::failed(what).value(word, wanted);
-    accounts::name(word).map_err(fault)
-}
-
-fn gid_of(word: &'static [u8]) -> Result<u32, Fault> {
-    match named("group: ", word)? {
-        Name::Number(gid) => Ok(gid),
-        Name::Text(name) => {
-            let found = search(Sought::Group(name))?.first().copied();
-            found.ok_or_else(|| Fault::failed("unknown group ").word(word))
-        }
-    }
-}
-
-/// The entry of passwd(5). A user given by number needs none, nor the file.
-fn user(name: Name) -> Result<Option<(accounts::Login, User)>, Fault> {
-    let mut users = Users::new(name);
-    match (for_each_byte(PASSWD, &mut |byte| users.hear(byte)), name) {
-        (Ok(()), _) | (Err(Errno::NOENT), Name::Number(_)) => Ok(users.found),
-        (Err(error), _) => Err(Fault::refused("cannot read ", PASSWD.to_bytes(), error)),
-    }
-}
-
-/// The groups of group(5).
-fn search(sought: Sought) -> Result<Gids, Fault> {
-    let mut groups = Groups::new(sought);
-    match (for_each_byte(GROUP, &mut |byte| groups.hear(byte)), sought) {
-        (Ok(()), _) if groups.too_many => Err(too_many()),
-        (Ok(()), _) | (Err(Errno::NOENT), Sought::Member(_)) => Ok(groups.found),
-        (Err(error), _) => Err(Fault::refused("cannot read ", GROUP.to_bytes(), error)),
-    }
-}
-
-/// Every byte of the file, and a newline for a last line that lacks it.
-fn for_each_byte(path: &CStr, hear: &mut dyn FnMut(u8)) -> Result<(), Errno> {
-    file::for_each_piece(path, &mut |piece| piece.iter().for_each(|byte| hear(*byte)))?;
-    hear(b'\n');
-    Ok(())
 }

@@ -3,15 +3,16 @@
 //! All that dmon does to the world goes through here; nothing is decided here.
 
 use super::child::{self, Failure, Plan};
-use super::config::{ABOUT, Config};
+use super::config::Config;
 use super::daemon::Parent;
 use super::identity::Identity;
 use super::load::{self, Reading};
 use super::machine::{Fact, Machine, Order, Policy, Sweep, Who};
 use super::remains::Remains;
-use crate::applets::say;
-use crate::pure::fault::{Exit, Fault};
-use crate::pure::unix::{Errno, Pid, Signal};
+use crate::applets::tell::{self, refused};
+use crate::pure::fault::Exit;
+use crate::pure::time::Instant;
+use crate::pure::unix::{Pid, Signal};
 use crate::pure::value::Load;
 use crate::sys::args::Argv;
 use crate::sys::file::{self, File};
@@ -65,7 +66,7 @@ pub struct Keeper<'a> {
     /// Children run on our memory until they execute, as was seen.
     shares_memory: bool,
     /// Why the last start of the command, of the logger, has failed.
-    complaints: [Option<Fault>; 2],
+    complaints: [Option<Failure>; 2],
 }
 
 /// The mask for commands, and the mask to wait with.
@@ -75,8 +76,8 @@ pub type Masks = (Mask, Mask);
 ///
 /// # Errors
 /// None that a kernel is known to give.
-pub fn catch() -> Result<Masks, Fault> {
-    let refused = |error| Fault::failed("cannot catch signals: ").error(error);
+pub fn catch() -> Result<Masks, Exit> {
+    let refused = |error| refused("cannot catch signals", b"", error);
     signal::catch_all(&CAUGHT, &RESET).map_err(refused)
 }
 
@@ -89,8 +90,8 @@ pub fn let_go(masks: &Masks) {
 ///
 /// # Errors
 /// The kernel refuses it.
-pub fn make_pipe(job: &Job) -> Result<Option<Pipe>, Fault> {
-    let refused = |error| Fault::failed("cannot make a pipe: ").error(error);
+pub fn make_pipe(job: &Job) -> Result<Option<Pipe>, Exit> {
+    let refused = |error| refused("cannot make a pipe", b"", error);
     let pipe = job.log_command.map(|_| file::pipe()).transpose().map_err(refused)?;
     Ok(pipe.map(|(reader, writer)| (reader, Some(writer))))
 }
@@ -143,16 +144,24 @@ impl<'a> Keeper<'a> {
     /// Runs the job until there is a reason to end. `parent` is released once all runs.
     pub fn keep(&mut self, policy: Policy, parent: &mut Option<Parent>) -> Exit {
         let per_cpu = policy.load.is_some_and(|limits| limits.per_cpu());
-        let mut machine = Machine::new(policy, clock::now());
+        // Time goes on in waits and starts; all else is done in a moment.
+        let mut now = clock::now();
+        let mut machine = Machine::new(policy, now);
         loop {
-            let fact = match machine.next(clock::now()) {
+            let fact = match machine.next(now) {
                 Order::Quit(exit) => return exit,
                 Order::Wait(deadline) => {
-                    let _ = wait::wait(&self.mask, None, None, deadline);
-                    self.look_around(&mut machine);
+                    let limit = deadline.map(|deadline| now.until(deadline));
+                    let _ = wait::wait(&self.mask, None, None, limit);
+                    now = clock::now();
+                    self.look_around(&mut machine, now);
                     None
                 }
-                Order::Start(who) => Some(self.start(who, &machine, parent.as_ref())),
+                Order::Start(who) => {
+                    let fact = self.start(who, !machine.has_begun());
+                    now = clock::now();
+                    Some(fact)
+                }
                 // That a child has died meanwhile will be heard next.
                 Order::Stop(group) => {
                     let _ = signal::send_group(group, Some(self.stop));
@@ -178,36 +187,28 @@ impl<'a> Keeper<'a> {
                 }
                 Order::ReadLoad => Some(Fact::Load(read_load(per_cpu))),
                 Order::Lament(bytes) => {
-                    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-                    say(
-                        ABOUT.name,
-                        &Fault::failed("the log command has left bytes unread: ").number(bytes),
-                    );
+                    tell::count("the log command has left bytes unread: ", bytes as u64);
                     None
                 }
                 Order::Warn(pid) => {
-                    let number = pid.number().into();
-                    say(
-                        ABOUT.name,
-                        &Fault::failed("still alive after KILL: process or group ").number(number),
-                    );
+                    let number = pid.number().unsigned_abs().into();
+                    tell::count("still alive after KILL: process or group ", number);
                     None
                 }
             };
             if let Some(fact) = fact {
-                machine.hear(clock::now(), fact);
+                machine.hear(now, fact);
             }
             if machine.has_begun()
                 && let Some(parent) = parent.take()
             {
-                parent.release(Ok(Exit::FINE));
+                parent.release(Exit::FINE);
             }
         }
     }
 
     /// After a wait: which signals came, which children died.
-    fn look_around(&mut self, machine: &mut Machine) {
-        let now = clock::now();
+    fn look_around(&mut self, machine: &mut Machine, now: Instant) {
         for signal in CAUGHT {
             if signal::take(signal) && signal != Signal::CHLD {
                 machine.hear(now, Fact::Asked(signal));
@@ -231,37 +232,31 @@ impl<'a> Keeper<'a> {
         Fact::Swept(sweep.who, left)
     }
 
-    fn start(&mut self, who: Who, machine: &Machine, parent: Option<&Parent>) -> Fact {
+    fn start(&mut self, who: Who, first: bool) -> Fact {
         let [for_cmd, for_log] = &mut self.complaints;
         let (plan, last) = match (who, &self.log) {
             (Who::Log, Some(log)) => (log, for_log),
             _ => (&self.cmd, for_cmd),
         };
-        let name = plan.command.name().to_bytes();
-        let (fact, complaint) = match child::start(plan, &mut self.shares_memory) {
-            Ok(pid) => (Fact::Started(who, pid), None),
-            // Our own limit will not change by itself.
-            Err(Failure::Refused(Errno::MFILE)) if !machine.has_begun() => {
-                let fault = Fault::refused("cannot start ", name, Errno::MFILE);
-                (Fact::Unstarted(who, fault.exit), Some(fault))
+        let failure = match child::start(plan, &mut self.shares_memory) {
+            Ok(pid) => {
+                if who == Who::Log {
+                    self.log_group = Some(pid);
+                }
+                *last = None;
+                return Fact::Started(who, pid);
             }
-            Err(Failure::Refused(error)) => {
-                (Fact::Refused(who), Some(Fault::refused("still trying to start ", name, error)))
-            }
-            Err(Failure::Unready(fault)) => (Fact::Unstarted(who, fault.exit), Some(fault)),
+            Err(failure) => failure,
         };
-        if let (Fact::Started(_, pid), Who::Log) = (fact, who) {
-            self.log_group = Some(pid);
-        }
         // What cannot be started is tried for ever; each reason is told once.
-        if let Some(fault) = complaint.filter(|_| complaint != *last) {
-            match parent {
-                Some(parent) => parent.say(&fault),
-                None => say(ABOUT.name, &fault),
-            }
+        if last.replace(failure) != Some(failure) {
+            failure.tell(plan);
         }
-        *last = complaint;
-        fact
+        if failure.may_pass(first) {
+            Fact::Refused(who)
+        } else {
+            Fact::Unstarted(who, failure.exit())
+        }
     }
 }
 

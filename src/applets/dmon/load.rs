@@ -17,12 +17,6 @@ pub struct Reading {
 }
 
 impl Limits {
-    /// `-L` alone: resume at half of it.
-    #[must_use]
-    pub const fn half(high: Threshold) -> Self {
-        Self { high, low: Threshold { load: Load(high.load.0 / 2), per_cpu: high.per_cpu } }
-    }
-
     #[must_use]
     pub const fn per_cpu(&self) -> bool {
         self.high.per_cpu || self.low.per_cpu
@@ -80,13 +74,14 @@ mod tests {
 
     #[test]
     fn high_is_above_and_low_is_at_or_below() {
-        let limits = Limits::half(threshold(b"4").unwrap());
+        let half = |high: Threshold| Limits { high, low: high.half() };
+        let limits = half(threshold(b"4").unwrap());
         let load = |hundredths: u64| Reading { load: Load(hundredths * 100), processors: 8 };
         assert!(!limits.is_high(load(400), false));
         assert!(limits.is_high(load(401), false));
         assert!(limits.is_high(load(201), true));
         assert!(!limits.is_high(load(200), true));
-        let limits = Limits::half(threshold(b"50%").unwrap());
+        let limits = half(threshold(b"50%").unwrap());
         assert!(!limits.is_high(load(400), false));
         assert!(limits.is_high(load(401), false));
     }

@@ -52,9 +52,7 @@ pub struct Policy {
     /// There is a log command.
     pub logged: bool,
     pub once: bool,
-    /// How many restarts, `None` for no limit; in all, or within `window`.
-    pub respawns: Option<u32>,
-    pub window: Option<Duration>,
+    pub respawns: Respawns,
     /// Empty: [`SPACING`].
     pub delays: Vec<Duration, MOST_DELAYS>,
     pub interval: Duration,
@@ -67,14 +65,20 @@ pub struct Policy {
     pub forward_log: bool,
 }
 
+/// How many restarts there may be, `None` for no limit; in all, or within `window`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Respawns {
+    pub most: Option<u32>,
+    pub window: Option<Duration>,
+}
+
 impl Default for Policy {
     /// What a command line without options asks for.
     fn default() -> Self {
         Self {
             logged: false,
             once: false,
-            respawns: None,
-            window: None,
+            respawns: Respawns::default(),
             delays: Vec::new(),
             interval: Duration::ZERO,
             timeout: None,

@@ -14,11 +14,10 @@ mod pidfile;
 mod remains;
 
 use crate::applets::Call;
-use crate::pure::fault::{Exit, Fault};
-use crate::pure::opts::Asked;
+use crate::applets::tell::failed;
+use crate::pure::fault::Exit;
 use crate::sys::args::{Args, Argv};
-use crate::sys::file;
-use config::{ABOUT, Config, OPTIONS};
+use config::{Config, OPTIONS, USAGE};
 use keeper::{Job, Keeper};
 use pidfile::PidFile;
 
@@ -26,41 +25,36 @@ use pidfile::PidFile;
 ///
 /// # Errors
 /// Whatever keeps it from starting.
-pub fn run(call: &Call) -> Result<Exit, Fault> {
-    file::open_standard();
+pub fn run(call: &Call) -> Result<Exit, Exit> {
     let mut config = Config::default();
-    let used = match call.options(OPTIONS, &mut config)? {
-        Asked::Work(used) => used,
-        other => return call.answer(&other, &ABOUT, OPTIONS),
-    };
-    let (command, log_command) = split(&call.args, used + 1)?;
-    let policy = config.policy(log_command.is_some())?;
+    let at = call.options(USAGE, OPTIONS, &mut config)?;
+    let (command, log_command) = split(&call.args, at)?;
+    config.settle(log_command.is_some()).map_err(|wrong| failed(wrong, b"", ""))?;
     let identity = identity::look_up(config.cmd_owner)?;
     let log_identity = identity::look_up(config.log_owner)?;
     let job = Job { command, identity, log_command, log_identity };
     let masks = keeper::catch()?;
     let pid_file = config.pid_file.map(PidFile::claim).transpose()?;
     let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
-    let pipe = keeper::make_pipe(&job).and_then(|pipe| {
+    let end = keeper::make_pipe(&job).and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        Ok(pipe)
+        Ok(Keeper::new(&config, &job, pipe, masks).keep(config.policy, &mut parent))
     });
-    let end = pipe.map(|pipe| Keeper::new(&config, &job, pipe, masks).keep(policy, &mut parent));
     drop(pid_file);
     if let Some(parent) = parent {
         parent.release(match end {
-            Ok(Exit::FINE) => Err(Fault::failed("told to stop before the command ran")),
-            other => other,
+            Ok(Exit::FINE) => failed("told to stop before the command ran", b"", ""),
+            Ok(exit) | Err(exit) => exit,
         });
     }
     end
 }
 
 /// The command from word `from` on and, behind a `--`, the log command.
-fn split(args: &Args, from: usize) -> Result<(Argv, Option<Argv>), Fault> {
+fn split(args: &Args, from: usize) -> Result<(Argv, Option<Argv>), Exit> {
     let bar = args.from(from).position(|word| word.to_bytes() == b"--").map(|at| at + from);
     let log = bar.and_then(|bar| args.command(bar + 1, args.count()));
     let command = args.command(from, bar.unwrap_or(args.count()));
-    let fault = || Fault::failed("no command to run (try --help)");
-    command.map(|command| (command, log)).ok_or_else(fault)
+    let missing = || failed("no command to run (try --help)", b"", "");
+    command.map(|command| (command, log)).ok_or_else(missing)
 }

@@ -1,9 +1,10 @@
 //! The pid file: one dmon a file, held by a lock that dies with its holder, so that stale content is
 //! no obstacle.
 
-use crate::pure::fault::Fault;
+use crate::applets::tell::{self, failed, refused};
+use crate::pure::fault::Exit;
 use crate::pure::opts::Word;
-use crate::pure::text::Message;
+use crate::pure::text::{Message, Put, head, put_number};
 use crate::pure::unix::Errno;
 use crate::sys::file::{self, File, Kind, Mode};
 use crate::sys::process;
@@ -27,39 +28,40 @@ impl PidFile {
     ///
     /// # Errors
     /// It cannot be opened, it is a link or no file on a disk; somebody else has the lock.
-    pub fn claim(path: Word) -> Result<Self, Fault> {
-        let refused = |error| Fault::refused("cannot open ", path.to_bytes(), error);
+    pub fn claim(path: Word) -> Result<Self, Exit> {
+        let cannot = |error| refused("cannot open ", path.to_bytes(), error);
         for _ in 0..ATTEMPTS {
-            let file = File::open(path, Mode::Own).map_err(refused)?;
+            let file = File::open(path, Mode::Own).map_err(cannot)?;
             if file::kind(file.number()) != Kind::Regular {
-                return Err(Fault::failed("").word(path.to_bytes()).then(" is no file for a pid"));
+                return Err(failed("", path.to_bytes(), " is no file for a pid"));
             }
             match file::lock(&file) {
                 Err(Errno::AGAIN) => return Err(running(&file, path)),
-                Err(error) => return Err(Fault::refused("cannot lock ", path.to_bytes(), error)),
+                Err(error) => return Err(refused("cannot lock ", path.to_bytes(), error)),
                 // The holder before us may have removed the name between our open and our lock.
                 Ok(()) if file::is_named(&file, path) => {
-                    file::empty(&file).map_err(refused)?;
+                    file::empty(&file).map_err(cannot)?;
                     return Ok(Self { file, path });
                 }
                 Ok(()) => {}
             }
         }
-        Err(Fault::failed("cannot lock ").word(path.to_bytes()).then(": it changes all the time"))
+        Err(failed("cannot lock ", path.to_bytes(), ": it changes all the time"))
     }
 
     /// Writes our number.
     ///
     /// # Errors
     /// As write(2).
-    pub fn write(&self) -> Result<(), Fault> {
+    pub fn write(&self) -> Result<(), Exit> {
         let mut text = Message::<ROOM>::new();
-        let _ = ufmt::uwrite!(text, "{}\n", process::me());
-        let refused = |error| Fault::refused("cannot write ", self.path.to_bytes(), error);
+        put_number(&mut text, process::me().unsigned_abs().into());
+        text.put(b"\n");
+        let cannot = |error| refused("cannot write ", self.path.to_bytes(), error);
         match file::write(self.file.number(), text.bytes()) {
             Ok(n) if n == text.bytes().len() => Ok(()),
-            Ok(_) => Err(refused(Errno::NOSPC)),
-            Err(error) => Err(refused(error)),
+            Ok(_) => Err(cannot(Errno::NOSPC)),
+            Err(error) => Err(cannot(error)),
         }
     }
 }
@@ -74,13 +76,13 @@ impl Drop for PidFile {
 }
 
 /// The complaint about a second dmon, with the first one's number.
-fn running(file: &File, path: Word) -> Fault {
+fn running(file: &File, path: Word) -> Exit {
     let mut room = [0; ROOM];
     let n = file::read(file.number(), &mut room).unwrap_or(0);
-    let text = room.get(..n).unwrap_or(&[]).trim_ascii_end();
-    let fault = Fault::failed("").word(path.to_bytes());
-    match crate::pure::value::number(text) {
-        Ok(pid) => fault.then(": already running, pid ").number(pid.into()),
-        Err(_) => fault.then(": already running"),
-    }
+    let text = head(&room, n).trim_ascii_end();
+    let is_number = crate::pure::value::number(text).is_ok();
+    let (then, pid) =
+        if is_number { (": already running, pid ", text) } else { (": already running", &[][..]) };
+    tell::say(&[path.to_bytes(), then.as_bytes(), pid]);
+    Exit::FAILED
 }

@@ -2,87 +2,72 @@
 
 mod rotate;
 
-use crate::applets::dress::{OUT, Style};
+use crate::applets::Call;
+use crate::applets::dress::Style;
 use crate::applets::logger::{Logger, Sync, Target};
-use crate::applets::pump;
+use crate::applets::pump::{self, Buffers};
 use crate::applets::store::{Gap, OnFull, Store};
-use crate::applets::{Call, say};
-use crate::pure::fault::{Exit, Fault};
-use crate::pure::opts::{About, Asked, Opt, Word, flag, value};
-use crate::pure::stamp::Format;
-use crate::pure::text::Message;
+use crate::applets::tell::{failed, refused};
+use crate::pure::fault::Exit;
+use crate::pure::opts::{Opt, Word, opt};
+use crate::pure::text::{Message, Put, head, put_number, tail};
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::{Errno, Signal};
-use crate::pure::value as values;
-use crate::sys::clock;
+use crate::pure::value::{Count, LongTime, Size};
 use crate::sys::dir::Directory;
 use crate::sys::file::{self, File, Mode};
+use crate::sys::{self, clock};
 use core::ffi::{CStr, c_int};
 use rotate::{Found, Limits, Name};
 
-const ABOUT: About = About {
-    name: "drlog",
-    usage: "[options] directory",
-    purpose: "Append standard input to DIRECTORY/current; rotate it by size and age.",
-};
+const USAGE: &str = "Usage: drlog [options] directory
+Append standard input to DIRECTORY/current; rotate it by size and age.\n\n";
 
-struct Config {
+pub struct Config {
     style: Style,
     input: c_int,
     buffered: bool,
     limits: Limits,
 }
 
-const OPTIONS: &[Opt<Config>] = &[
-    value(b's', "max-size", "SIZE", "Rotate when current has grown to this; 150k.", |c, w| {
-        values::size(w.to_bytes()).map(|size| c.limits.size = size)
+pub const OPTIONS: &[Opt<Config>] = &[
+    opt("-s, --max-size SIZE\tRotate when current has grown to this; 150k.", |c| {
+        &mut c.limits.size
     }),
-    value(b'T', "max-time", "TIME", "Rotate when it has been used so long; 5d.", |c, w| {
-        values::long_time(w.to_bytes()).map(|time| c.limits.time = time)
+    opt("-T, --max-time TIME\tRotate when it has been used so long; 5d.", |c| &mut c.limits.time),
+    opt("-m, --max-files COUNT\tKeep so many old logs; 10. (0 is no limit.)", |c| {
+        &mut c.limits.files
     }),
-    value(b'm', "max-files", "COUNT", "Keep so many old logs; 10. (0 is no limit.)", |c, w| {
-        values::number(w.to_bytes()).map(|count| c.limits.files = count)
-    }),
-    flag(b't', "timestamp", "Put the time before each line (UTC).", |c, on| {
-        c.style.stamp = on.then_some(Format::Utc);
-    }),
-    flag(b'e', "skip-empty", "Drop empty lines.", |c, on| c.style.skip_empty = on),
-    value(b'i', "input-fd", "FD", "Read this descriptor instead of 0.", |c, w| {
-        values::descriptor(w.to_bytes()).map(|fd| c.input = fd)
-    }),
-    flag(b'b', "buffered", "Do not wait until lines are on the disk.", |c, on| c.buffered = on),
+    opt("-t, --timestamp\tPut the time before each line (UTC).", |c| &mut c.style.stamp),
+    opt("-e, --skip-empty\tDrop empty lines.", |c| &mut c.style.skip_empty),
+    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c| &mut c.input),
+    opt("-b, --buffered\tDo not wait until lines are on the disk.", |c| &mut c.buffered),
 ];
 
 /// The applet.
 ///
 /// # Errors
 /// The directory cannot be used, the input cannot be read.
-pub fn run(call: &Call) -> Result<Exit, Fault> {
-    file::open_standard();
+pub fn run(call: &Call) -> Result<Exit, Exit> {
     let mut config = Config {
         style: Style::default(),
         input: file::STDIN,
         buffered: false,
-        limits: Limits { size: 150 << 10, time: Duration::seconds(5 * 86_400), files: 10 },
+        limits: Limits {
+            size: Size(150 << 10),
+            time: LongTime(Duration::seconds(5 * 86_400)),
+            files: Count(10),
+        },
     };
-    let used = match call.options(OPTIONS, &mut config)? {
-        Asked::Work(used) => used,
-        other => return call.answer(&other, &ABOUT, OPTIONS),
-    };
-    let path = match (call.args.word(used + 1), call.args.word(used + 2)) {
-        (Some(path), None) => path,
-        (None, _) => return Err(Fault::failed("no directory given (try --help)")),
-        (_, Some(more)) => {
-            return Err(Fault::failed("one directory only, what is ")
-                .word(more.to_bytes())
-                .then("?"));
-        }
+    let at = call.options(USAGE, OPTIONS, &mut config)?;
+    let Some(path) = call.operand(at)? else {
+        return Err(failed("no directory given (try --help)", b"", ""));
     };
     let mut logs = Logs::open(path, config.limits)
-        .map_err(|(what, error)| Fault::refused(what, path.to_bytes(), error))?;
+        .map_err(|(what, error)| refused(what, path.to_bytes(), error))?;
     let sync = if config.buffered { Sync::Never } else { Sync::Each };
-    let out = pump::claim(&OUT)?;
-    pump::pump(config.input, &mut Logger::new(ABOUT.name, &mut logs, config.style, sync, out))
+    let Buffers { batch, out } = pump::buffers()?;
+    pump::pump(config.input, batch, &mut Logger::new(&mut logs, config.style, sync, out))
 }
 
 const CURRENT: &CStr = c"current";
@@ -152,7 +137,8 @@ impl Files {
     /// Notes when `current` was begun; nothing depends on it but the age.
     fn note(&self, begun: i64) {
         let mut text = Message::<24>::new();
-        let _ = ufmt::uwrite!(text, "{}\n", begun);
+        put_number(&mut text, begun.unsigned_abs());
+        text.put(b"\n");
         if let Ok(file) = self.dir.open_file(TIMESTAMP, Mode::Replace) {
             let _ = file::write(file.number(), text.bytes());
         }
@@ -163,7 +149,7 @@ impl Files {
         let mut room = [0; 24];
         let file = self.dir.open_file(TIMESTAMP, Mode::Read);
         let read = file.and_then(|file| file::read(file.number(), &mut room)).unwrap_or(0);
-        rotate::begun(room.get(..read).unwrap_or(&[]), now).unwrap_or_else(|| {
+        rotate::begun(head(&room, read), now).unwrap_or_else(|| {
             self.note(now);
             now
         })
@@ -171,40 +157,38 @@ impl Files {
 }
 
 fn c_str(name: &rotate::Text) -> &CStr {
-    CStr::from_bytes_with_nul(name.bytes()).unwrap_or(c"log-")
+    sys::c_str(name.bytes()).unwrap_or(c"log-")
 }
 
 impl Logs {
     fn open(path: Word, limits: Limits) -> Result<Self, Refused> {
         let (files, current) = open(path)?;
-        let store = Store::new(ABOUT.name, path.to_bytes(), OnFull::Drop, current.number());
+        let store = Store::new(path.to_bytes(), OnFull::Drop, current.number());
         let size = file::size(current.number());
         let begun = files.noted(clock::real().0);
         Ok(Self { path, files, current, store, size, begun, limits, retry_at: None, said: false })
     }
 
     /// Whether it is time to rotate, and not too soon after a failure.
-    fn is_due(&self) -> bool {
-        let now = if self.limits.time.is_zero() { 0 } else { clock::real().0 };
+    fn is_due(&self, now: i64) -> bool {
         self.limits.is_due(self.size, self.begun, now)
             && self.retry_at.is_none_or(|at| at <= clock::now())
     }
 
     /// Makes `current` an old log and begins a new one. When that fails, `current` is used on.
-    fn rotate(&mut self) {
+    fn rotate(&mut self, now: i64) {
         self.retry_at = None;
-        let result = self.try_rotate();
+        let result = self.try_rotate(now);
         if let Err((what, error)) = result {
             if !self.said {
-                say(ABOUT.name, &Fault::refused(what, self.path.to_bytes(), error));
+                let _ = refused(what, self.path.to_bytes(), error);
             }
             self.retry_at = Some(clock::now().plus(RETRY));
         }
         self.said = result.is_err();
     }
 
-    fn try_rotate(&mut self) -> Result<(), Refused> {
-        let now = clock::real().0;
+    fn try_rotate(&mut self, now: i64) -> Result<(), Refused> {
         let found = self.files.look();
         match self.files.rename_current(Name::after(found.newest, now)) {
             // The directory is gone, or somebody has moved the file away.
@@ -217,11 +201,12 @@ impl Logs {
         self.files.note(now);
         let mut count = found.count + 1;
         let mut oldest = found.oldest;
-        while let (Some(name), true) = (oldest, self.limits.files > 0 && count > self.limits.files)
+        while let (Some(name), true) =
+            (oldest, self.limits.files.0 > 0 && count > self.limits.files.0)
         {
             self.files.remove(name).map_err(|error| ("cannot remove an old log in ", error))?;
             count -= 1;
-            oldest = if count > self.limits.files { self.files.look().oldest } else { None };
+            oldest = if count > self.limits.files.0 { self.files.look().oldest } else { None };
         }
         Ok(())
     }
@@ -262,18 +247,19 @@ impl Target for Logs {
 
     fn write(&mut self, bytes: &[u8], gap: Gap) -> usize {
         let mut done = 0;
+        let (now, _) = clock::real();
         loop {
-            if self.store.at_border() && self.is_due() {
-                self.rotate();
+            if self.store.at_border() && self.is_due(now) {
+                self.rotate(now);
             }
-            let rest = bytes.get(done..).unwrap_or(&[]);
+            let rest = tail(bytes, done);
             let share = if self.retry_at.is_some() {
                 rest.len()
             } else {
                 self.limits.share(self.size, rest)
             };
             let Self { store, files, .. } = self;
-            let share = rest.get(..share).unwrap_or(rest);
+            let share = head(rest, share);
             let was_out = store.is_out();
             let written = store.write(share, gap, &mut || files.remove_oldest());
             self.size += written as u64;
@@ -290,10 +276,10 @@ impl Target for Logs {
 
     fn hear(&mut self, signal: Signal) {
         match signal {
-            Signal::ALRM if self.size > 0 => self.rotate(),
+            Signal::ALRM if self.size > 0 => self.rotate(clock::real().0),
             Signal::HUP => {
                 if let Err((what, error)) = self.reopen() {
-                    say(ABOUT.name, &Fault::refused(what, self.path.to_bytes(), error));
+                    let _ = refused(what, self.path.to_bytes(), error);
                 }
             }
             _ => {}

@@ -6,59 +6,63 @@
 
 use crate::pure::calendar::Civil;
 use crate::pure::stamp::put_civil;
-use crate::pure::text::{Message, Put, put_number};
-use crate::pure::time::Duration;
-use crate::pure::value;
+use crate::pure::text::{Message, Put, find, put_number};
+use crate::pure::value::{self, Count, LongTime, Size};
 
 /// A file name that ends in NUL.
 pub type Text = Message<64>;
 
-/// The name of an old log: the second of its rotation, and a number if that is not enough.
+/// The name of an old log: the second of its rotation, and a number if that is not enough. Names sort
+/// as their seconds do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Name {
-    time: Civil,
+    /// `log-YYYY-mm-dd-HH:MM:SS`.
+    stamp: [u8; FORM.len()],
     number: u32,
 }
+
+/// Zeros where digits are.
+const FORM: &[u8; 23] = b"log-0000-00-00-00:00:00";
 
 impl Name {
     /// Reads `log-YYYY-mm-dd-HH:MM:SS`, perhaps `.N` behind it; any other file is a stranger's. The
     /// colons may be dashes, for file systems that have no colons in names.
     #[must_use]
     pub fn parse(name: &[u8]) -> Option<Self> {
-        let rest = name.strip_prefix(b"log-")?;
-        let (stamp, suffix) = match rest.iter().position(|b| *b == b'.') {
-            Some(dot) => (rest.get(..dot)?, Some(rest.get(dot + 1..)?)),
-            None => (rest, None),
-        };
-        let mut fields = stamp.split(|b| matches!(b, b'-' | b':')).map(value::number);
-        let mut next = || fields.next()?.ok();
-        let small = |n: u32| u8::try_from(n).ok();
-        let time = Civil {
-            year: next()?.into(),
-            month: small(next()?)?,
-            day: small(next()?)?,
-            hour: small(next()?)?,
-            minute: small(next()?)?,
-            second: small(next()?)?,
-        };
-        let name_read = Self { time, number: suffix.map_or(Ok(0), value::number).ok()? };
-        // Only what we would write is ours: no field more, no zero less.
-        let ours = [b':', b'-']
-            .map(|colon| name_read.text(colon))
-            .iter()
-            .any(|t| t.bytes().strip_suffix(b"\0") == Some(name));
-        ours.then_some(name_read)
+        let (stamp, rest) = name.split_at_checked(FORM.len())?;
+        let mut name = Self { stamp: *FORM, number: 0 };
+        let dashed = find(stamp, b':').is_none();
+        for (place, byte) in name.stamp.iter_mut().zip(stamp) {
+            match *place {
+                b'0' if byte.is_ascii_digit() => *place = *byte,
+                b':' if dashed && *byte == b'-' => {}
+                mark if mark == *byte => {}
+                _ => return None,
+            }
+        }
+        // Only what we would write is ours: no zero more.
+        match rest {
+            [] => {}
+            [b'.', digits @ ..] if !digits.starts_with(b"0") => {
+                name.number = value::number(digits).ok()?;
+            }
+            _ => return None,
+        }
+        Some(name)
     }
 
     /// The name for a rotation now, behind the newest that there is.
     #[must_use]
     pub fn after(newest: Option<Self>, now: i64) -> Self {
-        let plain = Self { time: Civil::of_epoch(now), number: 0 };
+        let mut text = Text::new();
+        text.put(b"log-");
+        put_civil(&mut text, Civil::of_epoch(now), b'-', b':');
+        let stamp = text.bytes().first_chunk().copied().unwrap_or(*FORM);
         match newest {
-            Some(newest) if newest >= plain => {
+            Some(newest) if newest.stamp >= stamp => {
                 Self { number: newest.number.saturating_add(1), ..newest }
             }
-            _ => plain,
+            _ => Self { stamp, number: 0 },
         }
     }
 
@@ -66,8 +70,9 @@ impl Name {
     #[must_use]
     pub fn text(self, colon: u8) -> Text {
         let mut text = Text::new();
-        text.put(b"log-");
-        put_civil(&mut text, self.time, b'-', colon);
+        for byte in self.stamp {
+            text.put(&[if byte == b':' { colon } else { byte }]);
+        }
         if self.number > 0 {
             text.put(b".");
             put_number(&mut text, self.number.into());
@@ -90,8 +95,12 @@ impl Found {
     pub fn hear(&mut self, name: &[u8]) {
         if let Some(name) = Name::parse(name) {
             self.count += 1;
-            self.oldest = Some(self.oldest.map_or(name, |oldest| oldest.min(name)));
-            self.newest = self.newest.max(Some(name));
+            if self.oldest.is_none_or(|oldest| name < oldest) {
+                self.oldest = Some(name);
+            }
+            if self.newest.is_none_or(|newest| name > newest) {
+                self.newest = Some(name);
+            }
         }
     }
 }
@@ -99,16 +108,16 @@ impl Found {
 /// How much `current` may be used; zero is no limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    pub size: u64,
-    pub time: Duration,
-    pub files: u32,
+    pub size: Size,
+    pub time: LongTime,
+    pub files: Count,
 }
 
 impl Limits {
     /// How many of `bytes` still go into a file of `size` bytes: up to the end of the line that fills it.
     #[must_use]
     pub fn share(&self, size: u64, bytes: &[u8]) -> usize {
-        let room = match self.size {
+        let room = match self.size.0 {
             0 => return bytes.len(),
             limit => usize::try_from(limit.saturating_sub(size)).unwrap_or(usize::MAX).max(1),
         };
@@ -120,9 +129,9 @@ impl Limits {
     /// Whether a file of that size, begun at that second of the clock, has been used enough.
     #[must_use]
     pub fn is_due(&self, size: u64, begun: i64, now: i64) -> bool {
-        let (time, _) = self.time.parts();
+        let (time, _) = self.time.0.parts();
         let age = u64::try_from(now.saturating_sub(begun)).unwrap_or(0);
-        size > 0 && (self.size > 0 && size >= self.size || time > 0 && age >= time)
+        size > 0 && (self.size.0 > 0 && size >= self.size.0 || time > 0 && age >= time)
     }
 }
 
@@ -139,6 +148,7 @@ pub fn begun(text: &[u8], now: i64) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::pure::tests::Random;
+    use crate::pure::time::Duration;
 
     fn shown(name: Name) -> String {
         String::from_utf8(name.text(b':').bytes().strip_suffix(b"\0").unwrap().to_vec()).unwrap()
@@ -211,7 +221,8 @@ mod tests {
     fn shares_are_whole_lines() {
         let mut random = Random(5);
         for _ in 0..500 {
-            let limits = Limits { size: random.below(50) as u64, time: Duration::ZERO, files: 3 };
+            let size = Size(random.below(50) as u64);
+            let limits = Limits { size, time: LongTime(Duration::ZERO), files: Count(3) };
             let input: Vec<u8> =
                 (0..600).map(|_| if random.below(9) == 0 { b'\n' } else { b'x' }).collect();
             let mut files = vec![Vec::new()];
@@ -223,7 +234,7 @@ mod tests {
                     let current = files.last_mut().unwrap();
                     let border = current.last().is_none_or(|b| *b == b'\n');
                     if border && limits.is_due(current.len() as u64, 0, 0) {
-                        assert!(current.len() as u64 >= limits.size);
+                        assert!(current.len() as u64 >= limits.size.0);
                         files.push(Vec::new());
                         continue;
                     }
@@ -239,7 +250,7 @@ mod tests {
                 let before_last =
                     file[..file.len() - 1].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
                 assert!(
-                    (before_last as u64) < limits.size,
+                    (before_last as u64) < limits.size.0,
                     "could have been rotated a line earlier"
                 );
             }
@@ -250,7 +261,8 @@ mod tests {
 
     #[test]
     fn age_is_counted_from_the_beginning() {
-        let limits = Limits { size: 0, time: Duration::seconds(100), files: 0 };
+        let limits =
+            Limits { size: Size(0), time: LongTime(Duration::seconds(100)), files: Count(0) };
         assert!(!limits.is_due(5, 1000, 1099));
         assert!(limits.is_due(5, 1000, 1100));
         assert!(!limits.is_due(0, 1000, 1100));

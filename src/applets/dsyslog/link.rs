@@ -1,22 +1,47 @@
 //! The way to the receiver: connected, broken, or too slow; and the sending of what waits.
 
-use super::queue::{Framed, Queue};
-use crate::pure::opts::Word;
+use super::inet;
+use super::queue::{Framing, Queue};
+use crate::pure::opts::{Field, Word};
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::Errno;
+use crate::pure::value::Wanted;
 use crate::sys::socket::{Flow, Socket};
 use crate::sys::{clock, file};
 use core::ffi::c_int;
 use core::net::SocketAddr;
 
-/// Where messages are sent.
+/// Where messages are sent, and how the command line says it.
 #[derive(Clone, Copy, Debug)]
-pub enum Address {
-    /// A Unix socket, of messages or a stream.
-    Path(Word),
+pub struct Address {
+    pub word: Word,
+    pub way: Way,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// To a Unix socket, of messages or a stream.
+    Path,
     Udp(SocketAddr),
     /// With octet counting (RFC 6587, 3.4.1).
     Tcp(SocketAddr),
+}
+
+/// `udp:ADDR:PORT`, `tcp:ADDR:PORT`, or a path.
+impl Field for Address {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        const WANTED: Wanted = "an address (/dev/log, udp:10.0.0.1:514, tcp:[fd00::1]:601)";
+        self.word = word;
+        self.way = match word.to_bytes() {
+            [] => return Err(WANTED),
+            [b'u', b'd', b'p', b':', rest @ ..] => Way::Udp(inet::parse(rest).ok_or(WANTED)?),
+            [b't', b'c', b'p', b':', rest @ ..] => Way::Tcp(inet::parse(rest).ok_or(WANTED)?),
+            // As long as the address of a Unix socket may be (unix(7)).
+            path if path.len() < 108 => Way::Path,
+            _ => return Err("a path of at most 107 bytes"),
+        };
+        Ok(())
+    }
 }
 
 /// How long to wait before the first attempt to connect again; it doubles up to the last.
@@ -27,49 +52,35 @@ const LAST_PAUSE: Duration = Duration::seconds(30);
 /// dropped for it.
 const PATIENCE: Duration = Duration::seconds(5);
 
-/// How a message is told from the next.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Framing {
-    /// A NUL after it in a stream, as the C libraries do it on /dev/log; left off where it is a packet.
-    Nul,
-    /// Nothing: it is a packet.
-    Packet,
-    /// Its length before it.
-    Count,
-}
-
 impl Address {
     #[must_use]
     pub const fn framing(&self) -> Framing {
-        match self {
-            Self::Path(_) => Framing::Nul,
-            Self::Udp(_) => Framing::Packet,
-            Self::Tcp(_) => Framing::Count,
+        match self.way {
+            Way::Path => Framing::Nul,
+            Way::Udp(_) => Framing::Packet,
+            Way::Tcp(_) => Framing::Count,
         }
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nobody is there; the next attempt is not sooner than that, and the one after so much later.
-    Down {
-        retry_at: Instant,
-        pause: Duration,
-    },
-    /// A stream that is not connected yet.
-    Coming {
-        socket: Socket,
-        until: Instant,
-        pause: Duration,
-    },
-    Up {
-        socket: Socket,
-        flow: Flow,
-    },
+    /// Nobody is there; the next attempt is at `at`.
+    Down,
+    /// A stream that is not connected yet, and may take until `at`.
+    Coming,
+    Up,
 }
 
 pub struct Link {
     address: Address,
     state: State,
+    /// The connection, unless down.
+    socket: Option<Socket>,
+    flow: Flow,
+    at: Instant,
+    /// How long to wait after the next attempt that fails.
+    pause: Duration,
     /// Since when the receiver does not read.
     slow_since: Option<Instant>,
     /// How much of the oldest message has gone down a stream.
@@ -93,10 +104,13 @@ pub struct Wait {
 impl Link {
     #[must_use]
     pub const fn new(address: Address, now: Instant) -> Self {
-        let state = State::Down { retry_at: now, pause: FIRST_PAUSE };
         Self {
             address,
-            state,
+            state: State::Down,
+            socket: None,
+            flow: Flow::Messages,
+            at: now,
+            pause: FIRST_PAUSE,
             slow_since: None,
             begun: 0,
             sends_many: true,
@@ -107,158 +121,148 @@ impl Link {
 
     /// Nobody is there.
     #[must_use]
-    pub const fn is_down(&self) -> bool {
-        matches!(self.state, State::Down { .. })
+    pub fn is_down(&self) -> bool {
+        self.state == State::Down
     }
 
     /// What has to happen before more can be sent.
     #[must_use]
     pub fn wait(&self, now: Instant) -> Wait {
-        match &self.state {
-            State::Down { retry_at, .. } => Wait { room: None, at: Some(*retry_at), soon: false },
-            State::Coming { socket, until, pause } => {
-                Wait { room: Some(socket.number()), at: Some(*until), soon: *pause == FIRST_PAUSE }
+        let room = self.socket.as_ref().map(Socket::number);
+        let (at, soon) = match self.state {
+            State::Down => (Some(self.at), false),
+            State::Coming => (Some(self.at), self.pause == FIRST_PAUSE),
+            State::Up => {
+                let end = self.slow_since.map(|since| since.plus(PATIENCE));
+                let end = end.filter(|end| *end > now);
+                (end, end.is_some())
             }
-            State::Up { socket, .. } => {
-                let end =
-                    self.slow_since.map(|since| since.plus(PATIENCE)).filter(|end| *end > now);
-                Wait { room: Some(socket.number()), at: end, soon: end.is_some() }
-            }
-        }
+        };
+        Wait { room, at, soon }
     }
 
     /// Connects if it is time to, and sends what waits as far as it goes, before it the word of lines that
-    /// were dropped, which `note` makes.
-    pub fn go(&mut self, queue: &mut Queue, note: &mut dyn FnMut(u64) -> Framed) {
+    /// were dropped, for which `tell` is called with their number.
+    pub fn go(&mut self, queue: &mut Queue, tell: &mut dyn FnMut(&mut Queue, u64)) {
         let now = clock::now();
         let mut again = true;
-        let nul = usize::from(self.address.framing() == Framing::Nul);
         loop {
             queue.held = self.begun > 0;
-            queue.tell_lost(note);
-            match &self.state {
-                State::Down { retry_at, .. } if *retry_at > now => return,
-                State::Down { pause, .. } => self.state = self.attempt(now, *pause),
-                State::Coming { socket, until, pause } => {
-                    if !file::has_room(socket.number()) && *until > now {
+            while let Some(lost) = queue.to_tell() {
+                tell(queue, lost);
+            }
+            match (self.state, &self.socket) {
+                (State::Coming, Some(socket)) => {
+                    if !file::has_room(socket.number()) && self.at > now {
                         return;
                     }
                     let error = socket.error();
-                    if error.is_some() || *until <= now {
-                        self.trouble = error.or(Some(Errno::TIMEDOUT));
-                        self.state = down(now, *pause);
+                    if error.is_some() || self.at <= now {
+                        self.fail(error.unwrap_or(Errno::TIMEDOUT), now);
                         return;
                     }
-                    self.arrive();
+                    self.state = State::Up;
                 }
-                State::Up { .. } if queue.is_empty() => return,
-                State::Up { socket, flow } => {
-                    match send(socket, *flow, nul, &mut self.begun, self.sends_many, queue) {
-                        Ok(count) => {
-                            queue.sent(count);
-                            self.trouble = None;
-                            self.slow_since = None;
-                        }
-                        Err(Errno::AGAIN | Errno::NOBUFS) => {
-                            self.slow_since = self.slow_since.or(Some(now));
-                            return;
-                        }
-                        Err(Errno::NOSYS) if self.sends_many => self.sends_many = false,
-                        Err(error) => {
-                            // A packet that had left before was refused.
-                            let late = matches!(self.address, Address::Udp(_))
-                                && error == Errno::CONNREFUSED;
-                            self.refused += u64::from(late);
-                            self.trouble = Some(error);
-                            self.slow_since = None;
-                            // The first attempt to make a broken connection again is at once.
-                            let at_once = Duration::ZERO;
-                            self.state =
-                                down(now, if again && !late { at_once } else { FIRST_PAUSE });
-                            again = false;
-                        }
+                (State::Up, Some(_)) if queue.is_empty() => return,
+                (State::Up, Some(socket)) => match self.send(socket, queue) {
+                    Ok((count, begun)) => {
+                        queue.sent(count);
+                        self.begun = begun;
+                        self.trouble = None;
+                        self.slow_since = None;
+                    }
+                    Err(Errno::AGAIN | Errno::NOBUFS) => {
+                        self.slow_since = self.slow_since.or(Some(now));
+                        return;
+                    }
+                    Err(Errno::NOSYS) if self.sends_many => self.sends_many = false,
+                    Err(error) => {
+                        // A packet that had left before was refused.
+                        let late =
+                            matches!(self.address.way, Way::Udp(_)) && error == Errno::CONNREFUSED;
+                        self.refused += u64::from(late);
+                        self.slow_since = None;
+                        // The first attempt to make a broken connection again is at once.
+                        self.pause = if again && !late { Duration::ZERO } else { FIRST_PAUSE };
+                        self.fail(error, now);
+                        again = false;
+                    }
+                },
+                _ if self.at > now => return,
+                _ => {
+                    if let Err(error) = self.connect(now) {
+                        self.fail(error, now);
                     }
                 }
             }
         }
     }
 
-    fn attempt(&mut self, now: Instant, pause: Duration) -> State {
+    /// Down until the pause is over; the next pause is longer.
+    fn fail(&mut self, error: Errno, now: Instant) {
+        self.trouble = Some(error);
+        self.state = State::Down;
+        self.socket = None;
+        self.at = now.plus(self.pause);
+        self.pause = self.pause.doubled().max(FIRST_PAUSE).min(LAST_PAUSE);
+    }
+
+    fn connect(&mut self, now: Instant) -> Result<(), Errno> {
+        let Address { word: path, way } = self.address;
         self.begun = 0;
-        let up = |flow| move |socket| State::Up { socket, flow };
-        let state = match self.address {
-            Address::Path(path) => match Socket::unix(path, Flow::Messages) {
-                Err(Errno::PROTOTYPE) => Socket::unix(path, Flow::Stream).map(up(Flow::Stream)),
-                socket => socket.map(up(Flow::Messages)),
+        self.flow = if matches!(way, Way::Tcp(_)) { Flow::Stream } else { Flow::Messages };
+        let socket = match way {
+            Way::Path => match Socket::unix(path, Flow::Messages) {
+                Err(Errno::PROTOTYPE) => {
+                    self.flow = Flow::Stream;
+                    Socket::unix(path, Flow::Stream)
+                }
+                other => other,
             },
-            Address::Udp(to) => Socket::inet(to, Flow::Messages).map(up(Flow::Messages)),
-            Address::Tcp(to) => Socket::inet(to, Flow::Stream).map(|socket| {
-                let until = now.plus(PATIENCE);
-                State::Coming { socket, until, pause }
-            }),
+            Way::Udp(to) | Way::Tcp(to) => Socket::inet(to, self.flow),
         };
-        state.unwrap_or_else(|error| {
-            self.trouble = Some(error);
-            down(now, pause)
-        })
-    }
-
-    /// A stream is connected.
-    fn arrive(&mut self) {
-        let placeholder = State::Down { retry_at: clock::now(), pause: FIRST_PAUSE };
-        self.state = match core::mem::replace(&mut self.state, placeholder) {
-            State::Coming { socket, .. } => State::Up { socket, flow: Flow::Stream },
-            other => other,
-        };
-    }
-}
-
-/// Sends some of what waits; says how many messages have gone wholly. `begun` bytes of the first went
-/// before, and are brought up to date.
-fn send(
-    socket: &Socket,
-    flow: Flow,
-    nul: usize,
-    begun: &mut usize,
-    many: bool,
-    queue: &Queue,
-) -> Result<usize, Errno> {
-    if flow == Flow::Messages {
-        let packets =
-            queue.messages().map(|message| message.get(..message.len() - nul).unwrap_or(message));
-        if many {
-            return socket.send_packets(packets);
+        self.socket = Some(socket?);
+        self.state = State::Up;
+        if matches!(way, Way::Tcp(_)) {
+            self.state = State::Coming;
+            self.at = now.plus(PATIENCE);
+        } else {
+            self.pause = FIRST_PAUSE;
         }
-        return packets.take(1).try_fold(0, |sent, packet| socket.send(packet).map(|_| sent + 1));
+        Ok(())
     }
-    if socket.is_closed() {
-        return Err(Errno::PIPE);
-    }
-    // The word of lines dropped must come right behind the message that has begun.
-    let most = if queue.has_to_tell() { 1 } else { usize::MAX };
-    let mut skip = *begun;
-    let pieces = queue.messages().take(most).map(|message| {
-        let piece = message.get(skip..).unwrap_or(message);
-        skip = 0;
-        piece
-    });
-    let mut rest = *begun + socket.send_pieces(pieces)?;
-    let mut whole = 0;
-    for message in queue.messages() {
-        if rest < message.len() {
-            break;
-        }
-        rest -= message.len();
-        whole += 1;
-    }
-    *begun = rest;
-    Ok(whole)
-}
 
-/// Down until the pause is over; the next pause is longer.
-fn down(now: Instant, pause: Duration) -> State {
-    State::Down {
-        retry_at: now.plus(pause),
-        pause: pause.doubled().max(FIRST_PAUSE).min(LAST_PAUSE),
+    /// Sends some of what waits; says how many messages have gone wholly, and how many bytes of the next.
+    fn send(&self, socket: &Socket, queue: &Queue) -> Result<(usize, usize), Errno> {
+        if self.flow == Flow::Messages {
+            let nul = usize::from(self.address.framing() == Framing::Nul);
+            let mut packets = queue
+                .messages()
+                .map(|message| message.get(..message.len().saturating_sub(nul)).unwrap_or(message));
+            let sent = if self.sends_many {
+                socket.send_packets(&mut packets)?
+            } else {
+                let packet = packets.next().unwrap_or(&[]);
+                file::write(socket.number(), packet).map(|_| 1)?
+            };
+            return Ok((sent, 0));
+        }
+        if socket.is_closed() {
+            return Err(Errno::PIPE);
+        }
+        let mut skip = self.begun;
+        let mut pieces = queue
+            .messages()
+            .map(|message| message.get(core::mem::take(&mut skip)..).unwrap_or(message));
+        let mut rest = self.begun + socket.send_pieces(&mut pieces)?;
+        let mut whole = 0;
+        for message in queue.messages() {
+            if rest < message.len() {
+                break;
+            }
+            rest -= message.len();
+            whole += 1;
+        }
+        Ok((whole, rest))
     }
 }

@@ -5,7 +5,7 @@
 use super::priority::Priority;
 use crate::pure::calendar::Civil;
 use crate::pure::stamp::put_civil;
-use crate::pure::text::{Message, Put, put_digits, put_number};
+use crate::pure::text::{Message, Put, Text, head, put_digits, put_number, tail};
 use heapless::Vec;
 
 /// The longest message with its header: RFC 3164, 4.1.
@@ -83,7 +83,7 @@ impl Packer {
             self.begin_text(origin);
         }
         let plain = plain_length(piece);
-        let fitting = self.push_text(piece.get(..plain).unwrap_or(&[]));
+        let fitting = self.push_text(head(piece, plain));
         if fitting < plain {
             self.cut(origin, send);
             return fitting;
@@ -118,12 +118,12 @@ impl Packer {
         }
     }
 
-    /// One whole message of our own.
-    pub fn message(&mut self, text: &[u8], origin: Origin) -> Packet {
-        let mut packer = Self::new(Format { prefixed: false, ..self.format });
+    /// Sends one whole message of our own, wherever the lines stand.
+    pub fn whole(&self, text: &[u8], origin: Origin, send: Send) {
+        let mut packer = Self::new(self.format);
         packer.begin(origin);
         packer.push_text(text);
-        packer.packet
+        packer.end(send);
     }
 
     /// Whether this byte at the beginning of a line is one of `<0>` to `<7>`.
@@ -153,12 +153,10 @@ impl Packer {
 
     fn begin(&mut self, origin: Origin) {
         let Format { priority, name, rfc5424, .. } = self.format;
-        let severity = self.severity.unwrap_or(priority.severity);
-        let pri = u64::from(priority.facility) * 8 + u64::from(severity);
         let packet = &mut self.packet;
         packet.clear();
         packet.put(b"<");
-        put_number(packet, pri);
+        put_number(packet, priority.number(self.severity));
         let (second, nanosecond) = origin.moment;
         let time = Civil::of_epoch(second);
         if rfc5424 {
@@ -189,20 +187,20 @@ impl Packer {
     /// Puts in as much as there is room for; says how much.
     fn push_text(&mut self, text: &[u8]) -> usize {
         let size = text.len().min(self.room());
-        self.packet.put(text.get(..size).unwrap_or(&[]));
+        self.packet.put(head(text, size));
         size
     }
 
     /// The message is full and the line goes on: sends it, up to the last character that is whole, and
     /// begins the next with the rest.
     fn cut(&mut self, origin: Origin, send: Send) {
-        let text = self.packet.bytes().get(self.text..).unwrap_or(&[]);
+        let text = tail(self.packet.bytes(), self.text);
         let whole = text.len() - broken_tail(text);
-        let mut tail = Message::<4>::new();
-        tail.put(text.get(whole..).unwrap_or(&[]));
-        send(self.packet.bytes().get(..self.text + whole).unwrap_or(&[]), false);
+        let mut broken = Message::<4>::new();
+        broken.put(tail(text, whole));
+        send(head(self.packet.bytes(), self.text + whole), false);
         self.begin(origin);
-        self.push_text(tail.bytes());
+        self.push_text(broken.bytes());
     }
 
     fn end(&mut self, send: Send) {
@@ -213,7 +211,7 @@ impl Packer {
 }
 
 /// `Mmm dd HH:MM:SS`, the day padded with a blank: TIMESTAMP of RFC 3164, 4.1.2.
-fn put_bsd_time(packet: &mut dyn Put, time: Civil) {
+fn put_bsd_time(packet: &mut Text, time: Civil) {
     const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let month = usize::from(time.month.wrapping_sub(1)) * 3;
     packet.put(MONTHS.get(month..month + 3).unwrap_or(b"???"));
@@ -238,7 +236,7 @@ fn plain_length(bytes: &[u8]) -> usize {
         (control | (del.wrapping_sub(ONES) & !del & HIGHS)) != 0
     };
     let from = words.iter().take_while(|word| !odd(word)).count() * WIDTH;
-    let rest = bytes.get(from..).unwrap_or(&[]);
+    let rest = tail(bytes, from);
     from + rest.iter().take_while(|byte| !byte.is_ascii_control()).count()
 }
 
@@ -261,12 +259,13 @@ fn broken_tail(text: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::applets::dsyslog::priority::Facility;
     use crate::pure::tests::Random;
 
     const ORIGIN: Origin = Origin { moment: (1_794_823_200, 123_456_789), host: b"box" };
 
     fn format() -> Format {
-        let priority = Priority { facility: 3, severity: 4 };
+        let priority = Priority { facility: Facility(3), severity: 4 };
         Format { priority, name: b"name", rfc5424: false, prefixed: false, skip_empty: false }
     }
 

@@ -2,14 +2,17 @@
 //! are counted. Pure.
 
 use super::packet::LONGEST_5424;
-use crate::pure::text::Message;
+use crate::pure::text::{Message, Put, copy, put_number, room};
 use heapless::Deque;
 
 /// How many bytes may wait, a choice: half a minute of a talkative service, and little on a router.
-pub const ROOM: usize = 32 << 10;
+const ROOM: usize = 32 << 10;
 
 /// How many messages may wait: so many that short lines fill the room too.
 const MOST: usize = 1024;
+
+/// The longest frame: a length of up to 7 digits and a blank.
+const FRAME: usize = 8;
 
 /// One message: where it lies, and whether the line ends with it.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +22,27 @@ struct Entry {
     last: bool,
 }
 
-/// A message with what tells it from the next.
-pub type Framed = Message<{ LONGEST_5424 + 8 }>;
+/// How a message is told from the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Framing {
+    /// A NUL after it in a stream, as the C libraries do it on /dev/log; left off where it is a packet.
+    Nul,
+    /// Nothing: it is a packet.
+    Packet,
+    /// Its length before it, and a blank.
+    Count,
+}
+
+impl Entry {
+    fn end(&self) -> usize {
+        usize::from(self.from) + usize::from(self.size)
+    }
+}
 
 pub struct Queue {
-    bytes: &'static mut [u8; ROOM],
+    framing: Framing,
+    /// At least [`ROOM`].
+    bytes: &'static mut [u8],
     entries: Deque<Entry, MOST>,
     /// The line that was cut at the front, whose other messages must go too when they come.
     cut: bool,
@@ -38,9 +57,13 @@ pub struct Queue {
 }
 
 impl Queue {
+    /// The longest message with its frame.
+    pub const LONGEST: usize = LONGEST_5424 + FRAME;
+
     #[must_use]
-    pub const fn new(bytes: &'static mut [u8; ROOM]) -> Self {
+    pub const fn new(bytes: &'static mut [u8], framing: Framing) -> Self {
         Self {
+            framing,
             bytes,
             entries: Deque::new(),
             cut: false,
@@ -62,7 +85,7 @@ impl Queue {
             return (size <= ROOM).then_some(0);
         };
         let front = usize::from(front.from);
-        let end = usize::from(back.from) + usize::from(back.size);
+        let end = back.end();
         if usize::from(back.from) < front {
             // Around the end already: up to the oldest.
             (end + size <= front).then_some(end)
@@ -81,11 +104,12 @@ impl Queue {
 
     /// Puts in one more message; `last`: the line ends with it.
     pub fn push(&mut self, message: &[u8], last: bool) {
+        let size = message.len() + FRAME;
         if self.cut {
             self.cut = !last;
             return;
         }
-        while !self.has_room(message.len()) {
+        while !self.has_room(size) {
             if self.entries.len() <= usize::from(self.held) {
                 // Longer than all the room.
                 self.lose(1);
@@ -99,12 +123,10 @@ impl Queue {
                 return;
             }
         }
-        let Some(from) = self.place(message.len()) else {
-            return;
-        };
-        self.put(from, message);
-        let size = short(message.len());
-        let _ = self.entries.push_back(Entry { from: short(from), size, last });
+        if let Some(from) = self.place(size) {
+            let entry = self.put(from, message, last);
+            let _ = self.entries.push_back(entry);
+        }
     }
 
     /// Drops the oldest line, with all its messages; if its first message has gone partly, the next one.
@@ -136,12 +158,13 @@ impl Queue {
         self.cut = true;
     }
 
-    /// The messages, oldest first.
+    /// The messages that may go now, oldest first: behind one that has begun comes the word of lines dropped.
     pub fn messages(&self) -> impl Iterator<Item = &[u8]> {
-        self.entries.iter().map(|entry| {
-            let (from, size) = (usize::from(entry.from), usize::from(entry.size));
-            self.bytes.get(from..from + size).unwrap_or(&[])
-        })
+        let most = if self.held && self.lost > 0 { 1 } else { MOST };
+        self.entries
+            .iter()
+            .take(most)
+            .map(|entry| self.bytes.get(entry.from.into()..entry.end()).unwrap_or(&[]))
     }
 
     const fn lose(&mut self, lines: u64) {
@@ -149,49 +172,45 @@ impl Queue {
         self.all_lost += lines;
     }
 
-    /// Lines were dropped, and no message tells of them yet.
+    /// How many lines have to be told of before anything else can be sent: those dropped, and not told yet.
     #[must_use]
-    pub const fn has_to_tell(&self) -> bool {
-        self.lost > 0
+    pub fn to_tell(&self) -> Option<u64> {
+        (self.lost > 0 && !self.held).then_some(self.lost + self.told)
     }
 
-    /// If lines were dropped, puts a message that says how many before all others: `note` makes it.
-    pub fn tell_lost(&mut self, note: &mut dyn FnMut(u64) -> Framed) {
-        while self.lost > 0 && !self.held {
-            let lost = self.lost + self.told;
-            if self.told > 0 {
-                self.entries.pop_front();
-                self.told = 0;
-                self.lost = lost;
-            }
-            let note = note(lost);
-            let message = note.bytes();
-            let front = self.entries.front().map_or(message.len(), |entry| entry.from.into());
-            let back = self
-                .entries
-                .back()
-                .map_or(0, |entry| usize::from(entry.from) + usize::from(entry.size));
-            let around = self.entries.back().is_some_and(|entry| usize::from(entry.from) < front);
-            let free_from = if around { back } else { 0 };
-            if front >= free_from + message.len() && !self.entries.is_full() {
-                let from = front - message.len();
-                self.put(from, message);
-                let size = short(message.len());
-                let _ = self.entries.push_front(Entry { from: short(from), size, last: true });
-                self.told = lost;
-                self.lost = 0;
-            } else if self.entries.is_empty() {
-                return;
-            } else {
-                self.drop_line();
-            }
+    /// Puts a message that tells of them before all others.
+    pub fn tell(&mut self, message: &[u8]) {
+        let size = message.len() + FRAME;
+        if self.told > 0 {
+            // It stands there already, with a smaller number.
+            self.entries.pop_front();
+            self.lost += core::mem::take(&mut self.told);
+        }
+        let front = self.entries.front().map_or(size, |entry| entry.from.into());
+        let behind = self.entries.back().filter(|back| usize::from(back.from) < front);
+        let free_from = behind.map_or(0, Entry::end);
+        if front >= free_from + size && !self.entries.is_full() {
+            let entry = self.put(front - size, message, true);
+            let _ = self.entries.push_front(entry);
+            self.told = core::mem::take(&mut self.lost);
+        } else {
+            self.drop_line();
         }
     }
 
-    fn put(&mut self, from: usize, message: &[u8]) {
-        if let Some(room) = self.bytes.get_mut(from..from + message.len()) {
-            room.iter_mut().zip(message).for_each(|(place, byte)| *place = *byte);
+    /// Puts a message into its place, where it has room with the longest frame.
+    fn put(&mut self, from: usize, message: &[u8], last: bool) -> Entry {
+        let mut count = Message::<FRAME>::new();
+        if self.framing == Framing::Count {
+            put_number(&mut count, message.len() as u64);
+            count.put(b" ");
         }
+        let nul: &[u8] = if self.framing == Framing::Nul { &[0] } else { &[] };
+        let mut end = from;
+        for part in [count.bytes(), message, nul] {
+            end += copy(part, room(self.bytes, end));
+        }
+        Entry { from: short(from), size: short(end - from), last }
     }
 
     /// The oldest `count` messages were sent.
@@ -229,7 +248,7 @@ mod tests {
     fn lines_are_whole_in_order_or_counted() {
         for seed in 1..40 {
             let mut random = Random(seed);
-            let mut queue = Queue::new(Box::leak(Box::new([0; ROOM])));
+            let mut queue = Queue::new(Box::leak(Box::new([0; ROOM])), Framing::Packet);
             let longest = [10, 200, 3000, 20_000][random.below(4)];
             let mut pushed = 0_u64;
             let mut out: Vec<(u64, bool)> = Vec::new();

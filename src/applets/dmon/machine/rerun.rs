@@ -36,10 +36,10 @@ impl Reruns {
 
     /// Counts one more restart, if it is allowed.
     pub(super) fn allow(&mut self, policy: &Policy, now: Instant) -> bool {
-        let Some(most) = policy.respawns else {
+        let Some(most) = policy.respawns.most else {
             return true;
         };
-        let Some(window) = policy.window else {
+        let Some(window) = policy.respawns.window else {
             self.restarts = self.restarts.saturating_add(1);
             return self.restarts <= most;
         };

@@ -1,7 +1,7 @@
 //! Every state the machine can reach, to a depth, in a world that does the worst: children die at any
 //! moment or never, starts fail, time leaps, signals come when they like. Test code.
 
-use super::{Fact, How, Machine, Order, Policy, SPACING, Sweep, Who};
+use super::{Fact, How, Machine, Order, Policy, Respawns, SPACING, Sweep, Who};
 use crate::applets::dmon::load::{Limits, Reading};
 use crate::pure::fault::Exit;
 use crate::pure::time::{Duration, Instant};
@@ -339,15 +339,17 @@ fn explore(policy: &Policy, depth: usize) -> usize {
 #[test]
 fn every_reachable_state_keeps_the_promises() {
     let seconds = |n| Some(Duration::seconds(n));
-    let limits = Some(Limits::half(threshold(b"4").unwrap()));
+    let at_most = |n, window| Respawns { most: Some(n), window };
+    let high = threshold(b"4").unwrap();
+    let limits = Some(Limits { high, low: high.half() });
     let base = Policy::default();
     let logged = Policy { logged: true, ..Policy::default() };
     let table = [
         ("plain", 9, base.clone()),
         ("logged", 6, logged.clone()),
         ("once, logged", 6, Policy { once: true, ..logged.clone() }),
-        ("no restarts", 7, Policy { respawns: Some(0), ..logged.clone() }),
-        ("two in a minute", 9, Policy { respawns: Some(2), window: seconds(60), ..base.clone() }),
+        ("no restarts", 7, Policy { respawns: at_most(0, None), ..logged.clone() }),
+        ("two in a minute", 9, Policy { respawns: at_most(2, seconds(60)), ..base.clone() }),
         ("timeout", 9, Policy { timeout: seconds(3), ..base.clone() }),
         ("timeout, load", 7, Policy { timeout: seconds(30), load: limits, ..base.clone() }),
         ("load, logged", 5, Policy { load: limits, ..logged.clone() }),
