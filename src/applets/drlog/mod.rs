@@ -35,7 +35,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
         &mut c.limits.size
     }),
     opt("-T, --max-time TIME\tRotate when it has been used so long; 5d.", |c| &mut c.limits.time),
-    opt("-m, --max-files COUNT\tKeep so many old logs; 10. (0 is no limit.)", |c| {
+    opt("-m, --max-files COUNT\tKeep so many old logs; 10, 0 is no limit.", |c| {
         &mut c.limits.files
     }),
     opt("-t, --timestamp\tPut the time before each line (UTC).", |c| &mut c.style.stamp),
