@@ -43,13 +43,15 @@ impl Style {
 }
 
 /// Puts the lines of the input together with what comes before them.
+// In this order: what is large comes last, so that the way to what is small is short.
+#[repr(C)]
 pub struct Dresser {
     style: Style,
     stamper: Stamper,
-    /// Stamp and prefix, as they are now.
-    front: Vec<u8, FRONT>,
     /// The next byte begins a line.
     border: bool,
+    /// Stamp and prefix, as they are now.
+    front: Vec<u8, FRONT>,
 }
 
 impl Dresser {

@@ -35,9 +35,10 @@ pub enum Sync {
     Every(Duration),
 }
 
+// In this order: what is large comes last, so that the way to what is small is short.
+#[repr(C)]
 pub struct Logger<'a> {
     target: &'a mut dyn Target,
-    dresser: Dresser,
     /// Nothing is put before the lines: they go through as they are.
     plain: bool,
     out: &'static mut Out,
@@ -50,6 +51,7 @@ pub struct Logger<'a> {
     /// Signals to obey at the next border.
     reopen: bool,
     rotate: bool,
+    dresser: Dresser,
 }
 
 impl<'a> Logger<'a> {

@@ -55,10 +55,10 @@ pub enum Sought<'a> {
 
 /// One pass over a file. Its lines are alike: a name, a password, a number; then in passwd(5) the number of
 /// the primary group, in group(5) the members.
+// In this order: what is large comes last, so that the way to what is small is short.
+#[repr(C)]
 pub struct Search<'a> {
     sought: Sought<'a>,
-    /// The word that is being read; not `whole` if it is longer than any name can be, and then nobody's.
-    word: Login,
     whole: bool,
     /// How many colons stand before it in its line.
     field: u8,
@@ -66,12 +66,14 @@ pub struct Search<'a> {
     fits: bool,
     id: Option<u32>,
     gid: Option<u32>,
-    /// The name of the user that was found.
-    pub login: Login,
     pub user: Option<User>,
-    pub groups: Gids,
     /// More groups were found than a list holds.
     pub too_many: bool,
+    /// The word that is being read; not `whole` if it is longer than any name can be, and then nobody's.
+    word: Login,
+    /// The name of the user that was found.
+    pub login: Login,
+    pub groups: Gids,
 }
 
 impl<'a> Search<'a> {

@@ -116,6 +116,16 @@ pub fn find(bytes: &[u8], byte: u8) -> Option<usize> {
     bytes.iter().position(|one| *one == byte)
 }
 
+/// What stands before the first `mark` and what stands behind it; `None` without a mark.
+#[must_use]
+#[inline(never)]
+pub fn halves(bytes: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
+    match find(bytes, mark) {
+        Some(at) => (head(bytes, at), Some(tail(bytes, at + 1))),
+        None => (bytes, None),
+    }
+}
+
 /// The room from `at` on; none if there is less.
 #[must_use]
 #[inline(never)]

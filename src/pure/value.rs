@@ -2,6 +2,7 @@
 //! with a word on what would have been taken.
 
 use crate::pure::opts::{Field, Word};
+use crate::pure::text::halves;
 use crate::pure::time::Duration;
 use crate::pure::unix::Signal;
 
@@ -26,9 +27,7 @@ fn digits(word: &[u8]) -> Option<u64> {
 /// A decimal number, fraction allowed, in units of 1/`scale` (a power of ten). `None` when it has
 /// more decimals than that, unless they are zeros.
 fn decimal(word: &[u8], scale: u64) -> Option<u64> {
-    let mut halves = word.splitn(2, |b| *b == b'.');
-    let whole = halves.next().unwrap_or(&[]);
-    let fraction = halves.next();
+    let (whole, fraction) = halves(word, b'.');
     let mut sum = match whole {
         [] if fraction.is_some_and(|f| !f.is_empty()) => 0,
         _ => digits(whole)?.checked_mul(scale)?,

@@ -39,16 +39,16 @@ pub(super) fn in_child(yes: bool) {
     IN_CHILD.store(yes, Relaxed);
 }
 
-/// A set of signals as the C library has it (`sigset_t`), of which the kernel knows the first 64, on
-/// MIPS 128.
+/// A set of signals as the kernel has it: the beginning of the C library's `sigset_t`, 64 bits, on MIPS
+/// 128.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct Mask([c_ulong; 1024 / c_ulong::BITS as usize]);
+pub struct Mask([c_ulong; SIZE / size_of::<c_ulong>()]);
 
-/// How many bytes of it the kernel knows.
-const KNOWN: usize = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 16 } else { 8 };
+/// Bytes of it.
+const SIZE: usize = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 16 } else { 8 };
 
-const EMPTY: Mask = Mask([0; 1024 / c_ulong::BITS as usize]);
+const EMPTY: Mask = Mask([0; SIZE / size_of::<c_ulong>()]);
 
 impl Mask {
     /// The word and the bit of it that stand for `signal`.
@@ -68,6 +68,7 @@ impl Mask {
         word.into_iter().for_each(|word| *word &= !bit);
     }
 
+    /// For calls that hand it to the kernel as it is.
     pub(super) const fn pointer(&self) -> *const libc::sigset_t {
         core::ptr::from_ref(self).cast()
     }
@@ -78,8 +79,8 @@ impl Mask {
 fn hold(how: c_int, mask: &Mask) -> Result<Mask> {
     let mut before = EMPTY;
     let call = libc::SYS_rt_sigprocmask;
-    // SAFETY: two sets of ours, each larger than what is known of it.
-    check_long(unsafe { libc::syscall(call, how, mask.pointer(), before.0.as_mut_ptr(), KNOWN) })?;
+    // SAFETY: two sets of that size.
+    check_long(unsafe { libc::syscall(call, how, mask.pointer(), before.0.as_mut_ptr(), SIZE) })?;
     Ok(before)
 }
 

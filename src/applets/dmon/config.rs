@@ -3,7 +3,7 @@
 use super::load::Limits;
 use super::machine::{MOST_DELAYS, MOST_RECENT, Policy, Respawns};
 use crate::pure::opts::{Field, Opt, Word, opt};
-use crate::pure::text::{find, head, tail};
+use crate::pure::text::halves;
 use crate::pure::time::Duration;
 use crate::pure::unix::Signal;
 use crate::pure::value::{self, Threshold, Wanted};
@@ -81,15 +81,12 @@ pub const OPTIONS: &[Opt<Config>] = &[
 impl Field for Respawns {
     fn store(&mut self, word: Word) -> Result<(), Wanted> {
         const WANTED: Wanted = "a count, or at most 64/TIME (like 5, 5/1m, -1)";
-        let mut count = word.to_bytes();
-        self.window = None;
-        if let Some(slash) = find(count, b'/') {
-            let window = value::time(tail(count, slash + 1)).map_err(|_| WANTED)?;
-            self.window = Some(window).filter(|window| !window.is_zero());
-            self.window.ok_or(WANTED)?;
-            count = head(count, slash);
-        }
+        let (count, window) = halves(word.to_bytes(), b'/');
         self.most = value::count(count).map_err(|_| WANTED)?;
+        self.window = window.map(value::time).transpose().map_err(|_| WANTED)?;
+        if self.window.is_some_and(Duration::is_zero) {
+            return Err(WANTED);
+        }
         let many = self.most.is_some_and(|n| usize::try_from(n).is_ok_and(|n| n > MOST_RECENT));
         if self.window.is_some() && many { Err(WANTED) } else { Ok(()) }
     }

@@ -50,6 +50,8 @@ pub struct Job {
 /// drain.
 type Pipe = (File, Option<File>);
 
+// In this order: what is large comes last, so that the way to what is small is short.
+#[repr(C)]
 pub struct Keeper<'a> {
     cmd: Plan<'a>,
     log: Option<Plan<'a>>,
@@ -58,7 +60,6 @@ pub struct Keeper<'a> {
     /// The mask to wait with.
     mask: Mask,
     stop: Signal,
-    remains: Remains,
     /// The last `waitpid` found no children at all.
     childless: bool,
     /// The group of the logger, from its start until nothing of it is left.
@@ -67,6 +68,7 @@ pub struct Keeper<'a> {
     shares_memory: bool,
     /// Why the last start of the command, of the logger, has failed.
     complaints: [Option<Failure>; 2],
+    remains: Remains,
 }
 
 /// The mask for commands, and the mask to wait with.
@@ -142,6 +144,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Runs the job until there is a reason to end. `parent` is released once all runs.
+    #[inline(never)]
     pub fn keep(&mut self, policy: Policy, parent: &mut Option<Parent>) -> Exit {
         let per_cpu = policy.load.is_some_and(|limits| limits.per_cpu());
         // Time goes on in waits and starts; all else is done in a moment.
@@ -208,6 +211,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// After a wait: which signals came, which children died.
+    #[inline(never)]
     fn look_around(&mut self, machine: &mut Machine, now: Instant) {
         for signal in CAUGHT {
             if signal::take(signal) && signal != Signal::CHLD {
@@ -223,6 +227,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    #[inline(never)]
     fn sweep(&mut self, sweep: Sweep) -> Fact {
         let log = self.log_group.filter(|_| sweep.who == Who::Cmd);
         let left = self.remains.sweep(sweep, log, self.childless);
@@ -232,6 +237,7 @@ impl<'a> Keeper<'a> {
         Fact::Swept(sweep.who, left)
     }
 
+    #[inline(never)]
     fn start(&mut self, who: Who, first: bool) -> Fact {
         let [for_cmd, for_log] = &mut self.complaints;
         let (plan, last) = match (who, &self.log) {

@@ -1,6 +1,7 @@
 //! Load averages: the text of /proc/loadavg, and when a load is high. Pure.
 
-use crate::pure::value::{Load, Threshold};
+use crate::pure::text::halves;
+use crate::pure::value::{self, Load, Threshold};
 
 /// Pause above `high`, go on at or below `low`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,18 +37,18 @@ impl Limits {
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Load> {
     let first = text.split(|b| *b == b' ').next()?;
-    crate::pure::value::threshold(first).ok().filter(|t| !t.per_cpu).map(|t| t.load)
+    value::threshold(first).ok().filter(|t| !t.per_cpu).map(|t| t.load)
 }
 
 /// How many numbers a list like `0-3,5` has: /sys/devices/system/cpu/online.
 #[must_use]
 pub fn count_listed(text: &[u8]) -> Option<u64> {
-    let mut sum = 0_u64;
+    let mut sum = 0;
     for range in text.trim_ascii().split(|b| *b == b',') {
-        let mut ends = range.splitn(2, |b| *b == b'-').map(crate::pure::value::number);
-        let first = ends.next()?.ok()?;
-        let last = ends.next().unwrap_or(Ok(first)).ok()?;
-        sum = sum.checked_add(u64::from(last.checked_sub(first)?) + 1)?;
+        let (first, last) = halves(range, b'-');
+        let first = value::number(first).ok()?;
+        let last = last.map_or(Ok(first), value::number).ok()?;
+        sum += u64::from(last.checked_sub(first)?) + 1;
     }
     Some(sum)
 }

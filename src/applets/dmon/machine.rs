@@ -47,14 +47,14 @@ pub const MOST_RECENT: usize = 64;
 pub const MOST_DELAYS: usize = 16;
 
 /// What the command line asks for, as far as it decides what happens when.
+// In this order: what is large comes last, so that the way to what is small is short.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Policy {
     /// There is a log command.
     pub logged: bool,
     pub once: bool,
     pub respawns: Respawns,
-    /// Empty: [`SPACING`].
-    pub delays: Vec<Duration, MOST_DELAYS>,
     pub interval: Duration,
     pub timeout: Option<Duration>,
     /// `None`: never.
@@ -63,6 +63,8 @@ pub struct Policy {
     pub load: Option<Limits>,
     pub forward_cmd: bool,
     pub forward_log: bool,
+    /// Empty: [`SPACING`].
+    pub delays: Vec<Duration, MOST_DELAYS>,
 }
 
 /// How many restarts there may be, `None` for no limit; in all, or within `window`.
@@ -243,9 +245,10 @@ impl Signals {
     }
 }
 
+// In this order: what is large comes last, so that the way to what is small is short.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Machine {
-    policy: Policy,
     cmd: Life,
     log: Life,
     /// Both have started at least once (the logger: or is not wanted at all).
@@ -260,11 +263,12 @@ pub struct Machine {
     encore: Encore,
     /// How the last run of the command ended.
     last: Option<Status>,
-    reruns: Reruns,
     high: bool,
     read_load_at: Instant,
     for_cmd: Signals,
     for_log: Signals,
+    policy: Policy,
+    reruns: Reruns,
 }
 
 /// The logger's last chance: if it ends with data left in the pipe, it is started once more.

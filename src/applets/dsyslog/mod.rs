@@ -87,17 +87,19 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
 }
 
 /// The sink.
+// In this order: what is large comes last, so that the way to what is small is short.
+#[repr(C)]
 struct Sender {
-    packer: Packer,
-    queue: Queue,
-    link: Link,
-    host: Vec<u8, 64>,
     console: bool,
     /// Where it goes, for messages; said once an outage.
     receiver: &'static [u8],
     said: bool,
     /// The input is over; until when it is tried to send the rest.
     ending: Option<Instant>,
+    link: Link,
+    host: Vec<u8, 64>,
+    packer: Packer,
+    queue: Queue,
 }
 
 /// How long it is tried to send the rest after the end of the input. The supervisor waits as long.

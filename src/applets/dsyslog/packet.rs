@@ -48,14 +48,16 @@ pub struct Origin<'a> {
 }
 
 /// Makes messages of lines that come in pieces.
+// In this order: what is large comes last, so that the way to what is small is short.
+#[repr(C)]
 pub struct Packer {
     format: Format,
-    packet: Packet,
     /// Where the text begins in `packet`; 0 between lines.
     text: usize,
     /// `<N>` at the beginning of the line, as far as it was read, and what it said.
     prefix: Vec<u8, 3>,
     severity: Option<u8>,
+    packet: Packet,
 }
 
 /// What becomes of a message: its bytes, and whether the line ends with it.

@@ -2,7 +2,7 @@
 
 use crate::pure::names::place;
 use crate::pure::opts::{Field, Word};
-use crate::pure::text::{find, head, tail};
+use crate::pure::text::halves;
 use crate::pure::value::Wanted;
 
 /// Facility and severity: eight times the one plus the other goes over the wire.
@@ -44,11 +44,11 @@ impl Facility {
 /// A severity by its name, or `facility.severity`.
 impl Field for Priority {
     fn store(&mut self, word: Word) -> Result<(), Wanted> {
-        let mut name = word.to_bytes();
-        if let Some(dot) = find(name, b'.') {
-            self.facility.set(head(name, dot))?;
-            name = tail(name, dot + 1);
+        let (first, severity) = halves(word.to_bytes(), b'.');
+        if severity.is_some() {
+            self.facility.set(first)?;
         }
+        let name = severity.unwrap_or(first);
         self.severity = named(SEVERITIES, name, "a priority (like warning, info, daemon.err)")?;
         Ok(())
     }

@@ -39,11 +39,12 @@ impl Entry {
     }
 }
 
+// In this order: what is large comes last, so that the way to what is small is short.
+#[repr(C)]
 pub struct Queue {
     framing: Framing,
     /// At least [`ROOM`].
     bytes: &'static mut [u8],
-    entries: Deque<Entry, MOST>,
     /// The line that was cut at the front, whose other messages must go too when they come.
     cut: bool,
     /// Lines dropped and not told yet.
@@ -54,6 +55,7 @@ pub struct Queue {
     pub all_lost: u64,
     /// The oldest message has gone partly: it stays, and nothing may come before it.
     pub held: bool,
+    entries: Deque<Entry, MOST>,
 }
 
 impl Queue {

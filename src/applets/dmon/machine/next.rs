@@ -11,6 +11,7 @@ type Flow = ControlFlow<Order, Option<Instant>>;
 
 impl Machine {
     /// The order of the moment.
+    #[inline(never)]
     pub fn next(&mut self, now: Instant) -> Order {
         match self.decide(now) {
             Break(order) => order,
