@@ -9,7 +9,7 @@
 //! `main.rs` hands us the command line and takes away the exit code. Start reading at
 //! `applets/dmon/machine.rs`, where it is decided what happens when.
 
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, fuzzing)), no_std)]
 #![deny(unsafe_code)]
 
 pub mod applets;

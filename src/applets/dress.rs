@@ -102,11 +102,65 @@ impl Dresser {
     /// would become too long.
     pub fn dress_line(&mut self, line: &Line) -> Line {
         let mut dressed = Line::new();
-        let mut room = [0; size_of::<Line>()];
+        let mut room = [0; Line::ROOM];
         let border = core::mem::replace(&mut self.border, true);
         let (taken, put) = self.dress(line.bytes(), &mut room);
         self.border = border;
         dressed.put(if taken > 0 { head(&room, put) } else { line.bytes() });
         dressed
+    }
+}
+
+/// Whatever the pieces in which the input comes, and however little room there is for the output: it is the
+/// input, with a front before each line. The first bytes of `data` say what is asked for and how large
+/// the pieces are.
+#[cfg(any(test, fuzzing))]
+pub fn check(data: &[u8]) {
+    let Some(([how, pieces, rooms], input)) = data.split_first_chunk() else {
+        return;
+    };
+    let mut style = Style { skip_empty: how & 1 > 0, ..Style::default() };
+    style.stamp = (how & 2 > 0).then_some(Format::Utc);
+    style.prefix = Prefix((how & 4 > 0).then_some(c"a prefix"));
+    let mut dresser = Dresser::new(style);
+    let mut all = std::vec::Vec::new();
+    for piece in input.chunks(1 + usize::from(*pieces)) {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let mut room = std::vec![0; 40 + piece.len() + usize::from(*rooms)];
+            let (taken, put) = dresser.dress(rest, &mut room);
+            assert!(taken > 0);
+            all.extend_from_slice(&room[..put]);
+            rest = &rest[taken..];
+        }
+    }
+    let fronts = if how & 2 > 0 { 20 } else { 0 } + if how & 4 > 0 { 9 } else { 0 };
+    let undressed: std::vec::Vec<u8> = all
+        .split_inclusive(|byte| *byte == b'\n')
+        .flat_map(|line| {
+            assert_eq!(how & 4 > 0, line[..fronts].ends_with(b"a prefix "));
+            &line[fronts..]
+        })
+        .copied()
+        .collect();
+    let is_wanted = |line: &&[u8]| how & 1 == 0 || **line != *b"\n";
+    let lines = input.split_inclusive(|byte| *byte == b'\n').filter(is_wanted);
+    assert_eq!(undressed, lines.collect::<std::vec::Vec<_>>().concat());
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pure::tests::Random;
+
+    #[test]
+    fn the_lines_come_out_as_they_went_in() {
+        let mut random = Random(11);
+        for _ in 0..3000 {
+            let data: Vec<u8> = (0..3 + random.below(300))
+                .map(|_| random.number() as u8)
+                .map(|byte| if byte % 5 == 0 { b'\n' } else { byte })
+                .collect();
+            super::check(&data);
+        }
     }
 }

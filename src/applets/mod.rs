@@ -2,9 +2,9 @@
 
 mod dlog;
 pub mod dmon;
-mod dress;
+pub mod dress;
 mod drlog;
-mod dsyslog;
+pub mod dsyslog;
 mod logger;
 mod pump;
 mod store;

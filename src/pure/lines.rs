@@ -41,6 +41,22 @@ pub fn count(bytes: &[u8]) -> u64 {
     bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
+/// The words find what a look at each byte finds.
+#[cfg(any(test, fuzzing))]
+pub fn check(bytes: &[u8]) {
+    let plain = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+    let mut rest = bytes;
+    let mut count_found = 0;
+    while let Some(end) = first_line(rest) {
+        assert_eq!(Some(end), plain(rest), "{bytes:?}");
+        rest = &rest[end..];
+        count_found += 1;
+    }
+    assert_eq!(plain(rest), None, "{bytes:?}");
+    assert_eq!(count(bytes), count_found);
+    assert_eq!(after_last(bytes), (count_found > 0).then_some(rest.len()));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,8 +67,7 @@ mod tests {
         for _ in 0..20_000 {
             // Bytes around the newline's own value, where borrows would show.
             let bytes: Vec<u8> = (0..random.below(40)).map(|_| 9 + random.below(3) as u8).collect();
-            let plain = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
-            assert_eq!(first_line(&bytes), plain, "{bytes:?}");
+            check(&bytes);
         }
         let mut long = [b'x'; 100];
         long[77] = b'\n';

@@ -38,6 +38,9 @@ impl<const N: usize> Message<N> {
         Self(Vec::new())
     }
 
+    /// How many bytes there is room for.
+    pub const ROOM: usize = N;
+
     /// What was built.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {

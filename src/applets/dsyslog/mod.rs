@@ -2,8 +2,8 @@
 
 mod inet;
 mod link;
-mod packet;
-mod priority;
+pub mod packet;
+pub mod priority;
 mod queue;
 
 use crate::applets::Call;

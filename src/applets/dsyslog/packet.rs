@@ -258,6 +258,50 @@ fn broken_tail(text: &[u8]) -> usize {
     0
 }
 
+/// Whatever the bytes and the pieces in which they come: no message is too long, each line ends with one,
+/// and their texts put together are the lines, escaped. The first bytes of `data` say how.
+#[cfg(any(test, fuzzing))]
+pub fn check(data: &[u8]) {
+    let Some(([how, pieces], input)) = data.split_first_chunk() else {
+        return;
+    };
+    let priority = Priority { facility: super::priority::Facility(3), severity: 4 };
+    let rfc5424 = how & 1 > 0;
+    let format = Format { priority, name: b"n", rfc5424, prefixed: false, skip_empty: false };
+    let mut packer = Packer::new(format);
+    let origin = Origin { moment: (0, 0), host: b"h" };
+    let head: &[u8] = match rfc5424 {
+        true => b"<28>1 1970-01-01T00:00:00.000000Z h n - - - ",
+        false => b"<28>Jan  1 00:00:00 n: ",
+    };
+    let mut texts = std::vec::Vec::new();
+    let mut send = |message: &[u8], last: bool| {
+        assert!(message.len() <= if rfc5424 { LONGEST_5424 } else { LONGEST });
+        assert!(message.starts_with(head));
+        texts.extend_from_slice(&message[head.len()..]);
+        texts.extend_from_slice(if last { b"\n" } else { b"" });
+    };
+    for piece in input.chunks(1 + usize::from(*pieces)) {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            rest = &rest[packer.take(rest, origin, &mut send)..];
+        }
+    }
+    packer.finish(origin, &mut send);
+    let mut escaped = std::vec::Vec::new();
+    for byte in input {
+        match byte {
+            b'\n' | b'\t' => escaped.push(*byte),
+            0..32 | 127 => escaped.extend_from_slice(std::format!("#{byte:03o}").as_bytes()),
+            _ => escaped.push(*byte),
+        }
+    }
+    if input.last().is_some_and(|last| *last != b'\n') {
+        escaped.push(b'\n');
+    }
+    assert_eq!(texts, escaped);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,7 +387,19 @@ mod tests {
         }
     }
 
-    /// Any bytes in any pieces: no message too long, no character cut, and the texts put together are
+    #[test]
+    fn any_bytes_are_packed() {
+        let mut random = Random(5);
+        for _ in 0..2000 {
+            let size = [10, 100, 4000][random.below(3)];
+            let data: std::vec::Vec<u8> = (0..2 + random.below(size))
+                .map(|_| if random.below(60) == 0 { b'\n' } else { random.number() as u8 })
+                .collect();
+            check(&data);
+        }
+    }
+
+    /// Any characters in any pieces: no message too long, no character cut, and the texts put together are
     /// the line, escaped.
     #[test]
     fn nothing_is_lost_in_packing() {
