@@ -6,14 +6,15 @@ pub mod dress;
 mod drlog;
 pub mod dsyslog;
 mod logger;
+mod options;
 mod pump;
 mod store;
 mod tell;
 
 use crate::pure::fault::Exit;
-use crate::pure::opts::{self, Asked, Opt, Rows, Table, Word, Wrong};
 use crate::sys::args::{self, Args};
 use crate::sys::file;
+pub use options::Call;
 use tell::{failed, refused};
 
 /// One name the executable answers to.
@@ -40,58 +41,10 @@ fn not_yet(_: &Call) -> Result<Exit, Exit> {
     Err(failed("this applet is not there yet", b"", ""))
 }
 
-/// How we were called.
-pub struct Call {
-    pub args: Args,
-}
-
-impl Call {
-    /// Reads the options of the command line into `config`; says at which word the operands begin.
-    ///
-    /// # Errors
-    /// Options that are wrong. And the good end after help or version, if those are asked for.
-    pub fn options<C: 'static>(
-        &self,
-        usage: &'static str,
-        options: &'static [Opt<C>],
-        config: &mut C,
-    ) -> Result<usize, Exit> {
-        self.read_options(usage, &mut Table { options, config })
-    }
-
-    fn read_options(&self, usage: &'static str, rows: &mut dyn Rows) -> Result<usize, Exit> {
-        file::open_standard();
-        match opts::parse(rows, &mut self.args.from(1)) {
-            Ok(Asked::Work(used)) => return Ok(used + 1),
-            Ok(Asked::Help) => {
-                print(usage.as_bytes())?;
-                opts::help(rows, &mut print)?;
-            }
-            Ok(Asked::Version) => {
-                print(concat!("dmon ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())?
-            }
-            Err(Wrong { what, option, then, value: None }) => {
-                return Err(failed(what, option, then));
-            }
-            Err(Wrong { option, value: Some((value, wanted)), .. }) => {
-                return Err(tell::not(option, value.to_bytes(), wanted));
-            }
-        }
-        Err(Exit::FINE)
-    }
-
-    /// The one operand, which is word `at` and may be missing.
-    ///
-    /// # Errors
-    /// There is another behind it.
-    pub fn operand(&self, at: usize) -> Result<Option<Word>, Exit> {
-        match self.args.word(at + 1) {
-            Some(more) => Err(failed("surplus word ", more.to_bytes(), " (try --help)")),
-            None => Ok(self.args.word(at)),
-        }
-    }
-}
-
+/// Writes to standard output.
+///
+/// # Errors
+/// It cannot be written.
 fn print(text: &[u8]) -> Result<(), Exit> {
     let refused = |error| refused("cannot write to standard output", b"", error);
     file::write(file::STDOUT, text).map(drop).map_err(refused)

@@ -5,6 +5,7 @@
 
 use super::APPLETS;
 use crate::pure::fault::{Exit, Line, put_line, put_reason};
+use crate::pure::opts::Wrong;
 use crate::pure::text::{Message, put_number};
 use crate::pure::unix::Errno;
 use crate::sys::file;
@@ -62,8 +63,13 @@ pub fn count(what: &str, number: u64) {
     say(&[what.as_bytes(), text.bytes()]);
 }
 
-/// `option OPTION: 'WORD' is not WANTED`.
-pub fn not(option: &[u8], word: &[u8], wanted: &str) -> Exit {
-    say(&[b"option ", option, b": '", word, b"' is not ", wanted.as_bytes()]);
+/// What is wrong with an option of the command line, or of that source at that place.
+pub fn wrong(source: &[u8], place: &[u8], wrong: &Wrong) -> Exit {
+    let (quote, value, is_not, wanted): (&[u8], _, &[u8], _) = match wrong.value {
+        Some((value, wanted)) => (b"'", value.to_bytes(), b"' is not ", wanted),
+        None => (b"", &[][..], b"", ""),
+    };
+    let (what, then) = (wrong.what.as_bytes(), wrong.then.as_bytes());
+    say(&[source, place, what, wrong.option, then, quote, value, is_not, wanted.as_bytes()]);
     Exit::FAILED
 }

@@ -12,6 +12,7 @@ pub mod text;
 pub mod time;
 pub mod unix;
 pub mod value;
+pub mod words;
 
 #[cfg(test)]
 pub mod tests {

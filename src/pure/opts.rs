@@ -153,6 +153,20 @@ pub fn parse(rows: &mut dyn Rows, words: &mut dyn Iterator<Item = Word>) -> Resu
     Ok(Asked::Work(taken))
 }
 
+/// Reads options as a configuration file has them: long names without dashes, and values, to the end.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_names(
+    rows: &mut dyn Rows,
+    words: &mut dyn Iterator<Item = Word>,
+) -> Result<(), Wrong> {
+    while let Some(word) = words.next() {
+        parse_long(rows, word, word.to_bytes(), &mut || words.next())?;
+    }
+    Ok(())
+}
+
 /// More words, for values.
 type Next<'a> = &'a mut dyn FnMut() -> Option<Word>;
 
@@ -164,8 +178,9 @@ fn parse_long(
 ) -> Result<(), Wrong> {
     let equals = find(long, b'=');
     let name = equals.and_then(|at| long.get(..at)).unwrap_or(long);
-    let shown = head(word.to_bytes(), name.len() + 2);
-    let glued = equals.and_then(|at| rest(word, at + 3));
+    let dashes = word.count_bytes().saturating_sub(long.len());
+    let shown = head(word.to_bytes(), dashes + name.len());
+    let glued = equals.and_then(|at| rest(word, dashes + at + 1));
     let plain = name.strip_prefix(b"no-").unwrap_or(name);
     let named = |name| seek(rows, &|row| row.name() == name);
     let (at, row, on) = match (named(name), named(plain)) {
@@ -222,7 +237,8 @@ fn store(
 }
 
 /// The word from byte `at` on.
-fn rest(word: Word, at: usize) -> Option<Word> {
+#[must_use]
+pub fn rest(word: Word, at: usize) -> Option<Word> {
     (at < word.to_bytes_with_nul().len()).then(|| &word[at..])
 }
 

@@ -1,8 +1,8 @@
 //! dlog: standard input to the end of a file, line by line, with a stamp before each if asked for.
 
-use crate::applets::Call;
 use crate::applets::dress::Style;
 use crate::applets::logger::{Logger, Sync, Target};
+use crate::applets::options::{About, Call};
 use crate::applets::pump::{self, Buffers};
 use crate::applets::store::{Gap, OnFull, Store};
 use crate::applets::tell::refused;
@@ -13,8 +13,12 @@ use crate::pure::unix::{Errno, Signal};
 use crate::sys::file::{self, File, Mode};
 use core::ffi::c_int;
 
-const USAGE: &str = "Usage: dlog [options] [file]
-Append standard input to a file (or to standard output), line by line.\n\n";
+const ABOUT: About = About {
+    usage: "Usage: dlog [options] [file]
+Append standard input to a file (or to standard output), line by line.\n\n",
+    variables: &["DLOG_OPTIONS"],
+    has_file: false,
+};
 
 pub struct Config {
     style: Style,
@@ -49,7 +53,7 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
         period: None,
         on_full: OnFull::Drop,
     };
-    let at = call.options(USAGE, OPTIONS, &mut config)?;
+    let at = call.options(&ABOUT, OPTIONS, &mut config)?;
     let path = call.operand(at)?;
     let file = path.map(open).transpose()?;
     let number = file.as_ref().map_or(file::STDOUT, File::number);

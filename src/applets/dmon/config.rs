@@ -2,6 +2,7 @@
 
 use super::load::Limits;
 use super::machine::{MOST_DELAYS, MOST_RECENT, Policy, Respawns};
+use crate::applets::options::About;
 use crate::pure::opts::{Field, Opt, Word, opt};
 use crate::pure::text::halves;
 use crate::pure::time::Duration;
@@ -9,8 +10,12 @@ use crate::pure::unix::Signal;
 use crate::pure::value::{self, Threshold, Wanted};
 use heapless::Vec;
 
-pub const USAGE: &str = "Usage: dmon [options] command [args] [-- log-command [args]]
-Run a command, and run it again when it ends.\n\n";
+pub const ABOUT: About = About {
+    usage: "Usage: dmon [options] command [args] [-- log-command [args]]
+Run a command, and run it again when it ends.\n\n",
+    variables: &["DMON_OPTIONS"],
+    has_file: true,
+};
 
 /// Who a child is to be: the words of `-u` and `-g`.
 #[derive(Clone, Copy, Default)]

@@ -17,7 +17,7 @@ use crate::applets::Call;
 use crate::applets::tell::failed;
 use crate::pure::fault::Exit;
 use crate::sys::args::{Args, Argv};
-use config::{Config, OPTIONS, USAGE};
+use config::{ABOUT, Config, OPTIONS};
 use keeper::{Job, Keeper};
 use pidfile::PidFile;
 
@@ -27,7 +27,7 @@ use pidfile::PidFile;
 /// Whatever keeps it from starting.
 pub fn run(call: &Call) -> Result<Exit, Exit> {
     let mut config = Config::default();
-    let at = call.options(USAGE, OPTIONS, &mut config)?;
+    let at = call.options(&ABOUT, OPTIONS, &mut config)?;
     let (command, log_command) = split(&call.args, at)?;
     config.settle(log_command.is_some()).map_err(|wrong| failed(wrong, b"", ""))?;
     let identity = identity::look_up(config.cmd_owner)?;

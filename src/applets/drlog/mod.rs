@@ -2,9 +2,9 @@
 
 mod rotate;
 
-use crate::applets::Call;
 use crate::applets::dress::Style;
 use crate::applets::logger::{Logger, Sync, Target};
+use crate::applets::options::{About, Call};
 use crate::applets::pump::{self, Buffers};
 use crate::applets::store::{Gap, OnFull, Store};
 use crate::applets::tell::{failed, refused};
@@ -20,8 +20,12 @@ use crate::sys::{self, clock};
 use core::ffi::{CStr, c_int};
 use rotate::{Found, Limits, Name};
 
-const USAGE: &str = "Usage: drlog [options] directory
-Append standard input to DIRECTORY/current; rotate it by size and age.\n\n";
+const ABOUT: About = About {
+    usage: "Usage: drlog [options] directory
+Append standard input to DIRECTORY/current; rotate it by size and age.\n\n",
+    variables: &["DRLOG_OPTIONS"],
+    has_file: false,
+};
 
 pub struct Config {
     style: Style,
@@ -59,7 +63,7 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
             files: Count(10),
         },
     };
-    let at = call.options(USAGE, OPTIONS, &mut config)?;
+    let at = call.options(&ABOUT, OPTIONS, &mut config)?;
     let Some(path) = call.operand(at)? else {
         return Err(failed("no directory given (try --help)", b"", ""));
     };

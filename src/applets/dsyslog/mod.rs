@@ -6,7 +6,7 @@ pub mod packet;
 pub mod priority;
 mod queue;
 
-use crate::applets::Call;
+use crate::applets::options::{About, Call};
 use crate::applets::pump::{self, Buffers, Needs, Sink};
 use crate::applets::tell::{self, failed, refused};
 use crate::pure::fault::Exit;
@@ -24,8 +24,12 @@ use packet::{Format, Origin, Packer};
 use priority::{Facility, Priority};
 use queue::Queue;
 
-const USAGE: &str = "Usage: dsyslog [options] name
-Send each line of standard input to syslog, as from the program NAME.\n\n";
+const ABOUT: About = About {
+    usage: "Usage: dsyslog [options] name
+Send each line of standard input to syslog, as from the program NAME.\n\n",
+    variables: &["DSLOG_OPTIONS", "DSYSLOG_OPTIONS"],
+    has_file: false,
+};
 
 pub struct Config {
     priority: Priority,
@@ -62,7 +66,7 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
         rfc5424: false,
         prefixed: false,
     };
-    let at = call.options(USAGE, OPTIONS, &mut config)?;
+    let at = call.options(&ABOUT, OPTIONS, &mut config)?;
     let Some(name) = call.operand(at)?.map(CStr::to_bytes) else {
         return Err(failed("no name given (try --help)", b"", ""));
     };
