@@ -1,10 +1,12 @@
 //! The applets: one executable, called by several names.
 
+mod denv;
 mod dlog;
 pub mod dmon;
 pub mod dress;
 mod drlog;
 pub mod dsyslog;
+mod environ;
 mod logger;
 mod options;
 mod pump;
@@ -12,7 +14,8 @@ mod store;
 mod tell;
 
 use crate::pure::fault::Exit;
-use crate::sys::args::{self, Args};
+use crate::sys::args::Args;
+use crate::sys::environment;
 use crate::sys::file;
 pub use options::Call;
 use tell::{failed, refused};
@@ -30,16 +33,12 @@ pub const APPLETS: &[Applet] = &[
     Applet { name: "dsyslog", run: dsyslog::run },
     Applet { name: "dslog", run: dsyslog::run },
     Applet { name: "drlog", run: drlog::run },
-    Applet { name: "denv", run: not_yet },
-    Applet { name: "envdir", run: not_yet },
+    Applet { name: "denv", run: denv::run },
+    Applet { name: "envdir", run: denv::run_envdir },
 ];
 
 /// For who calls us by another name.
 const NAMES: &str = "; there are dmon dlog dsyslog dslog drlog denv envdir";
-
-fn not_yet(_: &Call) -> Result<Exit, Exit> {
-    Err(failed("this applet is not there yet", b"", ""))
-}
 
 /// Writes to standard output.
 ///
@@ -66,7 +65,7 @@ pub fn run(args: Args) -> Exit {
 
 /// Whether only the names are asked for, as the makers of links do.
 fn lists_wanted() -> bool {
-    args::variable(b"DMON_LIST_MULTICALL_APPLETS")
+    environment::variable(b"DMON_LIST_MULTICALL_APPLETS")
         .is_some_and(|value| !matches!(value.to_bytes(), b"" | b"0"))
 }
 

@@ -9,10 +9,7 @@ use crate::pure::text::{self, Message, Put, copy, put_number};
 use crate::pure::words::{Grammar, Words};
 use crate::sys::file::{self, File, Mode};
 use crate::sys::memory::Block;
-use crate::sys::{
-    self,
-    args::{self, Args},
-};
+use crate::sys::{self, args::Args, environment};
 
 /// How we were called.
 pub struct Call {
@@ -49,7 +46,6 @@ impl Call {
     }
 
     fn read(&self, about: &About, rows: &mut dyn Rows) -> Result<usize, Exit> {
-        file::open_standard();
         let mut room: &'static mut [u8] = TEXT.take().map_or(&mut [], |text| text);
         let mut from = 1;
         if let (true, Some((path, next))) = (about.has_file, self.file()) {
@@ -60,7 +56,7 @@ impl Call {
             from = next;
         }
         for name in about.variables {
-            if let Some(value) = args::variable(name.as_bytes()) {
+            if let Some(value) = environment::variable(name.as_bytes()) {
                 let text = carve(&mut room, value.count_bytes(), name.as_bytes())?;
                 copy(value.to_bytes(), text);
                 let mut source = Source::new(name.as_bytes(), Grammar::Variable, text);

@@ -8,6 +8,7 @@ use crate::pure::fault::{Exit, Line, put_line, put_reason};
 use crate::pure::opts::Wrong;
 use crate::pure::text::{Message, put_number};
 use crate::pure::unix::Errno;
+use crate::pure::value::Wanted;
 use crate::sys::file;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
@@ -63,8 +64,14 @@ pub fn count(what: &str, number: u64) {
     say(&[what.as_bytes(), text.bytes()]);
 }
 
+/// What an option's field wants, if it has told already what was wrong.
+pub const TOLD: Wanted = "";
+
 /// What is wrong with an option of the command line, or of that source at that place.
 pub fn wrong(source: &[u8], place: &[u8], wrong: &Wrong) -> Exit {
+    if let Some((_, TOLD)) = wrong.value {
+        return Exit::FAILED;
+    }
     let (quote, value, is_not, wanted): (&[u8], _, &[u8], _) = match wrong.value {
         Some((value, wanted)) => (b"'", value.to_bytes(), b"' is not ", wanted),
         None => (b"", &[][..], b"", ""),

@@ -1,4 +1,4 @@
-//! The words the program was started with, where the kernel laid them, and the environment.
+//! The words the program was started with, where the kernel laid them.
 
 use core::ffi::{CStr, c_char, c_int};
 
@@ -71,36 +71,5 @@ impl Argv {
 
     pub(super) const fn pointer(&self) -> *const *const c_char {
         self.first
-    }
-}
-
-unsafe extern "C" {
-    /// The environment (environ(7)): pointers, and a null one after them.
-    static environ: *const *const c_char;
-}
-
-/// The environment as `execve` takes it.
-pub(super) fn environment() -> *const *const c_char {
-    // SAFETY: the C runtime has set it, and nobody changes it.
-    unsafe { environ }
-}
-
-/// The value of a variable of the environment.
-#[must_use]
-pub fn variable(name: &[u8]) -> Option<&'static CStr> {
-    let mut at = environment();
-    loop {
-        // SAFETY: a place of the vector, at its null pointer at the latest.
-        let variable = unsafe { *at };
-        if variable.is_null() {
-            return None;
-        }
-        // SAFETY: the kernel's words end in NUL and stay for the life of the process.
-        let variable = unsafe { CStr::from_ptr(variable) };
-        if let Some([b'=', value @ ..]) = variable.to_bytes_with_nul().strip_prefix(name) {
-            return super::c_str(value);
-        }
-        // SAFETY: this was not the last one.
-        at = unsafe { at.add(1) };
     }
 }

@@ -2,7 +2,7 @@
 
 use super::file::{File, Mode};
 use super::{Result, check, check_long};
-use crate::pure::text::tail;
+use crate::pure::text::{find, head, tail};
 use core::ffi::CStr;
 
 pub struct Directory(File);
@@ -43,32 +43,24 @@ impl Directory {
         check(unsafe { libc::unlinkat(self.0.number(), name.as_ptr(), 0) }).map(drop)
     }
 
-    /// Passes the names of the files in it to `take`, in no order; not those of directories and devices,
-    /// where the file system tells them apart without being asked for each.
+    /// Passes the names in it to `take`, in no order; not those of directories and devices, where the file
+    /// system tells them apart without being asked for each. A symbolic link may lead to anything.
     ///
     /// # Errors
     /// As getdents64(2).
-    pub fn for_each_file(&self, take: &mut dyn FnMut(&[u8])) -> Result<()> {
-        self.for_each(&mut |kind, name| {
-            if matches!(kind, libc::DT_REG | libc::DT_UNKNOWN) {
-                take(name);
-            }
-        })
+    pub fn for_each_file(&self, take: &mut dyn FnMut(&CStr)) -> Result<()> {
+        self.for_each(&[libc::DT_REG, libc::DT_LNK, libc::DT_UNKNOWN], take)
     }
 
     /// The same for directories.
     ///
     /// # Errors
     /// As getdents64(2).
-    pub fn for_each_directory(&self, take: &mut dyn FnMut(&[u8])) -> Result<()> {
-        self.for_each(&mut |kind, name| {
-            if matches!(kind, libc::DT_DIR | libc::DT_UNKNOWN) {
-                take(name);
-            }
-        })
+    pub fn for_each_directory(&self, take: &mut dyn FnMut(&CStr)) -> Result<()> {
+        self.for_each(&[libc::DT_DIR, libc::DT_UNKNOWN], take)
     }
 
-    fn for_each(&self, take: &mut dyn FnMut(u8, &[u8])) -> Result<()> {
+    fn for_each(&self, kinds: &[u8], take: &mut dyn FnMut(&CStr)) -> Result<()> {
         /// Where the length of an entry, its type and its name stand in `struct linux_dirent64`.
         const LENGTH: usize = 16;
         const KIND: usize = 18;
@@ -86,8 +78,10 @@ impl Directory {
             };
             while let Some([low, high, kind]) = entries.get(LENGTH..=KIND) {
                 let length = usize::from(u16::from_ne_bytes([*low, *high]));
-                let name = entries.get(NAME..length).unwrap_or(&[]);
-                take(*kind, name.split(|byte| *byte == 0).next().unwrap_or(name));
+                let name = tail(entries, NAME);
+                // What comes behind its NUL may be anything.
+                let name = super::c_str(head(name, find(name, 0).unwrap_or(0) + 1));
+                name.filter(|_| kinds.contains(kind)).into_iter().for_each(&mut *take);
                 entries = tail(entries, length.max(NAME));
             }
         }

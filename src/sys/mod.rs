@@ -9,6 +9,7 @@
 pub mod args;
 pub mod clock;
 pub mod dir;
+pub mod environment;
 pub mod file;
 pub mod memory;
 pub mod process;

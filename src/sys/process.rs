@@ -1,9 +1,9 @@
 //! Processes: made, executed, waited for, listed.
 
-use super::args::{self, Argv};
+use super::args::Argv;
 use super::dir::Directory;
 use super::memory::Block;
-use super::{Result, check, check_long, file, signal};
+use super::{Result, check, check_long, environment, file, signal};
 use crate::pure::text::{Message, Put, find, put_number};
 use crate::pure::unix::{Errno, Pid, Signal, Status};
 use crate::pure::value;
@@ -55,7 +55,7 @@ pub fn execute(command: &Argv) -> Errno {
         return execute_file(name, command);
     }
     let mut end = Errno::NOENT;
-    let path = args::variable(b"PATH").unwrap_or(PATH).to_bytes();
+    let path = environment::variable(b"PATH").unwrap_or(PATH).to_bytes();
     for dir in path.split(|byte| *byte == b':').filter(|_| !name.is_empty()) {
         let mut file = Message::<{ 4096 + 256 }>::new();
         file.put(dir);
@@ -73,7 +73,7 @@ pub fn execute(command: &Argv) -> Errno {
 
 fn execute_file(file: &CStr, command: &Argv) -> Errno {
     // SAFETY: name, vector and environment are C strings ended by a null pointer, which stay as they are.
-    unsafe { libc::execve(file.as_ptr(), command.pointer(), args::environment()) };
+    unsafe { libc::execve(file.as_ptr(), command.pointer(), environment::pointer()) };
     super::errno()
 }
 
@@ -152,6 +152,32 @@ pub fn lead_group() -> Result<()> {
     check(unsafe { libc::setpgid(0, 0) }).map(drop)
 }
 
+/// Sets a limit of this process by its number (setrlimit(2), in the form that has 64 bits everywhere): how
+/// much it may use, and how far it may raise that, which without `hard` stays as it is.
+///
+/// # Errors
+/// As prlimit(2): `EPERM`, `EINVAL`.
+pub fn limit(number: usize, soft: u64, hard: Option<u64>) -> Result<()> {
+    let mut old = [0_u64; 2];
+    let none = core::ptr::null::<u64>();
+    let call = libc::SYS_prlimit64;
+    // SAFETY: room for the two numbers; 0 is this process.
+    check_long(unsafe { libc::syscall(call, 0, number, none, old.as_mut_ptr()) })?;
+    let [_, old] = old;
+    let new = [soft, hard.unwrap_or(old)];
+    // SAFETY: two numbers; nothing is wanted back.
+    check_long(unsafe { libc::syscall(call, 0, number, new.as_ptr(), none) }).map(drop)
+}
+
+/// Changes the directory that relative paths begin at.
+///
+/// # Errors
+/// As chdir(2).
+pub fn change_directory(path: &CStr) -> Result<()> {
+    // SAFETY: the path ends in NUL.
+    check(unsafe { libc::chdir(path.as_ptr()) }).map(drop)
+}
+
 /// Begins a session of our own, without a terminal.
 ///
 /// # Errors
@@ -210,7 +236,10 @@ pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
     }
     let us = u32::try_from(me()).unwrap_or(0);
     Directory::open(c"/proc")?.for_each_directory(&mut |name| {
-        let pid = value::number(name).ok().and_then(|n| i32::try_from(n).ok()).and_then(Pid::new);
+        let pid = value::number(name.to_bytes())
+            .ok()
+            .and_then(|n| i32::try_from(n).ok())
+            .and_then(Pid::new);
         if let Some(pid) = pid.filter(|pid| parent_of(*pid) == Some(us)) {
             take(pid);
         }

@@ -46,6 +46,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
 /// # Errors
 /// The file cannot be opened, the input cannot be read.
 pub fn run(call: &Call) -> Result<Exit, Exit> {
+    file::open_standard();
     let mut config = Config {
         style: Style::default(),
         input: file::STDIN,

@@ -4,9 +4,11 @@
 //! it leaves word of a failure. Any failure ends the start, and the parent is told at which stage.
 
 use super::identity::Identity;
+use super::limits::{self, Limits};
 use super::machine::Who;
-use crate::applets::tell::refused;
-use crate::pure::fault::Exit;
+use crate::applets::tell::say;
+use crate::pure::fault::{Exit, put_reason};
+use crate::pure::text::Message;
 use crate::pure::unix::{Errno, Pid, Signal};
 use crate::sys::args::Argv;
 use crate::sys::file::{self, File, STDERR, STDIN, STDOUT};
@@ -26,6 +28,7 @@ pub struct Plan<'a> {
     pub us: c_int,
     /// The mask we were started with.
     pub mask: Mask,
+    pub limits: Option<&'a Limits>,
     /// Sent by the kernel when we die, so that no command outlives its supervisor and meets its own
     /// second copy. The logger has none: it ends by the end of its input and loses nothing.
     pub at_our_death: Option<Signal>,
@@ -43,10 +46,12 @@ enum Stage {
     Death,
     Mask,
     Execute,
+    /// A limit; those behind it are this and its number.
+    Limit,
 }
 
 /// What could not be done, for each stage in turn.
-const STAGES: [&str; 9] = [
+const STAGES: [&str; 10] = [
     "still trying to start ",
     "cannot make a process group for ",
     "cannot redirect the output of ",
@@ -56,6 +61,7 @@ const STAGES: [&str; 9] = [
     "cannot set the parent-death signal of ",
     "cannot set the signal mask of ",
     "cannot execute ",
+    "cannot set limit ",
 ];
 
 /// Why there is no child: the number of the stage, and the error.
@@ -93,8 +99,15 @@ impl Failure {
 
     /// Says what has failed.
     pub fn tell(self, plan: &Plan) {
-        let what = STAGES.get(usize::from(self.stage)).copied().unwrap_or("cannot start ");
-        let _ = refused(what, plan.command.name().to_bytes(), self.error);
+        let stage = usize::from(self.stage);
+        let limit = stage.checked_sub(Stage::Limit as usize);
+        let limit = limit.and_then(|number| limits::name(number));
+        let what = STAGES.get(stage.min(Stage::Limit as usize)).copied().unwrap_or("cannot start ");
+        let (limit, of): (_, &[u8]) = limit.map_or((&b""[..], b""), |limit| (limit, b" for "));
+        let mut reason = Message::<64>::new();
+        put_reason(&mut reason, self.error);
+        let name = plan.command.name().to_bytes();
+        say(&[what.as_bytes(), limit, of, name, b": ", reason.bytes()]);
     }
 }
 
@@ -162,6 +175,12 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
     }
     if plan.stderr_too {
         file::duplicate(STDOUT, STDERR).map_err(at(Stage::Redirect))?;
+    }
+    for (number, limit) in plan.limits.iter().flat_map(|limits| limits.all.iter().enumerate()) {
+        if let Some(limit) = limit {
+            process::limit(number, limit.soft, limit.hard)
+                .map_err(|error| Failure { stage: Stage::Limit as u8 + number as u8, error })?;
+        }
     }
     if let Some(identity) = plan.identity {
         user::set_groups(&identity.groups).map_err(at(Stage::Groups))?;

@@ -1,7 +1,9 @@
 //! dmon's options: one row each, what they store, whether they fit together. Pure.
 
-use super::load::Limits;
+use super::limits::Limits;
+use super::load;
 use super::machine::{MOST_DELAYS, MOST_RECENT, Policy, Respawns};
+use crate::applets::environ::Changed;
 use crate::applets::options::About;
 use crate::pure::opts::{Field, Opt, Word, opt};
 use crate::pure::text::halves;
@@ -31,6 +33,11 @@ pub struct Config {
     pub cmd_owner: Owner,
     pub log_owner: Owner,
     pub pid_file: Option<Word>,
+    pub status: Option<Word>,
+    pub directory: Option<Word>,
+    pub environ: Changed,
+    pub limits: Limits,
+    file: File,
     load_high: Option<Threshold>,
     load_low: Option<Threshold>,
     pub policy: Policy,
@@ -45,6 +52,11 @@ impl Default for Config {
             cmd_owner: Owner::default(),
             log_owner: Owner::default(),
             pid_file: None,
+            status: None,
+            directory: None,
+            environ: Changed::default(),
+            limits: Limits::default(),
+            file: File,
             load_high: None,
             load_low: None,
             policy: Policy::default(),
@@ -80,7 +92,23 @@ pub const OPTIONS: &[Opt<Config>] = &[
     }),
     opt("-G, --log-group GROUP\tThe log command's primary group.", |c| &mut c.log_owner.group),
     opt("-p, --pid-file PATH\tLock this file and write dmon's pid into it.", |c| &mut c.pid_file),
+    opt("-I, --write-info PATH\tAppend status lines to a file, FIFO or socket.", |c| &mut c.status),
+    opt("-W, --work-dir DIR\tChange to this directory first.", |c| &mut c.directory),
+    opt("-E, --environ NAME[=VALUE]\tSet or remove a variable.", |c| &mut c.environ),
+    opt("-r, --limit NAME=N[:HARD]\tLimit the command's resources; -r help lists them.", |c| {
+        &mut c.limits
+    }),
+    opt("-C, --config FILE\tMore options, one or more a line; comes first.", |c| &mut c.file),
 ];
+
+/// The configuration file where it may not stand any more: it is read before all other options.
+struct File;
+
+impl Field for File {
+    fn store(&mut self, _: Word) -> Result<(), Wanted> {
+        Err("the first option's, as it must be")
+    }
+}
 
 /// `COUNT` or `COUNT/TIME`.
 impl Field for Respawns {
@@ -128,7 +156,7 @@ impl Config {
             if low.load >= high.load {
                 return Err("option -l must be lower than option -L");
             }
-            policy.load = Some(Limits { high, low });
+            policy.load = Some(load::Limits { high, low });
         }
         Ok(())
     }

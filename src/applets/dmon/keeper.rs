@@ -101,7 +101,7 @@ pub fn make_pipe(job: &Job) -> Result<Option<Pipe>, Exit> {
 impl<'a> Keeper<'a> {
     /// Takes in orphans; everything else was prepared.
     pub fn new(
-        config: &Config,
+        config: &'a Config,
         job: &'a Job,
         pipe: Option<Pipe>,
         (inherited, mask): Masks,
@@ -118,6 +118,7 @@ impl<'a> Keeper<'a> {
             pipe: ends.map(|(_, writer)| writer),
             stderr_too: config.stderr_too,
             mask: inherited,
+            limits: Some(&config.limits),
             at_our_death: Some(config.stop_signal),
         };
         let log = job.log_command.map(|command| Plan {
@@ -126,6 +127,7 @@ impl<'a> Keeper<'a> {
             identity: job.log_identity.as_ref(),
             pipe: ends.map(|(reader, _)| reader),
             stderr_too: false,
+            limits: None,
             at_our_death: None,
             ..cmd
         });

@@ -8,15 +8,17 @@ mod config;
 mod daemon;
 mod identity;
 mod keeper;
+mod limits;
 pub mod load;
 pub mod machine;
 mod pidfile;
 mod remains;
 
-use crate::applets::Call;
-use crate::applets::tell::failed;
+use crate::applets::tell::{failed, refused};
+use crate::applets::{Call, print};
 use crate::pure::fault::Exit;
 use crate::sys::args::{Args, Argv};
+use crate::sys::{file, process};
 use config::{ABOUT, Config, OPTIONS};
 use keeper::{Job, Keeper};
 use pidfile::PidFile;
@@ -26,8 +28,20 @@ use pidfile::PidFile;
 /// # Errors
 /// Whatever keeps it from starting.
 pub fn run(call: &Call) -> Result<Exit, Exit> {
+    file::open_standard();
     let mut config = Config::default();
     let at = call.options(&ABOUT, OPTIONS, &mut config)?;
+    if config.limits.help {
+        for name in (0..).map_while(limits::name) {
+            print(name)?;
+            print(b"\n")?;
+        }
+        return Ok(Exit::FINE);
+    }
+    if let Some(path) = config.directory {
+        let cannot = |error| refused("cannot change to ", path.to_bytes(), error);
+        process::change_directory(path).map_err(cannot)?;
+    }
     let (command, log_command) = split(&call.args, at)?;
     config.settle(log_command.is_some()).map_err(|wrong| failed(wrong, b"", ""))?;
     let identity = identity::look_up(config.cmd_owner)?;
@@ -38,7 +52,7 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
     let end = keeper::make_pipe(&job).and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        Ok(Keeper::new(&config, &job, pipe, masks).keep(config.policy, &mut parent))
+        Ok(Keeper::new(&config, &job, pipe, masks).keep(config.policy.clone(), &mut parent))
     });
     drop(pid_file);
     if let Some(parent) = parent {

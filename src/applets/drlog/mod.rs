@@ -53,6 +53,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
 /// # Errors
 /// The directory cannot be used, the input cannot be read.
 pub fn run(call: &Call) -> Result<Exit, Exit> {
+    file::open_standard();
     let mut config = Config {
         style: Style::default(),
         input: file::STDIN,
@@ -109,7 +110,7 @@ struct Files {
 impl Files {
     fn look(&self) -> Found {
         let mut found = Found::default();
-        let _ = self.dir.for_each_file(&mut |name| found.hear(name));
+        let _ = self.dir.for_each_file(&mut |name| found.hear(name.to_bytes()));
         found
     }
 

@@ -57,6 +57,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
 /// # Errors
 /// A wrong name, an input that cannot be read. That there is no syslog is none.
 pub fn run(call: &Call) -> Result<Exit, Exit> {
+    file::open_standard();
     let mut config = Config {
         priority: Priority { facility: Facility(3), severity: 4 },
         to: Address { word: c"/dev/log", way: Way::Path },

@@ -1,0 +1,110 @@
+//! Resource limits of the command, as `-r` names them. Pure.
+
+use crate::pure::names::place;
+use crate::pure::opts::{Field, Word};
+use crate::pure::text::halves;
+use crate::pure::value::{self, Wanted};
+
+/// Each at its number (getrlimit(2)); more names for one as the C dmon and shells have them.
+#[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+const NAMES: &str = "cpu fsize data stack core rss nproc nofile|files memlock|mlock as|vmem locks \
+    sigpending msgqueue|msgq nice rtprio rttime";
+#[cfg(any(target_arch = "mips", target_arch = "mips64"))]
+const NAMES: &str = "cpu fsize data stack core nofile|files as|vmem rss nproc memlock|mlock locks \
+    sigpending msgqueue|msgq nice rtprio rttime";
+
+/// The name of a limit by its number.
+#[must_use]
+pub fn name(number: usize) -> Option<&'static [u8]> {
+    let names = NAMES.as_bytes().split(|byte| *byte == b' ').nth(number)?;
+    Some(halves(names, b'|').0)
+}
+
+/// How many there are.
+const COUNT: usize = 16;
+
+/// The two that are times: in seconds, in microseconds.
+const CPU: usize = 0;
+const RTTIME: usize = 15;
+
+/// No limit (RLIM64_INFINITY).
+const UNLIMITED: u64 = u64::MAX;
+
+/// A limit for the process itself, and how far it may raise that; `None` leaves that as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    pub soft: u64,
+    pub hard: Option<u64>,
+}
+
+/// The limits by their numbers.
+#[derive(Default)]
+pub struct Limits {
+    pub all: [Option<Limit>; COUNT],
+    /// The names are wanted, and nothing else.
+    pub help: bool,
+}
+
+/// `NAME=VALUE[:HARD]`, or `help`.
+impl Field for Limits {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        const WANTED: Wanted = "a limit (like nofile=1024, core=unlimited:unlimited, see -r help)";
+        self.help |= word.to_bytes() == b"help";
+        let (name, value) = halves(word.to_bytes(), b'=');
+        let (Some(at), Some(value)) = (place(NAMES, name), value) else {
+            return if self.help { Ok(()) } else { Err(WANTED) };
+        };
+        let (soft, hard) = halves(value, b':');
+        let limit = Limit {
+            soft: amount(at, soft).ok_or(WANTED)?,
+            hard: hard.map(|hard| amount(at, hard).ok_or(WANTED)).transpose()?,
+        };
+        self.all.get_mut(at).into_iter().for_each(|place| *place = Some(limit));
+        Ok(())
+    }
+}
+
+fn amount(at: usize, word: &[u8]) -> Option<u64> {
+    if word == b"unlimited" {
+        return Some(UNLIMITED);
+    }
+    if !matches!(at, CPU | RTTIME) {
+        return value::size(word).ok();
+    }
+    let (seconds, nanoseconds) = value::time(word).ok()?.parts();
+    match at {
+        CPU => Some(seconds + u64::from(nanoseconds > 0)),
+        _ => seconds.checked_mul(1_000_000)?.checked_add(u64::from(nanoseconds.div_ceil(1000))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pure::opts::tests::word_of;
+
+    #[test]
+    fn limits_have_names_and_amounts() {
+        let mut limits = Limits::default();
+        let mut set = |word: &str| limits.store(word_of(word)).map(|()| limits.all);
+        let is = |all: Result<[Option<Limit>; COUNT], _>, at: i32, soft, hard| {
+            assert_eq!(all.unwrap()[usize::try_from(at).unwrap()], Some(Limit { soft, hard }));
+        };
+        is(set("nofile=1k:2k"), libc::RLIMIT_NOFILE as i32, 1024, Some(2048));
+        is(set("files=10"), libc::RLIMIT_NOFILE as i32, 10, None);
+        is(set("vmem=unlimited"), libc::RLIMIT_AS as i32, u64::MAX, None);
+        is(set("cpu=1.5m"), libc::RLIMIT_CPU as i32, 90, None);
+        is(set("CPU=0.1"), libc::RLIMIT_CPU as i32, 1, None);
+        is(set("rttime=0.5:1"), libc::RLIMIT_RTTIME as i32, 500_000, Some(1_000_000));
+        is(set("core=0:0"), libc::RLIMIT_CORE as i32, 0, Some(0));
+        is(set("memlock=1m"), libc::RLIMIT_MEMLOCK as i32, 1 << 20, None);
+        is(set("msgq=1"), libc::RLIMIT_MSGQUEUE as i32, 1, None);
+        is(set("nice=1"), libc::RLIMIT_NICE as i32, 1, None);
+        for bad in
+            ["", "=", "nofile", "nofile=", "nofile=x", "nofile=1:", "nofile=:1", "x=1", "cpu=1k"]
+        {
+            assert!(set(bad).is_err(), "{bad}");
+        }
+        assert!(set("help").is_ok() && limits.help);
+    }
+}

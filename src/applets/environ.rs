@@ -1,0 +1,40 @@
+//! One change of the environment as the command line says it: `NAME=VALUE` sets, `NAME` removes. For
+//! dmon and denv.
+
+use crate::pure::opts::{Field, Word};
+use crate::pure::text::halves;
+use crate::pure::value::Wanted;
+use crate::sys::environment::{Environment, Full};
+
+/// Makes the change.
+///
+/// # Errors
+/// No name, or one variable too many.
+pub fn edit(environment: &mut Environment, word: Word) -> Result<(), Wanted> {
+    match halves(word.to_bytes(), b'=') {
+        ([], _) => Err("a variable (like NAME=VALUE, NAME)"),
+        (_, Some(_)) => environment.set(word).or(TOO_MANY),
+        (name, None) => {
+            environment.remove(name);
+            Ok(())
+        }
+    }
+}
+
+/// What is said instead of [`Full`].
+pub const TOO_MANY: Result<(), Wanted> = Err("one of at most 1000 variables");
+
+/// Our own environment, and the changes made to it.
+#[derive(Default)]
+pub struct Changed(Option<Environment>);
+
+impl Field for Changed {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        if self.0.is_none() {
+            self.0 = Environment::begin();
+            let all = self.0.as_mut().map_or(Ok(()), |environment| environment.inherit(None));
+            all.or_else(|Full| TOO_MANY)?;
+        }
+        self.0.as_mut().map_or(TOO_MANY, |environment| edit(environment, word))
+    }
+}

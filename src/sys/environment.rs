@@ -1,0 +1,111 @@
+//! The environment: what we were started with, and a new one in its place that commands get.
+
+use super::memory::Block;
+use crate::pure::text::halves;
+use core::ffi::{CStr, c_char};
+
+/// How many variables a new environment has room for, a choice: a shell has a hundred.
+pub const MOST: usize = 1000;
+
+/// Pointers to `NAME=VALUE` as `execve` takes them, null from the end on.
+type Vector = [*const c_char; MOST + 1];
+
+static VECTOR: Block<Vector> = Block::new([core::ptr::null(); MOST + 1]);
+
+unsafe extern "C" {
+    /// The environment in force (environ(7)).
+    static mut environ: *const *const c_char;
+}
+
+/// The environment in force.
+pub(super) fn pointer() -> *const *const c_char {
+    // SAFETY: set by the C runtime and by `Environment::begin`, always to a vector that ends in null.
+    unsafe { environ }
+}
+
+/// All `NAME=VALUE` of a vector that ends in null and stays.
+fn all(mut at: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
+    core::iter::from_fn(move || {
+        // SAFETY: a place of the vector, at its null pointer at the latest.
+        let variable = unsafe { *at };
+        if variable.is_null() {
+            return None;
+        }
+        // SAFETY: this was not the last one.
+        at = unsafe { at.add(1) };
+        // SAFETY: the words end in NUL and stay for the life of the process.
+        Some(unsafe { CStr::from_ptr(variable) })
+    })
+}
+
+/// The value of a variable.
+#[must_use]
+pub fn variable(name: &[u8]) -> Option<&'static CStr> {
+    all(pointer()).find_map(|variable| match variable.to_bytes_with_nul().strip_prefix(name) {
+        Some([b'=', value @ ..]) => super::c_str(value),
+        _ => None,
+    })
+}
+
+/// A new environment, in force from its beginning on.
+pub struct Environment {
+    /// The one before.
+    ours: *const *const c_char,
+    vector: &'static mut Vector,
+    count: usize,
+}
+
+/// There are more than [`MOST`] variables.
+pub struct Full;
+
+fn name_of(variable: &CStr) -> &[u8] {
+    halves(variable.to_bytes(), b'=').0
+}
+
+impl Environment {
+    /// An empty one; `None` if there is one already.
+    pub fn begin() -> Option<Self> {
+        let vector = VECTOR.take()?;
+        let ours = pointer();
+        // SAFETY: there is one thread; the vector is static, and null from its beginning on.
+        unsafe { environ = vector.as_ptr() };
+        Some(Self { ours, vector, count: 0 })
+    }
+
+    /// Takes over the variable `name` of the one before, or all.
+    ///
+    /// # Errors
+    /// More than there is room for.
+    pub fn inherit(&mut self, name: Option<&[u8]>) -> Result<(), Full> {
+        all(self.ours)
+            .filter(|variable| name.is_none_or(|name| name == name_of(variable)))
+            .try_for_each(|variable| self.set(variable))
+    }
+
+    fn place(&self, name: &[u8]) -> usize {
+        all(self.vector.as_ptr()).take_while(|variable| name_of(variable) != name).count()
+    }
+
+    /// Sets a variable, `NAME=VALUE`.
+    ///
+    /// # Errors
+    /// More than there is room for.
+    pub fn set(&mut self, variable: &'static CStr) -> Result<(), Full> {
+        let place = self.place(name_of(variable));
+        // The last pointer stays null.
+        let pointer = self.vector.get_mut(place).filter(|_| place < MOST).ok_or(Full)?;
+        *pointer = variable.as_ptr();
+        self.count = self.count.max(place + 1);
+        Ok(())
+    }
+
+    /// Removes a variable, if it is there.
+    pub fn remove(&mut self, name: &[u8]) {
+        let place = self.place(name);
+        if let Some(rest @ [_, ..]) = self.vector.get_mut(place..self.count) {
+            rest.rotate_left(1);
+            rest.last_mut().into_iter().for_each(|last| *last = core::ptr::null());
+            self.count -= 1;
+        }
+    }
+}
