@@ -14,7 +14,7 @@ use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::Errno;
 use crate::pure::value::Wanted;
 use crate::sys::clock;
-use crate::sys::file::{self, File, Kind};
+use crate::sys::file::{self, File, Kind, Mode};
 use core::ffi::c_int;
 
 /// How often a file that cannot be written is tried again.
@@ -67,6 +67,19 @@ struct Outage {
 
 /// Makes the line that stands in the gap, from the lines and bytes lost.
 pub type Gap<'a> = &'a mut dyn FnMut(u64, u64) -> Line;
+
+/// Opens a file for lines at its end. A FIFO is opened for reading too, so that it need not have a reader,
+/// and a reader that comes and goes loses nothing (fifo(7)).
+///
+/// # Errors
+/// As open(2).
+pub fn open(path: Word) -> Result<File, Errno> {
+    match File::open(path, Mode::Append) {
+        Err(Errno::NXIO) => File::open(path, Mode::Fifo),
+        Ok(file) if file::is_fifo(file.number()) => File::open(path, Mode::Fifo),
+        other => other,
+    }
+}
 
 pub struct Store {
     /// For messages.

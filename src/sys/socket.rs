@@ -87,6 +87,12 @@ impl Socket {
         }
     }
 
+    /// The open file it is.
+    #[must_use]
+    pub fn into_file(self) -> File {
+        self.0
+    }
+
     #[must_use]
     pub const fn number(&self) -> c_int {
         self.0.number()

@@ -4,13 +4,13 @@ use crate::applets::dress::Style;
 use crate::applets::logger::{Logger, Sync, Target};
 use crate::applets::options::{About, Call};
 use crate::applets::pump::{self, Buffers};
-use crate::applets::store::{Gap, OnFull, Store};
+use crate::applets::store::{self, Gap, OnFull, Store};
 use crate::applets::tell::refused;
 use crate::pure::fault::Exit;
 use crate::pure::opts::{Opt, Word, opt};
 use crate::pure::time::Duration;
-use crate::pure::unix::{Errno, Signal};
-use crate::sys::file::{self, File, Mode};
+use crate::pure::unix::Signal;
+use crate::sys::file::{self, File};
 use core::ffi::c_int;
 
 const ABOUT: About = About {
@@ -69,16 +69,9 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     pump::pump(config.input, batch, &mut Logger::new(&mut target, config.style, sync, out))
 }
 
-/// Opens the file at its end. A FIFO is opened for reading too, so that it need not have a reader, and
-/// a reader that comes and goes loses nothing (fifo(7)).
+/// Opens the file at its end.
 fn open(path: Word) -> Result<File, Exit> {
-    let refused = |error| refused("cannot open ", path.to_bytes(), error);
-    match File::open(path, Mode::Append) {
-        Err(Errno::NXIO) => File::open(path, Mode::Fifo),
-        Ok(file) if file::is_fifo(file.number()) => File::open(path, Mode::Fifo),
-        other => other,
-    }
-    .map_err(refused)
+    store::open(path).map_err(|error| refused("cannot open ", path.to_bytes(), error))
 }
 
 /// The file, or standard output when there is no path.

@@ -1,7 +1,7 @@
 //! dmon's options: one row each, what they store, whether they fit together. Pure.
 
 use super::limits::Limits;
-use super::load;
+use super::load::{self, Pressure};
 use super::machine::{MOST_DELAYS, MOST_RECENT, Policy, Respawns};
 use crate::applets::environ::Changed;
 use crate::applets::options::About;
@@ -40,6 +40,7 @@ pub struct Config {
     file: File,
     load_high: Option<Threshold>,
     load_low: Option<Threshold>,
+    pressure: Pressure,
     pub policy: Policy,
 }
 
@@ -59,6 +60,7 @@ impl Default for Config {
             file: File,
             load_high: None,
             load_low: None,
+            pressure: Pressure::default(),
             policy: Policy::default(),
         }
     }
@@ -82,6 +84,9 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("-D, --drain TIME\tHow long the log command may read on; 5s.", |c| &mut c.policy.drain),
     opt("-L, --load-high N[%]\tPause the command above this load.", |c| &mut c.load_high),
     opt("-l, --load-low N[%]\tResume it at this load; half of -L.", |c| &mut c.load_low),
+    opt("    --pressure WHAT:HIGH[:LOW]\tThe same by the pressure on cpu, io or memory.", |c| {
+        &mut c.pressure
+    }),
     opt("-e, --stderr-redir\tStandard error goes where the output goes.", |c| &mut c.stderr_too),
     opt("-s, --cmd-sigs\tForward signals to the command.", |c| &mut c.policy.forward_cmd),
     opt("-S, --log-sigs\tForward signals to the log command.", |c| &mut c.policy.forward_log),
@@ -148,6 +153,7 @@ impl Config {
         if policy.once && !policy.interval.is_zero() {
             return Err("options -i and -1 cannot be used together");
         }
+        let mut load = None;
         if let Some(high) = self.load_high {
             let low = self.load_low.unwrap_or(high.half());
             if high.per_cpu != low.per_cpu {
@@ -156,8 +162,10 @@ impl Config {
             if low.load >= high.load {
                 return Err("option -l must be lower than option -L");
             }
-            policy.load = Some(load::Limits { high, low });
+            load = Some(load::Limits { high, low });
         }
+        let [cpu, io, memory] = self.pressure.0;
+        policy.watch = [load, cpu, io, memory];
         Ok(())
     }
 }

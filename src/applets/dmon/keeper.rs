@@ -6,9 +6,10 @@ use super::child::{self, Failure, Plan};
 use super::config::Config;
 use super::daemon::Parent;
 use super::identity::Identity;
-use super::load::{self, Reading};
+use super::load::{self, Reading, Watch};
 use super::machine::{Fact, Machine, Order, Policy, Sweep, Who};
 use super::remains::Remains;
+use super::status::Status;
 use crate::applets::tell::{self, refused};
 use crate::pure::fault::Exit;
 use crate::pure::time::Instant;
@@ -60,6 +61,7 @@ pub struct Keeper<'a> {
     /// The mask to wait with.
     mask: Mask,
     stop: Signal,
+    status: Option<Status>,
     /// The last `waitpid` found no children at all.
     childless: bool,
     /// The group of the logger, from its start until nothing of it is left.
@@ -104,6 +106,7 @@ impl<'a> Keeper<'a> {
         config: &'a Config,
         job: &'a Job,
         pipe: Option<Pipe>,
+        status: Option<Status>,
         (inherited, mask): Masks,
     ) -> Self {
         let us = process::me();
@@ -137,6 +140,7 @@ impl<'a> Keeper<'a> {
             pipe,
             mask,
             stop: config.stop_signal,
+            status,
             remains: Remains::new(config.stop_signal),
             childless: false,
             log_group: None,
@@ -148,7 +152,7 @@ impl<'a> Keeper<'a> {
     /// Runs the job until there is a reason to end. `parent` is released once all runs.
     #[inline(never)]
     pub fn keep(&mut self, policy: Policy, parent: &mut Option<Parent>) -> Exit {
-        let per_cpu = policy.load.is_some_and(|limits| limits.per_cpu());
+        let watch = policy.watch;
         // Time goes on in waits and starts; all else is done in a moment.
         let mut now = clock::now();
         let mut machine = Machine::new(policy, now);
@@ -168,16 +172,24 @@ impl<'a> Keeper<'a> {
                     Some(fact)
                 }
                 // That a child has died meanwhile will be heard next.
-                Order::Stop(group) => {
+                Order::Stop(who, group, late) => {
+                    self.tell(who, if late { "timeout" } else { "stop" }, group, None);
                     let _ = signal::send_group(group, Some(self.stop));
                     let _ = signal::send_group(group, Some(Signal::CONT));
                     None
                 }
-                Order::SendGroup(group, signal) => {
+                Order::SendGroup(who, group, signal) => {
+                    let what = match signal {
+                        Signal::STOP => "pause",
+                        Signal::CONT => "resume",
+                        _ => "kill",
+                    };
+                    self.tell(who, what, group, None);
                     let _ = signal::send_group(group, Some(signal));
                     None
                 }
-                Order::Send(pid, signal) => {
+                Order::Send(who, pid, signal) => {
+                    self.tell(who, "signal", pid, Some(signal.number()));
                     let _ = signal::send(pid, Some(signal));
                     None
                 }
@@ -190,7 +202,7 @@ impl<'a> Keeper<'a> {
                     let pipe = self.pipe.as_ref();
                     Some(Fact::Unread(pipe.map_or(0, |(reader, _)| file::waiting(reader.number()))))
                 }
-                Order::ReadLoad => Some(Fact::Load(read_load(per_cpu))),
+                Order::ReadLoad => Some(Fact::Load(read(&watch))),
                 Order::Lament(bytes) => {
                     tell::count("the log command has left bytes unread: ", bytes as u64);
                     None
@@ -222,14 +234,24 @@ impl<'a> Keeper<'a> {
         }
         loop {
             match process::reap() {
-                Reaped::Died(pid, status) => machine.hear(now, Fact::Ended(pid, status)),
+                Reaped::Died(pid, status) => {
+                    if let Some(who) = machine.whose(pid) {
+                        self.tell(who, "exit", pid, Some(status.0));
+                    }
+                    machine.hear(now, Fact::Ended(pid, status));
+                }
                 Reaped::NotYet => break self.childless = false,
                 Reaped::NoChildren => break self.childless = true,
             }
         }
     }
 
-    #[inline(never)]
+    fn tell(&mut self, who: Who, what: &str, pid: Pid, number: Option<i32>) {
+        if let Some(status) = &mut self.status {
+            status.tell(who, what, pid, number);
+        }
+    }
+
     fn sweep(&mut self, sweep: Sweep) -> Fact {
         let log = self.log_group.filter(|_| sweep.who == Who::Cmd);
         let left = self.remains.sweep(sweep, log, self.childless);
@@ -252,6 +274,7 @@ impl<'a> Keeper<'a> {
                     self.log_group = Some(pid);
                 }
                 *last = None;
+                self.tell(who, "start", pid, None);
                 return Fact::Started(who, pid);
             }
             Err(failure) => failure,
@@ -268,14 +291,44 @@ impl<'a> Keeper<'a> {
     }
 }
 
+/// What is watched, as it is now.
+fn read(watch: &Watch) -> Reading {
+    let mut reading = Reading { values: [None; load::KINDS], processors: 1 };
+    let [value, pressures @ ..] = &mut reading.values;
+    let [limits, limits_of_pressures @ ..] = watch;
+    if let Some(limits) = limits {
+        *value = Some(read_load());
+        reading.processors = if limits.high.per_cpu { count_processors() } else { 1 };
+    }
+    for ((limits, value), (_, path)) in
+        limits_of_pressures.iter().zip(pressures).zip(load::RESOURCES)
+    {
+        if limits.is_some() {
+            let mut room = [0; 64];
+            *value = file::head(path, &mut room).ok().and_then(load::parse_pressure);
+        }
+    }
+    reading
+}
+
 /// The load now: /proc/loadavg, else what sysinfo(2) says in 1/65536.
-fn read_load(per_cpu: bool) -> Reading {
+fn read_load() -> Load {
     let mut room = [0; 64];
     let text = file::head(c"/proc/loadavg", &mut room).ok();
-    let load =
-        text.and_then(load::parse).unwrap_or_else(|| Load((system::load() * Load::ONE) >> 16));
-    let processors = if per_cpu { count_processors() } else { 1 };
-    Reading { load, processors }
+    text.and_then(load::parse).unwrap_or_else(|| Load((system::load() * Load::ONE) >> 16))
+}
+
+/// Whether all pressures can be read that are watched.
+///
+/// # Errors
+/// One that cannot.
+pub fn check(watch: &Watch) -> Result<(), Exit> {
+    let [_, pressures @ ..] = watch;
+    for (_, (_, path)) in pressures.iter().zip(load::RESOURCES).filter(|one| one.0.is_some()) {
+        let cannot = |error| refused("cannot read ", path.to_bytes(), error);
+        file::head(path, &mut [0; 64]).map_err(cannot)?;
+    }
+    Ok(())
 }
 
 /// How many processors are online; without /sys, how many we may use.

@@ -1,7 +1,9 @@
-//! Load averages: the text of /proc/loadavg, and when a load is high. Pure.
+//! Load and pressure: the kernel's texts about them, and when they are high. Pure.
 
+use crate::pure::opts::{Field, Word};
 use crate::pure::text::halves;
-use crate::pure::value::{self, Load, Threshold};
+use crate::pure::value::{self, Load, Threshold, Wanted};
+use core::ffi::CStr;
 
 /// Pause above `high`, go on at or below `low`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,34 +12,81 @@ pub struct Limits {
     pub low: Threshold,
 }
 
-/// The load of the machine and how many processors carry it.
+/// What is watched: the load, and the pressure on [`RESOURCES`].
+pub const KINDS: usize = 1 + RESOURCES.len();
+
+/// What the kernel tells the pressure on, with its file (Documentation/accounting/psi.rst).
+pub const RESOURCES: [(&str, &CStr); 3] = [
+    ("cpu", c"/proc/pressure/cpu"),
+    ("io", c"/proc/pressure/io"),
+    ("memory", c"/proc/pressure/memory"),
+];
+
+/// The limits of each kind.
+pub type Watch = [Option<Limits>; KINDS];
+
+/// The load of the machine and how many processors carry it; the pressures, in percent. What could not be
+/// read is `None`, and not high.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reading {
-    pub load: Load,
+    pub values: [Option<Load>; KINDS],
     pub processors: u64,
 }
 
 impl Limits {
-    #[must_use]
-    pub const fn per_cpu(&self) -> bool {
-        self.high.per_cpu || self.low.per_cpu
-    }
-
-    /// Whether the load counts as high now, when it `was` so before: between the two limits nothing
+    /// Whether a value counts as high now, when it `was` so before: between the two limits nothing
     /// changes.
     #[must_use]
-    pub const fn is_high(&self, reading: Reading, was: bool) -> bool {
+    pub const fn is_high(&self, value: Load, processors: u64, was: bool) -> bool {
         let limit = if was { self.low } else { self.high };
-        let processors = if limit.per_cpu { reading.processors } else { 1 };
-        reading.load.0 > limit.load.0.saturating_mul(processors)
+        let processors = if limit.per_cpu { processors } else { 1 };
+        value.0 > limit.load.0.saturating_mul(processors)
     }
+}
+
+/// Brings up to date which kinds are high.
+pub fn judge(watch: &Watch, reading: &Reading, high: &mut [bool; KINDS]) {
+    for ((limits, value), high) in watch.iter().zip(reading.values).zip(high) {
+        *high = match (limits, value) {
+            (Some(limits), Some(value)) => limits.is_high(value, reading.processors, *high),
+            _ => false,
+        };
+    }
+}
+
+/// The limits of pressure: `cpu|io|memory:HIGH[:LOW]`, in percent.
+#[derive(Default)]
+pub struct Pressure(pub [Option<Limits>; RESOURCES.len()]);
+
+impl Field for Pressure {
+    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        const WANTED: Wanted = "a resource and percentages (like cpu:40, io:50:20)";
+        let (name, limits) = halves(word.to_bytes(), b':');
+        let (high, low) = halves(limits.ok_or(WANTED)?, b':');
+        let high = percent(high).ok_or(WANTED)?;
+        let low = low.map_or(Some(high.half()), percent).ok_or(WANTED)?;
+        let at = RESOURCES.iter().position(|resource| resource.0.as_bytes() == name);
+        let place = self.0.get_mut(at.ok_or(WANTED)?).ok_or(WANTED)?;
+        *place = Some(Limits { high, low });
+        if low.load < high.load { Ok(()) } else { Err(WANTED) }
+    }
+}
+
+fn percent(word: &[u8]) -> Option<Threshold> {
+    value::threshold(word).ok().filter(|threshold| !threshold.per_cpu)
+}
+
+/// The share of the last ten seconds in which some process had to wait: the first number of a file of
+/// [`RESOURCES`], like `some avg10=1.50 avg60=…`.
+#[must_use]
+pub fn parse_pressure(text: &[u8]) -> Option<Load> {
+    parse(text.strip_prefix(b"some avg10=")?)
 }
 
 /// The first number of /proc/loadavg (proc(5)): the average over one minute, two decimals.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Load> {
-    let first = text.split(|b| *b == b' ').next()?;
-    value::threshold(first).ok().filter(|t| !t.per_cpu).map(|t| t.load)
+    percent(halves(text, b' ').0).map(|threshold| threshold.load)
 }
 
 /// How many numbers a list like `0-3,5` has: /sys/devices/system/cpu/online.
@@ -56,6 +105,7 @@ pub fn count_listed(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pure::opts::tests::word_of;
     use crate::pure::value::threshold;
 
     #[test]
@@ -77,13 +127,54 @@ mod tests {
     fn high_is_above_and_low_is_at_or_below() {
         let half = |high: Threshold| Limits { high, low: high.half() };
         let limits = half(threshold(b"4").unwrap());
-        let load = |hundredths: u64| Reading { load: Load(hundredths * 100), processors: 8 };
-        assert!(!limits.is_high(load(400), false));
-        assert!(limits.is_high(load(401), false));
-        assert!(limits.is_high(load(201), true));
-        assert!(!limits.is_high(load(200), true));
+        let is_high =
+            |limits: Limits, hundredths: u64, was| limits.is_high(Load(hundredths * 100), 8, was);
+        assert!(!is_high(limits, 400, false));
+        assert!(is_high(limits, 401, false));
+        assert!(is_high(limits, 201, true));
+        assert!(!is_high(limits, 200, true));
         let limits = half(threshold(b"50%").unwrap());
-        assert!(!limits.is_high(load(400), false));
-        assert!(limits.is_high(load(401), false));
+        assert!(!is_high(limits, 400, false));
+        assert!(is_high(limits, 401, false));
+    }
+
+    #[test]
+    fn pressures_have_limits() {
+        let mut pressure = Pressure::default();
+        let mut set = |word| pressure.store(word_of(word)).map(|()| pressure.0);
+        let is =
+            |high, low| Some(Limits { high: percent(high).unwrap(), low: percent(low).unwrap() });
+        assert_eq!(set("cpu:40").unwrap(), [is(b"40", b"20"), None, None]);
+        assert_eq!(set("memory:9.5:1").unwrap(), [is(b"40", b"20"), None, is(b"9.5", b"1")]);
+        for bad in [
+            "", "cpu", "cpu:", ":1", "disk:1", "cpu:1:", "cpu:1:1", "cpu:1:2", "cpu:40%",
+            "io:1:0:0",
+        ] {
+            assert!(set(bad).is_err(), "{bad}");
+        }
+        let text = b"some avg10=12.34 avg60=1.00 avg300=0.00 total=1\nfull avg10=0.00\n";
+        assert_eq!(parse_pressure(text), Some(Load(123_400)));
+        for odd in [&b""[..], b"some", b"some avg10=", b"some avg10=x ", b"full avg10=1.00 "] {
+            assert_eq!(parse_pressure(odd), None);
+        }
+    }
+
+    #[test]
+    fn each_kind_is_judged_by_its_own() {
+        let limits = |high: &[u8]| {
+            let high = percent(high).unwrap();
+            Some(Limits { high, low: high.half() })
+        };
+        let watch = [limits(b"4"), limits(b"40"), None, None];
+        let mut high = [false; KINDS];
+        let mut hear = |load, cpu| {
+            let values = [Some(Load(load)), cpu, Some(Load(1_000_000)), None];
+            judge(&watch, &Reading { values, processors: 1 }, &mut high);
+            high
+        };
+        assert_eq!(hear(40_000, None), [false; 4]);
+        assert_eq!(hear(40_001, Some(Load(400_001))), [true, true, false, false]);
+        assert_eq!(hear(20_000, Some(Load(200_001))), [false, true, false, false]);
+        assert_eq!(hear(20_000, None), [false; 4]);
     }
 }

@@ -10,7 +10,7 @@ mod rerun;
 #[cfg(test)]
 mod tests;
 
-use crate::applets::dmon::load::{Limits, Reading};
+use crate::applets::dmon::load::{self, Reading, Watch};
 use crate::pure::fault::Exit;
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::{Pid, Signal, Status};
@@ -60,7 +60,7 @@ pub struct Policy {
     /// `None`: never.
     pub kill_after: Option<Duration>,
     pub drain: Duration,
-    pub load: Option<Limits>,
+    pub watch: Watch,
     pub forward_cmd: bool,
     pub forward_log: bool,
     /// Empty: [`SPACING`].
@@ -86,7 +86,7 @@ impl Default for Policy {
             timeout: None,
             kill_after: Some(Duration::seconds(10)),
             drain: Duration::seconds(5),
-            load: None,
+            watch: [None; load::KINDS],
             forward_cmd: false,
             forward_log: false,
         }
@@ -118,12 +118,12 @@ pub enum Fact {
 pub enum Order {
     /// Answered by `Started`, `Refused` or `Unstarted`.
     Start(Who),
-    /// Stop signal, then CONT, to the group that this child leads.
-    Stop(Pid),
+    /// Stop signal, then CONT, to the group that this child leads; because its run is late, or for good.
+    Stop(Who, Pid, bool),
     /// To the group that this child leads.
-    SendGroup(Pid, Signal),
+    SendGroup(Who, Pid, Signal),
     /// To this child alone.
-    Send(Pid, Signal),
+    Send(Who, Pid, Signal),
     /// Answered by `Swept`.
     Sweep(Sweep),
     /// Give up our end for writing, so that the logger comes to the end of its input.
@@ -263,7 +263,8 @@ pub struct Machine {
     encore: Encore,
     /// How the last run of the command ended.
     last: Option<Status>,
-    high: bool,
+    /// Which of what is watched is high.
+    high: [bool; load::KINDS],
     read_load_at: Instant,
     for_cmd: Signals,
     for_log: Signals,
@@ -300,7 +301,7 @@ impl Machine {
             encore: if policy.logged { Encore::Possible } else { Encore::Over },
             last: None,
             reruns: Reruns::default(),
-            high: false,
+            high: [false; load::KINDS],
             read_load_at: now,
             for_cmd: Signals::default(),
             for_log: Signals::default(),
@@ -321,6 +322,21 @@ impl Machine {
             Who::Cmd if self.hasty => Some(now),
             _ => self.policy.kill_after.map(|time| now.plus(time)),
         }
+    }
+
+    /// Which child that is, if it is one.
+    #[must_use]
+    pub fn whose(&self, child: Pid) -> Option<Who> {
+        let is = |life: &Life| match life {
+            Life::Up { pid, .. } | Life::Dying { pid, .. } | Life::Killed { pid, .. } => {
+                *pid == child
+            }
+            Life::Down { .. } | Life::Left(_) => false,
+        };
+        [(Who::Cmd, &self.cmd), (Who::Log, &self.log)]
+            .into_iter()
+            .find(|one| is(one.1))
+            .map(|one| one.0)
     }
 
     const fn life(&mut self, who: Who) -> &mut Life {

@@ -13,6 +13,7 @@ pub mod load;
 pub mod machine;
 mod pidfile;
 mod remains;
+mod status;
 
 use crate::applets::tell::{failed, refused};
 use crate::applets::{Call, print};
@@ -22,6 +23,7 @@ use crate::sys::{file, process};
 use config::{ABOUT, Config, OPTIONS};
 use keeper::{Job, Keeper};
 use pidfile::PidFile;
+use status::Status;
 
 /// The applet.
 ///
@@ -47,12 +49,14 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     let identity = identity::look_up(config.cmd_owner)?;
     let log_identity = identity::look_up(config.log_owner)?;
     let job = Job { command, identity, log_command, log_identity };
+    let status = config.status.map(Status::open).transpose()?;
+    keeper::check(&config.policy.watch)?;
     let masks = keeper::catch()?;
     let pid_file = config.pid_file.map(PidFile::claim).transpose()?;
     let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
     let end = keeper::make_pipe(&job).and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        Ok(Keeper::new(&config, &job, pipe, masks).keep(config.policy.clone(), &mut parent))
+        Ok(Keeper::new(&config, &job, pipe, status, masks).keep(config.policy.clone(), &mut parent))
     });
     drop(pid_file);
     if let Some(parent) = parent {

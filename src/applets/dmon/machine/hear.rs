@@ -4,6 +4,7 @@ use super::{
     Encore, Fact, LOAD_PERIOD, LOOK_AGAIN, LOOK_SELDOM, Left, Life, Limit, Machine, Reason,
     SPACING, Signals, UNKILLABLE, Who,
 };
+use crate::applets::dmon::load;
 use crate::pure::fault::Exit;
 use crate::pure::time::Instant;
 use crate::pure::unix::{Pid, Signal, Status};
@@ -33,8 +34,7 @@ impl Machine {
             Fact::Asked(signal) => self.forward(signal),
             Fact::Load(reading) => {
                 self.read_load_at = now.plus(LOAD_PERIOD);
-                self.high =
-                    self.policy.load.is_some_and(|limits| limits.is_high(reading, self.high));
+                load::judge(&self.policy.watch, &reading, &mut self.high);
             }
         }
     }

@@ -28,18 +28,16 @@ impl Machine {
     }
 
     fn watch_load(&self, now: Instant) -> Flow {
-        match self.policy.load {
-            Some(_) if self.stopping.is_none() => {
-                if now >= self.read_load_at {
-                    return Break(Order::ReadLoad);
-                }
-                Continue(Some(self.read_load_at))
-            }
-            _ => Continue(None),
+        match self.policy.watch {
+            [None, None, None, None] => Continue(None),
+            _ if self.stopping.is_some() => Continue(None),
+            _ if now >= self.read_load_at => Break(Order::ReadLoad),
+            _ => Continue(Some(self.read_load_at)),
         }
     }
 
     fn tend_cmd(&mut self, now: Instant) -> Flow {
+        let high = self.high.contains(&true);
         match &mut self.cmd {
             // The logger first, so that the first line has a reader.
             Life::Down { .. } if self.stopping.is_some() || !self.log_began => Continue(None),
@@ -47,14 +45,14 @@ impl Machine {
             Life::Up { .. } if self.stopping.is_some() => self.stop(Who::Cmd, false, now),
             Life::Up { limit: Limit::At(end), .. } if *end <= now => self.stop(Who::Cmd, true, now),
             Life::Up { pid, limit, paused, .. } => {
-                if *paused != self.high {
-                    *paused = self.high;
-                    *limit = limit.held(self.high, now);
-                    let signal = if self.high { Signal::STOP } else { Signal::CONT };
-                    return Break(Order::SendGroup(*pid, signal));
+                if *paused != high {
+                    *paused = high;
+                    *limit = limit.held(high, now);
+                    let signal = if high { Signal::STOP } else { Signal::CONT };
+                    return Break(Order::SendGroup(Who::Cmd, *pid, signal));
                 }
                 if let Some(signal) = self.for_cmd.take() {
-                    return Break(Order::Send(*pid, signal));
+                    return Break(Order::Send(Who::Cmd, *pid, signal));
                 }
                 match limit {
                     Limit::At(end) => Continue(Some(*end)),
@@ -72,7 +70,7 @@ impl Machine {
             (Life::Down { not_before }, _) => start(Who::Log, *not_before, now),
             (Life::Up { .. }, Some(end)) if end <= now => self.stop(Who::Log, false, now),
             (Life::Up { pid, .. }, end) => match self.for_log.take() {
-                Some(signal) => Break(Order::Send(*pid, signal)),
+                Some(signal) => Break(Order::Send(Who::Log, *pid, signal)),
                 None => Continue(end),
             },
             (Life::Dying { .. } | Life::Killed { .. } | Life::Left(_), _) => {
@@ -122,7 +120,7 @@ impl Machine {
             return Continue(None);
         };
         *life = Life::Dying { pid, since, late, kill_at };
-        Break(Order::Stop(pid))
+        Break(Order::Stop(who, pid, late))
     }
 
     /// The rest of the stop sequence, and the end of what the run has left behind.
@@ -137,7 +135,7 @@ impl Machine {
                 if who == Who::Log && self.encore == Encore::Possible {
                     self.encore = Encore::Spent;
                 }
-                Break(Order::SendGroup(pid, Signal::KILL))
+                Break(Order::SendGroup(who, pid, Signal::KILL))
             }
             Life::Dying { kill_at, .. } => Continue(kill_at),
             Life::Killed { pid, since, late, warn_at } if due(warn_at) => {

@@ -129,11 +129,11 @@ impl World {
                     failed(Fact::Unstarted(who, Exit::NOT_FOUND)),
                 ]
             }
-            Order::Stop(pid) => {
+            Order::Stop(_, pid, _) => {
                 world.owner(pid).paused = false;
                 vec![world]
             }
-            Order::SendGroup(pid, signal) => {
+            Order::SendGroup(_, pid, signal) => {
                 let child = world.owner(pid);
                 match signal {
                     Signal::KILL => child.killed = true,
@@ -143,7 +143,7 @@ impl World {
                 }
                 vec![world]
             }
-            Order::Send(pid, signal) => {
+            Order::Send(_, pid, signal) => {
                 assert!([Signal::USR1, Signal::CONT].contains(&signal), "{signal:?} is passed on");
                 world.owner(pid);
                 vec![world]
@@ -174,7 +174,12 @@ impl World {
                 vec![world]
             }
             Order::ReadLoad => [0, 90_000]
-                .map(|load| told(Fact::Load(Reading { load: Load(load), processors: 1 })))
+                .map(|load| {
+                    told(Fact::Load(Reading {
+                        values: [Some(Load(load)), None, None, None],
+                        processors: 1,
+                    }))
+                })
                 .into(),
             Order::Warn(pid) => {
                 let who = if pid.number() < 200 { Who::Cmd } else { Who::Log };
@@ -341,7 +346,7 @@ fn every_reachable_state_keeps_the_promises() {
     let seconds = |n| Some(Duration::seconds(n));
     let at_most = |n, window| Respawns { most: Some(n), window };
     let high = threshold(b"4").unwrap();
-    let limits = Some(Limits { high, low: high.half() });
+    let limits = [Some(Limits { high, low: high.half() }), None, None, None];
     let base = Policy::default();
     let logged = Policy { logged: true, ..Policy::default() };
     let table = [
@@ -351,15 +356,19 @@ fn every_reachable_state_keeps_the_promises() {
         ("no restarts", 7, Policy { respawns: at_most(0, None), ..logged.clone() }),
         ("two in a minute", 9, Policy { respawns: at_most(2, seconds(60)), ..base.clone() }),
         ("timeout", 9, Policy { timeout: seconds(3), ..base.clone() }),
-        ("timeout, load", 7, Policy { timeout: seconds(30), load: limits, ..base.clone() }),
-        ("load, logged", 5, Policy { load: limits, ..logged.clone() }),
+        ("timeout, load", 7, Policy { timeout: seconds(30), watch: limits, ..base.clone() }),
+        ("load, logged", 5, Policy { watch: limits, ..logged.clone() }),
         (
             "never kill",
             9,
             Policy { kill_after: None, interval: Duration::seconds(7), ..base.clone() },
         ),
         ("no drain", 6, Policy { drain: Duration::ZERO, ..logged.clone() }),
-        ("all signals", 5, Policy { forward_cmd: true, forward_log: true, load: limits, ..logged }),
+        (
+            "all signals",
+            5,
+            Policy { forward_cmd: true, forward_log: true, watch: limits, ..logged },
+        ),
     ];
     let mut sum = 0;
     for (name, depth, policy) in table {

@@ -1,0 +1,77 @@
+//! Status lines: what happens, for other programs, a line each. The file, FIFO or socket they go to may
+//! come and go and be full: then lines are lost, whole ones; nothing waits for it.
+
+use super::machine::Who;
+use crate::applets::store;
+use crate::applets::tell::refused;
+use crate::pure::fault::Exit;
+use crate::pure::opts::Word;
+use crate::pure::text::{Message, Put, put_number};
+use crate::pure::unix::{Errno, Pid};
+use crate::sys::file::{self, File};
+use crate::sys::socket::{Flow, Socket};
+
+/// Where status lines go, if anywhere.
+pub struct Status {
+    path: Word,
+    /// `None` after a failure, until it can be opened again.
+    file: Option<File>,
+}
+
+impl Status {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(path: Word) -> Result<Self, Exit> {
+        let file = open(path).map_err(|error| refused("cannot open ", path.to_bytes(), error))?;
+        Ok(Self { path, file: Some(file) })
+    }
+
+    /// `cmd WHAT PID`, and a number if there is one. The words are those of the C program of this name.
+    pub fn tell(&mut self, who: Who, what: &str, pid: Pid, number: Option<i32>) {
+        let mut line = Message::<64>::new();
+        line.put(if who == Who::Cmd { b"cmd " } else { b"log " });
+        line.put(what.as_bytes());
+        for number in [Some(pid.number()), number].into_iter().flatten() {
+            line.put(b" ");
+            put_number(&mut line, number.unsigned_abs().into());
+        }
+        line.put(b"\n");
+        // A connection may have been broken since the last line: once more, with a new one.
+        if !self.write(line.bytes()) {
+            self.file = open(self.path).ok();
+            self.write(line.bytes());
+        }
+    }
+
+    /// Says whether it is worth trying again with another file.
+    fn write(&mut self, line: &[u8]) -> bool {
+        let Some(number) = self.file.as_ref().map(File::number) else {
+            return false;
+        };
+        match file::write(number, line) {
+            Ok(n) if n < line.len() => {
+                // Half a line is none. Who reads a stream can only be told by its end.
+                if file::take_back(number, n as u64).is_err() {
+                    self.file = None;
+                }
+                true
+            }
+            Ok(_) | Err(Errno::AGAIN | Errno::NOSPC | Errno::DQUOT) => true,
+            Err(_) => false,
+        }
+    }
+}
+
+/// A path that cannot be opened may be that of a socket (open(2), `ENXIO`).
+fn open(path: Word) -> Result<File, Errno> {
+    match store::open(path) {
+        Err(Errno::NXIO) => match Socket::unix(path, Flow::Messages) {
+            Err(Errno::PROTOTYPE) => Socket::unix(path, Flow::Stream),
+            other => other,
+        }
+        .map(Socket::into_file),
+        other => other,
+    }
+}
