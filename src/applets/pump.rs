@@ -106,7 +106,7 @@ enum Input {
 /// `from` cannot be read.
 pub fn pump(from: c_int, buffer: &mut [u8; BATCH], sink: &mut dyn Sink) -> Result<Exit, Exit> {
     let refused = |error| refused("cannot catch signals", b"", error);
-    let (_, mask) = signal::catch_all(&CAUGHT, &[]).map_err(refused)?;
+    let (_, mask) = signal::catch_all(&CAUGHT, &[], None).map_err(refused)?;
     let mut full = 0..0;
     let mut input = Input::Open;
     // Once told to end: until when the sink may try.

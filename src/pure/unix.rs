@@ -205,6 +205,12 @@ impl Status {
         self.0 == 0
     }
 
+    /// That signal ended it.
+    #[must_use]
+    pub fn is_of(self, signal: Signal) -> bool {
+        self.0 & 0x7f == signal.number()
+    }
+
     /// As shells say it: the exit code, or 128 + N when signal N ended it.
     #[must_use]
     pub const fn code(self) -> u8 {

@@ -98,18 +98,22 @@ pub fn exit(code: u8) -> ! {
 pub enum Reaped {
     /// That child ended so, and is gone now.
     Died(Pid, Status),
+    /// That child was stopped by a signal.
+    Stopped(Pid),
     /// There are children, all alive.
     NotYet,
     NoChildren,
 }
 
-/// Takes in one child that has ended, if there is one; never waits.
+/// Takes in one child that has ended, or the news that one was stopped, if there is any; never waits.
 #[must_use]
 pub fn reap() -> Reaped {
     let mut status = 0;
     // SAFETY: `status` is ours to write.
-    let answer = check(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) });
+    let answer =
+        check(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) });
     match answer.map(Pid::new) {
+        Ok(Some(pid)) if libc::WIFSTOPPED(status) => Reaped::Stopped(pid),
         Ok(Some(pid)) => Reaped::Died(pid, Status(status)),
         Ok(None) => Reaped::NotYet,
         Err(_) => Reaped::NoChildren,
@@ -141,6 +145,13 @@ pub fn parent() -> c_int {
 pub fn group(of: Pid) -> Option<Pid> {
     // SAFETY: a number.
     Pid::new(unsafe { libc::getpgid(of.number()) })
+}
+
+/// Our own process group.
+#[must_use]
+pub fn own_group() -> Option<Pid> {
+    // SAFETY: a number; 0 is this process.
+    Pid::new(unsafe { libc::getpgid(0) })
 }
 
 /// Begins a process group of our own.

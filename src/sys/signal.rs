@@ -85,13 +85,17 @@ fn hold(how: c_int, mask: &Mask) -> Result<Mask> {
 }
 
 /// Catches `signals` from now on, and holds them back except in the wait; gives `reset` their default
-/// action. Gives the mask we were started with, for commands, and the mask to wait with.
+/// action; holds back `other` too. Gives the mask we were started with, for commands, and the mask to wait with.
 ///
 /// # Errors
 /// As sigaction(2).
-pub fn catch_all(signals: &[Signal], reset: &[Signal]) -> Result<(Mask, Mask)> {
+pub fn catch_all(
+    signals: &[Signal],
+    reset: &[Signal],
+    other: Option<Signal>,
+) -> Result<(Mask, Mask)> {
     let mut held = EMPTY;
-    signals.iter().for_each(|signal| held.add(*signal));
+    signals.iter().chain(&other).for_each(|signal| held.add(*signal));
     let inherited = hold(libc::SIG_BLOCK, &held)?;
     let mut waiting = inherited;
     for signal in signals {
@@ -99,7 +103,6 @@ pub fn catch_all(signals: &[Signal], reset: &[Signal]) -> Result<(Mask, Mask)> {
         // SAFETY: all zeros are a valid sigaction: its handler may be interrupted by another.
         let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
         action.sa_sigaction = catch as *const () as usize;
-        action.sa_flags = libc::SA_NOCLDSTOP;
         // SAFETY: the handler only stores a flag, or makes calls that are allowed in one.
         check(unsafe {
             libc::sigaction(signal.number(), &raw const action, core::ptr::null_mut())
@@ -150,6 +153,23 @@ pub fn set_mask(mask: &Mask) -> Result<()> {
 pub fn send(to: Pid, signal: Option<Signal>) -> Result<()> {
     // SAFETY: two numbers, the first above zero.
     check(unsafe { libc::kill(to.number(), signal.map_or(0, Signal::number)) }).map(drop)
+}
+
+/// Sends `signal` to our own process group, of which we are one.
+///
+/// # Errors
+/// As kill(2).
+pub fn send_own_group(signal: Signal) -> Result<()> {
+    // SAFETY: two numbers.
+    check(unsafe { libc::kill(0, signal.number()) }).map(drop)
+}
+
+/// Ends this process as if nobody had caught `signal`.
+pub fn die_of(signal: Signal) {
+    to_default(signal);
+    let _ = set_mask(&EMPTY);
+    // SAFETY: two numbers.
+    unsafe { libc::kill(libc::getpid(), signal.number()) };
 }
 
 /// Sends `signal` to a process group; `None` only asks whether it has members.

@@ -13,7 +13,7 @@ use crate::pure::unix::{Errno, Pid, Signal};
 use crate::sys::args::Argv;
 use crate::sys::file::{self, File, STDERR, STDIN, STDOUT};
 use crate::sys::signal::{self, Mask};
-use crate::sys::{process, user};
+use crate::sys::{process, terminal, user};
 use core::ffi::c_int;
 
 /// All that makes a child what it is.
@@ -29,6 +29,8 @@ pub struct Plan<'a> {
     /// The mask we were started with.
     pub mask: Mask,
     pub limits: Option<&'a Limits>,
+    /// The terminal becomes the child's.
+    pub in_terminal: bool,
     /// Sent by the kernel when we die, so that no command outlives its supervisor and meets its own
     /// second copy. The logger has none: it ends by the end of its input and loses nothing.
     pub at_our_death: Option<Signal>,
@@ -169,6 +171,10 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
     // A group and not a session: a stopped command that loses its supervisor then gets HUP and CONT
     // from the kernel (setpgid(2), orphaned process groups).
     process::lead_group().map_err(at(Stage::Group))?;
+    if plan.in_terminal {
+        // Without it the command would be stopped once it reads.
+        let _ = process::own_group().map(terminal::set_foreground);
+    }
     if let Some(pipe) = plan.pipe {
         let onto = if plan.who == Who::Cmd { STDOUT } else { STDIN };
         file::duplicate(pipe, onto).map_err(at(Stage::Redirect))?;

@@ -10,6 +10,7 @@ use super::load::{self, Reading, Watch};
 use super::machine::{Fact, Machine, Order, Policy, Sweep, Who};
 use super::remains::Remains;
 use super::status::Status;
+use super::terminal::Terminal;
 use crate::applets::tell::{self, refused};
 use crate::pure::fault::Exit;
 use crate::pure::time::Instant;
@@ -62,6 +63,7 @@ pub struct Keeper<'a> {
     mask: Mask,
     stop: Signal,
     status: Option<Status>,
+    terminal: Option<Terminal>,
     /// The last `waitpid` found no children at all.
     childless: bool,
     /// The group of the logger, from its start until nothing of it is left.
@@ -82,7 +84,7 @@ pub type Masks = (Mask, Mask);
 /// None that a kernel is known to give.
 pub fn catch() -> Result<Masks, Exit> {
     let refused = |error| refused("cannot catch signals", b"", error);
-    signal::catch_all(&CAUGHT, &RESET).map_err(refused)
+    signal::catch_all(&CAUGHT, &RESET, Some(Signal::TTOU)).map_err(refused)
 }
 
 /// Undoes [`catch`], for a process that only waits for another.
@@ -122,6 +124,7 @@ impl<'a> Keeper<'a> {
             stderr_too: config.stderr_too,
             mask: inherited,
             limits: Some(&config.limits),
+            in_terminal: false,
             at_our_death: Some(config.stop_signal),
         };
         let log = job.log_command.map(|command| Plan {
@@ -141,6 +144,7 @@ impl<'a> Keeper<'a> {
             mask,
             stop: config.stop_signal,
             status,
+            terminal: None,
             remains: Remains::new(config.stop_signal),
             childless: false,
             log_group: None,
@@ -151,14 +155,16 @@ impl<'a> Keeper<'a> {
 
     /// Runs the job until there is a reason to end. `parent` is released once all runs.
     #[inline(never)]
-    pub fn keep(&mut self, policy: Policy, parent: &mut Option<Parent>) -> Exit {
+    pub fn keep(&mut self, mut policy: Policy, parent: &mut Option<Parent>) -> (Exit, bool) {
+        self.terminal = if parent.is_none() { Terminal::find() } else { None };
+        policy.terminal = self.terminal.is_some();
         let watch = policy.watch;
         // Time goes on in waits and starts; all else is done in a moment.
         let mut now = clock::now();
         let mut machine = Machine::new(policy, now);
         loop {
             let fact = match machine.next(now) {
-                Order::Quit(exit) => return exit,
+                Order::Quit(exit) => return (exit, machine.was_interrupted()),
                 Order::Wait(deadline) => {
                     let limit = deadline.map(|deadline| now.until(deadline));
                     let _ = wait::wait(&self.mask, None, None, limit);
@@ -185,13 +191,27 @@ impl<'a> Keeper<'a> {
                         _ => "kill",
                     };
                     self.tell(who, what, group, None);
+                    if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
+                        terminal.lend(group);
+                    }
                     let _ = signal::send_group(group, Some(signal));
+                    if let (Signal::STOP, Some(terminal)) = (signal, &mut self.terminal) {
+                        terminal.take_back(group, true);
+                    }
                     None
                 }
                 Order::Send(who, pid, signal) => {
                     self.tell(who, "signal", pid, Some(signal.number()));
                     let _ = signal::send(pid, Some(signal));
                     None
+                }
+                Order::Halt(group) => {
+                    if let Some(terminal) = &mut self.terminal {
+                        terminal.stop_too(group);
+                    }
+                    let _ = signal::send_group(group, Some(Signal::CONT));
+                    now = clock::now();
+                    Some(Fact::Resumed)
                 }
                 Order::Sweep(sweep) => Some(self.sweep(sweep)),
                 Order::ClosePipe => {
@@ -230,6 +250,12 @@ impl<'a> Keeper<'a> {
         for signal in CAUGHT {
             if signal::take(signal) && signal != Signal::CHLD {
                 machine.hear(now, Fact::Asked(signal));
+                // Perhaps the job was brought to the foreground.
+                if let (Signal::CONT, Some(terminal), Some(group)) =
+                    (signal, &mut self.terminal, machine.running())
+                {
+                    terminal.lend(group);
+                }
             }
         }
         loop {
@@ -237,9 +263,13 @@ impl<'a> Keeper<'a> {
                 Reaped::Died(pid, status) => {
                     if let Some(who) = machine.whose(pid) {
                         self.tell(who, "exit", pid, Some(status.0));
+                        self.terminal
+                            .iter_mut()
+                            .for_each(|terminal| terminal.take_back(pid, false));
                     }
                     machine.hear(now, Fact::Ended(pid, status));
                 }
+                Reaped::Stopped(pid) => machine.hear(now, Fact::Stopped(pid)),
                 Reaped::NotYet => break self.childless = false,
                 Reaped::NoChildren => break self.childless = true,
             }
@@ -264,10 +294,11 @@ impl<'a> Keeper<'a> {
     #[inline(never)]
     fn start(&mut self, who: Who, first: bool) -> Fact {
         let [for_cmd, for_log] = &mut self.complaints;
-        let (plan, last) = match (who, &self.log) {
+        let (plan, last) = match (who, &mut self.log) {
             (Who::Log, Some(log)) => (log, for_log),
-            _ => (&self.cmd, for_cmd),
+            _ => (&mut self.cmd, for_cmd),
         };
+        plan.in_terminal = who == Who::Cmd && self.terminal.as_ref().is_some_and(Terminal::is_here);
         let failure = match child::start(plan, &mut self.shares_memory) {
             Ok(pid) => {
                 if who == Who::Log {

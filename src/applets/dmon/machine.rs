@@ -63,6 +63,8 @@ pub struct Policy {
     pub watch: Watch,
     pub forward_cmd: bool,
     pub forward_log: bool,
+    /// The command is started in a terminal, where Ctrl-C ends everything and Ctrl-Z stops everything.
+    pub terminal: bool,
     /// Empty: [`SPACING`].
     pub delays: Vec<Duration, MOST_DELAYS>,
 }
@@ -89,6 +91,7 @@ impl Default for Policy {
             watch: [None; load::KINDS],
             forward_cmd: false,
             forward_log: false,
+            terminal: false,
         }
     }
 }
@@ -104,6 +107,10 @@ pub enum Fact {
     Unstarted(Who, Exit),
     /// A child, ours or adopted, has ended and been reaped.
     Ended(Pid, Status),
+    /// A child was stopped by a signal.
+    Stopped(Pid),
+    /// The halt that was ordered is over.
+    Resumed,
     /// The sweep that was ordered found something left, or not.
     Swept(Who, bool),
     /// The pipe that was looked into holds so many bytes.
@@ -128,6 +135,9 @@ pub enum Order {
     Sweep(Sweep),
     /// Give up our end for writing, so that the logger comes to the end of its input.
     ClosePipe,
+    /// The terminal has stopped the command that leads this group: stop too, until somebody lets us go on,
+    /// then let it go on. Answered by `Resumed`.
+    Halt(Pid),
     /// See how much the pipe holds. Answered by `Unread`.
     Peek,
     /// So many bytes have found no reader: that has to be said.
@@ -258,6 +268,10 @@ pub struct Machine {
     /// TERM or INT was heard once, twice.
     ordered: bool,
     hasty: bool,
+    /// Ctrl-C has ended it all.
+    interrupted: bool,
+    /// The command was stopped by the terminal.
+    halted: bool,
     /// Until when the logger may read on; `None` while the pipe is open.
     drain_until: Option<Instant>,
     encore: Encore,
@@ -297,6 +311,8 @@ impl Machine {
             stopping: None,
             ordered: false,
             hasty: false,
+            interrupted: false,
+            halted: false,
             drain_until: None,
             encore: if policy.logged { Encore::Possible } else { Encore::Over },
             last: None,
@@ -321,6 +337,21 @@ impl Machine {
         match who {
             Who::Cmd if self.hasty => Some(now),
             _ => self.policy.kill_after.map(|time| now.plus(time)),
+        }
+    }
+
+    /// Ctrl-C has ended it all: who waits for us shall see that.
+    #[must_use]
+    pub const fn was_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// The command, if it runs now and is not paused.
+    #[must_use]
+    pub const fn running(&self) -> Option<Pid> {
+        match self.cmd {
+            Life::Up { pid, paused: false, .. } => Some(pid),
+            _ => None,
         }
     }
 

@@ -14,12 +14,14 @@ pub mod machine;
 mod pidfile;
 mod remains;
 mod status;
+mod terminal;
 
 use crate::applets::tell::{failed, refused};
 use crate::applets::{Call, print};
 use crate::pure::fault::Exit;
+use crate::pure::unix::Signal;
 use crate::sys::args::{Args, Argv};
-use crate::sys::{file, process};
+use crate::sys::{file, process, signal};
 use config::{ABOUT, Config, OPTIONS};
 use keeper::{Job, Keeper};
 use pidfile::PidFile;
@@ -59,6 +61,12 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
         Ok(Keeper::new(&config, &job, pipe, status, masks).keep(config.policy.clone(), &mut parent))
     });
     drop(pid_file);
+    let end = end.map(|(exit, interrupted)| {
+        if interrupted {
+            signal::die_of(Signal::INT);
+        }
+        exit
+    });
     if let Some(parent) = parent {
         parent.release(match end {
             Ok(Exit::FINE) => failed("told to stop before the command ran", b"", ""),

@@ -29,7 +29,7 @@ impl Remains {
     pub fn new(stop: Signal) -> Self {
         let alone = loop {
             match process::reap() {
-                process::Reaped::Died(..) => {}
+                process::Reaped::Died(..) | process::Reaped::Stopped(_) => {}
                 process::Reaped::NotYet => break false,
                 process::Reaped::NoChildren => break true,
             }

@@ -30,12 +30,28 @@ impl Machine {
                     _ => Encore::InVain(bytes),
                 }
             }
-            Fact::Asked(Signal::TERM | Signal::INT) => self.told_to_stop(now),
+            Fact::Stopped(child) => {
+                if let (Some(pid), true) = (self.running(), self.policy.terminal) {
+                    self.halted |= pid == child;
+                }
+            }
+            Fact::Resumed => self.hold(false, now),
+            Fact::Asked(signal @ (Signal::TERM | Signal::INT)) => {
+                self.interrupted |= self.policy.terminal && signal == Signal::INT;
+                self.told_to_stop(now);
+            }
             Fact::Asked(signal) => self.forward(signal),
             Fact::Load(reading) => {
                 self.read_load_at = now.plus(LOAD_PERIOD);
                 load::judge(&self.policy.watch, &reading, &mut self.high);
             }
+        }
+    }
+
+    /// Lets the command's time stand still, or go on.
+    pub(super) const fn hold(&mut self, still: bool, now: Instant) {
+        if let Life::Up { limit, .. } = &mut self.cmd {
+            *limit = limit.held(still, now);
         }
     }
 
@@ -150,6 +166,11 @@ impl Machine {
     fn judge(&mut self, status: Status, late: bool, since: Instant, now: Instant) -> Instant {
         let well = status.is_well() && !late;
         self.last = Some(status);
+        self.halted = false;
+        if self.policy.terminal && status.is_of(Signal::INT) && self.stopping.is_none() {
+            self.interrupted = true;
+            self.stopping = Some(Reason::Order);
+        }
         if self.stopping.is_none() {
             if self.policy.once && well {
                 self.stopping = Some(Reason::Done);

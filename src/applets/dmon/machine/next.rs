@@ -38,6 +38,10 @@ impl Machine {
 
     fn tend_cmd(&mut self, now: Instant) -> Flow {
         let high = self.high.contains(&true);
+        if let (Some(pid), true) = (self.running(), core::mem::take(&mut self.halted)) {
+            self.hold(true, now);
+            return Break(Order::Halt(pid));
+        }
         match &mut self.cmd {
             // The logger first, so that the first line has a reader.
             Life::Down { .. } if self.stopping.is_some() || !self.log_began => Continue(None),
@@ -169,7 +173,7 @@ fn start(who: Who, not_before: Instant, now: Instant) -> Flow {
 
 impl Limit {
     /// The same limit once the run is paused, or goes on.
-    const fn held(self, paused: bool, now: Instant) -> Self {
+    pub(super) const fn held(self, paused: bool, now: Instant) -> Self {
         match self {
             Self::At(end) if paused => Self::Held(now.until(end)),
             Self::Held(left) if !paused => Self::At(now.plus(left)),

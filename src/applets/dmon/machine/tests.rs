@@ -33,6 +33,7 @@ struct World {
     log: Child,
     closed: bool,
     stopped: bool,
+    terminal: bool,
     /// Starts of the logger since the pipe was closed.
     encores: u8,
 }
@@ -42,6 +43,7 @@ struct World {
 enum Event {
     Deadline,
     Dies(Who, Status, bool),
+    Stops(Who),
     LeftGoes(Who),
     Signal(Signal),
 }
@@ -56,6 +58,7 @@ impl World {
     fn new(policy: Policy) -> Self {
         let now = Instant::after_zero(Duration::seconds(1000));
         let child = |pid| Child { pid, ..Child::default() };
+        let terminal = policy.terminal;
         let machine = Machine::new(policy, now);
         Self {
             machine,
@@ -64,6 +67,7 @@ impl World {
             log: child(200),
             closed: false,
             stopped: false,
+            terminal,
             encores: 0,
         }
     }
@@ -168,6 +172,11 @@ impl World {
                 world.closed = true;
                 vec![world]
             }
+            Order::Halt(pid) => {
+                assert!(!world.owner(pid).paused, "a halt of what is paused");
+                world.hear(Fact::Resumed);
+                vec![world]
+            }
             Order::Peek => vec![told(Fact::Unread(7)), told(Fact::Unread(0))],
             Order::Lament(bytes) => {
                 assert_eq!(bytes, 7);
@@ -207,6 +216,10 @@ impl World {
                 events.push(Event::Dies(who, Status::WELL, false));
                 events.push(Event::Dies(who, Status::exited(3), true));
                 events.push(Event::Dies(who, Status(15), false));
+                if self.terminal {
+                    events.push(Event::Dies(who, Status(2), false));
+                    events.push(Event::Stops(who));
+                }
             }
             if child.left {
                 events.push(Event::LeftGoes(who));
@@ -219,10 +232,16 @@ impl World {
         match event {
             Event::Deadline => self.now = deadline.unwrap(),
             Event::Dies(who, status, left) => {
+                // Ctrl-C in the terminal.
+                self.stopped |= self.terminal && who == Who::Cmd && status == Status(2);
                 let child = self.child(who);
                 *child = Child { alive: false, left, ..*child };
                 let number = child.pid;
                 self.hear(Fact::Ended(pid(number), status));
+            }
+            Event::Stops(who) => {
+                let number = self.child(who).pid;
+                self.hear(Fact::Stopped(pid(number)));
             }
             Event::LeftGoes(who) => {
                 self.child(who).left = false;
@@ -357,6 +376,12 @@ fn every_reachable_state_keeps_the_promises() {
         ("two in a minute", 9, Policy { respawns: at_most(2, seconds(60)), ..base.clone() }),
         ("timeout", 9, Policy { timeout: seconds(3), ..base.clone() }),
         ("timeout, load", 7, Policy { timeout: seconds(30), watch: limits, ..base.clone() }),
+        ("terminal", 6, Policy { terminal: true, ..logged.clone() }),
+        (
+            "terminal, load",
+            6,
+            Policy { terminal: true, watch: limits, timeout: seconds(30), ..base.clone() },
+        ),
         ("load, logged", 5, Policy { watch: limits, ..logged.clone() }),
         (
             "never kill",

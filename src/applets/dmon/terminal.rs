@@ -1,0 +1,54 @@
+//! The terminal that dmon was started in, lent to the command while it runs: Ctrl-C and Ctrl-Z are for the
+//! command and never for the logger. dmon takes it back between runs and in a pause, so that there Ctrl-C is
+//! for dmon.
+
+use crate::pure::unix::{Pid, Signal};
+use crate::sys::terminal::{self, Modes};
+use crate::sys::{process, signal};
+
+pub struct Terminal {
+    us: Pid,
+    /// As it was when we came, and as the command had it when it was taken back in the middle of a run.
+    modes: Modes,
+    theirs: Option<Modes>,
+}
+
+impl Terminal {
+    /// The terminal on standard input, if there is one to control.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        terminal::foreground()?;
+        Some(Self { us: process::own_group()?, modes: terminal::modes()?, theirs: None })
+    }
+
+    /// It is ours now: we are not in the background, and nobody has it from us.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        terminal::foreground() == Some(self.us)
+    }
+
+    /// Lends it to a command again that was in the middle of its run, if we have it.
+    pub fn lend(&mut self, group: Pid) {
+        if self.is_here() {
+            self.theirs.take().iter().for_each(terminal::set_modes);
+            let _ = terminal::set_foreground(group);
+        }
+    }
+
+    /// Takes it back, if that command has it: in the middle of its run, or at its end.
+    pub fn take_back(&mut self, group: Pid, in_run: bool) {
+        if terminal::foreground() == Some(group) {
+            self.theirs = terminal::modes().filter(|_| in_run);
+            terminal::set_modes(&self.modes);
+            let _ = terminal::set_foreground(self.us);
+        }
+    }
+
+    /// Ctrl-Z has stopped the command: so it stops us and who was started with us, until somebody lets the
+    /// job go on, with the terminal or in the background. Where nobody could, nothing stops.
+    pub fn stop_too(&mut self, group: Pid) {
+        self.take_back(group, true);
+        let _ = signal::send_own_group(Signal::TSTP);
+        self.lend(group);
+    }
+}

@@ -1,0 +1,45 @@
+//! The terminal on standard input, if it is ours to control (tty_ioctl(4)).
+
+use super::file::STDIN;
+use super::{Result, check};
+use crate::pure::unix::Pid;
+use core::ffi::c_int;
+
+/// How a terminal treats what is typed and shown (termios(3)).
+#[derive(Clone, Copy)]
+pub struct Modes(libc::termios);
+
+/// The process group that gets what is typed; `None` without a terminal that is ours.
+#[must_use]
+pub fn foreground() -> Option<Pid> {
+    let mut group: c_int = 0;
+    // SAFETY: TIOCGPGRP writes one pid.
+    let answer = unsafe { libc::ioctl(STDIN, libc::TIOCGPGRP, &raw mut group) };
+    Pid::new(group).filter(|_| answer == 0)
+}
+
+/// Makes `group` the one that gets it. Who is not of the foreground group must hold back TTOU.
+///
+/// # Errors
+/// As tcsetpgrp(3).
+pub fn set_foreground(group: Pid) -> Result<()> {
+    let group = group.number();
+    // SAFETY: TIOCSPGRP reads one pid.
+    check(unsafe { libc::ioctl(STDIN, libc::TIOCSPGRP, &raw const group) }).map(drop)
+}
+
+/// The modes; `None` without a terminal.
+#[must_use]
+pub fn modes() -> Option<Modes> {
+    // SAFETY: all zeros are a valid termios.
+    let mut modes: libc::termios = unsafe { core::mem::zeroed() };
+    // SAFETY: TCGETS writes the kernel's part of a termios.
+    let answer = unsafe { libc::ioctl(STDIN, libc::TCGETS, &raw mut modes) };
+    (answer == 0).then_some(Modes(modes))
+}
+
+/// Sets the modes once all that was written is shown.
+pub fn set_modes(modes: &Modes) {
+    // SAFETY: TCSETSW reads the kernel's part of a termios.
+    unsafe { libc::ioctl(STDIN, libc::TCSETSW, &raw const modes.0) };
+}
