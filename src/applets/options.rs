@@ -2,10 +2,10 @@
 //! command line, in this order; the last one wins. Help and version are shown here.
 
 use super::print;
-use super::tell::{self, failed, refused};
-use crate::pure::fault::Exit;
-use crate::pure::opts::{self, Asked, Opt, Rows, Table, Word, Wrong};
-use crate::pure::text::{self, Message, Put, copy, put_number};
+use super::tell::{failed, refused, say};
+use crate::pure::fault::{self, Exit};
+use crate::pure::opts::{self, End, Opt, Rows, Source, Table, Word};
+use crate::pure::text::{self, Put, copy, put_number};
 use crate::pure::words::{Grammar, Words};
 use crate::sys::file::{self, File, Mode};
 use crate::sys::memory::Block;
@@ -50,24 +50,20 @@ impl Call {
         let mut from = 1;
         if let (true, Some((path, next))) = (about.has_file, self.file()) {
             let text = read_file(path, &mut room)?;
-            let mut source = Source::new(path.to_bytes(), Grammar::File, text);
-            let end = opts::parse_names(rows, &mut source);
-            source.check(end)?;
+            Text::new(path.to_bytes(), Grammar::File, text).read(about, rows)?;
             from = next;
         }
         for name in about.variables {
             if let Some(value) = environment::variable(name.as_bytes()) {
                 let text = carve(&mut room, value.count_bytes(), name.as_bytes())?;
                 copy(value.to_bytes(), text);
-                let mut source = Source::new(name.as_bytes(), Grammar::Variable, text);
-                let end = opts::parse(rows, &mut source);
-                let used = answer(about, rows, source.check(end)?)?;
-                source.check_end(used)?;
+                Text::new(name.as_bytes(), Grammar::Variable, text).read(about, rows)?;
             }
         }
-        let asked = opts::parse(rows, &mut self.args.from(from));
-        let asked = asked.map_err(|wrong| tell::wrong(b"", b"", &wrong))?;
-        answer(about, rows, asked).map(|used| from + used)
+        let mut line = Line { args: self.args, at: from };
+        let end = opts::parse(rows, &mut line);
+        answer(about, rows, end)?;
+        Ok(line.at - usize::from(end == End::Operand))
     }
 
     /// The configuration file, if the first option names one, and the word after that.
@@ -96,88 +92,101 @@ impl Call {
     }
 }
 
-/// Shows what was asked for instead of the work; else says how many words were options.
-fn answer(about: &About, rows: &dyn Rows, asked: Asked) -> Result<usize, Exit> {
-    match asked {
-        Asked::Work(used) => return Ok(used),
-        Asked::Help => {
+/// Shows what was asked for instead of the work.
+fn answer(about: &About, rows: &dyn Rows, end: End) -> Result<(), Exit> {
+    match end {
+        End::Options | End::Operand => return Ok(()),
+        End::Help => {
             print(about.usage.as_bytes())?;
             opts::help(rows, &mut print)?;
         }
-        Asked::Version => print(concat!("dmon ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())?,
+        End::Version => print(concat!("dmon ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())?,
+        End::Wrong => return Err(Exit::FAILED),
     }
     Err(Exit::FINE)
 }
 
-/// A file or a variable while its words are read.
-struct Source {
+/// The words of the command line.
+struct Line {
+    args: Args,
+    /// The next.
+    at: usize,
+}
+
+impl Source for Line {
+    fn next(&mut self) -> Option<Word> {
+        let word = self.args.word(self.at)?;
+        self.at += 1;
+        Some(word)
+    }
+
+    fn complain(&mut self, parts: &[&[u8]]) {
+        say(parts);
+    }
+}
+
+/// The words of a file or a variable.
+struct Text {
     name: &'static [u8],
     grammar: Grammar,
     words: Words,
-    /// How many words were read, and the last of them.
-    count: usize,
     last: Word,
-    /// Why there are no more.
-    wrong: Option<&'static str>,
+    /// They end with what is wrong with the text.
+    broken: bool,
 }
 
-impl Iterator for Source {
-    type Item = Word;
-
+impl Source for Text {
     fn next(&mut self) -> Option<Word> {
         match self.words.next() {
             Ok(word) => {
                 self.last = sys::c_str(word?)?;
-                self.count += 1;
                 Some(self.last)
             }
             Err(wrong) => {
-                self.wrong = Some(wrong);
+                self.complain(&[wrong.as_bytes()]);
+                self.broken = true;
                 None
             }
         }
     }
+
+    fn is_bare(&self) -> bool {
+        self.grammar == Grammar::File
+    }
+
+    /// Says it with the place where it is wrong; once.
+    fn complain(&mut self, parts: &[&[u8]]) {
+        let mut what = fault::Line::new();
+        if self.is_bare() {
+            let (line, column) = self.words.place;
+            for number in [line, column] {
+                what.put(b":");
+                put_number(&mut what, number.into());
+            }
+        }
+        what.put(b": ");
+        parts.iter().for_each(|part| what.put(part));
+        if !self.broken {
+            say(&[self.name, what.bytes()]);
+        }
+    }
 }
 
-impl Source {
-    fn new(name: &'static [u8], grammar: Grammar, text: &'static mut [u8]) -> Self {
-        let words = Words::new(grammar, text);
-        Self { name, grammar, words, count: 0, last: c"", wrong: None }
+impl Text {
+    const fn new(name: &'static [u8], grammar: Grammar, text: &'static mut [u8]) -> Self {
+        Self { name, grammar, words: Words::new(grammar, text), last: c"", broken: false }
     }
 
-    /// Where the last word stands, to follow the name.
-    fn place(&self) -> Message<32> {
-        let mut text = Message::new();
-        if self.grammar == Grammar::File {
-            for number in [self.words.place.0, self.words.place.1] {
-                text.put(b":");
-                put_number(&mut text, number.into());
-            }
+    /// Reads it to its end: there is nothing but options.
+    fn read(&mut self, about: &About, rows: &mut dyn Rows) -> Result<(), Exit> {
+        let end = opts::parse(rows, self);
+        answer(about, rows, end)?;
+        if end == End::Operand || self.next().is_some() {
+            let last = self.last.to_bytes();
+            self.complain(&[b"'", last, b"' is no option"]);
+            self.broken = true;
         }
-        text.put(b": ");
-        text
-    }
-
-    /// The end of the reading, if nothing was wrong with the text.
-    fn check<T>(&self, end: Result<T, Wrong>) -> Result<T, Exit> {
-        match (self.wrong, end) {
-            (Some(wrong), _) => {
-                tell::say(&[self.name, self.place().bytes(), wrong.as_bytes()]);
-                Err(Exit::FAILED)
-            }
-            (None, end) => {
-                end.map_err(|wrong| tell::wrong(self.name, self.place().bytes(), &wrong))
-            }
-        }
-    }
-
-    /// All words were options: `used` of them.
-    fn check_end(&mut self, used: usize) -> Result<(), Exit> {
-        if self.next().is_some() || self.count > used {
-            tell::say(&[self.name, b": '", self.last.to_bytes(), b"' is no option"]);
-            return Err(Exit::FAILED);
-        }
-        Ok(())
+        if self.broken { Err(Exit::FAILED) } else { Ok(()) }
     }
 }
 

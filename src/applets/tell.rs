@@ -5,10 +5,8 @@
 
 use super::APPLETS;
 use crate::pure::fault::{Exit, Line, put_line, put_reason};
-use crate::pure::opts::Wrong;
 use crate::pure::text::{Message, put_number};
 use crate::pure::unix::Errno;
-use crate::pure::value::Wanted;
 use crate::sys::file;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
@@ -62,21 +60,4 @@ pub fn count(what: &str, number: u64) {
     let mut text = Message::<20>::new();
     put_number(&mut text, number);
     say(&[what.as_bytes(), text.bytes()]);
-}
-
-/// What an option's field wants, if it has told already what was wrong.
-pub const TOLD: Wanted = "";
-
-/// What is wrong with an option of the command line, or of that source at that place.
-pub fn wrong(source: &[u8], place: &[u8], wrong: &Wrong) -> Exit {
-    if let Some((_, TOLD)) = wrong.value {
-        return Exit::FAILED;
-    }
-    let (quote, value, is_not, wanted): (&[u8], _, &[u8], _) = match wrong.value {
-        Some((value, wanted)) => (b"'", value.to_bytes(), b"' is not ", wanted),
-        None => (b"", &[][..], b"", ""),
-    };
-    let (what, then) = (wrong.what.as_bytes(), wrong.then.as_bytes());
-    say(&[source, place, what, wrong.option, then, quote, value, is_not, wanted.as_bytes()]);
-    Exit::FAILED
 }

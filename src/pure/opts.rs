@@ -88,15 +88,19 @@ pub struct Table<'a, C: 'static> {
     pub config: &'a mut C,
 }
 
-/// What the parser sees of a [`Table`].
+/// What the parser sees of a [`Table`], and of [`COMMON`] behind it.
 pub trait Rows {
     fn row(&self, at: usize) -> Option<Row>;
+    /// None for what is common to all applets.
     fn field(&mut self, at: usize) -> Option<&mut dyn Field>;
 }
 
 impl<C> Rows for Table<'_, C> {
     fn row(&self, at: usize) -> Option<Row> {
-        Some(self.options.get(at)?.row)
+        match at.checked_sub(self.options.len()) {
+            None => self.options.get(at).map(|option| option.row),
+            Some(at) => COMMON.get(at).copied(),
+        }
     }
 
     fn field(&mut self, at: usize) -> Option<&mut dyn Field> {
@@ -104,137 +108,137 @@ impl<C> Rows for Table<'_, C> {
     }
 }
 
-/// The row that `fits`, with its place.
-fn seek(rows: &dyn Rows, fits: &dyn Fn(Row) -> bool) -> Option<(usize, Row)> {
-    (0..).map_while(|at| Some((at, rows.row(at)?))).find(|(_, row)| fits(*row))
+/// What every applet has.
+const COMMON: [Row; 2] = [Row("-h, --help\tShow this."), Row("-V, --version\tShow the version.")];
+
+/// Where the row is that has this letter, or this name.
+fn seek(rows: &dyn Rows, letter: u8, name: &[u8]) -> Option<usize> {
+    let fits = |row: Row| row.name() == name || letter != b' ' && row.letter() == letter;
+    (0..).map_while(|at| rows.row(at)).position(fits)
 }
 
-/// What the options ask for.
-#[derive(PartialEq, Eq, Debug)]
-pub enum Asked {
-    /// The work itself; that many words were options.
-    Work(usize),
+/// Where words come from, and who hears what is wrong with them.
+pub trait Source {
+    fn next(&mut self) -> Option<Word>;
+
+    /// Long names have no dashes, and there is nothing but options.
+    fn is_bare(&self) -> bool {
+        false
+    }
+
+    /// One line, in parts.
+    fn complain(&mut self, parts: &[&[u8]]);
+}
+
+/// How the options end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// There are no more words, or the last was `--`.
+    Options,
+    /// The last word is none.
+    Operand,
     Help,
     Version,
-}
-
-/// An option that is wrong: `WHAT OPTION THEN`, then perhaps `'VALUE' is not WANTED`.
-#[derive(Debug)]
-pub struct Wrong {
-    pub what: &'static str,
-    pub option: &'static [u8],
-    pub then: &'static str,
-    pub value: Option<(Word, Wanted)>,
+    /// An unknown option, a missing or surplus value, a value that is not understood: each was named.
+    Wrong,
 }
 
 /// Reads options until the first word that is none, or past a `--` before it.
-///
-/// # Errors
-/// An unknown option, a missing or surplus value, a value that is not understood: each named.
-pub fn parse(rows: &mut dyn Rows, words: &mut dyn Iterator<Item = Word>) -> Result<Asked, Wrong> {
-    let mut taken = 0;
-    let mut next = || words.next().inspect(|_| taken += 1);
-    while let Some(word) = next() {
-        let asked = match word.to_bytes() {
+pub fn parse(rows: &mut dyn Rows, source: &mut dyn Source) -> End {
+    while let Some(word) = source.next() {
+        let end = match word.to_bytes() {
+            _ if source.is_bare() => parse_long(rows, source, word, 0),
             b"--" => break,
-            b"--help" => Some(Asked::Help),
-            b"--version" => Some(Asked::Version),
-            [b'-', b'-', long @ ..] => {
-                parse_long(rows, word, long, &mut next)?;
-                None
-            }
-            [b'-', _, ..] => parse_letters(rows, word, &mut next)?,
-            _ => return Ok(Asked::Work(taken - 1)),
+            [b'-', b'-', ..] => parse_long(rows, source, word, 2),
+            [b'-', _, ..] => parse_letters(rows, source, word),
+            _ => return End::Operand,
         };
-        if let Some(asked) = asked {
-            return Ok(asked);
+        if let Err(end) = end {
+            return end;
         }
     }
-    Ok(Asked::Work(taken))
+    End::Options
 }
 
-/// Reads options as a configuration file has them: long names without dashes, and values, to the end.
-///
-/// # Errors
-/// As [`parse`].
-pub fn parse_names(
-    rows: &mut dyn Rows,
-    words: &mut dyn Iterator<Item = Word>,
-) -> Result<(), Wrong> {
-    while let Some(word) = words.next() {
-        parse_long(rows, word, word.to_bytes(), &mut || words.next())?;
-    }
-    Ok(())
-}
+/// `Err`: that is the end.
+type Step = Result<(), End>;
 
-/// More words, for values.
-type Next<'a> = &'a mut dyn FnMut() -> Option<Word>;
-
-fn parse_long(
-    rows: &mut dyn Rows,
-    word: Word,
-    long: &'static [u8],
-    next: Next,
-) -> Result<(), Wrong> {
-    let equals = find(long, b'=');
-    let name = equals.and_then(|at| long.get(..at)).unwrap_or(long);
-    let dashes = word.count_bytes().saturating_sub(long.len());
-    let shown = head(word.to_bytes(), dashes + name.len());
-    let glued = equals.and_then(|at| rest(word, dashes + at + 1));
-    let plain = name.strip_prefix(b"no-").unwrap_or(name);
-    let named = |name| seek(rows, &|row| row.name() == name);
-    let (at, row, on) = match (named(name), named(plain)) {
-        (Some((at, row)), _) => (at, row, true),
-        (None, Some((at, row))) if !row.takes_value() => (at, row, false),
-        _ => return Err(unknown(word.to_bytes())),
+fn parse_long(rows: &mut dyn Rows, source: &mut dyn Source, word: Word, dashes: usize) -> Step {
+    let (shown, glued) = match find(word.to_bytes(), b'=') {
+        Some(at) => (head(word.to_bytes(), at), rest(word, at + 1)),
+        None => (word.to_bytes(), None),
     };
-    if row.takes_value() {
-        return store(rows, at, shown, glued.or_else(next));
+    let name = tail(shown, dashes);
+    if let Some(at) = seek(rows, b' ', name) {
+        return set(rows, source, at, true, shown, glued);
     }
-    if glued.is_some() {
-        return Err(wrong(shown, " takes no value"));
+    if let Some(at) = name.strip_prefix(b"no-").and_then(|name| seek(rows, b' ', name))
+        && rows.row(at).is_some_and(|row| !row.takes_value())
+    {
+        return set(rows, source, at, false, shown, glued);
     }
-    turn(rows, at, on);
-    Ok(())
+    unknown(source, shown)
 }
 
 /// The letters of one word: switches, the last of which may take a value, glued or the next word.
-fn parse_letters(rows: &mut dyn Rows, word: Word, next: Next) -> Result<Option<Asked>, Wrong> {
-    for (at, letter) in word.to_bytes().iter().enumerate().skip(1) {
-        let shown = head(word.to_bytes(), at + 1);
-        match (seek(rows, &|row| row.letter() == *letter && *letter != b' '), letter) {
-            (Some((row, text)), _) if text.takes_value() => {
-                let glued = rest(word, at + 1).filter(|value| !value.is_empty());
-                return store(rows, row, shown, glued.or_else(next)).map(|()| None);
-            }
-            (Some((row, _)), _) => turn(rows, row, true),
-            (None, b'h') => return Ok(Some(Asked::Help)),
-            (None, b'V') => return Ok(Some(Asked::Version)),
-            (None, _) => return Err(unknown(shown)),
+fn parse_letters(rows: &mut dyn Rows, source: &mut dyn Source, word: Word) -> Step {
+    for (n, letter) in word.to_bytes().iter().enumerate().skip(1) {
+        let shown = head(word.to_bytes(), n + 1);
+        let Some(at) = seek(rows, *letter, b"") else {
+            return unknown(source, shown);
+        };
+        if rows.row(at).is_some_and(Row::takes_value) {
+            let glued = rest(word, n + 1).filter(|value| !value.is_empty());
+            return set(rows, source, at, true, shown, glued);
         }
+        set(rows, source, at, true, shown, None)?;
     }
-    Ok(None)
+    Ok(())
 }
 
-fn turn(rows: &mut dyn Rows, at: usize, on: bool) {
-    if let Some(field) = rows.field(at) {
-        field.turn(on);
-    }
+fn unknown(source: &mut dyn Source, shown: &[u8]) -> Step {
+    source.complain(&[b"unknown option ", shown, b" (try --help)"]);
+    Err(End::Wrong)
 }
 
-fn store(
+/// Sets the field of an option, which was written as `shown`, with a value perhaps.
+fn set(
     rows: &mut dyn Rows,
+    source: &mut dyn Source,
     at: usize,
-    option: &'static [u8],
-    value: Option<Word>,
-) -> Result<(), Wrong> {
-    let (Some(value), Some(field)) = (value, rows.field(at)) else {
-        return Err(wrong(option, " needs a value"));
+    on: bool,
+    shown: &[u8],
+    glued: Option<Word>,
+) -> Step {
+    let takes_value = rows.row(at).is_some_and(Row::takes_value);
+    let value = if takes_value { glued.or_else(|| source.next()) } else { glued };
+    let wrong: &[u8] = match (takes_value, value, rows.field(at)) {
+        (false, Some(_), _) => b" takes no value",
+        (_, _, None) => {
+            let is_help = rows.row(at).is_some_and(|row| row.letter() == b'h');
+            return Err(if is_help { End::Help } else { End::Version });
+        }
+        (false, None, Some(field)) => {
+            field.turn(on);
+            return Ok(());
+        }
+        (true, Some(value), Some(field)) => match field.store(value) {
+            Ok(()) => return Ok(()),
+            Err(TOLD) => return Err(End::Wrong),
+            Err(wanted) => {
+                let (value, wanted) = (value.to_bytes(), wanted.as_bytes());
+                source.complain(&[b"option ", shown, b": '", value, b"' is not ", wanted]);
+                return Err(End::Wrong);
+            }
+        },
+        (true, None, _) => b" needs a value",
     };
-    field
-        .store(value)
-        .map_err(|wanted| Wrong { value: Some((value, wanted)), ..wrong(option, ": ") })
+    source.complain(&[b"option ", shown, wrong]);
+    Err(End::Wrong)
 }
+
+/// What a field wants that has told already what was wrong.
+pub const TOLD: Wanted = "";
 
 /// The word from byte `at` on.
 #[must_use]
@@ -242,26 +246,15 @@ pub fn rest(word: Word, at: usize) -> Option<Word> {
     (at < word.to_bytes_with_nul().len()).then(|| &word[at..])
 }
 
-fn unknown(option: &'static [u8]) -> Wrong {
-    Wrong { what: "unknown option ", option, then: " (try --help)", value: None }
-}
-
-fn wrong(option: &'static [u8], then: &'static str) -> Wrong {
-    Wrong { what: "option ", option, then, value: None }
-}
-
 /// Where the explanations begin; longer options push theirs to the right.
 const COLUMN: usize = 28;
-
-/// What every applet has.
-const COMMON: [Row; 2] = [Row("-h, --help\tShow this."), Row("-V, --version\tShow the version.")];
 
 /// The help text after the usage, line by line to `out`, each line at most 80 columns.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn help<E>(rows: &dyn Rows, out: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-    (0..).map_while(|at| rows.row(at)).chain(COMMON).try_for_each(|row| out(help_line(row).bytes()))
+    (0..).map_while(|at| rows.row(at)).try_for_each(|row| out(help_line(row).bytes()))
 }
 
 fn help_line(row: Row) -> Message<160> {
@@ -303,18 +296,46 @@ pub mod tests {
         }
     }
 
+    /// Words and complaints of a test.
+    struct Said<'a> {
+        words: std::slice::Iter<'a, &'a str>,
+        taken: usize,
+        complaint: String,
+    }
+
+    impl Source for Said<'_> {
+        fn next(&mut self) -> Option<Word> {
+            let word = self.words.next()?;
+            self.taken += 1;
+            Some(word_of(word))
+        }
+
+        fn complain(&mut self, parts: &[&[u8]]) {
+            assert_eq!(self.complaint, "");
+            self.complaint = String::from_utf8(parts.concat()).unwrap();
+        }
+    }
+
+    /// What options ask for: the work, which begins after so many words; or something else.
+    #[derive(PartialEq, Eq, Debug)]
+    pub enum Asked {
+        Work(usize),
+        Other(End),
+    }
+
     /// Parses these words; an error as it is told.
     pub fn parse_words<C>(
         options: &'static [Opt<C>],
         config: &mut C,
         words: &[&str],
     ) -> Result<Asked, String> {
-        let mut words = words.iter().map(|word| word_of(word));
-        parse(&mut Table { options, config }, &mut words).map_err(|wrong| {
-            let option = String::from_utf8_lossy(wrong.option);
-            let value = wrong.value.map(|(v, w)| format!("'{}' is not {w}", v.to_string_lossy()));
-            format!("{}{option}{}{}", wrong.what, wrong.then, value.unwrap_or_default())
-        })
+        let mut said = Said { words: words.iter(), taken: 0, complaint: String::new() };
+        match parse(&mut Table { options, config }, &mut said) {
+            End::Options => Ok(Asked::Work(said.taken)),
+            End::Operand => Ok(Asked::Work(said.taken - 1)),
+            End::Wrong => Err(said.complaint),
+            other => Ok(Asked::Other(other)),
+        }
     }
 
     /// A word that lives as long as the tests.
@@ -369,8 +390,8 @@ pub mod tests {
         );
         assert_eq!(try_words(&["--", "-1", "--"]), Ok((Config::default(), Asked::Work(1))));
         assert_eq!(try_words(&["-n", "-1", "c"]), Ok((Config::default(), Asked::Work(2))));
-        assert_eq!(try_words(&["-1h"]).map(|r| r.1), Ok(Asked::Help));
-        assert_eq!(try_words(&["--version"]).map(|r| r.1), Ok(Asked::Version));
+        assert_eq!(try_words(&["-1h"]).map(|r| r.1), Ok(Asked::Other(End::Help)));
+        assert_eq!(try_words(&["--version"]).map(|r| r.1), Ok(Asked::Other(End::Version)));
         assert_eq!(try_words(&[]), Ok((Config::default(), Asked::Work(0))));
     }
 

@@ -2,9 +2,9 @@
 
 use super::environ::{TOO_MANY, edit};
 use super::options::{About, Call};
-use super::tell::{TOLD, failed, refused, say};
+use super::tell::{failed, refused, say};
 use crate::pure::fault::Exit;
-use crate::pure::opts::{self, Field, Opt, Word, opt};
+use crate::pure::opts::{self, Field, Opt, TOLD, Word, opt};
 use crate::pure::text::{self, Message, Put, copy, find, halves, head, tail};
 use crate::pure::value::Wanted;
 use crate::sys::dir::Directory;
