@@ -34,7 +34,7 @@ pub const APPLETS: &[Applet] = &[
     Applet { name: "dslog", run: dsyslog::run },
     Applet { name: "drlog", run: drlog::run },
     Applet { name: "denv", run: denv::run },
-    Applet { name: "envdir", run: denv::run_envdir },
+    Applet { name: "envdir", run: denv::run },
 ];
 
 /// For who calls us by another name.

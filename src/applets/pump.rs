@@ -149,9 +149,9 @@ pub fn pump(from: c_int, buffer: &mut [u8; BATCH], sink: &mut dyn Sink) -> Resul
         let at = crate::pure::time::sooner(needs.at, give_up_at);
         let limit = at.map(|at| clock::now().until(at));
         let ready = wait::wait(&mask, reads.then_some(from), needs.room, limit);
-        for signal in [Signal::HUP, Signal::ALRM] {
-            if signal::take(signal) {
-                sink.hear(signal);
+        for signal in &[Signal::HUP, Signal::ALRM] {
+            if signal::take(*signal) {
+                sink.hear(*signal);
             }
         }
         if signal::take(Signal::TERM) | signal::take(Signal::INT) {

@@ -2,7 +2,7 @@
 
 use super::environ::{TOO_MANY, edit};
 use super::options::{About, Call};
-use super::tell::{failed, refused, say};
+use super::tell::{failed, refused, say, speaker};
 use crate::pure::fault::Exit;
 use crate::pure::opts::{self, Field, Opt, TOLD, Word, opt};
 use crate::pure::text::{self, Message, Put, copy, find, halves, head, tail};
@@ -47,44 +47,33 @@ const ROOM: usize = 64 << 10;
 
 static TEXT: Block<[u8; ROOM]> = Block::new([0; ROOM]);
 
-/// denv.
+/// denv, and envdir by its name.
 ///
 /// # Errors
 /// Anything that keeps the command from running: 111.
 pub fn run(call: &Call) -> Result<Exit, Exit> {
-    let mut edits = Edits::begin()?;
-    let at = call.options(&ABOUT, OPTIONS, &mut edits).map_err(ended)?;
-    execute(call, at)
+    try_run(call).map_err(|exit| if exit == Exit::FINE { exit } else { FAILED })
 }
 
-/// envdir.
-///
-/// # Errors
-/// As [`run`].
-pub fn run_envdir(call: &Call) -> Result<Exit, Exit> {
-    let mut edits = Edits::begin()?;
-    let at = call.options(&ENVDIR, &[], &mut edits).map_err(ended)?;
-    let Some(directory) = call.args.word(at) else {
-        return Err(ended(failed("no directory given (try --help)", b"", "")));
+fn try_run(call: &Call) -> Result<Exit, Exit> {
+    let (Some(environment), Some(room)) = (Environment::begin(), TEXT.take()) else {
+        return Err(FAILED);
     };
-    let _ = edits.environment.inherit(None);
-    edits.read_directory(directory).map_err(ended)?;
-    execute(call, at + 1)
-}
-
-/// Our way to say that the work could not be done.
-fn ended(exit: Exit) -> Exit {
-    if exit == Exit::FINE { exit } else { FAILED }
-}
-
-fn execute(call: &Call, at: usize) -> Result<Exit, Exit> {
+    let mut edits = Edits { environment, way: Way::All, room };
+    let is_envdir = speaker() == "envdir";
+    let (about, options) = if is_envdir { (&ENVDIR, &[][..]) } else { (&ABOUT, OPTIONS) };
+    let mut at = call.options(about, options, &mut edits)?;
+    if is_envdir {
+        edits.turn(true);
+        edits.read_directory(call.args.word(at).unwrap_or(c""))?;
+        at += 1;
+    }
     match call.args.command(at, call.args.count()) {
         Some(command) => {
-            refused("cannot execute ", command.name().to_bytes(), process::execute(&command))
+            Err(refused("cannot execute ", command.name().to_bytes(), process::execute(&command)))
         }
-        None => failed("no command to run (try --help)", b"", ""),
-    };
-    Err(FAILED)
+        None => Err(failed("no command to run (try --help)", b"", "")),
+    }
 }
 
 /// The environment in the making, and how the word of the next option changes it.
@@ -123,13 +112,6 @@ impl Field for Edits {
 }
 
 impl Edits {
-    fn begin() -> Result<Self, Exit> {
-        match (Environment::begin(), TEXT.take()) {
-            (Some(environment), Some(room)) => Ok(Self { environment, way: Way::All, room }),
-            _ => Err(FAILED),
-        }
-    }
-
     /// The field, for an option of that kind.
     fn by(&mut self, way: Way) -> &mut dyn Field {
         self.way = way;

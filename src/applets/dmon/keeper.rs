@@ -11,7 +11,7 @@ use super::machine::{Fact, Machine, Order, Policy, Sweep, Who};
 use super::remains::Remains;
 use super::status::Status;
 use super::terminal::Terminal;
-use crate::applets::tell::{self, refused};
+use crate::applets::tell::{self, failed, refused};
 use crate::pure::fault::Exit;
 use crate::pure::time::Instant;
 use crate::pure::unix::{Pid, Signal};
@@ -97,9 +97,13 @@ pub fn let_go(masks: &Masks) {
 /// # Errors
 /// The kernel refuses it.
 pub fn make_pipe(job: &Job) -> Result<Option<Pipe>, Exit> {
-    let refused = |error| refused("cannot make a pipe", b"", error);
-    let pipe = job.log_command.map(|_| file::pipe()).transpose().map_err(refused)?;
-    Ok(pipe.map(|(reader, writer)| (reader, Some(writer))))
+    if job.log_command.is_none() {
+        return Ok(None);
+    }
+    match file::pipe() {
+        Ok((reader, writer)) => Ok(Some((reader, Some(writer)))),
+        Err(error) => Err(refused("cannot make a pipe", b"", error)),
+    }
 }
 
 impl<'a> Keeper<'a> {
@@ -247,7 +251,8 @@ impl<'a> Keeper<'a> {
     /// After a wait: which signals came, which children died.
     #[inline(never)]
     fn look_around(&mut self, machine: &mut Machine, now: Instant) {
-        for signal in CAUGHT {
+        for signal in &CAUGHT {
+            let signal = *signal;
             if signal::take(signal) && signal != Signal::CHLD {
                 machine.hear(now, Fact::Asked(signal));
                 // Perhaps the job was brought to the foreground.
@@ -322,42 +327,35 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// What is watched, as it is now.
+/// What is watched, as it is now. Without /proc/loadavg the load is what sysinfo(2) says in 1/65536.
 fn read(watch: &Watch) -> Reading {
-    let mut reading = Reading { values: [None; load::KINDS], processors: 1 };
-    let [value, pressures @ ..] = &mut reading.values;
-    let [limits, limits_of_pressures @ ..] = watch;
-    if let Some(limits) = limits {
-        *value = Some(read_load());
-        reading.processors = if limits.high.per_cpu { count_processors() } else { 1 };
-    }
-    for ((limits, value), (_, path)) in
-        limits_of_pressures.iter().zip(pressures).zip(load::RESOURCES)
-    {
+    let mut values = [None; load::KINDS];
+    for ((value, limits), file) in values.iter_mut().zip(watch).zip(&load::FILES) {
         if limits.is_some() {
             let mut room = [0; 64];
-            *value = file::head(path, &mut room).ok().and_then(load::parse_pressure);
+            *value = file::head(file, &mut room).ok().and_then(load::parse);
         }
     }
-    reading
+    let mut processors = 1;
+    if let ([load, ..], [Some(limits), ..]) = (&mut values, watch) {
+        *load = load.or(Some(Load((system::load() * Load::ONE) >> 16)));
+        if limits.high.per_cpu {
+            processors = count_processors();
+        }
+    }
+    Reading { values, processors }
 }
 
-/// The load now: /proc/loadavg, else what sysinfo(2) says in 1/65536.
-fn read_load() -> Load {
-    let mut room = [0; 64];
-    let text = file::head(c"/proc/loadavg", &mut room).ok();
-    text.and_then(load::parse).unwrap_or_else(|| Load((system::load() * Load::ONE) >> 16))
-}
-
-/// Whether all pressures can be read that are watched.
+/// Whether all can be read that is watched.
 ///
 /// # Errors
-/// One that cannot.
+/// A pressure that the kernel does not tell.
 pub fn check(watch: &Watch) -> Result<(), Exit> {
-    let [_, pressures @ ..] = watch;
-    for (_, (_, path)) in pressures.iter().zip(load::RESOURCES).filter(|one| one.0.is_some()) {
-        let cannot = |error| refused("cannot read ", path.to_bytes(), error);
-        file::head(path, &mut [0; 64]).map_err(cannot)?;
+    let reading = read(watch);
+    for ((value, limits), file) in reading.values.iter().zip(watch).zip(&load::FILES) {
+        if limits.is_some() && value.is_none() {
+            return Err(failed("cannot read ", file.to_bytes(), ": no pressure is told there"));
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Load and pressure: the kernel's texts about them, and when they are high. Pure.
 
+use crate::pure::names::place;
 use crate::pure::opts::{Field, Word};
 use crate::pure::text::halves;
 use crate::pure::value::{self, Load, Threshold, Wanted};
@@ -12,15 +13,13 @@ pub struct Limits {
     pub low: Threshold,
 }
 
-/// What is watched: the load, and the pressure on [`RESOURCES`].
-pub const KINDS: usize = 1 + RESOURCES.len();
+/// What is watched: the load; and the pressure on three things, as the kernel tells it
+/// (Documentation/accounting/psi.rst).
+pub const FILES: [&CStr; KINDS] =
+    [c"/proc/loadavg", c"/proc/pressure/cpu", c"/proc/pressure/io", c"/proc/pressure/memory"];
 
-/// What the kernel tells the pressure on, with its file (Documentation/accounting/psi.rst).
-pub const RESOURCES: [(&str, &CStr); 3] = [
-    ("cpu", c"/proc/pressure/cpu"),
-    ("io", c"/proc/pressure/io"),
-    ("memory", c"/proc/pressure/memory"),
-];
+/// How many kinds that are.
+pub const KINDS: usize = 4;
 
 /// The limits of each kind.
 pub type Watch = [Option<Limits>; KINDS];
@@ -56,7 +55,7 @@ pub fn judge(watch: &Watch, reading: &Reading, high: &mut [bool; KINDS]) {
 
 /// The limits of pressure: `cpu|io|memory:HIGH[:LOW]`, in percent.
 #[derive(Default)]
-pub struct Pressure(pub [Option<Limits>; RESOURCES.len()]);
+pub struct Pressure(pub [Option<Limits>; KINDS - 1]);
 
 impl Field for Pressure {
     fn store(&mut self, word: Word) -> Result<(), Wanted> {
@@ -65,8 +64,8 @@ impl Field for Pressure {
         let (high, low) = halves(limits.ok_or(WANTED)?, b':');
         let high = percent(high).ok_or(WANTED)?;
         let low = low.map_or(Some(high.half()), percent).ok_or(WANTED)?;
-        let at = RESOURCES.iter().position(|resource| resource.0.as_bytes() == name);
-        let place = self.0.get_mut(at.ok_or(WANTED)?).ok_or(WANTED)?;
+        let at = place("cpu io memory", name).ok_or(WANTED)?;
+        let place = self.0.get_mut(at).ok_or(WANTED)?;
         *place = Some(Limits { high, low });
         if low.load < high.load { Ok(()) } else { Err(WANTED) }
     }
@@ -76,16 +75,11 @@ fn percent(word: &[u8]) -> Option<Threshold> {
     value::threshold(word).ok().filter(|threshold| !threshold.per_cpu)
 }
 
-/// The share of the last ten seconds in which some process had to wait: the first number of a file of
-/// [`RESOURCES`], like `some avg10=1.50 avg60=…`.
-#[must_use]
-pub fn parse_pressure(text: &[u8]) -> Option<Load> {
-    parse(text.strip_prefix(b"some avg10=")?)
-}
-
-/// The first number of /proc/loadavg (proc(5)): the average over one minute, two decimals.
+/// The first number of a file of [`FILES`]: the load, the average over one minute (proc(5)); or the share
+/// of the last ten seconds in which some process had to wait, behind `some avg10=`. Two decimals.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Load> {
+    let text = text.strip_prefix(b"some avg10=").unwrap_or(text);
     percent(halves(text, b' ').0).map(|threshold| threshold.load)
 }
 
@@ -153,9 +147,9 @@ mod tests {
             assert!(set(bad).is_err(), "{bad}");
         }
         let text = b"some avg10=12.34 avg60=1.00 avg300=0.00 total=1\nfull avg10=0.00\n";
-        assert_eq!(parse_pressure(text), Some(Load(123_400)));
+        assert_eq!(parse(text), Some(Load(123_400)));
         for odd in [&b""[..], b"some", b"some avg10=", b"some avg10=x ", b"full avg10=1.00 "] {
-            assert_eq!(parse_pressure(odd), None);
+            assert_eq!(parse(odd), None);
         }
     }
 
