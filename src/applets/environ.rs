@@ -28,6 +28,13 @@ pub const TOO_MANY: Result<(), Wanted> = Err("one of at most 1000 variables");
 #[derive(Default)]
 pub struct Changed(Option<Environment>);
 
+impl Changed {
+    /// From here on the changes, if there are any, are there for all.
+    pub fn put_in_force(&self) {
+        self.0.iter().for_each(Environment::put_in_force);
+    }
+}
+
 impl Field for Changed {
     fn store(&mut self, word: Word) -> Result<(), Wanted> {
         if self.0.is_none() {

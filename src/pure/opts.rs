@@ -214,6 +214,7 @@ fn set(
     let value = if takes_value { glued.or_else(|| source.next()) } else { glued };
     let wrong: &[u8] = match (takes_value, value, rows.field(at)) {
         (false, Some(_), _) => b" takes no value",
+        (_, _, None) if source.is_bare() => return unknown(source, shown),
         (_, _, None) => {
             let is_help = rows.row(at).is_some_and(|row| row.letter() == b'h');
             return Err(if is_help { End::Help } else { End::Version });

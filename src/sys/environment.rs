@@ -19,7 +19,7 @@ unsafe extern "C" {
 
 /// The environment in force.
 pub(super) fn pointer() -> *const *const c_char {
-    // SAFETY: set by the C runtime and by `Environment::begin`, always to a vector that ends in null.
+    // SAFETY: set by the C runtime and by `put_in_force`, always to a vector that ends in null.
     unsafe { environ }
 }
 
@@ -47,10 +47,8 @@ pub fn variable(name: &[u8]) -> Option<&'static CStr> {
     })
 }
 
-/// A new environment, in force from its beginning on.
+/// A new environment in the making.
 pub struct Environment {
-    /// The one before.
-    ours: *const *const c_char,
     vector: &'static mut Vector,
     count: usize,
 }
@@ -65,19 +63,21 @@ fn name_of(variable: &CStr) -> &[u8] {
 impl Environment {
     /// An empty one; `None` if there is one already.
     pub fn begin() -> Option<Self> {
-        let vector = VECTOR.take()?;
-        let ours = pointer();
-        // SAFETY: there is one thread; the vector is static, and null from its beginning on.
-        unsafe { environ = vector.as_ptr() };
-        Some(Self { ours, vector, count: 0 })
+        Some(Self { vector: VECTOR.take()?, count: 0 })
     }
 
-    /// Takes over the variable `name` of the one before, or all.
+    /// Puts it in the place of the one in force.
+    pub fn put_in_force(&self) {
+        // SAFETY: there is one thread; the vector is static, and null from its end on.
+        unsafe { environ = self.vector.as_ptr() };
+    }
+
+    /// Takes over the variable `name` of the one in force, or all.
     ///
     /// # Errors
     /// More than there is room for.
     pub fn inherit(&mut self, name: Option<&[u8]>) -> Result<(), Full> {
-        all(self.ours)
+        all(pointer())
             .filter(|variable| name.is_none_or(|name| name == name_of(variable)))
             .try_for_each(|variable| self.set(variable))
     }

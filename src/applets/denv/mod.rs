@@ -68,6 +68,7 @@ fn try_run(call: &Call) -> Result<Exit, Exit> {
         edits.read_directory(call.args.word(at).unwrap_or(c""))?;
         at += 1;
     }
+    edits.environment.put_in_force();
     match call.args.command(at, call.args.count()) {
         Some(command) => {
             Err(refused("cannot execute ", command.name().to_bytes(), process::execute(&command)))

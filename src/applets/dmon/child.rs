@@ -109,6 +109,7 @@ impl Failure {
         let mut reason = Message::<64>::new();
         put_reason(&mut reason, self.error);
         let name = plan.command.name().to_bytes();
+        let name = if name.is_empty() { b"''" } else { name };
         say(&[what.as_bytes(), limit, of, name, b": ", reason.bytes()]);
     }
 }

@@ -35,6 +35,7 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     file::open_standard();
     let mut config = Config::default();
     let at = call.options(&ABOUT, OPTIONS, &mut config)?;
+    config.environ.put_in_force();
     if config.limits.help {
         for name in (0..).map_while(limits::name) {
             print(name)?;
