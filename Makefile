@@ -60,7 +60,7 @@ ci-%:
 	$(MAKE) check-binary TARGET=$*
 
 fuzz: ## a minute of cargo-fuzz for each target of tests/fuzz (needs cargo-fuzz, and Rust's nightly)
-	for target in lines dress packet; do \
+	for target in lines dress packet options; do \
 	    cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=60 || exit 1; done
 
 try: build ## see dmon at work

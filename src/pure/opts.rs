@@ -281,7 +281,7 @@ pub mod tests {
         for (n, row) in rows().enumerate() {
             let Row(text) = row;
             let (head, help) = text.split_once('\t').unwrap();
-            assert!(help.ends_with('.'), "{text}: ends with a stop");
+            assert!(help.trim_end().ends_with('.'), "{text}: ends with a stop");
             let letter = char::from(row.letter());
             assert!(!matches!(letter, 'h' | 'V'), "{text}: letter is taken");
             let start = if letter == ' ' { "    --".into() } else { format!("-{letter}, --") };
@@ -293,7 +293,7 @@ pub mod tests {
                 assert_ne!(row.name(), other.name());
                 assert!(letter == ' ' || row.letter() != other.letter(), "{text}");
             }
-            assert!(help_line(row).bytes().len() <= 81, "{text}");
+            assert!(help_line(row).bytes().trim_ascii_end().len() <= 80, "{text}");
         }
     }
 

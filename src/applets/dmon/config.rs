@@ -66,44 +66,45 @@ impl Default for Config {
     }
 }
 
+/// In groups, the common ones first.
 pub const OPTIONS: &[Opt<Config>] = &[
     opt("-n, --no-daemon\tDo not become a daemon.", |c| &mut c.foreground),
     opt("-1, --once\tStop when the command ends with status 0.", |c| &mut c.policy.once),
     opt("-m, --max-respawns N[/TIME]\tRestarts in all, or within any TIME; then end.", |c| {
         &mut c.policy.respawns
     }),
+    opt("-t, --timeout TIME\tEnd a run after that time, and run again.", |c| &mut c.policy.timeout),
+    opt("-L, --load-high N[%]\tPause the command above this load.", |c| &mut c.load_high),
+    opt("-e, --stderr-redir\tStandard error goes where the output goes.", |c| &mut c.stderr_too),
+    opt("-p, --pid-file PATH\tLock this file and write dmon's pid into it.", |c| &mut c.pid_file),
+    opt("-u, --cmd-user USER[:GROUP]\tRun the command as this user.\n", |c| &mut c.cmd_owner.user),
     opt("-d, --delay TIME,...\tLeast time between starts, in turn; 1s.", |c| &mut c.policy.delays),
     opt("-i, --interval TIME\tWait so long after a run that went well.", |c| {
         &mut c.policy.interval
     }),
-    opt("-t, --timeout TIME\tEnd a run after that time, and run again.", |c| &mut c.policy.timeout),
     opt("-k, --kill-after TIME\tFrom the stop signal to KILL; 10s, 0 is never.", |c| {
         &mut c.policy.kill_after
     }),
     opt("    --stop-signal SIG\tSignal that stops the command; TERM.", |c| &mut c.stop_signal),
-    opt("-D, --drain TIME\tHow long the log command may read on; 5s.", |c| &mut c.policy.drain),
-    opt("-L, --load-high N[%]\tPause the command above this load.", |c| &mut c.load_high),
     opt("-l, --load-low N[%]\tResume it at this load; half of -L.", |c| &mut c.load_low),
     opt("    --pressure WHAT:HIGH[:LOW]\tThe same by the pressure on cpu, io or memory.", |c| {
         &mut c.pressure
     }),
-    opt("-e, --stderr-redir\tStandard error goes where the output goes.", |c| &mut c.stderr_too),
     opt("-s, --cmd-sigs\tForward signals to the command.", |c| &mut c.policy.forward_cmd),
-    opt("-S, --log-sigs\tForward signals to the log command.", |c| &mut c.policy.forward_log),
-    opt("-u, --cmd-user USER[:GROUP]\tRun the command as this user.", |c| &mut c.cmd_owner.user),
     opt("-g, --cmd-group GROUP\tThe command's primary group.", |c| &mut c.cmd_owner.group),
+    opt("-r, --limit NAME=N[:HARD]\tLimit the command's resources; -r help lists them.\n", |c| {
+        &mut c.limits
+    }),
+    opt("-D, --drain TIME\tHow long the log command may read on; 5s.", |c| &mut c.policy.drain),
+    opt("-S, --log-sigs\tForward signals to the log command.", |c| &mut c.policy.forward_log),
     opt("-U, --log-user USER[:GROUP]\tRun the log command as this user.", |c| {
         &mut c.log_owner.user
     }),
-    opt("-G, --log-group GROUP\tThe log command's primary group.", |c| &mut c.log_owner.group),
-    opt("-p, --pid-file PATH\tLock this file and write dmon's pid into it.", |c| &mut c.pid_file),
-    opt("-I, --write-info PATH\tAppend status lines to a file, FIFO or socket.", |c| &mut c.status),
+    opt("-G, --log-group GROUP\tThe log command's primary group.\n", |c| &mut c.log_owner.group),
+    opt("-C, --config FILE\tMore options, from a file; comes first.", |c| &mut c.file),
     opt("-W, --work-dir DIR\tChange to this directory first.", |c| &mut c.directory),
     opt("-E, --environ NAME[=VALUE]\tSet or remove a variable.", |c| &mut c.environ),
-    opt("-r, --limit NAME=N[:HARD]\tLimit the command's resources; -r help lists them.", |c| {
-        &mut c.limits
-    }),
-    opt("-C, --config FILE\tMore options, one or more a line; comes first.", |c| &mut c.file),
+    opt("-I, --write-info PATH\tAppend status lines to a file, FIFO or socket.", |c| &mut c.status),
 ];
 
 /// The configuration file where it may not stand any more: it is read before all other options.
@@ -170,6 +171,43 @@ impl Config {
     }
 }
 
+/// Any bytes as words of the command line, as words for each option that takes one, as files of the system:
+/// an answer, never a panic. For the parsers of all that comes from outside.
+#[cfg(any(test, fuzzing))]
+pub fn check(data: &[u8]) {
+    use crate::pure::accounts::{Name, Search, Sought};
+    use crate::pure::opts::{Source, Table};
+
+    struct Bytes<'a>(std::vec::Vec<&'a [u8]>);
+    impl Source for Bytes<'_> {
+        fn next(&mut self) -> Option<Word> {
+            let word = std::ffi::CString::new(self.0.pop()?).ok()?;
+            Some(std::boxed::Box::leak(word.into_boxed_c_str()))
+        }
+
+        fn complain(&mut self, parts: &[&[u8]]) {
+            assert!(!parts.is_empty());
+        }
+    }
+    let mut words: std::vec::Vec<&[u8]> = data.split(|byte| *byte == 0).collect();
+    let mut config = Config::default();
+    let mut table = Table { options: OPTIONS, config: &mut config };
+    for letter in b"mdtkLlDurgi" {
+        let option = [b'-', *letter];
+        let mut words = Bytes(std::vec![words.first().copied().unwrap_or(b""), &option]);
+        crate::pure::opts::parse(&mut table, &mut words);
+    }
+    words.reverse();
+    crate::pure::opts::parse(&mut table, &mut Bytes(words));
+    let _ = config.settle(true);
+    let _ =
+        (load::parse(data), load::count_listed(data), value::long_time(data), value::size(data));
+    for sought in [Sought::User(Name::Number(7)), Sought::Group(b"log"), Sought::Member(b"log")] {
+        let mut search = Search::new(sought);
+        data.iter().chain(b"\n").for_each(|byte| search.hear(*byte));
+    }
+}
+
 const _: () =
     assert!(MOST_DELAYS == 16 && MOST_RECENT == 64, "the messages above name these numbers");
 
@@ -207,6 +245,19 @@ mod tests {
             ["-d", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"],
         ] {
             assert!(try_option(&bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_from_outside_is_too_odd() {
+        let mut random = crate::pure::tests::Random(21);
+        let alphabet = b"-=-n1mLutr:/,.%0123456789smhdwkelogcpu \n\0\xff";
+        for _ in 0..40_000 {
+            let data: std::vec::Vec<u8> = (0..random.below(24))
+                .map(|_| alphabet[random.below(alphabet.len() as u64)])
+                .filter(|byte| *byte != b'E')
+                .collect();
+            check(&data);
         }
     }
 

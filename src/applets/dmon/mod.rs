@@ -4,7 +4,7 @@
 //! [`machine`] decides.
 
 mod child;
-mod config;
+pub mod config;
 mod daemon;
 mod identity;
 mod keeper;
