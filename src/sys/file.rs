@@ -17,6 +17,8 @@ pub const STDERR: c_int = libc::STDERR_FILENO;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Read,
+    /// The same without waiting for who writes.
+    Glance,
     /// To read its names.
     Directory,
     ReadWrite,
@@ -53,6 +55,7 @@ impl File {
     pub(super) fn open_at(from: c_int, path: &CStr, mode: Mode, permissions: u32) -> Result<Self> {
         let flags = match mode {
             Mode::Read => O_RDONLY,
+            Mode::Glance => O_RDONLY | O_NONBLOCK,
             Mode::Directory => O_RDONLY | libc::O_DIRECTORY,
             Mode::ReadWrite => O_RDWR,
             Mode::Replace => O_WRONLY | O_CREAT | libc::O_TRUNC,

@@ -16,6 +16,18 @@ static STACK: Block<[u8; 32 << 10]> = Block::new([0; 32 << 10]);
 /// Where the C library's notion of a stack begins.
 const ALIGN: usize = 64;
 
+unsafe extern "C" {
+    /// The heart of the C library's clone(2), under this name in musl and in glibc: without the locks of
+    /// threads and heap that musl's function holds for a process that we do not make.
+    fn __clone(
+        life: extern "C" fn(*mut c_void) -> c_int,
+        stack: *mut c_void,
+        flags: c_int,
+        argument: *mut c_void,
+        ...
+    ) -> c_int;
+}
+
 /// Runs `life` in a new process, which shares our memory, on a stack of its own, while we stand still
 /// until it has executed a command or ended (vfork(2)): nothing is copied, however large we are.
 /// `life` gives its exit status if it does not execute. Caught signals must be blocked.
@@ -36,9 +48,10 @@ pub fn spawn<F: FnMut() -> c_int>(life: &mut F) -> Result<Pid> {
     signal::in_child(true);
     // SAFETY: the stack is used by one child at a time, because we stand still until it has left it;
     // `life` outlives that.
-    let answer = check(unsafe {
-        libc::clone(enter::<F>, top.cast(), flags, core::ptr::from_mut(life).cast())
-    });
+    let answer =
+        unsafe { __clone(enter::<F>, top.cast(), flags, core::ptr::from_mut(life).cast()) };
+    // musl gives the kernel's own answer here, glibc has put it into errno.
+    let answer = if answer < -1 { Err(Errno(-answer)) } else { check(answer) };
     signal::in_child(false);
     Pid::new(answer?).ok_or(Errno::AGAIN)
 }

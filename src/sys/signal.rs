@@ -100,13 +100,7 @@ pub fn catch_all(
     let mut waiting = inherited;
     for signal in signals {
         waiting.remove(*signal);
-        // SAFETY: all zeros are a valid sigaction: its handler may be interrupted by another.
-        let mut action: libc::sigaction = unsafe { core::mem::zeroed() };
-        action.sa_sigaction = catch as *const () as usize;
-        // SAFETY: the handler only stores a flag, or makes calls that are allowed in one.
-        check(unsafe {
-            libc::sigaction(signal.number(), &raw const action, core::ptr::null_mut())
-        })?;
+        set_action(*signal, catch as *const () as usize)?;
     }
     reset.iter().for_each(|signal| to_default(*signal));
     Ok((inherited, waiting))
@@ -119,10 +113,42 @@ pub fn let_go(signals: &[Signal], inherited: &Mask) {
 }
 
 fn to_default(signal: Signal) {
-    // SAFETY: all zeros are the default action.
-    let action: libc::sigaction = unsafe { core::mem::zeroed() };
-    // SAFETY: as above; sigaction(2) may be called in a handler.
-    unsafe { libc::sigaction(signal.number(), &raw const action, core::ptr::null_mut()) };
+    let _ = set_action(signal, libc::SIG_DFL);
+}
+
+/// The kernel's `struct sigaction` (kernel/signal.c), which on MIPS has its flags first.
+#[repr(C)]
+#[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+struct Action {
+    handler: usize,
+    flags: c_ulong,
+    restorer: usize,
+    mask: Mask,
+}
+
+// How a handler returns: rt_sigreturn(2). Only x86-64 wants to be told; others know by themselves.
+#[cfg(target_arch = "x86_64")]
+core::arch::global_asm!("dmon_return: mov $15, %eax", "syscall", options(att_syntax));
+
+#[cfg(target_arch = "x86_64")]
+unsafe extern "C" {
+    fn dmon_return();
+}
+
+/// Sets what `signal` does. By number, because the C library's function holds locks for threads, and brings
+/// them along. The handler may be interrupted by another.
+fn set_action(signal: Signal, handler: usize) -> Result<()> {
+    #[cfg(target_arch = "x86_64")]
+    // SA_RESTORER of the kernel.
+    let (flags, restorer) = (0x0400_0000, dmon_return as *const () as usize);
+    #[cfg(not(target_arch = "x86_64"))]
+    let (flags, restorer) = (0, 0);
+    let action = Action { handler, flags, restorer, mask: EMPTY };
+    let (call, none) = (libc::SYS_rt_sigaction, core::ptr::null::<Action>());
+    // SAFETY: an action with a mask of that size. The handler only stores a flag, or makes calls that are
+    // allowed in one.
+    check_long(unsafe { libc::syscall(call, signal.number(), &raw const action, none, SIZE) })
+        .map(drop)
 }
 
 /// Whether `signal` was caught since it was last asked for.

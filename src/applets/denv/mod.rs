@@ -59,7 +59,7 @@ fn try_run(call: &Call) -> Result<Exit, Exit> {
     let (Some(environment), Some(room)) = (Environment::begin(), TEXT.take()) else {
         return Err(FAILED);
     };
-    let mut edits = Edits { environment, way: Way::All, room };
+    let mut edits = Edits { environment, way: Way::All, full: false, room };
     let is_envdir = speaker() == "envdir";
     let (about, options) = if is_envdir { (&ENVDIR, &[][..]) } else { (&ABOUT, OPTIONS) };
     let mut at = call.options(about, options, &mut edits)?;
@@ -67,6 +67,9 @@ fn try_run(call: &Call) -> Result<Exit, Exit> {
         edits.turn(true);
         edits.read_directory(call.args.word(at).unwrap_or(c""))?;
         at += 1;
+    }
+    if edits.full {
+        return Err(failed("more than 1000 variables", b"", ""));
     }
     edits.environment.put_in_force();
     match call.args.command(at, call.args.count()) {
@@ -81,6 +84,8 @@ fn try_run(call: &Call) -> Result<Exit, Exit> {
 pub struct Edits {
     environment: Environment,
     way: Way,
+    /// A variable found no room.
+    full: bool,
     /// Where the texts of files have room.
     room: &'static mut [u8],
 }
@@ -96,9 +101,7 @@ enum Way {
 
 impl Field for Edits {
     fn turn(&mut self, on: bool) {
-        if on {
-            let _ = self.environment.inherit(None);
-        }
+        self.full |= on && self.environment.inherit(None).is_err();
     }
 
     fn store(&mut self, word: Word) -> Result<(), Wanted> {
@@ -167,8 +170,12 @@ impl Edits {
     ) -> Result<(), Exit> {
         let mut shown = Message::<400>::new();
         [path.to_bytes(), b"/", name.to_bytes()].iter().for_each(|part| shown.put(part));
-        let file = directory.open_file(name, Mode::Read);
+        let file = directory.open_file(name, Mode::Glance);
         let file = file.map_err(|error| refused("cannot read ", shown.bytes(), error))?;
+        if file::is_fifo(file.number()) {
+            // A link has led to it. Nobody waits for who will write there.
+            return Ok(());
+        }
         let mut at = copy(name.to_bytes(), self.room);
         at += copy(b"=", text::room(self.room, at));
         let end = self.read(&file, shown.bytes(), at)?;
