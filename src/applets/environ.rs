@@ -4,7 +4,7 @@
 use crate::pure::opts::{Field, Word};
 use crate::pure::text::halves;
 use crate::pure::value::Wanted;
-use crate::sys::environment::{Environment, Full};
+use crate::sys::environment::Environment;
 
 /// Makes the change.
 ///
@@ -21,7 +21,7 @@ pub fn edit(environment: &mut Environment, word: Word) -> Result<(), Wanted> {
     }
 }
 
-/// What is said instead of [`Full`].
+/// What is said when there is no room for one more.
 pub const TOO_MANY: Result<(), Wanted> = Err("one of at most 1000 variables");
 
 /// Our own environment, and the changes made to it.
@@ -40,7 +40,7 @@ impl Field for Changed {
         if self.0.is_none() {
             self.0 = Environment::begin();
             let all = self.0.as_mut().map_or(Ok(()), |environment| environment.inherit(None));
-            all.or_else(|Full| TOO_MANY)?;
+            all.or(TOO_MANY)?;
         }
         self.0.as_mut().map_or(TOO_MANY, |environment| edit(environment, word))
     }

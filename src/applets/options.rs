@@ -137,7 +137,7 @@ struct Text {
 
 impl Source for Text {
     fn next(&mut self) -> Option<Word> {
-        match self.words.next() {
+        match self.words.read() {
             Ok(word) => {
                 self.last = sys::c_str(word?)?;
                 Some(self.last)

@@ -38,15 +38,15 @@ impl Words {
     ///
     /// # Errors
     /// A quote that is not closed, an escape that is none, a NUL.
-    pub fn next(&mut self) -> Result<Option<&'static [u8]>, &'static str> {
+    pub fn read(&mut self) -> Result<Option<&'static [u8]>, &'static str> {
         let text = core::mem::take(&mut self.text);
         let size = text.len().saturating_sub(1);
-        let (mut read, mut size_of_word) = (0, None);
+        let (mut at, mut size_of_word) = (0, None);
         let mut quote = 0;
-        while read < size {
-            let mut byte = text.get(read).copied().unwrap_or(0);
+        while at < size {
+            let mut byte = text.get(at).copied().unwrap_or(0);
             let place = self.next;
-            read += 1;
+            at += 1;
             self.step(byte);
             if quote == 0 {
                 let begins = byte == b'#' && self.grammar == Grammar::File;
@@ -68,9 +68,9 @@ impl Words {
                 continue;
             }
             if byte == b'\\' && quote != 0 && self.grammar == Grammar::File {
-                let (taken, escaped) = escape(text.get(read..size).unwrap_or(&[]))?;
-                text.iter().skip(read).take(taken).for_each(|byte| self.step(*byte));
-                read += taken;
+                let (taken, escaped) = escape(text.get(at..size).unwrap_or(&[]))?;
+                text.iter().skip(at).take(taken).for_each(|byte| self.step(*byte));
+                at += taken;
                 byte = escaped;
             }
             if byte == 0 {
@@ -90,7 +90,7 @@ impl Words {
         if let Some(room) = text.get_mut(end) {
             *room = 0;
         }
-        let (word, rest) = text.split_at_mut_checked(read.max(end + 1)).unwrap_or_default();
+        let (word, rest) = text.split_at_mut_checked(at.max(end + 1)).unwrap_or_default();
         self.text = rest;
         Ok(Some(head(word, end + 1)))
     }
@@ -136,7 +136,7 @@ mod tests {
     fn words(grammar: Grammar, text: &[u8]) -> Result<Vec<(String, (u32, u32))>, &'static str> {
         let mut words = Words::new(grammar, Box::leak(Box::from([text, b"x"].concat())));
         let mut all = vec![];
-        while let Some(word) = words.next()? {
+        while let Some(word) = words.read()? {
             let (nul, bytes) = word.split_last().unwrap();
             assert_eq!(*nul, 0);
             all.push((String::from_utf8_lossy(bytes).into_owned(), words.place));

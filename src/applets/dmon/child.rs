@@ -103,7 +103,7 @@ impl Failure {
     pub fn tell(self, plan: &Plan) {
         let stage = usize::from(self.stage);
         let limit = stage.checked_sub(Stage::Limit as usize);
-        let limit = limit.and_then(|number| limits::name(number));
+        let limit = limit.and_then(limits::name);
         let what = STAGES.get(stage.min(Stage::Limit as usize)).copied().unwrap_or("cannot start ");
         let (limit, of): (_, &[u8]) = limit.map_or((&b""[..], b""), |limit| (limit, b" for "));
         let mut reason = Message::<64>::new();

@@ -87,19 +87,20 @@ mod tests {
     fn limits_have_names_and_amounts() {
         let mut limits = Limits::default();
         let mut set = |word: &str| limits.store(word_of(word)).map(|()| limits.all);
-        let is = |all: Result<[Option<Limit>; COUNT], _>, at: i32, soft, hard| {
-            assert_eq!(all.unwrap()[usize::try_from(at).unwrap()], Some(Limit { soft, hard }));
+        // The numbers of asm-generic/resource.h.
+        let is = |all: Result<[Option<Limit>; COUNT], _>, at: usize, soft, hard| {
+            assert_eq!(all.unwrap()[at], Some(Limit { soft, hard }));
         };
-        is(set("nofile=1k:2k"), libc::RLIMIT_NOFILE as i32, 1024, Some(2048));
-        is(set("files=10"), libc::RLIMIT_NOFILE as i32, 10, None);
-        is(set("vmem=unlimited"), libc::RLIMIT_AS as i32, u64::MAX, None);
-        is(set("cpu=1.5m"), libc::RLIMIT_CPU as i32, 90, None);
-        is(set("CPU=0.1"), libc::RLIMIT_CPU as i32, 1, None);
-        is(set("rttime=0.5:1"), libc::RLIMIT_RTTIME as i32, 500_000, Some(1_000_000));
-        is(set("core=0:0"), libc::RLIMIT_CORE as i32, 0, Some(0));
-        is(set("memlock=1m"), libc::RLIMIT_MEMLOCK as i32, 1 << 20, None);
-        is(set("msgq=1"), libc::RLIMIT_MSGQUEUE as i32, 1, None);
-        is(set("nice=1"), libc::RLIMIT_NICE as i32, 1, None);
+        is(set("nofile=1k:2k"), 7, 1024, Some(2048));
+        is(set("files=10"), 7, 10, None);
+        is(set("vmem=unlimited"), 9, u64::MAX, None);
+        is(set("cpu=1.5m"), 0, 90, None);
+        is(set("CPU=0.1"), 0, 1, None);
+        is(set("rttime=0.5:1"), 15, 500_000, Some(1_000_000));
+        is(set("core=0:0"), 4, 0, Some(0));
+        is(set("memlock=1m"), 8, 1 << 20, None);
+        is(set("msgq=1"), 12, 1, None);
+        is(set("nice=1"), 13, 1, None);
         for bad in
             ["", "=", "nofile", "nofile=", "nofile=x", "nofile=1:", "nofile=:1", "x=1", "cpu=1k"]
         {
