@@ -167,26 +167,24 @@ impl<'a> Keeper<'a> {
         let mut now = clock::now();
         let mut machine = Machine::new(policy, now);
         loop {
-            let fact = match machine.next(now) {
+            match machine.next(now) {
                 Order::Quit(exit) => return (exit, machine.was_interrupted()),
                 Order::Wait(deadline) => {
                     let limit = deadline.map(|deadline| now.until(deadline));
                     let _ = wait::wait(&self.mask, None, None, limit);
                     now = clock::now();
                     self.look_around(&mut machine, now);
-                    None
                 }
                 Order::Start(who) => {
                     let fact = self.start(who, !machine.has_begun());
                     now = clock::now();
-                    Some(fact)
+                    machine.hear(now, fact);
                 }
                 // That a child has died meanwhile will be heard next.
                 Order::Stop(who, group, late) => {
                     self.tell(who, if late { "timeout" } else { "stop" }, group, None);
                     let _ = signal::send_group(group, Some(self.stop));
                     let _ = signal::send_group(group, Some(Signal::CONT));
-                    None
                 }
                 Order::SendGroup(who, group, signal) => {
                     let what = match signal {
@@ -202,12 +200,10 @@ impl<'a> Keeper<'a> {
                     if let (Signal::STOP, Some(terminal)) = (signal, &mut self.terminal) {
                         terminal.take_back(group, true);
                     }
-                    None
                 }
                 Order::Send(who, pid, signal) => {
                     self.tell(who, "signal", pid, Some(signal.number()));
                     let _ = signal::send(pid, Some(signal));
-                    None
                 }
                 Order::Halt(group) => {
                     if let Some(terminal) = &mut self.terminal {
@@ -215,30 +211,25 @@ impl<'a> Keeper<'a> {
                     }
                     let _ = signal::send_group(group, Some(Signal::CONT));
                     now = clock::now();
-                    Some(Fact::Resumed)
+                    machine.hear(now, Fact::Resumed);
                 }
-                Order::Sweep(sweep) => Some(self.sweep(sweep)),
+                Order::Sweep(sweep) => machine.hear(now, self.sweep(sweep)),
                 Order::ClosePipe => {
                     self.pipe.iter_mut().for_each(|(_, writer)| *writer = None);
-                    None
                 }
                 Order::Peek => {
                     let pipe = self.pipe.as_ref();
-                    Some(Fact::Unread(pipe.map_or(0, |(reader, _)| file::waiting(reader.number()))))
+                    let bytes = pipe.map_or(0, |(reader, _)| file::waiting(reader.number()));
+                    machine.hear(now, Fact::Unread(bytes));
                 }
-                Order::ReadLoad => Some(Fact::Load(read(&watch))),
+                Order::ReadLoad => machine.hear(now, Fact::Load(read(&watch))),
                 Order::Lament(bytes) => {
                     tell::count("the log command has left bytes unread: ", bytes as u64);
-                    None
                 }
                 Order::Warn(pid) => {
                     let number = pid.number().unsigned_abs().into();
                     tell::count("still alive after KILL: process or group ", number);
-                    None
                 }
-            };
-            if let Some(fact) = fact {
-                machine.hear(now, fact);
             }
             if machine.has_begun()
                 && let Some(parent) = parent.take()
@@ -315,6 +306,9 @@ impl<'a> Keeper<'a> {
             }
             Err(failure) => failure,
         };
+        if let (true, Some(terminal)) = (plan.in_terminal, &self.terminal) {
+            terminal.reclaim();
+        }
         // What cannot be started is tried for ever; each reason is told once.
         if last.replace(failure) != Some(failure) {
             failure.tell(plan);

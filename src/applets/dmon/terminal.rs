@@ -44,6 +44,11 @@ impl Terminal {
         }
     }
 
+    /// Takes it back from a command that did not come about.
+    pub fn reclaim(&self) {
+        let _ = terminal::set_foreground(self.us);
+    }
+
     /// Ctrl-Z has stopped the command: so it stops us and who was started with us, until somebody lets the
     /// job go on, with the terminal or in the background. Where nobody could, nothing stops.
     pub fn stop_too(&mut self, group: Pid) {
