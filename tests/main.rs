@@ -8,12 +8,18 @@ mod rig;
 
 /// Another process beside dmon, or handed to it, never gets one of its signals; dmon as pid 1.
 mod bystanders;
+/// denv and envdir: a command with a new environment.
+mod denv;
 /// The log command dlog, alone.
 mod dlog;
 /// How a run, dmon and its log command end, and that nothing is left behind.
 mod ending;
+/// The environment and the folder that dmon gives its commands.
+mod environ;
 /// Zero wake-ups while nothing happens; nothing grows.
 mod idle;
+/// Resource limits of the command.
+mod limits;
 /// Pausing by the load average.
 mod load;
 /// dlog when the disk is full, slow or gone, and when its file is opened again; stamps and syncs.
@@ -36,7 +42,11 @@ mod restarting;
 mod signals;
 /// What a command is given when it starts, and what happens if it cannot.
 mod starting;
+/// In a terminal: who has it, Ctrl-C, Ctrl-Z, fg and bg.
+mod terminal;
 /// The limit on how long a run may last.
 mod timeout;
 /// Users and groups of the command and of the log command.
 mod users;
+/// Options from variables of the environment and from a configuration file.
+mod words;

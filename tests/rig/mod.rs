@@ -12,6 +12,7 @@ pub mod pipes;
 pub mod proc;
 pub mod random;
 pub mod receiver;
+pub mod screen;
 pub mod space;
 pub mod syslogd;
 pub mod tools;
@@ -20,6 +21,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use proc::Process;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -142,6 +144,21 @@ impl Rig {
         self.bytes(name).iter().filter(|&&byte| byte == b'\n').count()
     }
 
+    /// The variables in a file that `env -0` has written; none may be there twice.
+    #[track_caller]
+    pub fn variables(&self, name: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let mut all = BTreeMap::new();
+        for entry in self.bytes(name).split(|&byte| byte == 0).filter(|entry| !entry.is_empty()) {
+            let text = String::from_utf8_lossy(entry);
+            let Some(equals) = entry.iter().position(|&byte| byte == b'=') else {
+                panic!("no variable but {text:?}")
+            };
+            let before = all.insert(entry[..equals].to_vec(), entry[equals + 1..].to_vec());
+            assert!(before.is_none(), "set twice: {text:?}");
+        }
+        all
+    }
+
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         fs::write(self.path(name), text)
             .unwrap_or_else(|fault| panic!("cannot write {name}: {fault}"));
@@ -179,9 +196,10 @@ impl Rig {
             .stdin(Stdio::null())
             .stdout(output("out"))
             .stderr(output("err"));
-        for name in ["DMON_OPTIONS", "DLOG_OPTIONS", "DMON_LIST_MULTICALL_APPLETS"] {
-            command.env_remove(name);
+        for applet in ["DMON", "DLOG", "DRLOG", "DSYSLOG", "DSLOG"] {
+            command.env_remove(format!("{applet}_OPTIONS"));
         }
+        command.env_remove("DMON_LIST_MULTICALL_APPLETS");
         (command, number)
     }
 
@@ -439,6 +457,11 @@ impl Display for Done {
 /// Sends a signal. That the process is gone already is no fault: tests look at what follows.
 pub fn signal(pid: i32, which: Signal) {
     let _ = kill(Pid::from_raw(pid), which);
+}
+
+/// A text as one word for the shell, whatever is in it.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The numbers from 1 to `last`, a line each, as `seq` prints them.

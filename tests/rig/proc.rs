@@ -91,6 +91,18 @@ pub fn signals(pid: i32, field: &str) -> u64 {
         .unwrap_or_else(|_| panic!("process {pid} has no {field}"))
 }
 
+/// The soft and the hard limit of each resource, by the names of `/proc/PID/limits` without `Max`.
+pub fn limits(pid: i32) -> BTreeMap<String, (String, String)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+    let row = |line: &str| {
+        // A name is at most 25 bytes wide, blanks and all.
+        let (name, values) = line.strip_prefix("Max ")?.split_at_checked(21)?;
+        let mut values = values.split_whitespace().map(str::to_string);
+        Some((name.trim().to_string(), (values.next()?, values.next()?)))
+    };
+    text.lines().filter_map(row).collect()
+}
+
 /// The open descriptors and what they lead to.
 pub fn descriptors(pid: i32) -> BTreeMap<i32, PathBuf> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();

@@ -60,9 +60,10 @@ pub fn unshare_processes() -> &'static str {
     }
 }
 
-/// The words that call a log program of another family, wherever it is.
+/// The words that call a program of another family, wherever it is. One of ours, installed, is none.
 pub fn peer(program: &str) -> Option<String> {
-    if let Some(path) = find(program) {
+    let is_ours = |path: &Path| path.canonicalize().is_ok_and(|path| path.ends_with("dmon"));
+    if let Some(path) = find(program).filter(|path| !is_ours(path)) {
         return Some(path.display().to_string());
     }
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);

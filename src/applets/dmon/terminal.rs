@@ -52,8 +52,12 @@ impl Terminal {
     /// Ctrl-Z has stopped the command: so it stops us and who was started with us, until somebody lets the
     /// job go on, with the terminal or in the background. Where nobody could, nothing stops.
     pub fn stop_too(&mut self, group: Pid) {
-        self.take_back(group, true);
-        let _ = signal::send_own_group(Signal::TSTP);
+        // If we have the terminal, a job of the background was brought to the foreground without a word, and
+        // the command was stopped because it has not got the terminal yet.
+        if !self.is_here() {
+            self.take_back(group, true);
+            let _ = signal::send_own_group(Signal::TSTP);
+        }
         self.lend(group);
     }
 }

@@ -1,0 +1,356 @@
+//! dmon in a terminal, under interactive shells: the command has the terminal, Ctrl-C and Ctrl-Z do what they
+//! do without dmon.
+
+use crate::rig::load::Load;
+use crate::rig::screen::{CTRL_C, CTRL_D, CTRL_Z, Screen};
+use crate::rig::{Rig, proc, signal};
+use nix::sys::signal::Signal;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// The shells with job control that the machines of our users have.
+const SHELLS: [&str; 3] = ["bash --norc -i", "dash -i", "busybox ash -i"];
+
+/// Waits until that process leads the foreground of its terminal: the eighth field of proc(5), `stat`.
+fn wait_foreground(rig: &Rig, leader: i32) {
+    let so = || foreground(leader) == Some(leader);
+    rig.wait_for(format!("{leader} in the foreground"), so);
+}
+
+fn foreground(pid: i32) -> Option<i32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(')')?;
+    fields.split_whitespace().nth(5)?.parse().ok()
+}
+
+fn in_each_shell(test: impl Fn(&Rig, &Screen)) {
+    for shell in SHELLS {
+        let rig = Rig::new();
+        if let Some(screen) = Screen::new(&rig, shell) {
+            test(&rig, &screen);
+        }
+    }
+}
+
+#[test]
+fn the_command_reads_what_is_typed_and_dies_of_ctrl_c_with_dmon() {
+    in_each_shell(|rig, screen| {
+        screen.enter("dmon -n cat");
+        let dmon = screen.job("dmon -n cat");
+        let cat = rig.child(dmon, "cat");
+        wait_foreground(rig, cat);
+        screen.enter("first");
+        screen.shows("first\r\nfirst\r\n");
+        assert_eq!(proc::process(cat).unwrap().group, cat);
+        screen.type_in(CTRL_C);
+        screen.shows("ready> ");
+        screen.status_is(130);
+        assert!(proc::state(dmon).is_none() && proc::state(cat).is_none());
+    });
+}
+
+#[test]
+fn ctrl_z_stops_both_and_fg_and_bg_let_them_go_on() {
+    in_each_shell(|rig, screen| {
+        screen.enter("dmon -n cat");
+        let dmon = screen.job("dmon -n cat");
+        let cat = rig.child(dmon, "cat");
+        wait_foreground(rig, cat);
+        screen.enter("first");
+        screen.shows("first\r\nfirst\r\n");
+        screen.type_in(CTRL_Z);
+        screen.shows("ready> ");
+        rig.wait_state(dmon, 'T');
+        rig.wait_state(cat, 'T');
+        screen.says("jobs", "Stopped");
+        screen.enter("fg");
+        wait_foreground(rig, cat);
+        screen.enter("second");
+        screen.shows("second\r\nsecond\r\n");
+        screen.type_in(CTRL_Z);
+        screen.shows("ready> ");
+        // In the background cat may not read, so that it is stopped again, and dmon with it.
+        screen.enter("bg");
+        screen.shows("ready> ");
+        rig.wait_state(cat, 'T');
+        rig.wait_state(dmon, 'T');
+        screen.enter("fg");
+        wait_foreground(rig, cat);
+        screen.enter("third");
+        screen.shows("third\r\nthird\r\n");
+        screen.type_in(CTRL_C);
+        screen.shows("ready> ");
+        screen.status_is(130);
+    });
+}
+
+#[test]
+fn what_does_not_read_runs_on_in_the_background() {
+    in_each_shell(|rig, screen| {
+        screen.enter("dmon -n sleep 1000");
+        let dmon = screen.job("dmon -n sleep");
+        let sleep = rig.child(dmon, "sleep");
+        screen.type_in(CTRL_Z);
+        screen.shows("ready> ");
+        rig.wait_state(sleep, 'T');
+        screen.enter("bg");
+        rig.wait_state(sleep, 'S');
+        rig.wait_state(dmon, 'S');
+        screen.shows("ready> ");
+        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        screen.enter("fg");
+        // Not every shell tells a job that runs already; but who does not read needs no terminal.
+        rig.wait_for("the job in the foreground", || {
+            [Some(dmon), Some(sleep)].contains(&foreground(sleep))
+        });
+        screen.type_in(CTRL_C);
+        screen.shows("ready> ");
+        screen.status_is(130);
+        assert!(proc::state(sleep).is_none());
+    });
+}
+
+#[test]
+fn a_command_brought_back_from_the_background_gets_what_is_typed() {
+    in_each_shell(|rig, screen| {
+        rig.write(
+            "command",
+            "sh -c 'echo >waits; while [ ! -e go ]; do sleep 0.02; done'; exec cat\n",
+        );
+        screen.enter("dmon -n sh command");
+        let dmon = screen.job("dmon -n sh");
+        rig.wait_file("waits");
+        let command = rig.child(dmon, "sh command");
+        screen.type_in(CTRL_Z);
+        screen.shows("ready> ");
+        screen.enter("bg");
+        rig.wait_state(command, 'S');
+        screen.shows("ready> ");
+        screen.enter("fg");
+        rig.wait_for("the job in the foreground", || {
+            [Some(dmon), Some(command)].contains(&foreground(command))
+        });
+        rig.write("go", "");
+        wait_foreground(rig, command);
+        rig.wait_for("cat", || proc::words(command).starts_with("cat"));
+        screen.enter("typed");
+        screen.shows("typed\r\ntyped\r\n");
+        screen.type_in(CTRL_C);
+        screen.shows("ready> ");
+        screen.status_is(130);
+    });
+}
+
+#[test]
+fn started_in_the_background_it_leaves_the_terminal_to_the_shell() {
+    in_each_shell(|rig, screen| {
+        screen.enter("dmon -n cat &");
+        let dmon = screen.job("dmon -n cat");
+        let cat = rig.child(dmon, "cat");
+        rig.wait_state(cat, 'T');
+        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        screen.enter("fg");
+        wait_foreground(rig, cat);
+        screen.enter("typed");
+        screen.shows("typed\r\ntyped\r\n");
+        screen.type_in(CTRL_C);
+        screen.shows("ready> ");
+        screen.status_is(130);
+    });
+}
+
+#[test]
+fn a_shell_as_the_command_is_a_shell_like_any_other() {
+    in_each_shell(|rig, screen| {
+        screen.enter("dmon -n -1 sh -i");
+        let shell = rig.child(screen.job("dmon -n -1 sh"), "sh -i");
+        wait_foreground(rig, shell);
+        screen.enter("PS1=ready'> '");
+        screen.shows("ready> ");
+        screen.says("echo inner-$((40 + 2))", "inner-42\r\n");
+        screen.enter("sleep 1000");
+        wait_foreground(rig, rig.child(shell, "sleep 1000"));
+        screen.type_in(CTRL_C);
+        screen.shows("ready> ");
+        screen.says("echo still-$((40 + 2))", "still-42\r\n");
+        screen.type_in(CTRL_D);
+        screen.shows("ready> ");
+        // In sh the last status was that of echo.
+        screen.status_is(0);
+    });
+}
+
+#[test]
+fn who_survives_ctrl_c_runs_on() {
+    let rig = Rig::new();
+    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
+        return;
+    };
+    screen.enter(
+        "dmon -n sh -c 'trap \"echo >>caught\" INT; echo >begun; while :; do sleep 0.02; done'",
+    );
+    let dmon = screen.job("dmon -n sh");
+    rig.wait_file("begun");
+    let command = rig.child(dmon, "sh -c");
+    screen.type_in(CTRL_C);
+    rig.wait_lines("caught", 1);
+    assert!(proc::state(command).is_some() && proc::state(dmon).is_some());
+    signal(dmon, Signal::SIGTERM);
+    screen.shows("ready> ");
+    assert!(proc::state(command).is_none());
+}
+
+#[test]
+fn the_log_command_never_hears_ctrl_c_and_reads_everything() {
+    let rig = Rig::new();
+    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
+        return;
+    };
+    rig.write("logger", "trap 'echo int >>caught' INT\ncat >>log\necho end >>log\n");
+    screen.enter("dmon -n sh -c 'seq 1000; echo >begun; exec cat' -- sh logger");
+    rig.wait_file("begun");
+    screen.type_in(CTRL_C);
+    screen.shows("ready> ");
+    screen.status_is(130);
+    assert_eq!(rig.lines("log"), 1001);
+    assert!(rig.read("log").ends_with("1000\nend\n"));
+    assert!(!rig.has("caught"));
+}
+
+#[test]
+fn the_modes_of_the_terminal_are_restored_and_ctrl_c_ends_the_pause() {
+    let rig = Rig::new();
+    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
+        return;
+    };
+    let terminal = screen.path();
+    let has = |mode: &str| {
+        let stty = Command::new("stty").args(["-a", "-F", &terminal]).output().expect("stty");
+        String::from_utf8_lossy(&stty.stdout).split_whitespace().any(|word| word == mode)
+    };
+    screen.enter("dmon -n -d 1h sh -c 'stty raw -echo; echo >ran; exit 3'");
+    let dmon = screen.job("dmon -n");
+    rig.wait_file("ran");
+    rig.wait_for("no command", || proc::children(dmon).is_empty());
+    rig.wait_for("the modes of before", || has("icanon") && has("echo") && has("isig"));
+    screen.type_in(CTRL_C);
+    screen.shows("ready> ");
+    screen.status_is(130);
+}
+
+#[test]
+fn ctrl_c_ends_it_while_the_load_has_paused_it() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 9.0) else {
+        return;
+    };
+    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
+        return;
+    };
+    screen.enter(&format!("{load} dmon -n -L 4 cat"));
+    let dmon = screen.job("dmon -n -L 4 cat");
+    let cat = rig.child(dmon, "cat");
+    rig.wait_state(cat, 'T');
+    wait_foreground(&rig, proc::process(dmon).unwrap().group);
+    screen.type_in(CTRL_C);
+    screen.shows("ready> ");
+    screen.status_is(130);
+    assert!(proc::state(cat).is_none());
+}
+
+#[test]
+fn after_a_pause_by_the_load_the_command_has_the_terminal_again() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 9.0) else {
+        return;
+    };
+    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
+        return;
+    };
+    screen.enter(&format!("{load} dmon -n -L 4 cat"));
+    let dmon = screen.job("dmon -n -L 4 cat");
+    let cat = rig.child(dmon, "cat");
+    rig.wait_state(cat, 'T');
+    load.set(1.0);
+    wait_foreground(&rig, cat);
+    screen.enter("typed");
+    screen.shows("typed\r\ntyped\r\n");
+}
+
+#[test]
+fn time_spent_stopped_does_not_count_for_the_time_limit() {
+    let rig = Rig::new();
+    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
+        return;
+    };
+    let limit = Duration::from_secs(3);
+    screen.enter("dmon -n -t 3 -m 0 sleep 1000");
+    let dmon = screen.job("dmon -n -t");
+    let sleep = rig.child(dmon, "sleep");
+    let begun = Instant::now();
+    screen.type_in(CTRL_Z);
+    rig.wait_state(dmon, 'T');
+    let used = begun.elapsed();
+    rig.wait_for("more than the limit to pass", || begun.elapsed() > limit);
+    screen.shows("ready> ");
+    let again = Instant::now();
+    screen.enter("fg");
+    rig.wait_dead(sleep);
+    let left = again.elapsed();
+    let slack = Duration::from_millis(500);
+    assert!(left + used + slack > limit, "ended {left:?} after fg, {used:?} were used before");
+    screen.shows("ready> ");
+    screen.status_is(124);
+}
+
+#[test]
+fn a_change_of_the_window_is_told_to_the_command() {
+    let rig = Rig::new();
+    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
+        return;
+    };
+    let terminal = screen.path();
+    screen.enter(
+        "dmon -n sh -c 'trap \"echo >>changed\" WINCH; echo >begun; while :; do sleep 0.02; done'",
+    );
+    rig.wait_file("begun");
+    rig.run(format!("stty -F {terminal} rows 33 cols 99")).exits(0);
+    rig.wait_lines("changed", 1);
+    screen.type_in(CTRL_C);
+    screen.shows("ready> ");
+}
+
+#[test]
+fn a_command_that_cannot_start_leaves_the_terminal_to_the_shell() {
+    in_each_shell(|_, screen| {
+        screen.enter("dmon -n ./none");
+        screen.shows("cannot execute ./none");
+        screen.shows("ready> ");
+        screen.status_is(127);
+        screen.says("echo shell-has-it", "shell-has-it\r\n");
+    });
+}
+
+#[test]
+fn a_job_in_a_pipe_is_stopped_as_a_whole() {
+    let rig = Rig::new();
+    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
+        return;
+    };
+    screen.enter("dmon -n cat | sh -c 'while read line; do echo \"got $line\"; done'");
+    let dmon = screen.job("dmon -n cat");
+    let cat = rig.child(dmon, "cat");
+    let reader = screen.job("sh -c while");
+    wait_foreground(&rig, cat);
+    screen.enter("one");
+    screen.shows("got one");
+    screen.type_in(CTRL_Z);
+    screen.shows("ready> ");
+    for process in [dmon, cat, reader] {
+        rig.wait_state(process, 'T');
+    }
+    screen.enter("fg");
+    wait_foreground(&rig, cat);
+    screen.enter("two");
+    screen.shows("got two");
+}
