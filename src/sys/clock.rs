@@ -5,14 +5,14 @@ use crate::pure::time::{Duration, Instant};
 fn read(clock: libc::clockid_t) -> (i64, u32) {
     // SAFETY: all zeros are a valid timespec; on 32-bit ARM it has padding, so no literal.
     let mut time: libc::timespec = unsafe { core::mem::zeroed() };
-    // By number: the C library's function looks for a faster way in the kernel's shared page, which costs
-    // more at each start than is saved. On 32 bits it is needed, as it knows the old kernels' clock.
-    #[cfg(target_pointer_width = "64")]
+    // By number: musl's function looks for a faster way in the kernel's shared page, which costs more at each
+    // start than is saved. On 32 bits it is needed, as it knows the old kernels' clock.
+    #[cfg(all(target_env = "musl", target_pointer_width = "64"))]
     // SAFETY: `time` is ours to write. The two clocks we name exist on every kernel.
     unsafe {
         libc::syscall(libc::SYS_clock_gettime, clock, &raw mut time)
     };
-    #[cfg(not(target_pointer_width = "64"))]
+    #[cfg(not(all(target_env = "musl", target_pointer_width = "64")))]
     // SAFETY: as above.
     unsafe {
         libc::clock_gettime(clock, &raw mut time)

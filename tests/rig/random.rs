@@ -49,6 +49,18 @@ impl Random {
         }
     }
 
+    /// So many short lines of any bytes, quickly.
+    pub fn short_lines(&mut self, count: usize) -> Vec<u8> {
+        let mut text = Vec::with_capacity(count * 9);
+        for _ in 0..count {
+            let bytes = [self.next().to_le_bytes(), self.next().to_le_bytes()].concat();
+            let length = usize::from(bytes[0]) % bytes.len();
+            text.extend(bytes[1..=length].iter().map(|&byte| if byte == b'\n' { 0 } else { byte }));
+            text.push(b'\n');
+        }
+        text
+    }
+
     /// Lines of any bytes, about so many of them. The last may have no newline.
     pub fn lines(&mut self, size: usize) -> Vec<u8> {
         let mut text = Vec::with_capacity(size);

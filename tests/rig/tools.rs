@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 /// Says that the calling test cannot run here; always `false`.
 ///
 /// Written past the test harness, which would keep the words of a test that passes to itself.
-fn skip(reason: &str) -> bool {
+pub fn skip(reason: &str) -> bool {
     let test = std::thread::current();
     let name = test.name().unwrap_or("a test").to_string();
     let _ = std::io::stderr().write_all(format!("skipped: {name}: {reason}\n").as_bytes());
@@ -22,6 +22,17 @@ pub fn is_root() -> bool {
 /// If these programs are here.
 pub fn has(programs: &[&str]) -> bool {
     programs.iter().all(|program| find(program).is_some() || skip(&format!("needs {program}")))
+}
+
+/// The library of faketime(1), which tells a program another time.
+pub fn faketime() -> Option<String> {
+    let listed = Command::new("dpkg").args(["-L", "libfaketime"]).output().ok()?;
+    let paths = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let library = paths.lines().find(|path| path.ends_with("/libfaketime.so.1")).map(String::from);
+    library.or_else(|| {
+        skip("needs libfaketime");
+        None
+    })
 }
 
 /// If the tested program is a plain executable, not one that an emulator runs.
