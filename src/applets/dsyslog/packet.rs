@@ -5,16 +5,13 @@
 use super::priority::Priority;
 use crate::pure::calendar::Civil;
 use crate::pure::stamp::put_civil;
-use crate::pure::text::{Message, Put, Text, head, put_digits, put_number, tail};
+use crate::pure::text::{Message, Put, Text, copy, head, put_digits, put_number, room, tail};
 use heapless::Vec;
 
 /// The longest message with its header: RFC 3164, 4.1.
 const LONGEST: usize = 1024;
 /// What every receiver should take: RFC 5424, 6.1.
 pub const LONGEST_5424: usize = 2048;
-
-/// A message while it is made.
-pub type Packet = Message<LONGEST_5424>;
 
 /// The longest name: APP-NAME of RFC 5424, 6.
 pub const LONGEST_NAME: usize = 48;
@@ -57,7 +54,13 @@ pub struct Packer {
     /// `<N>` at the beginning of the line, as far as it was read, and what it said.
     prefix: Vec<u8, 3>,
     severity: Option<u8>,
-    packet: Packet,
+    /// The header that `packet` begins with: its length, and what it was made for. Within a second, or a batch,
+    /// it is the same for all lines.
+    header: usize,
+    made_for: ((i64, u32), Option<u8>),
+    /// How much of `packet` is made.
+    used: usize,
+    packet: [u8; LONGEST_5424],
 }
 
 /// What becomes of a message: its bytes, and whether the line ends with it.
@@ -66,7 +69,16 @@ pub type Send<'a> = &'a mut dyn FnMut(&[u8], bool);
 impl Packer {
     #[must_use]
     pub const fn new(format: Format) -> Self {
-        Self { format, packet: Packet::new(), text: 0, prefix: Vec::new(), severity: None }
+        Self {
+            format,
+            text: 0,
+            prefix: Vec::new(),
+            severity: None,
+            header: 0,
+            made_for: ((0, 0), None),
+            used: 0,
+            packet: [0; LONGEST_5424],
+        }
     }
 
     /// Takes a piece of the input up to the end of a line at the most; says how many bytes.
@@ -155,58 +167,63 @@ impl Packer {
 
     fn begin(&mut self, origin: Origin) {
         let Format { priority, name, rfc5424, .. } = self.format;
-        let packet = &mut self.packet;
-        packet.clear();
-        packet.put(b"<");
-        put_number(packet, priority.number(self.severity));
         let (second, nanosecond) = origin.moment;
-        let time = Civil::of_epoch(second);
-        if rfc5424 {
-            packet.put(b">1 ");
-            put_civil(packet, time, b'T', b':');
-            packet.put(b".");
-            put_digits(packet, u64::from(nanosecond / 1000), 6, false);
-            packet.put(b"Z ");
-            packet.put(origin.host);
-            packet.put(b" ");
-            packet.put(name);
-            packet.put(b" - - - ");
-        } else {
-            packet.put(b">");
-            put_bsd_time(packet, time);
-            packet.put(b" ");
-            packet.put(name);
-            packet.put(b": ");
+        let shown = if rfc5424 { origin.moment } else { (second, 0) };
+        if self.header == 0 || self.made_for != (shown, self.severity) {
+            self.made_for = (shown, self.severity);
+            let mut header = Message::<{ 64 + 64 + LONGEST_NAME }>::new();
+            header.put(b"<");
+            put_number(&mut header, priority.number(self.severity));
+            let time = Civil::of_epoch(second);
+            if rfc5424 {
+                header.put(b">1 ");
+                put_civil(&mut header, time, b'T', b':');
+                header.put(b".");
+                put_digits(&mut header, u64::from(nanosecond / 1000), 6, false);
+                header.put(b"Z ");
+                header.put(origin.host);
+                header.put(b" ");
+                header.put(name);
+                header.put(b" - - - ");
+            } else {
+                header.put(b">");
+                put_bsd_time(&mut header, time);
+                header.put(b" ");
+                header.put(name);
+                header.put(b": ");
+            }
+            self.header = copy(header.bytes(), &mut self.packet);
         }
-        self.text = packet.bytes().len();
+        self.used = self.header;
+        self.text = self.header;
     }
 
     fn room(&self) -> usize {
         let longest = if self.format.rfc5424 { LONGEST_5424 } else { LONGEST };
-        longest.saturating_sub(self.packet.bytes().len())
+        longest.saturating_sub(self.used)
     }
 
     /// Puts in as much as there is room for; says how much.
     fn push_text(&mut self, text: &[u8]) -> usize {
         let size = text.len().min(self.room());
-        self.packet.put(head(text, size));
+        self.used += copy(head(text, size), room(&mut self.packet, self.used));
         size
     }
 
     /// The message is full and the line goes on: sends it, up to the last character that is whole, and
     /// begins the next with the rest.
     fn cut(&mut self, origin: Origin, send: Send) {
-        let text = tail(self.packet.bytes(), self.text);
+        let text = tail(head(&self.packet, self.used), self.text);
         let whole = text.len() - broken_tail(text);
         let mut broken = Message::<4>::new();
         broken.put(tail(text, whole));
-        send(head(self.packet.bytes(), self.text + whole), false);
+        send(head(&self.packet, self.text + whole), false);
         self.begin(origin);
         self.push_text(broken.bytes());
     }
 
     fn end(&mut self, send: Send) {
-        send(self.packet.bytes(), true);
+        send(head(&self.packet, self.used), true);
         self.text = 0;
         self.severity = None;
     }
@@ -353,7 +370,7 @@ mod tests {
 
     #[test]
     fn days_below_ten_have_a_blank() {
-        let mut packet = Packet::new();
+        let mut packet = Message::<64>::new();
         put_bsd_time(&mut packet, Civil::of_epoch(5 * 86_400));
         assert_eq!(packet.bytes(), b"Jan  6 00:00:00");
     }
