@@ -42,6 +42,8 @@ mod restarting;
 mod signals;
 /// What a command is given when it starts, and what happens if it cannot.
 mod starting;
+/// Status lines, and whatever becomes of them.
+mod status;
 /// In a terminal: who has it, Ctrl-C, Ctrl-Z, fg and bg.
 mod terminal;
 /// The limit on how long a run may last.

@@ -132,8 +132,10 @@ fn escape(text: &[u8]) -> Result<(usize, u8), &'static str> {
 mod tests {
     use super::*;
 
-    /// The words of a text, each with its place.
-    fn words(grammar: Grammar, text: &[u8]) -> Result<Vec<(String, (u32, u32))>, &'static str> {
+    /// A word and its place.
+    type Placed = (String, (u32, u32));
+
+    fn words(grammar: Grammar, text: &[u8]) -> Result<Vec<Placed>, &'static str> {
         let mut words = Words::new(grammar, Box::leak(Box::from([text, b"x"].concat())));
         let mut all = vec![];
         while let Some(word) = words.read()? {

@@ -72,14 +72,18 @@ impl Environment {
         unsafe { environ = self.vector.as_ptr() };
     }
 
-    /// Takes over the variable `name` of the one in force, or all.
+    /// Takes over the variable `name` of the one in force, or all. Of two of a name the first counts, as for
+    /// getenv(3).
     ///
     /// # Errors
     /// More than there is room for.
     pub fn inherit(&mut self, name: Option<&[u8]>) -> Result<(), Full> {
         all(pointer())
             .filter(|variable| name.is_none_or(|name| name == name_of(variable)))
-            .try_for_each(|variable| self.set(variable))
+            .try_for_each(|variable| match self.place(name_of(variable)) < self.count {
+                true => Ok(()),
+                false => self.set(variable),
+            })
     }
 
     fn place(&self, name: &[u8]) -> usize {

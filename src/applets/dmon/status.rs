@@ -14,7 +14,9 @@ use crate::sys::socket::{Flow, Socket};
 /// Where status lines go, if anywhere.
 pub struct Status {
     path: Word,
-    /// `None` after a failure, until it can be opened again.
+    /// It is a socket, to be connected again when that breaks.
+    is_socket: bool,
+    /// `None` while it is broken.
     file: Option<File>,
 }
 
@@ -24,8 +26,13 @@ impl Status {
     /// # Errors
     /// It cannot be opened.
     pub fn open(path: Word) -> Result<Self, Exit> {
-        let file = open(path).map_err(|error| refused("cannot open ", path.to_bytes(), error))?;
-        Ok(Self { path, file: Some(file) })
+        // A path that cannot be opened may be that of a socket (open(2), `ENXIO`).
+        let (is_socket, file) = match store::open(path) {
+            Err(Errno::NXIO) => (true, connect(path)),
+            other => (false, other),
+        };
+        let file = file.map_err(|error| refused("cannot open ", path.to_bytes(), error))?;
+        Ok(Self { path, is_socket, file: Some(file) })
     }
 
     /// `cmd WHAT PID`, and a number if there is one. The words are those of the C program of this name.
@@ -39,8 +46,8 @@ impl Status {
         }
         line.put(b"\n");
         // A connection may have been broken since the last line: once more, with a new one.
-        if !self.write(line.bytes()) {
-            self.file = open(self.path).ok();
+        if !self.write(line.bytes()) && self.is_socket {
+            self.file = connect(self.path).ok();
             self.write(line.bytes());
         }
     }
@@ -64,14 +71,11 @@ impl Status {
     }
 }
 
-/// A path that cannot be opened may be that of a socket (open(2), `ENXIO`).
-fn open(path: Word) -> Result<File, Errno> {
-    match store::open(path) {
-        Err(Errno::NXIO) => match Socket::unix(path, Flow::Messages) {
-            Err(Errno::PROTOTYPE) => Socket::unix(path, Flow::Stream),
-            other => other,
-        }
-        .map(Socket::into_file),
+/// Connects to a socket of messages or of a stream.
+fn connect(path: Word) -> Result<File, Errno> {
+    match Socket::unix(path, Flow::Messages) {
+        Err(Errno::PROTOTYPE) => Socket::unix(path, Flow::Stream),
         other => other,
     }
+    .map(Socket::into_file)
 }

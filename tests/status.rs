@@ -1,0 +1,239 @@
+//! Status lines: what they say, and that nothing that becomes of them stops or ends dmon.
+
+use crate::rig::disk::Disk;
+use crate::rig::load::Load;
+use crate::rig::{Rig, limit, proc, signal};
+use nix::sys::signal::Signal;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::{UnixDatagram, UnixListener};
+
+/// The lines with the pids replaced by the letters in order of their appearance.
+fn lettered(text: &str) -> Vec<String> {
+    let mut pids: Vec<String> = Vec::new();
+    text.lines()
+        .map(|line| {
+            let mut words: Vec<String> = line.split(' ').map(String::from).collect();
+            if let Some(pid) = words.get_mut(2) {
+                let at = pids.iter().position(|known| known == pid).unwrap_or(pids.len());
+                if at == pids.len() {
+                    pids.push(pid.clone());
+                }
+                *pid = char::from(b'A' + at as u8).into();
+            }
+            words.join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn starts_and_ends_are_told_with_the_number_of_waitpid() {
+    let rig = Rig::new();
+    rig.run("dmon -n -m 1 -d 0 -I st sh -c 'exit 3' -- dlog f").exits(3);
+    assert_eq!(
+        lettered(&rig.read("st")),
+        [
+            "log start A",
+            "cmd start B",
+            "cmd exit B 768",
+            "cmd start C",
+            "cmd exit C 768",
+            "log exit A 0",
+        ]
+    );
+    rig.run("dmon -n -1 -I st true").exits(0);
+    let text = rig.read("st");
+    assert!(text.starts_with("log start ") && text.ends_with(" 0\n"), "appended: {text}");
+    assert_eq!(rig.path("st").metadata().unwrap().permissions().mode() & 0o777, 0o644);
+}
+
+#[test]
+fn an_order_to_stop_is_told_and_the_signal_that_a_run_died_of() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -I st sleep 1000");
+    rig.child(dmon.pid(), "sleep 1000");
+    rig.wait_lines("st", 1);
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143);
+    assert_eq!(lettered(&rig.read("st")), ["cmd start A", "cmd stop A", "cmd exit A 15"]);
+}
+
+#[test]
+fn a_run_that_is_late_is_told_and_that_it_is_killed() {
+    let rig = Rig::new();
+    let line = "trap \"\" TERM; echo >ready; while :; do sleep 0.05; done";
+    rig.run(format!("dmon -n -m 0 -t 0.5 -k 0.2 -I st sh -c '{line}'")).exits(124);
+    assert_eq!(
+        lettered(&rig.read("st")),
+        ["cmd start A", "cmd timeout A", "cmd kill A", "cmd exit A 9"]
+    );
+}
+
+#[test]
+fn forwarded_signals_are_told() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -s -S -I st sleep 1000 -- sleep 2000");
+    rig.child(dmon.pid(), "sleep 1000");
+    rig.wait_lines("st", 2);
+    let text = rig.read("st");
+    let pid = |line: usize| text.lines().nth(line).unwrap().rsplit(' ').next().unwrap().to_string();
+    let (log, cmd) = (pid(0), pid(1));
+    dmon.signal(Signal::SIGUSR1);
+    rig.wait_for("both lines", || {
+        let text = rig.read("st");
+        text.contains(&format!("cmd signal {cmd} 10\n"))
+            && text.contains(&format!("log signal {log} 10\n"))
+    });
+}
+
+#[test]
+fn a_pause_by_the_load_and_its_end_are_told() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 9.0) else {
+        return;
+    };
+    let dmon = rig.start(format!("{load} dmon -n -L 4 -I st sleep 1000"));
+    rig.wait_lines("st", 2);
+    load.set(1.0);
+    rig.wait_lines("st", 3);
+    assert_eq!(lettered(&rig.read("st")), ["cmd start A", "cmd pause A", "cmd resume A"]);
+    dmon.kill();
+}
+
+#[test]
+fn a_fifo_keeps_the_lines_until_somebody_reads() {
+    let rig = Rig::new();
+    rig.shell("mkfifo st").exits(0);
+    let dmon = rig.start("dmon -n -d 0 -I st sh -c 'echo >>ran; sleep 0.05'");
+    rig.wait_lines("ran", 2);
+    // A reader comes, leaves in the middle of a line, and another comes.
+    let open = || OpenOptions::new().read(true).custom_flags(0o4000).open(rig.path("st")).unwrap();
+    let mut first = vec![0; 15];
+    open().read_exact(&mut first).expect("the first bytes");
+    let before = rig.lines("ran");
+    rig.wait_lines("ran", before + 2);
+    let mut rest = vec![0; 4096];
+    let count = open().read(&mut rest).expect("more");
+    let text = String::from_utf8([first, rest[..count].to_vec()].concat()).unwrap();
+    assert!(text.starts_with("cmd start "), "{text}");
+    for line in text.lines().take(text.lines().count() - 1) {
+        assert!(line.starts_with("cmd start ") || line.ends_with(" 0"), "{line:?} in {text}");
+    }
+    dmon.kill();
+}
+
+#[test]
+fn a_full_fifo_loses_whole_lines_and_stops_nobody() {
+    let rig = Rig::new();
+    rig.shell("mkfifo st").exits(0);
+    let mut both = OpenOptions::new();
+    both.read(true).write(true).custom_flags(0o4000);
+    let mut fifo = both.open(rig.path("st")).expect("both ends");
+    while fifo.write(&[b'.'; 4096]).is_ok() {}
+    let dmon = rig.start("dmon -n -d 0 -I st sh -c 'echo >>ran; sleep 0.02'");
+    rig.wait_lines("ran", 5);
+    let mut junk = vec![0; 1 << 20];
+    while fifo.read(&mut junk).is_ok() {}
+    let before = rig.lines("ran");
+    rig.wait_lines("ran", before + 3);
+    let count = fifo.read(&mut junk).expect("new lines");
+    let text = String::from_utf8_lossy(&junk[..count]).into_owned();
+    assert!(text.lines().all(|line| line.starts_with("cmd ")), "{text}");
+    assert!(text.ends_with('\n'), "{text}");
+    dmon.kill();
+}
+
+#[test]
+fn a_socket_of_messages_may_go_and_come_again() {
+    let rig = Rig::new();
+    let listen = |name| {
+        let receiver = UnixDatagram::bind(rig.path(name)).expect("a socket");
+        receiver.set_read_timeout(Some(limit())).expect("a limit");
+        receiver
+    };
+    let receiver = listen("st");
+    let dmon = rig.start("dmon -n -d 0 -I st sh -c 'echo >>ran; sleep 0.05'");
+    let mut room = [0; 100];
+    let count = receiver.recv(&mut room).expect("a line");
+    assert!(room[..count].starts_with(b"cmd start ") && room[..count].ends_with(b"\n"));
+    drop(receiver);
+    rig.shell("rm st").exits(0);
+    let before = rig.lines("ran");
+    rig.wait_lines("ran", before + 2);
+    assert!(!rig.has("st"), "something else was made in its place");
+    let receiver = listen("st.new");
+    rig.shell("mv st.new st").exits(0);
+    let count = receiver.recv(&mut room).expect("a line again");
+    assert!(room[..count].starts_with(b"cmd "));
+    assert!(dmon.is_running());
+    dmon.kill();
+}
+
+#[test]
+fn a_socket_of_a_stream_gets_the_same_lines() {
+    let rig = Rig::new();
+    let receiver = UnixListener::bind(rig.path("st")).expect("a socket");
+    let dmon = rig.start("dmon -n -m 0 -I st true");
+    let (mut stream, _) = receiver.accept().expect("dmon");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("all lines");
+    dmon.wait().exits(0);
+    assert_eq!(lettered(&text), ["cmd start A", "cmd exit A 0"]);
+}
+
+#[test]
+fn what_cannot_be_opened_is_an_error_at_once() {
+    let rig = Rig::new();
+    rig.shell("mkdir d").exits(0);
+    for path in ["d", "none/st", "''"] {
+        rig.run(format!("dmon -n -I {path} touch ran")).exits(125).says("dmon", &["cannot open"]);
+    }
+    // A socket that nobody reads.
+    drop(UnixDatagram::bind(rig.path("dead")).expect("a socket"));
+    rig.run("dmon -n -I dead touch ran").exits(125).says("dmon", &["cannot open dead"]);
+    assert!(!rig.has("ran"));
+}
+
+#[test]
+fn a_full_disk_loses_lines_and_no_half_ones() {
+    let rig = Rig::new();
+    let Some(disk) = Disk::new(&rig) else {
+        return;
+    };
+    let dmon = rig.start(format!("{disk} dmon -n -d 0 -I disk/st sh -c 'echo >>ran; sleep 0.01'"));
+    rig.wait_for("a few lines", || disk.read("st").lines().count() > 3);
+    disk.fill();
+    // The last page of the file itself has room for some more.
+    let size = || disk.read("st").len();
+    rig.wait_for("no more room", || {
+        let (before, ran) = (size(), rig.lines("ran"));
+        rig.wait_lines("ran", ran + 3);
+        before == size()
+    });
+    assert!(disk.read("st").ends_with('\n'));
+    disk.empty();
+    let before = size();
+    rig.wait_for("lines again", || size() > before);
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait();
+    for line in disk.read("st").lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert!(words[0] == "cmd" && ["start", "exit", "stop"].contains(&words[1]), "{line:?}");
+        assert!(words[2].parse::<i32>().is_ok(), "{line:?}");
+    }
+}
+
+#[test]
+fn nothing_of_it_reaches_the_commands() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -I st sleep 1000 -- sleep 2000");
+    let cmd = rig.child(dmon.pid(), "sleep 1000");
+    let log = rig.child(dmon.pid(), "sleep 2000");
+    for pid in [cmd, log] {
+        let open = proc::descriptors(pid);
+        assert!(!open.values().any(|path| path.ends_with("st")), "{open:?}");
+    }
+    signal(dmon.pid(), Signal::SIGTERM);
+    dmon.wait();
+}
