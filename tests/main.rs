@@ -36,6 +36,8 @@ mod logs;
 mod options;
 /// The file with dmon's pid.
 mod pidfile;
+/// Pausing by the pressure on processors, disks and memory.
+mod pressure;
 /// When a command is started again, and when no more.
 mod restarting;
 /// Signals that are passed on, and those that are not.

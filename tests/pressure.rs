@@ -1,0 +1,169 @@
+//! Pausing by the pressure that the kernel tells, alone and together with the load.
+
+use crate::rig::{Rig, proc, tools};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use std::fs;
+use std::os::unix::fs::FileExt;
+
+/// The pressures and the load as the test sets them, seen by nobody else.
+struct Pressure<'a> {
+    rig: &'a Rig,
+}
+
+const FILES: [&str; 4] = ["cpu", "io", "memory", "loadavg"];
+
+impl Pressure<'_> {
+    /// All at zero; nothing, with a word to the user, where such a thing cannot be made.
+    fn new(rig: &Rig) -> Option<Pressure<'_>> {
+        if !tools::can_mount() {
+            return None;
+        }
+        if !fs::exists("/proc/pressure/cpu").unwrap_or(false) {
+            tools::skip("needs a kernel with /proc/pressure");
+            return None;
+        }
+        let pressure = Pressure { rig };
+        for name in FILES {
+            rig.write(name, text(name, "0.00"));
+        }
+        Some(pressure)
+    }
+
+    /// The line that starts a program which sees them.
+    fn line(&self, line: &str) -> String {
+        let mounts = "for f in cpu io memory; do mount --bind $f /proc/pressure/$f || exit 99; done; \
+            mount --bind loadavg /proc/loadavg";
+        format!("{} sh -c '{mounts} && exec \"$@\"' sh {line}", tools::unshare_mounts())
+    }
+
+    /// Waits until somebody reads that file.
+    fn wait_reading(&self, name: &str) {
+        let readings = Inotify::init(InitFlags::IN_NONBLOCK).expect("inotify");
+        readings.add_watch(&self.rig.path(name), AddWatchFlags::IN_ACCESS).expect("a watch");
+        self.rig.wait_for(format!("a look at {name}"), || readings.read_events().is_ok());
+    }
+
+    /// One write over the old text: no reader ever finds half of it.
+    fn set(&self, name: &str, value: &str) {
+        let file = fs::OpenOptions::new().write(true).open(self.rig.path(name)).expect("the file");
+        file.write_all_at(text(name, value).as_bytes(), 0).expect("a new value");
+    }
+}
+
+/// As the kernel writes it; always of the same length.
+fn text(name: &str, value: &str) -> String {
+    let first = match name {
+        "loadavg" => format!("{value} 0.00 0.00 1/100 1000"),
+        _ => format!("some avg10={value} avg60=0.00 avg300=0.00 total=1"),
+    };
+    format!("{first:<60}\nfull avg10=99.00 avg60=0.00 avg300=0.00 total=1\n")
+}
+
+#[test]
+fn each_pressure_pauses_the_command_and_lets_it_go_on() {
+    for kind in ["cpu", "io", "memory"] {
+        let rig = Rig::new();
+        let Some(pressure) = Pressure::new(&rig) else {
+            return;
+        };
+        pressure.set(kind, "40.01");
+        let line = format!("dmon -n --pressure {kind}:40 sleep 1000");
+        let dmon = rig.start(pressure.line(&line));
+        let command = rig.child(dmon.pid(), "sleep 1000");
+        // High at the start: paused at once.
+        rig.wait_state(command, 'T');
+        // Half of it is the lower limit.
+        pressure.set(kind, "20.00");
+        rig.wait_state(command, 'S');
+        dmon.kill();
+    }
+}
+
+#[test]
+fn the_lower_limit_may_be_given_and_the_other_kinds_do_not_count() {
+    let rig = Rig::new();
+    let Some(pressure) = Pressure::new(&rig) else {
+        return;
+    };
+    pressure.set("io", "9.60");
+    pressure.set("cpu", "99.00");
+    let line = "dmon -n --pressure io:9.5:1.5 -I st sleep 1000";
+    let dmon = rig.start(pressure.line(line));
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    rig.wait_state(command, 'T');
+    pressure.set("io", "1.50");
+    rig.wait_state(command, 'S');
+    assert_eq!(rig.read("st").lines().count(), 3, "{}", rig.read("st"));
+    dmon.kill();
+}
+
+#[test]
+fn it_runs_when_all_that_is_watched_is_low() {
+    let rig = Rig::new();
+    let Some(pressure) = Pressure::new(&rig) else {
+        return;
+    };
+    pressure.set("loadavg", "9.00");
+    pressure.set("cpu", "50.00");
+    let line = "dmon -n -L 4 --pressure cpu:40 --pressure memory:10 -I st sleep 1000";
+    let dmon = rig.start(pressure.line(line));
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    rig.wait_state(command, 'T');
+    pressure.set("memory", "11.00");
+    pressure.set("cpu", "1.00");
+    pressure.set("loadavg", "1.00");
+    pressure.wait_reading("memory");
+    // That nothing came of it is known when the next look is made.
+    pressure.wait_reading("memory");
+    assert_eq!(proc::state(command), Some('T'));
+    pressure.set("memory", "1.00");
+    rig.wait_state(command, 'S');
+    assert_eq!(rig.lines("st"), 3, "{}", rig.read("st"));
+    dmon.kill();
+}
+
+#[test]
+fn a_paused_command_that_dies_is_run_again_and_paused_again() {
+    let rig = Rig::new();
+    let Some(pressure) = Pressure::new(&rig) else {
+        return;
+    };
+    pressure.set("cpu", "90.00");
+    let dmon = rig.start(pressure.line("dmon -n -d 0 --pressure cpu:40 -I st sleep 1000"));
+    let first = rig.child(dmon.pid(), "sleep 1000");
+    rig.wait_state(first, 'T');
+    crate::rig::signal(first, nix::sys::signal::Signal::SIGKILL);
+    rig.wait_dead(first);
+    let second = rig.child(dmon.pid(), "sleep 1000");
+    rig.wait_state(second, 'T');
+    dmon.signal(nix::sys::signal::Signal::SIGTERM);
+    dmon.wait().exits(143);
+    rig.assert_empty();
+}
+
+#[test]
+fn what_is_no_pressure_is_refused() {
+    let rig = Rig::new();
+    for word in
+        ["", "cpu", "cpu:", "disk:10", "cpu:10:10", "cpu:10:20", "cpu:x", "io:40%", "io:1:2:3"]
+    {
+        rig.run(format!("dmon -n --pressure '{word}' touch ran"))
+            .exits(125)
+            .says("dmon", &["option --pressure", "is not"]);
+    }
+    assert!(!rig.has("ran"));
+}
+
+#[test]
+fn a_kernel_that_tells_none_is_an_error_at_the_start() {
+    let rig = Rig::new();
+    if !tools::can_mount() || !fs::exists("/proc/pressure").unwrap_or(false) {
+        return;
+    }
+    let line =
+        "sh -c 'mount -t tmpfs none /proc/pressure && exec dmon -n --pressure io:40 touch ran'";
+    rig.run(format!("{} {line}", tools::unshare_mounts()))
+        .exits(125)
+        .says("dmon", &["cannot read /proc/pressure/io"]);
+    assert!(!rig.has("ran"));
+}
