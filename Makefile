@@ -15,7 +15,7 @@ BIN = $(DESTDIR)$(PREFIX)/bin
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: build install uninstall setup check check-binary check-links test fuzz ci try clean help
+.PHONY: build install uninstall setup check check-binary check-links test man fuzz ci try clean help
 
 build: ## the static executable, in target/TARGET/release (TARGET=… for another machine)
 	scripts/cargo $(TARGET) build --release
@@ -58,6 +58,11 @@ CI_TARGETS = x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 ci: setup check $(addprefix ci-,$(filter-out $(TARGET),$(CI_TARGETS))) test ## what must pass before a change is merged
 ci-%:
 	$(MAKE) check-binary TARGET=$*
+
+MANUALS = dmon dlog drlog dsyslog denv
+man: build ## the manual pages, in target/man
+	mkdir -p target/man
+	for page in $(MANUALS); do scripts/mkdoc $(BUILT)/dmon $$page >target/man/$$page.8 || exit 1; done
 
 fuzz: ## a minute of cargo-fuzz for each target of tests/fuzz (needs cargo-fuzz, and Rust's nightly)
 	for target in lines dress packet options; do \

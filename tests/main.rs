@@ -32,6 +32,8 @@ mod log_syslog;
 mod log_volume;
 /// The pipe to the log command: no byte is lost.
 mod logs;
+/// The manual pages.
+mod manual;
 /// The command line: forms of options, refusals, help.
 mod options;
 /// The file with dmon's pid.
