@@ -78,12 +78,16 @@ impl Environment {
     /// # Errors
     /// More than there is room for.
     pub fn inherit(&mut self, name: Option<&[u8]>) -> Result<(), Full> {
-        all(pointer())
-            .filter(|variable| name.is_none_or(|name| name == name_of(variable)))
-            .try_for_each(|variable| match self.place(name_of(variable)) < self.count {
-                true => Ok(()),
-                false => self.set(variable),
-            })
+        for variable in all(pointer()) {
+            let own = name_of(variable);
+            let first = all(pointer()).find(|other| name_of(other) == own);
+            if name.is_none_or(|name| name == own)
+                && first.map(CStr::as_ptr) == Some(variable.as_ptr())
+            {
+                self.set(variable)?;
+            }
+        }
+        Ok(())
     }
 
     fn place(&self, name: &[u8]) -> usize {

@@ -303,7 +303,13 @@ impl Rig {
 
     /// Waits until nothing this test has started lives.
     pub fn wait_empty(&self) {
-        self.wait_for("the end of all processes", || self.alive().is_empty());
+        // Twice: in the middle of an exec a process has no environment for a moment.
+        self.wait_for("the end of all processes", || {
+            self.alive().is_empty() && {
+                sleep(LOOK);
+                self.alive().is_empty()
+            }
+        });
     }
 
     /// That nothing this test has started lives, now and without a wait.
