@@ -3,7 +3,7 @@
 
 use crate::rig::load::Load;
 use crate::rig::screen::{CTRL_C, CTRL_D, CTRL_Z, Screen};
-use crate::rig::{Rig, proc, signal};
+use crate::rig::{Rig, proc, signal, tools};
 use nix::sys::signal::Signal;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -178,6 +178,26 @@ fn a_shell_as_the_command_is_a_shell_like_any_other() {
         // In sh the last status was that of echo.
         screen.status_is(0);
     });
+}
+
+#[test]
+fn an_editor_works_and_leaves_the_terminal_as_it_was() {
+    let rig = Rig::new();
+    if !tools::has(&["busybox"]) {
+        return;
+    }
+    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
+        return;
+    };
+    rig.write("text", "first line\nsecond line\n");
+    screen.enter("dmon -n -1 busybox vi text");
+    screen.shows("first line");
+    // Deletes the first line, stores, quits.
+    screen.type_in("dd:wq\r");
+    screen.shows("ready> ");
+    screen.status_is(0);
+    assert_eq!(rig.read("text"), "second line\n");
+    screen.says("echo typed-$((40 + 2))", "typed-42\r\n");
 }
 
 #[test]

@@ -33,9 +33,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long any wait lasts at most. Far more than any fact needs, so that a machine that is busy with
-/// something else fails no test; a test that passes never waits so long. Full counts take longer.
+/// something else fails no test; a test that passes never waits so long. Full counts take longer. More than
+/// the 30 seconds after which dsyslog looks for a syslogd again at the latest.
 pub fn limit() -> Duration {
-    Duration::from_secs(times(20, 1800) as u64)
+    Duration::from_secs(times(45, 1800) as u64)
 }
 
 /// How often a wait looks again.
