@@ -258,8 +258,8 @@ fn the_modes_of_the_terminal_are_restored_and_ctrl_c_ends_the_pause() {
     screen.status_is(130);
 }
 
-#[test]
-fn ctrl_c_ends_it_while_the_load_has_paused_it() {
+/// `dmon -n -L 4 cat` in a terminal, paused by a high load: the test gets the load, dmon and cat.
+fn paused_in_a_terminal(test: impl Fn(&Rig, &Screen, &Load, i32, i32)) {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 9.0) else {
         return;
@@ -271,30 +271,28 @@ fn ctrl_c_ends_it_while_the_load_has_paused_it() {
     let dmon = screen.job("dmon -n -L 4 cat");
     let cat = rig.child(dmon, "cat");
     rig.wait_state(cat, 'T');
-    wait_foreground(&rig, proc::process(dmon).unwrap().group);
-    screen.type_in(CTRL_C);
-    screen.shows("ready> ");
-    screen.status_is(130);
-    assert!(proc::state(cat).is_none());
+    test(&rig, &screen, &load, dmon, cat);
+}
+
+#[test]
+fn ctrl_c_ends_it_while_the_load_has_paused_it() {
+    paused_in_a_terminal(|rig, screen, _, dmon, cat| {
+        wait_foreground(rig, proc::process(dmon).unwrap().group);
+        screen.type_in(CTRL_C);
+        screen.shows("ready> ");
+        screen.status_is(130);
+        assert!(proc::state(cat).is_none());
+    });
 }
 
 #[test]
 fn after_a_pause_by_the_load_the_command_has_the_terminal_again() {
-    let rig = Rig::new();
-    let Some(load) = Load::new(&rig, 9.0) else {
-        return;
-    };
-    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
-        return;
-    };
-    screen.enter(&format!("{load} dmon -n -L 4 cat"));
-    let dmon = screen.job("dmon -n -L 4 cat");
-    let cat = rig.child(dmon, "cat");
-    rig.wait_state(cat, 'T');
-    load.set(1.0);
-    wait_foreground(&rig, cat);
-    screen.enter("typed");
-    screen.shows("typed\r\ntyped\r\n");
+    paused_in_a_terminal(|rig, screen, load, _, cat| {
+        load.set(1.0);
+        wait_foreground(rig, cat);
+        screen.enter("typed");
+        screen.shows("typed\r\ntyped\r\n");
+    });
 }
 
 #[test]

@@ -6,21 +6,20 @@ use super::child::{self, Failure, Plan};
 use super::config::Config;
 use super::daemon::Parent;
 use super::identity::Identity;
-use super::load::{self, Reading, Watch};
 use super::machine::{Fact, Machine, Order, Policy, Sweep, Who};
 use super::remains::Remains;
 use super::status::Status;
 use super::terminal::Terminal;
-use crate::applets::tell::{self, failed, refused};
+use super::watch;
+use crate::applets::tell::{self, refused};
 use crate::pure::fault::Exit;
 use crate::pure::time::Instant;
 use crate::pure::unix::{Pid, Signal};
-use crate::pure::value::Load;
 use crate::sys::args::Argv;
 use crate::sys::file::{self, File};
 use crate::sys::process::Reaped;
 use crate::sys::signal::Mask;
-use crate::sys::{clock, process, signal, system, wait};
+use crate::sys::{clock, process, signal, wait};
 
 /// What is caught. PIPE only to be harmless: a message to a closed pipe is lost, not dmon.
 const CAUGHT: [Signal; 10] = [
@@ -162,7 +161,7 @@ impl<'a> Keeper<'a> {
     pub fn keep(&mut self, mut policy: Policy, parent: &mut Option<Parent>) -> (Exit, bool) {
         self.terminal = if parent.is_none() { Terminal::find() } else { None };
         policy.terminal = self.terminal.is_some();
-        let watch = policy.watch;
+        let watched = policy.watch;
         // Time goes on in waits and starts; all else is done in a moment.
         let mut now = clock::now();
         let mut machine = Machine::new(policy, now);
@@ -222,7 +221,7 @@ impl<'a> Keeper<'a> {
                     let bytes = pipe.map_or(0, |(reader, _)| file::waiting(reader.number()));
                     machine.hear(now, Fact::Unread(bytes));
                 }
-                Order::ReadLoad => machine.hear(now, Fact::Load(read(&watch))),
+                Order::ReadLoad => machine.hear(now, Fact::Load(watch::read(&watched))),
                 Order::Lament(bytes) => {
                     tell::count("the log command has left bytes unread: ", bytes as u64);
                 }
@@ -319,44 +318,4 @@ impl<'a> Keeper<'a> {
             Fact::Unstarted(who, failure.exit())
         }
     }
-}
-
-/// What is watched, as it is now. Without /proc/loadavg the load is what sysinfo(2) says in 1/65536.
-fn read(watch: &Watch) -> Reading {
-    let mut values = [None; load::KINDS];
-    for ((value, limits), file) in values.iter_mut().zip(watch).zip(&load::FILES) {
-        if limits.is_some() {
-            let mut room = [0; 64];
-            *value = file::head(file, &mut room).ok().and_then(load::parse);
-        }
-    }
-    let mut processors = 1;
-    if let ([load, ..], [Some(limits), ..]) = (&mut values, watch) {
-        *load = load.or(Some(Load((system::load() * Load::ONE) >> 16)));
-        if limits.high.per_cpu {
-            processors = count_processors();
-        }
-    }
-    Reading { values, processors }
-}
-
-/// Whether all can be read that is watched.
-///
-/// # Errors
-/// A pressure that the kernel does not tell.
-pub fn check(watch: &Watch) -> Result<(), Exit> {
-    let reading = read(watch);
-    for ((value, limits), file) in reading.values.iter().zip(watch).zip(&load::FILES) {
-        if limits.is_some() && value.is_none() {
-            return Err(failed("cannot read ", file.to_bytes(), ": no pressure is told there"));
-        }
-    }
-    Ok(())
-}
-
-/// How many processors are online; without /sys, how many we may use.
-fn count_processors() -> u64 {
-    let mut room = [0; 64];
-    let text = file::head(c"/sys/devices/system/cpu/online", &mut room).ok();
-    text.and_then(load::count_listed).unwrap_or_else(system::processors)
 }

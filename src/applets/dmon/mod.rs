@@ -15,6 +15,7 @@ mod pidfile;
 mod remains;
 mod status;
 mod terminal;
+mod watch;
 
 use crate::applets::tell::{failed, refused};
 use crate::applets::{Call, print};
@@ -53,7 +54,7 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     let log_identity = identity::look_up(config.log_owner)?;
     let job = Job { command, identity, log_command, log_identity };
     let status = config.status.map(Status::open).transpose()?;
-    keeper::check(&config.policy.watch)?;
+    watch::check(&config.policy.watch)?;
     let masks = keeper::catch()?;
     let pid_file = config.pid_file.map(PidFile::claim).transpose()?;
     let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
