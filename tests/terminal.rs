@@ -11,16 +11,10 @@ use std::time::{Duration, Instant};
 /// The shells with job control that the machines of our users have.
 const SHELLS: [&str; 3] = ["bash --norc -i", "dash -i", "busybox ash -i"];
 
-/// Waits until that process leads the foreground of its terminal: the eighth field of proc(5), `stat`.
+/// Waits until that process leads the foreground of its terminal.
 fn wait_foreground(rig: &Rig, leader: i32) {
-    let so = || foreground(leader) == Some(leader);
+    let so = || proc::foreground(leader) == Some(leader);
     rig.wait_for(format!("{leader} in the foreground"), so);
-}
-
-fn foreground(pid: i32) -> Option<i32> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, fields) = text.rsplit_once(')')?;
-    fields.split_whitespace().nth(5)?.parse().ok()
 }
 
 fn in_each_shell(test: impl Fn(&Rig, &Screen)) {
@@ -101,7 +95,7 @@ fn what_does_not_read_runs_on_in_the_background() {
         screen.enter("fg");
         // Not every shell tells a job that runs already; but who does not read needs no terminal.
         rig.wait_for("the job in the foreground", || {
-            [Some(dmon), Some(sleep)].contains(&foreground(sleep))
+            [Some(dmon), Some(sleep)].contains(&proc::foreground(sleep))
         });
         screen.type_in(CTRL_C);
         screen.shows("ready> ");
@@ -128,7 +122,7 @@ fn a_command_brought_back_from_the_background_gets_what_is_typed() {
         screen.shows("ready> ");
         screen.enter("fg");
         rig.wait_for("the job in the foreground", || {
-            [Some(dmon), Some(command)].contains(&foreground(command))
+            [Some(dmon), Some(command)].contains(&proc::foreground(command))
         });
         rig.write("go", "");
         wait_foreground(rig, command);

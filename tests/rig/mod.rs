@@ -10,6 +10,7 @@ pub mod disk;
 pub mod load;
 pub mod pipes;
 pub mod proc;
+pub mod pty;
 pub mod random;
 pub mod receiver;
 pub mod screen;

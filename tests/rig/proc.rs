@@ -13,6 +13,8 @@ pub struct Process {
     pub parent: i32,
     pub group: i32,
     pub session: i32,
+    /// The group in the foreground of its terminal; -1 where it has none.
+    pub foreground: i32,
     /// When it was forked, in hundredths of a second since boot.
     pub begun: u64,
 }
@@ -35,6 +37,7 @@ impl Process {
             parent: number(1)?,
             group: number(2)?,
             session: number(3)?,
+            foreground: number(5)?,
             begun: fields.get(19)?.parse().ok()?,
         })
     }
@@ -46,6 +49,11 @@ pub fn process(pid: i32) -> Option<Process> {
 
 pub fn state(pid: i32) -> Option<char> {
     process(pid).map(|process| process.state)
+}
+
+/// The process group in the foreground of that process's terminal.
+pub fn foreground(pid: i32) -> Option<i32> {
+    process(pid).map(|process| process.foreground)
 }
 
 pub fn all() -> Vec<Process> {

@@ -1,0 +1,223 @@
+//! dmon as process 1, as in a container: there is no init beside it, no shell and perhaps no `/proc`.
+
+use crate::rig::pty::Pty;
+use crate::rig::screen::{CTRL_C, CTRL_Z};
+use crate::rig::{Rig, assert_same, numbers, proc, signal, times, tools};
+use nix::sys::signal::Signal;
+
+/// The words behind which a program is process 1; nothing, with a word to the user, where that cannot be.
+fn container() -> Option<&'static str> {
+    tools::can_be_init().then(tools::unshare_processes)
+}
+
+/// The words behind which it is process 1 and leads a session whose terminal is the one it is started in.
+fn container_with_terminal() -> Option<String> {
+    let container = container()?;
+    Some(format!("{container} setsid -c"))
+}
+
+/// Waits for the program that is process 1 there, below these words in this terminal or in none.
+fn first(rig: &Rig, outer: i32) -> i32 {
+    let dmon = rig.child(outer, "dmon -n");
+    assert_eq!(proc::status(dmon, "NSpid").split_whitespace().last(), Some("1"));
+    dmon
+}
+
+#[test]
+fn process_1_ends_with_the_status_of_the_command() {
+    let Some(container) = container() else {
+        return;
+    };
+    let rig = Rig::new();
+    for (line, status) in [
+        ("exit 0", 0),
+        ("exit 7", 7),
+        ("kill -KILL $$", 137),
+        ("kill -TERM $$", 143),
+        ("kill -INT $$", 130),
+    ] {
+        rig.run(format!("{container} dmon -n -m 0 sh -c '{line}' -- dlog f"))
+            .exits(status)
+            .says_nothing();
+    }
+    let late = "dmon -n -t 0.3 -m 0 sleep 1000";
+    rig.run(format!("{container} {late}")).exits(124);
+    rig.run(format!("{container} dmon -n no-such-program")).exits(127);
+}
+
+#[test]
+fn process_1_is_stopped_by_those_inside_as_well() {
+    let Some(container) = container() else {
+        return;
+    };
+    let rig = Rig::new();
+    for name in ["TERM", "INT"] {
+        let line = format!(
+            "trap \"seq 20001; exit 5\" TERM; echo $$ >>runs; kill -{name} 1; \
+            while :; do sleep 0.02; done"
+        );
+        rig.shell("rm -f f").exits(0);
+        rig.run(format!("{container} dmon -n sh -c '{line}' -- dlog f")).exits(5).says_nothing();
+        assert_same(&rig.bytes("f"), numbers(20001).as_bytes(), "the log");
+    }
+    assert_eq!(rig.lines("runs"), 2);
+}
+
+#[test]
+fn process_1_lets_no_other_signal_end_it() {
+    let Some(container) = container() else {
+        return;
+    };
+    let rig = Rig::new();
+    // Nor does KILL from inside, which the kernel keeps from it.
+    let line = "echo >>runs; for name in HUP QUIT ALRM USR1 USR2 CONT PIPE TSTP TTIN TTOU KILL; do \
+        kill -$name 1; done; echo >>sent; exec sleep 1000";
+    let outer = rig.start(format!("{container} dmon -n sh -c '{line}' -- dlog f"));
+    let dmon = first(&rig, outer.pid());
+    rig.wait_file("sent");
+    rig.wait_for("all of them to be taken", || proc::signals(dmon, "ShdPnd") == 0);
+    rig.wait_state(dmon, 'S');
+    signal(dmon, Signal::SIGTERM);
+    outer.wait().exits(143);
+    assert_eq!(rig.lines("runs"), 1);
+}
+
+#[test]
+fn process_1_is_all_that_survives_a_kill_of_all() {
+    let Some(container) = container() else {
+        return;
+    };
+    let rig = Rig::new();
+    let line = "echo >>runs; test $(wc -l <runs) = 3 && exit 0; kill -KILL -1; exit 9";
+    rig.write("runs", "");
+    rig.run(format!("{container} dmon -n -1 -d 0.1 sh -c '{line}' -- dlog f")).exits(0);
+    assert_eq!(rig.lines("runs"), 3);
+}
+
+#[test]
+fn a_crowd_of_orphans_is_reaped() {
+    let Some(container) = container() else {
+        return;
+    };
+    let rig = Rig::new();
+    let count = times(100, 5000);
+    let line = format!(
+        "i=0; while [ $i -lt {count} ]; do (true &); (setsid true &); i=$((i + 1)); done; \
+        echo >done; exec sleep 1000"
+    );
+    let outer = rig.start(format!("{container} dmon -n sh -c '{line}' -- dlog f"));
+    let dmon = first(&rig, outer.pid());
+    rig.wait_file("done");
+    // The command and the log command.
+    rig.wait_for("nobody but two children", || {
+        let children = proc::children(dmon);
+        children.len() == 2 && !children.iter().any(proc::Process::is_zombie)
+    });
+    signal(dmon, Signal::SIGTERM);
+    outer.wait().exits(143);
+}
+
+#[test]
+fn a_run_that_leaves_something_is_ended_completely_by_process_1() {
+    let Some(container) = container() else {
+        return;
+    };
+    let rig = Rig::new();
+    let line = "exec 9>lock; flock -n 9 || echo >>two; echo >>runs; (setsid sleep 1000 &); exit 1";
+    rig.run(format!("{container} dmon -n -d 0.05 -m 4 sh -c '{line}' -- dlog f")).exits(1);
+    assert_eq!(rig.lines("runs"), 5);
+    assert!(!rig.has("two"), "a run began while something of the one before was alive");
+}
+
+#[test]
+fn with_the_processes_of_another_namespace_in_proc_it_runs_again_and_ends() {
+    let Some(container) = container() else {
+        return;
+    };
+    let rig = Rig::new();
+    let container = container.replace(" --mount-proc", "");
+    let line = "echo >>runs; sleep 1000 & echo $$; exit 3";
+    rig.run(format!("{container} dmon -n -d 0.05 -m 3 sh -c '{line}' -- dlog f"))
+        .exits(3)
+        .says_nothing();
+    assert_eq!((rig.lines("runs"), rig.lines("f")), (4, 4));
+    // And so if it is not process 1 itself.
+    let inner =
+        format!("dmon -n -d 0.05 -m 3 sh -c \"{}\" -- dlog f; exit $?", "echo >>runs; exit 4");
+    rig.run(format!("{container} sh -c '{inner}'")).exits(4).says_nothing();
+    assert_eq!(rig.lines("runs"), 8);
+}
+
+#[test]
+fn ctrl_c_is_for_the_command_and_ends_process_1_with_130() {
+    let Some(container) = container_with_terminal() else {
+        return;
+    };
+    let rig = Rig::new();
+    rig.write("logger", "trap 'echo int >>caught' INT\ncat >>log\necho end >>log\n");
+    let terminal = Pty::new(
+        &rig,
+        &format!("{container} dmon -n sh -c 'seq 1000; echo >begun; exec cat' -- sh logger"),
+    );
+    let dmon = first(&rig, terminal.pid());
+    let command = rig.child(dmon, "cat");
+    rig.wait_for("cat in the foreground", || proc::foreground(command) == Some(command));
+    terminal.type_in(CTRL_C);
+    // No process 1 dies of its own signal: so its status says it.
+    assert_eq!(terminal.wait().code(), Some(130));
+    assert_eq!(rig.lines("log"), 1001);
+    assert!(rig.read("log").ends_with("1000\nend\n"));
+    assert!(!rig.has("caught"));
+}
+
+#[test]
+fn ctrl_z_stops_nothing_where_nobody_could_let_it_go_on() {
+    let Some(container) = container_with_terminal() else {
+        return;
+    };
+    let rig = Rig::new();
+    let terminal = Pty::new(&rig, &format!("{container} dmon -n cat"));
+    let dmon = first(&rig, terminal.pid());
+    let cat = rig.child(dmon, "cat");
+    for round in 0..3 {
+        rig.wait_for("cat in the foreground", || proc::foreground(cat) == Some(cat));
+        terminal.type_in(CTRL_Z);
+        terminal.shows("^Z");
+        let line = format!("round-{round}");
+        terminal.enter(&line);
+        terminal.shows(&format!("{line}\r\n{line}\r\n"));
+    }
+    signal(dmon, Signal::SIGTERM);
+    assert_eq!(terminal.wait().code(), Some(143));
+}
+
+#[test]
+fn it_runs_where_there_is_nothing_but_its_own_executable() {
+    if !tools::is_root() || !tools::is_native() || !tools::has(&["chroot"]) {
+        return;
+    }
+    let Some(container) = container() else {
+        return;
+    };
+    let rig = Rig::new();
+    rig.copy_applets();
+    // No /proc, no /dev, no /etc, no shell.
+    rig.shell("mkdir root && cp -L bin/dmon bin/dlog root").exits(0);
+    if rig.shell("chroot root /dmon --version").err.contains("chroot: ") {
+        tools::skip("needs a static executable");
+        return;
+    }
+    let container = container.replace(" --mount-proc", "");
+    let log = "-- /dlog -p log: log";
+    let (outer, input) = rig
+        .start_fed(format!("{container} chroot root /dmon -n -1 -L 4000 -I st -p pid /dlog {log}"));
+    std::io::Write::write_all(&mut &input, b"one\ntwo\n").expect("two lines");
+    drop(input);
+    outer.wait().exits(0).says_nothing();
+    assert_eq!(rig.read("root/log"), "log: one\nlog: two\n");
+    // Not even with the three standard descriptors, which a command that reads would miss.
+    let version = format!("/dmon --version {log}");
+    rig.run(format!("{container} chroot root /dmon -n -m 0 {version} <&- >&- 2>&-")).exits(0);
+    assert!(rig.read("root/log").contains("two\nlog: dmon "));
+    assert!(!rig.has("root/pid"));
+}

@@ -1,0 +1,62 @@
+//! A terminal of the test's own with a single program in it: no shell has a say there. The test types at it.
+
+use super::{Rig, Running};
+use nix::fcntl::OFlag;
+use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::process::ExitStatus;
+
+pub struct Pty<'a> {
+    rig: &'a Rig,
+    program: Running<'a>,
+    master: RefCell<PtyMaster>,
+    /// What was shown and not yet waited for.
+    shown: RefCell<Vec<u8>>,
+}
+
+impl<'a> Pty<'a> {
+    /// Starts the program of this line in a new terminal. Behind `setsid -c` it leads a session of its own,
+    /// and the terminal is the one that controls it.
+    pub fn new(rig: &'a Rig, line: &str) -> Pty<'a> {
+        // Not for programs that other tests start at this moment.
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let master = posix_openpt(flags).expect("a terminal");
+        grantpt(&master).expect("a terminal that is ours");
+        unlockpt(&master).expect("a terminal that can be opened");
+        let path = ptsname_r(&master).expect("the name of the terminal");
+        let program = rig.start(format!("{line} <{path} >{path} 2>&1"));
+        Pty { rig, program, master: RefCell::new(master), shown: RefCell::default() }
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.program.pid()
+    }
+
+    pub fn type_in(&self, keys: &str) {
+        self.master.borrow_mut().write_all(keys.as_bytes()).expect("room for what is typed");
+    }
+
+    /// Types a line.
+    pub fn enter(&self, line: &str) {
+        self.type_in(&format!("{line}\n"));
+    }
+
+    /// Waits until this is shown, behind all that was waited for before.
+    pub fn shows(&self, text: &str) {
+        self.rig.wait_for(format!("{text:?} in the terminal"), || {
+            let mut shown = self.shown.borrow_mut();
+            let mut room = [0; 4096];
+            while let Ok(count @ 1..) = self.master.borrow_mut().read(&mut room) {
+                shown.extend_from_slice(&room[..count]);
+            }
+            let at = shown.windows(text.len()).position(|window| window == text.as_bytes());
+            at.map(|at| shown.drain(..at + text.len())).is_some()
+        });
+    }
+
+    /// Waits for the end of the program.
+    pub fn wait(self) -> ExitStatus {
+        self.program.wait().status
+    }
+}
