@@ -1,21 +1,27 @@
 # Names for what people type. cargo and the scripts do the work; each script says how.
 
-# What to build for: this machine, if nothing else is said. (The second half is for those who
-# install with sudo, which does not find their rustc, and for machines that have none yet.)
-TARGET := $(shell (rustc -vV 2>/dev/null || echo "host: $$(uname -m)-unknown-linux-musl") | \
+# This machine. (The second half is for those who install with sudo, which does not find their
+# rustc, and for machines that have none yet.)
+HERE := $(shell (rustc -vV 2>/dev/null || echo "host: $$(uname -m)-unknown-linux-musl") | \
     sed -n '/^host: /{ s///; s/gnu/musl/; p; }')
+# What to build for: this machine, if nothing else is said.
+TARGET = $(HERE)
+# What `make all-targets` builds for.
+TARGETS = x86_64-unknown-linux-musl aarch64-unknown-linux-musl armv7-unknown-linux-musleabihf \
+    arm-unknown-linux-musleabi armv5te-unknown-linux-musleabi i686-unknown-linux-musl
 PREFIX = /usr/local
 DESTDIR =
 
 # The names that the one executable answers to, besides its own.
 LINKS = dlog dsyslog dslog drlog denv envdir
 
-BUILT = $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release
+OUTPUT = $(or $(CARGO_TARGET_DIR),target)
+BUILT = $(OUTPUT)/$(TARGET)/release
 BIN = $(DESTDIR)$(PREFIX)/bin
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: build install uninstall setup check check-binary check-links test man fuzz ci try clean help
+.PHONY: build all-targets install uninstall setup check check-binary check-links test test-old man dist fuzz ci try clean help
 
 build: ## the static executable, in target/TARGET/release (TARGET=… for another machine)
 	scripts/cargo $(TARGET) build --release
@@ -23,6 +29,9 @@ build: ## the static executable, in target/TARGET/release (TARGET=… for anothe
 
 $(BUILT)/dmon:
 	$(MAKE) build
+
+all-targets: ## the executables for all machines we know of, checked
+	for target in $(TARGETS); do $(MAKE) check-binary TARGET=$$target || exit 1; done
 
 # Root may have no cargo, and installs what its owner has built.
 install: $(if $(shell command -v cargo),build,$(BUILT)/dmon) ## put it and its links into DESTDIR/PREFIX/bin (/usr/local/bin)
@@ -48,21 +57,30 @@ check-binary: build ## that the executable is static, small, free of panics and 
 
 # The executable knows its names itself; the list above must be the same.
 check-links: build
-	@DMON_LIST_MULTICALL_APPLETS=1 $(BUILT)/dmon | sort | xargs | grep -qx "$(sort dmon $(LINKS))" || \
+	@DMON_LIST_MULTICALL_APPLETS=1 $$(scripts/emulator $(TARGET)) $(BUILT)/dmon | sort | xargs | grep -qx "$(sort dmon $(LINKS))" || \
 	    { echo "make: LINKS in the Makefile is not what dmon lists" >&2; exit 1; }
 
-test: setup build check-binary check-links ## all tests, on the executable that is installed
-	DMON=$(abspath $(BUILT)/dmon) cargo test
+test: setup build check-binary check-links ## all tests, on the executable that is installed (TARGET=… in an emulator)
+	emulator=$$(scripts/emulator $(TARGET)) && DMON="$$emulator $(abspath $(BUILT)/dmon)" cargo test
 
-CI_TARGETS = x86_64-unknown-linux-musl aarch64-unknown-linux-musl
-ci: setup check $(addprefix ci-,$(filter-out $(TARGET),$(CI_TARGETS))) test ## what must pass before a change is merged
-ci-%:
-	$(MAKE) check-binary TARGET=$*
+# For 32-bit x86, too: `make test-old TARGET=i686-unknown-linux-musl`.
+test-old: setup build ## all tests, as if the kernel were Linux 3.2
+	cargo build --quiet --example old-kernel
+	DMON=$(abspath $(BUILT)/dmon) cargo test --test main \
+	    --config "target.'cfg(unix)'.runner='$(abspath $(OUTPUT)/debug/examples/old-kernel)'"
+
+ci: setup check dist test ## what must pass before a change is merged
+	$(MAKE) test TARGET=armv7-unknown-linux-musleabihf
+	$(MAKE) test-old TARGET=i686-unknown-linux-musl
 
 MANUALS = dmon dlog drlog dsyslog denv
-man: build ## the manual pages, in target/man
-	mkdir -p target/man
-	for page in $(MANUALS); do scripts/mkdoc $(BUILT)/dmon $$page >target/man/$$page.8 || exit 1; done
+man: ## the manual pages, in target/man
+	$(MAKE) build TARGET=$(HERE)
+	mkdir -p $(OUTPUT)/man
+	for page in $(MANUALS); do scripts/mkdoc $(OUTPUT)/$(HERE)/release $$page >$(OUTPUT)/man/$$page.8 || exit 1; done
+
+dist: man all-targets ## an archive for each machine, in target/dist, with their checksums
+	scripts/dist "$(LINKS)" $(TARGETS)
 
 fuzz: ## a minute of cargo-fuzz for each target of tests/fuzz (needs cargo-fuzz, and Rust's nightly)
 	for target in lines dress packet options; do \

@@ -55,7 +55,7 @@ fn the_new_environment_is_empty_but_for_what_was_asked_for() {
 
 #[test]
 fn the_whole_environment_is_taken_over_as_it_was() {
-    if !tools::is_native() {
+    if !tools::is_native("the shell that calls the emulator adds variables") {
         return;
     }
     let rig = Rig::new();
@@ -133,7 +133,7 @@ fn denv_becomes_the_command() {
 
 #[test]
 fn the_command_keeps_all_else_that_denv_was_given() {
-    if !tools::is_native() {
+    if !tools::is_native("it handles signals itself") {
         return;
     }
     let rig = Rig::new();
@@ -561,8 +561,7 @@ fn a_script_may_call_dmon_by_envdir() {
 /// Runs both of the same name and compares what comes out.
 #[test]
 fn envdir_does_what_that_of_daemontools_does() {
-    // An emulator's shell has variables of its own to add.
-    if !tools::is_native() {
+    if !tools::is_native("the shell that calls the emulator adds variables") {
         return;
     }
     let Some(theirs) = tools::peer("envdir") else {

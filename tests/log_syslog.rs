@@ -2,7 +2,7 @@
 
 use crate::rig::receiver::{Datagrams, Message, Receiver, Stream, Udp};
 use crate::rig::syslogd::{NOBODY, Rsyslogd, busybox, devices, free_port, nowhere, with_dsyslog};
-use crate::rig::{Done, Rig, Running, numbers, proc, tools};
+use crate::rig::{Done, Rig, Running, called, numbers, proc, tools};
 use nix::sys::signal::Signal;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -744,8 +744,8 @@ fn term_ends_it_while_it_waits_for_a_connection() {
     // What is sent there is heard by nobody, not even refused.
     let Some(nowhere) = nowhere() else { return };
     let (dsyslog, mut input) = rig.start_fed(format!("{nowhere} dsyslog --to {NOBODY} fan"));
-    let called = || proc::words(dsyslog.pid()).starts_with("dsyslog");
-    rig.wait_for("dsyslog to begin", called);
+    let begun = || called(dsyslog.pid()).starts_with("dsyslog");
+    rig.wait_for("dsyslog to begin", begun);
     feed(&mut input, numbers(100_000));
     rig.wait_state(dsyslog.pid(), 'S');
     dsyslog.signal(Signal::SIGTERM);

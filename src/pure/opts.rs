@@ -5,7 +5,7 @@
 //! `--no-NAME` turns a switch off. Parsing only stores; whether options fit together is asked later,
 //! by the applet's own check.
 
-use crate::pure::text::{Message, Put, find, head, tail};
+use crate::pure::text::{Message, Put, behind, find, head, tail};
 use crate::pure::value::Wanted;
 use core::ffi::CStr;
 
@@ -172,7 +172,7 @@ fn parse_long(rows: &mut dyn Rows, source: &mut dyn Source, word: Word, dashes: 
     if let Some(at) = seek(rows, b' ', name) {
         return set(rows, source, at, true, shown, glued);
     }
-    if let Some(at) = name.strip_prefix(b"no-").and_then(|name| seek(rows, b' ', name))
+    if let Some(at) = behind(name, b"no-").and_then(|name| seek(rows, b' ', name))
         && rows.row(at).is_some_and(|row| !row.takes_value())
     {
         return set(rows, source, at, false, shown, glued);

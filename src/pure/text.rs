@@ -112,6 +112,15 @@ pub fn tail(bytes: &[u8], at: usize) -> &[u8] {
     bytes.get(at..).unwrap_or(&[])
 }
 
+/// What stands behind `prefix`; `None` if the bytes begin otherwise. (Where the compiler does not see into
+/// core's `strip_prefix`, that can panic.)
+#[must_use]
+#[inline(never)]
+pub fn behind<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (front, rest) = bytes.split_at_checked(prefix.len())?;
+    (front == prefix).then_some(rest)
+}
+
 /// Where `byte` is first.
 #[must_use]
 #[inline(never)]

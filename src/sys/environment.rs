@@ -1,7 +1,7 @@
 //! The environment: what we were started with, and a new one in its place that commands get.
 
 use super::memory::Block;
-use crate::pure::text::halves;
+use crate::pure::text::{behind, halves};
 use core::ffi::{CStr, c_char};
 
 /// How many variables a new environment has room for, a choice: a shell has a hundred.
@@ -41,7 +41,7 @@ fn all(mut at: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
 /// The value of a variable.
 #[must_use]
 pub fn variable(name: &[u8]) -> Option<&'static CStr> {
-    all(pointer()).find_map(|variable| match variable.to_bytes_with_nul().strip_prefix(name) {
+    all(pointer()).find_map(|variable| match behind(variable.to_bytes_with_nul(), name) {
         Some([b'=', value @ ..]) => super::c_str(value),
         _ => None,
     })

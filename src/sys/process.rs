@@ -221,12 +221,13 @@ pub fn die_with_parent(signal: Signal) -> Result<()> {
 }
 
 /// Becomes the parent of all orphans among our descendants (Linux 3.4; PR_SET_CHILD_SUBREAPER of
-/// prctl(2)).
+/// prctl(2)). Process 1 is that by nature.
 ///
 /// # Errors
 /// `EINVAL` on older kernels.
 pub fn adopt_orphans() -> Result<()> {
     set(libc::PR_SET_CHILD_SUBREAPER, 1)
+        .or_else(|error| if me() == 1 { Ok(()) } else { Err(error) })
 }
 
 fn set(option: c_int, value: c_int) -> Result<()> {

@@ -26,6 +26,11 @@ impl Socket {
         };
         // Both flags are there since Linux 2.6.27.
         let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // Before Linux 4.3 the call has no number of its own on 32-bit x86, and musl knows the way around.
+        #[cfg(target_arch = "x86")]
+        // SAFETY: numbers.
+        let number = check_int(unsafe { libc::socket(family, kind, 0) })?;
+        #[cfg(not(target_arch = "x86"))]
         // SAFETY: numbers.
         let number = check_int(unsafe { libc::syscall(libc::SYS_socket, family, kind, 0) })?;
         Ok(Self(File::adopt(number)))

@@ -68,7 +68,7 @@ pub fn as_nobody(rig: &Rig) -> Option<&'static str> {
     if !nix::unistd::geteuid().is_root() {
         return Some("env");
     }
-    if !tools::has(&["setpriv"]) || !tools::is_native() {
+    if !tools::has(&["setpriv"]) {
         return None;
     }
     rig.copy_applets();

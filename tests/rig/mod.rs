@@ -70,27 +70,27 @@ impl Rig {
         fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))
             .expect("a folder all may enter");
         let rig = Rig { folder, started: RefCell::new(0) };
-        rig.link_applets();
+        rig.place_applets(|file, link| symlink(file, link).expect("a link to the tested program"));
         rig
     }
 
-    /// Puts the tested program into the folder `bin`, which is first in `PATH`, under all its names.
-    fn link_applets(&self) {
-        let bin = self.path("bin");
-        fs::create_dir(&bin).expect("the folder bin");
+    /// Puts the tested program into the folder `bin`, which is first in `PATH`, under all its names. An emulator
+    /// is told the name by the path of the file that it runs: then scripts stand there, and they call it.
+    fn place_applets(&self, place: impl Fn(&str, &Path)) {
         let words = tested();
-        let (program, before) = words.split_last().expect("a tested program");
+        let (program, emulator) = words.split_last().expect("a tested program");
+        let folder = self.path(if emulator.is_empty() { "bin" } else { "bin/of" });
+        fs::create_dir_all(&folder).expect("the folder of the applets");
+        APPLETS.iter().for_each(|name| place(program, &folder.join(name)));
+        let Some((emulator, options)) = emulator.split_first() else {
+            return;
+        };
+        let own = self.path("bin/emulator");
+        place(emulator, &own);
+        let call = format!("exec {} {}", own.display(), options.join(" "));
         for name in APPLETS {
-            if before.is_empty() {
-                symlink(program, bin.join(name)).expect("a link to the tested program");
-                continue;
-            }
-            // An emulator is told the name by the path of the file it runs.
-            let link = self.path(&format!("bin/of/{name}"));
-            fs::create_dir_all(self.path("bin/of")).expect("the folder bin/of");
-            symlink(program, &link).expect("a link to the tested program");
-            let call = format!("#!/bin/sh\nexec {} {} \"$@\"\n", before.join(" "), link.display());
-            self.program(name, &call);
+            let link = folder.join(name);
+            self.program(name, &format!("#!/bin/sh\n{call} {} \"$@\"\n", link.display()));
         }
     }
 
@@ -113,14 +113,11 @@ impl Rig {
 
     /// Replaces the links in `bin` by copies, for users who may not enter the folder the links lead to.
     pub fn copy_applets(&self) {
-        let words = tested();
-        assert!(words.len() == 1, "only a plain executable is copied");
-        for name in APPLETS {
-            let copy = self.path("bin").join(name);
-            fs::remove_file(&copy).expect("the link goes");
-            let copied = Command::new("cp").arg(&words[0]).arg(&copy).status().expect("cp");
-            assert!(copied.success(), "cannot copy the tested program");
-        }
+        fs::remove_dir_all(self.path("bin")).expect("the links go");
+        self.place_applets(|file, copy| {
+            let copied = Command::new("cp").arg(file).arg(copy).status().expect("cp");
+            assert!(copied.success(), "cannot copy {file}");
+        });
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -519,7 +516,7 @@ pub fn fill(path: &Path, length: usize, seed: u64) {
 /// The command line of a process as it was typed: `dlog f`, whatever runs the tested program.
 ///
 /// A child that was forked and has not become its program yet still bears its parent's words.
-fn called(pid: i32) -> String {
+pub fn called(pid: i32) -> String {
     let words = proc::words(pid);
     // An emulator's words, the path of the file, then ours.
     match words.split_once("/bin/of/") {
@@ -528,14 +525,17 @@ fn called(pid: i32) -> String {
     }
 }
 
-/// The words that call the tested program, its file last.
+/// The words that call the tested program: perhaps an emulator and its options, then the file. Both by whole paths.
 fn tested() -> Vec<String> {
     let words = std::env::var("DMON").unwrap_or_else(|_| env!("CARGO_BIN_EXE_dmon").to_string());
     let mut words: Vec<String> = words.split_whitespace().map(str::to_string).collect();
-    if let Some(program) = words.last_mut() {
-        let whole = fs::canonicalize(&*program)
-            .unwrap_or_else(|fault| panic!("the tested program {program}: {fault}"));
-        *program = whole.to_string_lossy().into_owned();
-    }
+    let whole = |word: &mut String| {
+        let file = tools::find(word).unwrap_or_else(|| PathBuf::from(&*word));
+        let file = fs::canonicalize(file)
+            .unwrap_or_else(|fault| panic!("the tested program {word}: {fault}"));
+        *word = file.to_string_lossy().into_owned();
+    };
+    words.first_mut().map(whole);
+    words.last_mut().map(whole);
     words
 }

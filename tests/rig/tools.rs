@@ -35,10 +35,16 @@ pub fn faketime() -> Option<String> {
     })
 }
 
-/// If the tested program is a plain executable, not one that an emulator runs.
-pub fn is_native() -> bool {
+/// If the tested program runs by itself and not in an emulator, which falls short of the kernel as the reason says.
+pub fn is_native(reason: &str) -> bool {
     let words = std::env::var("DMON").unwrap_or_default();
-    words.split_whitespace().count() < 2 || skip("looks at the program itself, not at an emulator")
+    words.split_whitespace().count() < 2 || skip(&format!("emulated: {reason}"))
+}
+
+/// If the kernel gives a process the orphans of its descendants.
+pub fn can_adopt() -> bool {
+    nix::sys::prctl::get_child_subreaper().is_ok()
+        || skip("needs Linux 3.4, which lets orphans be adopted")
 }
 
 /// If we may mount things nobody else sees.
@@ -89,7 +95,7 @@ pub fn peer(program: &str) -> Option<String> {
     Some(format!("env LD_LIBRARY_PATH={libraries} {}", path.display()))
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     let mut path = std::env::var_os("PATH").unwrap_or_default();
     path.push(":/usr/sbin:/sbin");
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())

@@ -2,7 +2,7 @@
 
 use crate::pure::names::place;
 use crate::pure::opts::{Field, Word};
-use crate::pure::text::halves;
+use crate::pure::text::{behind, halves};
 use crate::pure::value::{self, Load, Threshold, Wanted};
 use core::ffi::CStr;
 
@@ -79,7 +79,7 @@ fn percent(word: &[u8]) -> Option<Threshold> {
 /// of the last ten seconds in which some process had to wait, behind `some avg10=`. Two decimals.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Load> {
-    let text = text.strip_prefix(b"some avg10=").unwrap_or(text);
+    let text = behind(text, b"some avg10=").unwrap_or(text);
     percent(halves(text, b' ').0).map(|threshold| threshold.load)
 }
 

@@ -143,7 +143,8 @@ impl Sender {
         for message in self.queue.messages() {
             let text = find(message, b'>').and_then(|at| message.get(at + 1..));
             let mut line = Message::<{ Queue::LONGEST }>::new();
-            line.put(text.unwrap_or(message).strip_suffix(b"\0").unwrap_or(message));
+            let ([text @ .., 0] | text) = text.unwrap_or(message);
+            line.put(text);
             line.put(b"\r\n");
             if file::write(console.number(), line.bytes()).is_err() {
                 break;
