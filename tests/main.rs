@@ -20,6 +20,8 @@ mod ending;
 mod environ;
 /// Zero wake-ups while nothing happens; nothing grows.
 mod idle;
+/// Under busybox's init, sysvinit, runsv and s6-supervise.
+mod inits;
 /// Resource limits of the command.
 mod limits;
 /// Pausing by the load average.

@@ -3,6 +3,7 @@
 use crate::rig::{Rig, proc, times, tools};
 use nix::sys::signal::Signal;
 use std::os::unix::fs::FileTypeExt;
+use std::time::{Duration, Instant};
 
 #[test]
 fn the_pid_file_holds_dmons_own_pid_and_goes_with_it() {
@@ -107,6 +108,52 @@ fn the_pid_file_of_a_killed_dmon_is_taken_over() {
     let next = rig.start("dmon -n -p pid sleep 2000");
     rig.child(next.pid(), "sleep 2000");
     assert_eq!(rig.pid_in("pid"), next.pid());
+}
+
+/// Ends slowly after TERM, or not at all.
+const SLOW: &str =
+    "trap \"sleep 0.3; echo end >>log; exit\" TERM; echo begin >>log; while :; do sleep 0.01; done";
+const DEAF: &str = "trap \"\" TERM; echo begin >>log; while :; do sleep 0.01; done";
+
+#[test]
+fn what_a_killed_dmon_has_left_ends_before_the_next_begins() {
+    let rig = Rig::new();
+    // As a daemon, or below an init, dmon leads its session.
+    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{SLOW}' -- dlog -t out"));
+    rig.wait_lines("log", 1);
+    first.kill();
+    let second = rig.start(format!("setsid dmon -n -p pid sh -c '{SLOW}' -- dlog -t out"));
+    rig.wait_lines("log", 3);
+    assert_eq!(rig.read("log"), "begin\nend\nbegin\n");
+    second.kill();
+    rig.run(format!("dmon -p pid sh -c '{SLOW}'")).exits(0);
+    rig.wait_lines("log", 5);
+    assert_eq!(rig.read("log"), "begin\nend\nbegin\nend\nbegin\n");
+    rig.shell("kill $(cat pid)").exits(0);
+    rig.wait_empty();
+}
+
+#[test]
+fn what_a_killed_dmon_has_left_keeps_nobody_waiting_for_ever() {
+    let rig = Rig::new();
+    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{DEAF}'"));
+    rig.wait_lines("log", 1);
+    first.kill();
+    let begun = Instant::now();
+    let next = rig.start("dmon -n -k 0.5 -p pid sleep 2000");
+    rig.child(next.pid(), "sleep 2000");
+    assert!(begun.elapsed() >= Duration::from_millis(500));
+    // Nor is it dmon's to kill.
+    assert_eq!(rig.copies("sh -c trap").len(), 1);
+    next.kill();
+    // A number that is somebody else's by now, and leads a session: not one wait.
+    let other = rig.start("setsid sleep 3000");
+    rig.wait_for("a session", || {
+        proc::process(other.pid()).is_some_and(|other| other.session == other.pid)
+    });
+    rig.write("pid", format!("{}\n", other.pid()));
+    let next = rig.start("dmon -n -k 1000 -p pid sleep 2000");
+    rig.child(next.pid(), "sleep 2000");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::pure::opts::{Field, Word};
 use crate::pure::text::halves;
 use crate::pure::time::Duration;
-use crate::pure::unix::Signal;
+use crate::pure::unix::{Pid, Signal};
 
 /// What was wanted instead, to follow "WORD is not ".
 pub type Wanted = &'static str;
@@ -69,6 +69,12 @@ pub fn whole(word: &[u8]) -> Result<u64, Wanted> {
 /// Anything else.
 pub fn number(word: &[u8]) -> Result<u32, Wanted> {
     digits(word).and_then(|n| u32::try_from(n).ok()).ok_or(COUNT)
+}
+
+/// The number of a process; `None` for a text that is none.
+#[must_use]
+pub fn pid(word: &[u8]) -> Option<Pid> {
+    Pid::new(i32::try_from(digits(word)?).ok()?)
 }
 
 /// The number of an open file.

@@ -24,7 +24,7 @@ pub enum Mode {
     ReadWrite,
     /// Write, emptied or made.
     Replace,
-    /// Read and write, made if it is not there; never by way of a symbolic link, nor waiting for anybody.
+    /// Read, and write at the end, made if it is not there; never by way of a symbolic link, nor waiting for anybody.
     Own,
     /// Each write at the end, made if it is not there; what has no room for a write refuses it.
     Append,
@@ -59,7 +59,7 @@ impl File {
             Mode::Directory => O_RDONLY | libc::O_DIRECTORY,
             Mode::ReadWrite => O_RDWR,
             Mode::Replace => O_WRONLY | O_CREAT | libc::O_TRUNC,
-            Mode::Own => O_RDWR | O_CREAT | O_NONBLOCK | libc::O_NOFOLLOW,
+            Mode::Own => O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | libc::O_NOFOLLOW,
             Mode::Append => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK,
             Mode::Fifo => O_RDWR | O_NONBLOCK,
             Mode::Console => O_WRONLY | O_NONBLOCK,

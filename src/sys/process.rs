@@ -259,21 +259,47 @@ pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
     if listed.is_ok() {
         return Ok(());
     }
-    let us = u32::try_from(me()).unwrap_or(0);
-    Directory::open(c"/proc")?.for_each_directory(&mut |name| {
-        let pid = value::number(name.to_bytes())
-            .ok()
-            .and_then(|n| i32::try_from(n).ok())
-            .and_then(Pid::new);
-        if let Some(pid) = pid.filter(|pid| parent_of(*pid) == Some(us)) {
+    let us = Pid::new(me());
+    for_each_process(&mut |pid, facts| {
+        if facts.parent == us {
             take(pid);
         }
     })
 }
 
-/// The parent of any process, by /proc/PID/stat (proc(5)): the second field after the name, which is
-/// in parentheses and may hold anything.
-fn parent_of(pid: Pid) -> Option<u32> {
+/// Whether this process is gone and others of the session that it led are not. (Nobody else bears its number
+/// as long as there are any.) Without /proc nothing is known, and the answer is no.
+#[must_use]
+pub fn has_left_session(leader: Pid) -> bool {
+    let mut left = false;
+    if group(leader).is_none() {
+        let _ = for_each_process(&mut |_, facts| {
+            left |= facts.session == Some(leader) && !facts.is_dead
+        });
+    }
+    left
+}
+
+/// What /proc/PID/stat says of a process (proc(5)), in the order it stands there.
+struct Facts {
+    is_dead: bool,
+    parent: Option<Pid>,
+    session: Option<Pid>,
+}
+
+/// Passes every process that is there to `take`.
+fn for_each_process(take: &mut dyn FnMut(Pid, Facts)) -> Result<()> {
+    Directory::open(c"/proc")?.for_each_directory(&mut |name| {
+        if let Some(pid) = value::pid(name.to_bytes())
+            && let Some(facts) = facts(pid)
+        {
+            take(pid, facts);
+        }
+    })
+}
+
+/// They stand behind the name, which is in parentheses and may hold anything.
+fn facts(pid: Pid) -> Option<Facts> {
     let mut path = Message::<32>::new();
     path.put(b"/proc/");
     put_number(&mut path, pid.number().unsigned_abs().into());
@@ -282,6 +308,9 @@ fn parent_of(pid: Pid) -> Option<u32> {
     let mut room = [0; 128];
     let text = file::head(path, &mut room).ok()?;
     let name_end = text.iter().rposition(|b| *b == b')')?;
-    let field = text.get(name_end..)?.split(|b| *b == b' ').nth(2)?;
-    value::number(field).ok()
+    let mut fields = text.get(name_end..)?.split(|b| *b == b' ').skip(1);
+    let is_dead = matches!(fields.next(), Some(b"Z" | b"X"));
+    let parent = value::pid(fields.next()?);
+    let session = value::pid(fields.nth(1)?);
+    Some(Facts { is_dead, parent, session })
 }

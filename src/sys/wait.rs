@@ -39,6 +39,11 @@ pub(super) fn look(watched: &mut [libc::pollfd]) -> bool {
     poll(watched, Some(Duration::ZERO), None)
 }
 
+/// Lets this time pass. Signals that are caught wait, too.
+pub fn pause(time: Duration) {
+    poll(&mut [], Some(time), None);
+}
+
 fn poll(watched: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&Mask>) -> bool {
     // SAFETY: all zeros are a valid timespec; on 32-bit ARM it has padding, so no literal.
     let mut time: libc::timespec = unsafe { core::mem::zeroed() };

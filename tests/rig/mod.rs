@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod disk;
 pub mod load;
+pub mod machine;
 pub mod pipes;
 pub mod proc;
 pub mod pty;

@@ -83,16 +83,25 @@ pub fn peer(program: &str) -> Option<String> {
     if let Some(path) = find(program).filter(|path| !is_ours(path)) {
         return Some(path.display().to_string());
     }
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
-    let usr = cache.unwrap_or_default().join("dmon/peers/usr");
-    let path = usr.join("bin").join(program);
+    let path = unpacked(&format!("usr/bin/{program}"))?;
+    let libraries = format!("{}/usr/lib/{}-linux-gnu", peers().display(), std::env::consts::ARCH);
+    Some(format!("env LD_LIBRARY_PATH={libraries} {path}"))
+}
+
+/// A file of the packages that `scripts/setup` has unpacked.
+pub fn unpacked(file: &str) -> Option<String> {
+    let path = peers().join(file);
     if !path.is_file() {
-        skip(&format!("needs {program}"));
+        skip(&format!("needs {file}, unpacked by scripts/setup"));
         return None;
     }
-    let libraries = format!("{0}/lib/{1}-linux-gnu", usr.display(), std::env::consts::ARCH);
-    Some(format!("env LD_LIBRARY_PATH={libraries} {}", path.display()))
+    Some(path.display().to_string())
+}
+
+fn peers() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
+    cache.unwrap_or_default().join("dmon/peers")
 }
 
 pub fn find(program: &str) -> Option<PathBuf> {

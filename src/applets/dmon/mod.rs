@@ -20,6 +20,7 @@ mod watch;
 use crate::applets::tell::{failed, refused};
 use crate::applets::{Call, print};
 use crate::pure::fault::Exit;
+use crate::pure::time::Duration;
 use crate::pure::unix::Signal;
 use crate::sys::args::{Args, Argv};
 use crate::sys::{file, process, signal};
@@ -56,7 +57,8 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     let status = config.status.map(Status::open).transpose()?;
     watch::check(&config.policy.watch)?;
     let masks = keeper::catch()?;
-    let pid_file = config.pid_file.map(PidFile::claim).transpose()?;
+    let patience = config.policy.kill_after.unwrap_or(Duration::seconds(10));
+    let pid_file = config.pid_file.map(|path| PidFile::claim(path, patience)).transpose()?;
     let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
     let end = keeper::make_pipe(&job).and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;

@@ -1,13 +1,15 @@
 //! The pid file: one dmon a file, held by a lock that dies with its holder, so that stale content is
-//! no obstacle.
+//! no obstacle. It tells whom a killed dmon has left behind, and the next one waits until they are gone.
 
 use crate::applets::tell::{self, failed, refused};
 use crate::pure::fault::Exit;
 use crate::pure::opts::Word;
 use crate::pure::text::{Message, Put, head, put_number};
-use crate::pure::unix::Errno;
+use crate::pure::time::Duration;
+use crate::pure::unix::{Errno, Pid};
+use crate::pure::value;
 use crate::sys::file::{self, File, Kind, Mode};
-use crate::sys::process;
+use crate::sys::{clock, process, wait};
 
 /// The locked file. Dropping it removes the name, if it is still that of our file, then gives the lock
 /// back.
@@ -20,15 +22,20 @@ pub struct PidFile {
 /// luck, always is a file system that does not tell files apart.
 const ATTEMPTS: u32 = 100;
 
+/// How often we look whether somebody is still there.
+const LOOK: Duration = Duration::milliseconds(10);
+
 /// A pid and a newline: ten digits at the most.
 const ROOM: usize = 16;
 
 impl PidFile {
-    /// Opens, locks and empties the file, made if it is not there.
+    /// Opens, locks and empties the file, made if it is not there. If it holds the number of a dmon that was killed,
+    /// that one's command has had its stop signal from the kernel, and may be busy with its end: that is waited for,
+    /// `patience` at the most. Who is left is known by the session, which dmon led if init or dmon itself made one.
     ///
     /// # Errors
     /// It cannot be opened, it is a link or no file on a disk; somebody else has the lock.
-    pub fn claim(path: Word) -> Result<Self, Exit> {
+    pub fn claim(path: Word, patience: Duration) -> Result<Self, Exit> {
         let cannot = |error| refused("cannot open ", path.to_bytes(), error);
         for _ in 0..ATTEMPTS {
             let file = File::open(path, Mode::Own).map_err(cannot)?;
@@ -40,6 +47,7 @@ impl PidFile {
                 Err(error) => return Err(refused("cannot lock ", path.to_bytes(), error)),
                 // The holder before us may have removed the name between our open and our lock.
                 Ok(()) if file::is_named(&file, path) => {
+                    outlive(&file, patience);
                     file::empty(&file).map_err(cannot)?;
                     return Ok(Self { file, path });
                 }
@@ -75,14 +83,32 @@ impl Drop for PidFile {
     }
 }
 
+/// Waits until nothing is left of the dmon whose number the file holds.
+fn outlive(file: &File, patience: Duration) {
+    let mut room = [0; ROOM];
+    let Some(dead) = holder(file, &mut room).1 else {
+        return;
+    };
+    let end = clock::now().plus(patience);
+    while process::has_left_session(dead) && clock::now() < end {
+        wait::pause(LOOK);
+    }
+}
+
 /// The complaint about a second dmon, with the first one's number.
 fn running(file: &File, path: Word) -> Exit {
     let mut room = [0; ROOM];
-    let n = file::read(file.number(), &mut room).unwrap_or(0);
-    let text = head(&room, n).trim_ascii_end();
-    let is_number = crate::pure::value::number(text).is_ok();
-    let (then, pid) =
-        if is_number { (": already running, pid ", text) } else { (": already running", &[][..]) };
+    let (then, pid) = match holder(file, &mut room) {
+        (text, Some(_)) => (": already running, pid ", text),
+        _ => (": already running", &[][..]),
+    };
     tell::say(&[path.to_bytes(), then.as_bytes(), pid]);
     Exit::FAILED
+}
+
+/// The number in the file, as text and as a number; anything may stand there.
+fn holder<'a>(file: &File, room: &'a mut [u8; ROOM]) -> (&'a [u8], Option<Pid>) {
+    let n = file::read(file.number(), room).unwrap_or(0);
+    let text = head(room, n).trim_ascii_end();
+    (text, value::pid(text))
 }

@@ -1,0 +1,285 @@
+//! dmon under real inits and supervisors, as its users run it: busybox's init and sysvinit as process 1 of a small
+//! machine, runsv and s6-supervise. Whatever happens to dmon there, no service runs twice, no line is missing,
+//! nothing is left.
+
+use crate::rig::machine::{Machine, On, number_inside};
+use crate::rig::{Rig, proc, signal, times, tools};
+use nix::sys::signal::Signal;
+use std::collections::BTreeMap;
+
+/// A service that counts aloud, says farewell to TERM, and writes down if it is not alone.
+const SERVICE: &str = "grep -qs State:.[RSDT] /proc/$(cat last 2>/dev/null)/status && echo $$ >>two
+    echo $$ >last
+    trap 'echo $$ end; exit 0' TERM
+    echo $$ begin; n=0
+    exec 2>/dev/null # where a shell would speak of the sleep that TERM ends as well
+    while :; do n=$((n + 1)); echo $$ $n; sleep 0.01; done";
+
+/// It in the foreground, as an inittab has it.
+const DMON: &str =
+    "/sbin/dmon -n -e -W /var/log -p /run/svc.pid /etc/svc -- /sbin/dlog /var/log/svc";
+
+fn busybox_inittab(lines: &str) -> String {
+    format!("::sysinit:/etc/rcS\n{lines}\n")
+}
+
+fn sysvinit_inittab(lines: &str) -> String {
+    format!("id:2:initdefault:\nsi::sysinit:/etc/rcS\nl0:0:wait:/etc/rc0\n{lines}\n")
+}
+
+fn busybox(rig: &Rig) -> Option<Machine<'_>> {
+    let machine = Machine::new(rig)?;
+    machine.script("svc", SERVICE);
+    Some(machine)
+}
+
+fn sysvinit(rig: &Rig) -> Option<Machine<'_>> {
+    let machine = Machine::with_sysvinit(rig)?;
+    machine.script("svc", SERVICE);
+    machine.script("rc0", "exec /bin/busybox poweroff -f");
+    Some(machine)
+}
+
+/// That the log has every line of every run, each run's in their order, and that no run met another; how many
+/// runs there were.
+#[track_caller]
+fn assert_complete(rig: &Rig, log: &str, two: &str) -> usize {
+    assert!(!rig.has(two), "two copies: {}", rig.read(two));
+    let text = rig.read(log);
+    let mut runs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for line in text.lines() {
+        let (pid, what) = line.split_once(' ').unwrap_or_else(|| panic!("not a line: {line:?}"));
+        runs.entry(pid).or_default().push(what);
+    }
+    for (pid, lines) in &runs {
+        let counted: Vec<String> = (1..lines.len() - 1).map(|number| number.to_string()).collect();
+        let [first, middle @ .., last] = &lines[..] else {
+            panic!("run {pid} has only {lines:?}");
+        };
+        assert!(*first == "begin" && *last == "end" && middle == counted, "run {pid}: {lines:?}");
+    }
+    runs.len()
+}
+
+/// Waits until the service speaks that this dmon runs; its process.
+fn speaks(rig: &Rig, dmon: i32, log: &str) -> i32 {
+    let service = rig.child(dmon, "/bin/sh ");
+    let begin = format!("{} begin", number_inside(service));
+    rig.wait_for(format!("`{begin}` in the log"), || {
+        rig.read(log).lines().any(|line| line == begin)
+    });
+    service
+}
+
+/// Kills dmon again and again. Each time init begins another, and the service of the one before is gone by then.
+fn kill_often(rig: &Rig, machine: &On, log: &str) {
+    let mut dmon = machine.service(DMON);
+    for _ in 0..times(5, 100) {
+        let service = speaks(rig, dmon, log);
+        signal(dmon, Signal::SIGKILL);
+        rig.wait_dead(service);
+        dmon = rig.wait_some("another dmon", || {
+            let others = proc::children(machine.init).into_iter();
+            others
+                .map(|child| child.pid)
+                .find(|pid| *pid != dmon && proc::words(*pid).starts_with(DMON))
+        });
+    }
+    speaks(rig, dmon, log);
+    rig.wait_for("one of each", || {
+        ["/bin/sh /etc/svc", "/sbin/dlog", "/sbin/dmon"]
+            .iter()
+            .all(|words| machine.count(words) == 1)
+    });
+}
+
+#[test]
+fn busyboxs_init_runs_a_killed_dmon_again_and_nothing_twice() {
+    let rig = Rig::new();
+    let Some(machine) = busybox(&rig) else { return };
+    let machine = machine.boot(&busybox_inittab(&format!("::respawn:{DMON}")));
+    kill_often(&rig, &machine, "root/var/log/svc");
+    assert_eq!(machine.shut_down(Signal::SIGUSR2), Some(Signal::SIGINT as i32));
+    assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), times(5, 100) + 1);
+    rig.assert_empty();
+}
+
+#[test]
+fn sysvinit_runs_a_killed_dmon_again_and_nothing_twice() {
+    let rig = Rig::new();
+    let Some(machine) = sysvinit(&rig) else { return };
+    let machine = machine.boot(&sysvinit_inittab(&format!("vf:2345:respawn:{DMON}")));
+    kill_often(&rig, &machine, "root/var/log/svc");
+    machine.run("/sbin/telinit 0");
+    assert_eq!(machine.wait_off(), Some(Signal::SIGINT as i32));
+    assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), times(5, 100) + 1);
+    rig.assert_empty();
+}
+
+#[test]
+fn a_daemon_that_busyboxs_init_starts_once_lives_until_the_machine_is_off() {
+    for (order, end) in [(Signal::SIGUSR2, Signal::SIGINT), (Signal::SIGTERM, Signal::SIGHUP)] {
+        let rig = Rig::new();
+        let Some(machine) = busybox(&rig) else { return };
+        let daemon = DMON.replace("-n ", "");
+        let machine = machine.boot(&busybox_inittab(&format!("::once:{daemon}")));
+        // What init has started ends when all runs; the daemon is init's child then.
+        let dmon = rig.wait_some("the pid in its file", || {
+            let pid = rig.read("root/run/svc.pid").trim().to_string();
+            let children = proc::children(machine.init).into_iter().map(|child| child.pid);
+            children
+                .filter(|_| !pid.is_empty())
+                .find(|child| number_inside(*child).to_string() == pid)
+        });
+        speaks(&rig, dmon, "root/var/log/svc");
+        assert_eq!(machine.shut_down(order), Some(end as i32));
+        assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), 1);
+        rig.assert_empty();
+    }
+}
+
+#[test]
+fn a_line_that_leaves_the_inittab_takes_its_service_along() {
+    for sysv in [false, true] {
+        let rig = Rig::new();
+        let (machine, with, without) = if sysv {
+            let inittab =
+                |line: &str| sysvinit_inittab(&format!("{line}\nx:2:respawn:/bin/sleep 1000"));
+            (sysvinit(&rig), inittab(&format!("vf:2345:respawn:{DMON}")), inittab(""))
+        } else {
+            let inittab =
+                |line: &str| busybox_inittab(&format!("{line}\n::respawn:/bin/sleep 1000"));
+            (busybox(&rig), inittab(&format!("::respawn:{DMON}")), inittab(""))
+        };
+        let Some(machine) = machine else { return };
+        let machine = machine.boot(&with);
+        let dmon = machine.service(DMON);
+        let service = speaks(&rig, dmon, "root/var/log/svc");
+        rig.write("root/etc/inittab", without);
+        match sysv {
+            true => machine.run("/sbin/telinit q"),
+            false => signal(machine.init, Signal::SIGHUP),
+        }
+        rig.wait_gone(dmon);
+        rig.wait_gone(service);
+        rig.wait_for("the end of the log command", || machine.count("/sbin/dlog") == 0);
+        assert_eq!(machine.count("/sbin/dmon"), 0);
+        assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), 1);
+        machine.service("/bin/sleep 1000");
+    }
+}
+
+#[test]
+fn without_console_and_proc_and_room_to_write_it_runs_and_syslog_gets_all() {
+    let rig = Rig::new();
+    let Some(mut machine) = busybox(&rig) else { return };
+    // The service ends after each line, and the log is complete only when a syslogd has come at last.
+    machine.script("svc", "echo run-$$; exit 1");
+    machine.script("rcS", "exit 0");
+    machine.script(
+        "late",
+        "while ! test -e /run/go; do sleep 0.05; done; exec syslogd -n -O /run/messages",
+    );
+    machine.read_only();
+    let dmon = "/sbin/dmon -n -e -m 3 -d 0.05 -p /run/svc.pid /etc/svc -- /sbin/dsyslog svc";
+    let machine = machine.boot(&busybox_inittab(&format!("::once:{dmon}\n::once:/etc/late")));
+    let inside = |name: &str| {
+        std::fs::read_to_string(format!("/proc/{}/root/run/{name}", machine.init))
+            .unwrap_or_default()
+    };
+    // Four runs and the drain, which lasts as long as nobody takes the lines.
+    rig.wait_for("dsyslog alone", || {
+        machine.count("/sbin/dsyslog") == 1 && machine.count("/etc/svc") == 0
+    });
+    machine.run("touch /run/go");
+    rig.wait_for("four messages", || inside("messages").matches("svc: run-").count() == 4);
+    rig.wait_for("the end of dmon", || machine.count("/sbin/d") == 0);
+    assert_eq!(inside("svc.pid"), "");
+    assert_eq!(machine.shut_down(Signal::SIGUSR1), Some(Signal::SIGINT as i32));
+}
+
+#[test]
+fn a_service_that_always_fails_does_not_make_sysvinit_give_up() {
+    let rig = Rig::new();
+    let Some(machine) = sysvinit(&rig) else { return };
+    machine.script("svc", "echo >>/var/log/runs; exit 1");
+    let dmon = "/sbin/dmon -n -d 0.05 /etc/svc";
+    let machine = machine.boot(&sysvinit_inittab(&format!("vf:2345:respawn:{dmon}")));
+    let first = machine.service(dmon);
+    // Ten starts within two minutes are what init takes for too fast.
+    rig.wait_lines("root/var/log/runs", 30);
+    assert_eq!(machine.service(dmon), first);
+}
+
+/// A folder for runsv or s6-supervise, with this service under dmon.
+fn service_folder(rig: &Rig) {
+    rig.shell("mkdir svc").exits(0);
+    rig.program("count", &format!("#!/bin/sh\n{SERVICE}\n"));
+    rig.write("svc/run", "#!/bin/sh\nexec dmon -n -e -p pid count -- dlog log 2>>errors\n");
+    rig.shell("chmod 755 svc/run").exits(0);
+}
+
+/// What a supervisor must see: dmon is its child, TERM ends all, KILL gives another, down is down.
+fn under_supervisor(rig: &Rig, supervisor: i32, order: impl Fn(&str)) {
+    let (log, two) = ("svc/log", "svc/two");
+    let first = rig.child(supervisor, "dmon -n");
+    let service = speaks(rig, first, log);
+    let another = |before: i32| {
+        rig.wait_some("another dmon", || {
+            let mut children = proc::children(supervisor).into_iter().map(|child| child.pid);
+            children.find(|pid| *pid != before && proc::words(*pid).starts_with("dmon -n"))
+        })
+    };
+    order("t");
+    rig.wait_gone(service);
+    let second = another(first);
+    let service = speaks(rig, second, log);
+    signal(second, Signal::SIGKILL);
+    rig.wait_dead(service);
+    let third = another(second);
+    let service = speaks(rig, third, log);
+    order("d");
+    rig.wait_gone(service);
+    rig.wait_gone(third);
+    rig.wait_for("the end of all log commands", || rig.copies("dlog").is_empty());
+    assert_eq!(assert_complete(rig, log, two), 3);
+    order("u");
+    let fourth = another(third);
+    speaks(rig, fourth, log);
+    order("x");
+}
+
+#[test]
+fn under_runsv_it_is_one_service() {
+    let Some(runsv) = tools::peer("runsv") else { return };
+    let rig = Rig::new();
+    service_folder(&rig);
+    let supervisor = rig.start(format!("{runsv} svc"));
+    under_supervisor(&rig, supervisor.pid(), |order| {
+        rig.shell(format!("printf {order} >svc/supervise/control")).exits(0);
+    });
+    supervisor.wait().exits(0);
+    rig.wait_empty();
+    assert_eq!(assert_complete(&rig, "svc/log", "svc/two"), 4);
+    assert_eq!(rig.read("svc/errors"), "");
+}
+
+#[test]
+fn under_s6_supervise_it_is_one_service() {
+    let (Some(supervise), Some(control)) = (tools::peer("s6-supervise"), tools::peer("s6-svc"))
+    else {
+        return;
+    };
+    let rig = Rig::new();
+    service_folder(&rig);
+    let supervisor = rig.start(format!("{supervise} svc"));
+    under_supervisor(&rig, supervisor.pid(), |order| {
+        // It ends when its service does.
+        let order = if order == "x" { "xd" } else { order };
+        rig.run(format!("{control} -{order} svc")).exits(0);
+    });
+    supervisor.wait().exits(0);
+    rig.wait_empty();
+    assert_eq!(assert_complete(&rig, "svc/log", "svc/two"), 4);
+    assert_eq!(rig.read("svc/errors"), "");
+}

@@ -1,0 +1,146 @@
+//! A small machine in namespaces of its own: a root file system with busybox and the tested program, and a real
+//! init as process 1. The test looks in from outside, at the machine's files in the folder `root` and at its
+//! processes, which have other numbers in there.
+
+use super::{Rig, Running, called, proc, signal, tools};
+use nix::sys::signal::Signal;
+use std::os::unix::process::ExitStatusExt;
+
+pub struct Machine<'a> {
+    rig: &'a Rig,
+    /// What mounts before init begins.
+    mounts: String,
+}
+
+/// A machine that was switched on, and is switched off when the test lets go of it.
+pub struct On<'a> {
+    rig: &'a Rig,
+    outer: Running<'a>,
+    /// Process 1, by its number outside.
+    pub init: i32,
+}
+
+impl<'a> Machine<'a> {
+    /// With busybox as init; nothing, with a word to the user, where that cannot be.
+    pub fn new(rig: &'a Rig) -> Option<Machine<'a>> {
+        let can = tools::is_root()
+            && tools::has(&["busybox", "unshare", "chroot"])
+            && tools::can_be_init()
+            && tools::is_native("the emulator is not on the machine");
+        if !can {
+            return None;
+        }
+        rig.shell(
+            "mkdir -p root/bin root/sbin root/etc root/dev root/proc root/run root/tmp root/var/log
+            ln -s ../run root/var/run
+            cp \"$(command -v busybox)\" root/bin/busybox && chroot root /bin/busybox --install -s /bin
+            for link in init poweroff halt reboot; do ln -s ../bin/busybox root/sbin/$link; done
+            cp bin/dmon root/sbin && for link in dlog drlog dsyslog denv; do ln -s dmon root/sbin/$link; done",
+        )
+        .exits(0);
+        let machine = Machine { rig, mounts: String::new() };
+        machine.script("rcS", "mount -t proc proc /proc");
+        Some(machine)
+    }
+
+    /// With sysvinit, which has another inittab.
+    pub fn with_sysvinit(rig: &'a Rig) -> Option<Machine<'a>> {
+        let init = tools::unpacked("sbin/init")?;
+        let machine = Machine::new(rig)?;
+        // With the libraries of this machine, which the package was made for.
+        rig.shell(format!(
+            "for link in init poweroff halt reboot; do rm root/sbin/$link; done
+            cp {init} root/sbin/init && ln -s init root/sbin/telinit
+            for library in $(ldd {init} | grep -o '/[^ ]*'); do
+                mkdir -p root/$(dirname $library) && cp $library root/$library
+            done"
+        ))
+        .exits(0);
+        Some(machine)
+    }
+
+    /// Writes a file of the machine.
+    pub fn file(&self, path: &str, text: &str) {
+        self.rig.write(&format!("root/{path}"), text);
+    }
+
+    /// Writes a script, in /etc.
+    pub fn script(&self, name: &str, text: &str) {
+        self.file(&format!("etc/{name}"), &format!("#!/bin/sh\n{text}\n"));
+        self.rig.shell(format!("chmod 755 root/etc/{name}")).exits(0);
+    }
+
+    /// Nothing can be written on the machine but what is in /run and /var/log.
+    pub fn read_only(&mut self) {
+        self.mounts =
+            "mount -t tmpfs log var/log; mount -t tmpfs run run; mount -o remount,bind,ro .; "
+                .into();
+    }
+
+    /// Switches it on. It has a null device and, unless the inittab's programs make one, no console.
+    pub fn boot(self, inittab: &str) -> On<'a> {
+        let Machine { rig, mounts } = self;
+        self.rig.write("root/etc/inittab", inittab);
+        let outer = rig.start(format!(
+            "unshare -m -p -f -u -i -n --kill-child sh -ec '
+            mount --bind root root; cd root; mount -t tmpfs dev dev; touch dev/null
+            mount --bind /dev/null dev/null; {mounts}exec chroot . /sbin/init' <&- >&- 2>&-"
+        ));
+        let init = rig.wait_some("init", || {
+            let children = proc::children(outer.pid()).into_iter();
+            children.filter(|child| child.name == "init").map(|child| child.pid).next()
+        });
+        On { rig, outer, init }
+    }
+}
+
+impl On<'_> {
+    /// Waits for a child of init called so.
+    pub fn service(&self, words: &str) -> i32 {
+        self.rig.child(self.init, words)
+    }
+
+    /// The processes there called so.
+    pub fn count(&self, words: &str) -> usize {
+        self.all().into_iter().filter(|pid| called(*pid).starts_with(words)).count()
+    }
+
+    /// All living processes there, by their numbers outside; init is one of them.
+    fn all(&self) -> Vec<i32> {
+        let mut found = vec![self.init];
+        let mut at = 0;
+        while let Some(parent) = found.get(at) {
+            let children = proc::children(*parent).into_iter().filter(|child| !child.is_zombie());
+            found.extend(children.map(|child| child.pid));
+            at += 1;
+        }
+        found
+    }
+
+    /// Runs a line of shell on the machine, to its end.
+    pub fn run(&self, line: &str) {
+        let init = self.init;
+        self.rig
+            .run(format!("nsenter -t {init} -m -p -u -i -n -r -w /bin/sh -c '{line}'"))
+            .exits(0);
+    }
+
+    /// Tells init something, and waits until the machine is off. The signal that init then dies of is how the
+    /// kernel tells a namespace's reboot(2): INT for the end, HUP for another beginning.
+    pub fn shut_down(self, order: Signal) -> Option<i32> {
+        signal(self.init, order);
+        self.wait_off()
+    }
+
+    /// Waits until the machine is off.
+    pub fn wait_off(self) -> Option<i32> {
+        let status = self.outer.wait().status;
+        status.signal().or(status.code().map(|code| code - 128))
+    }
+}
+
+/// The number of a process on its machine.
+pub fn number_inside(pid: i32) -> i32 {
+    let inner = proc::status(pid, "NSpid");
+    inner.split_whitespace().last().and_then(|word| word.parse().ok()).expect("a number inside")
+}
