@@ -21,7 +21,7 @@ BIN = $(DESTDIR)$(PREFIX)/bin
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: build all-targets install uninstall setup check check-binary check-links test test-old man dist fuzz ci try clean help
+.PHONY: build all-targets install uninstall setup check check-binary check-links test test-old boot man dist fuzz ci try clean help
 
 build: ## the static executable, in target/TARGET/release (TARGET=… for another machine)
 	scripts/cargo $(TARGET) build --release
@@ -72,6 +72,12 @@ test-old: setup build ## all tests, as if the kernel were Linux 3.2
 ci: setup check dist test ## what must pass before a change is merged
 	$(MAKE) test TARGET=armv7-unknown-linux-musleabihf
 	$(MAKE) test-old TARGET=i686-unknown-linux-musl
+
+# Real kernels, in machines that qemu emulates.
+BOOTED = x86_64-unknown-linux-musl aarch64-unknown-linux-musl armv7-unknown-linux-musleabihf arm-unknown-linux-musleabi
+boot: ## the executables on machines with real kernels and busybox (BOOTED="…" for some)
+	for target in $(BOOTED); do $(MAKE) build TARGET=$$target && \
+	    scripts/boot $$target $(OUTPUT)/$$target/release/dmon || exit 1; done
 
 MANUALS = dmon dlog drlog dsyslog denv
 man: ## the manual pages, in target/man
