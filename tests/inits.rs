@@ -78,12 +78,7 @@ fn kill_often(rig: &Rig, machine: &On, log: &str) {
         let service = speaks(rig, dmon, log);
         signal(dmon, Signal::SIGKILL);
         rig.wait_dead(service);
-        dmon = rig.wait_some("another dmon", || {
-            let others = proc::children(machine.init).into_iter();
-            others
-                .map(|child| child.pid)
-                .find(|pid| *pid != dmon && proc::words(*pid).starts_with(DMON))
-        });
+        dmon = rig.next_child(machine.init, dmon, DMON);
     }
     speaks(rig, dmon, log);
     rig.wait_for("one of each", || {
@@ -224,12 +219,7 @@ fn under_supervisor(rig: &Rig, supervisor: i32, order: impl Fn(&str)) {
     let (log, two) = ("svc/log", "svc/two");
     let first = rig.child(supervisor, "dmon -n");
     let service = speaks(rig, first, log);
-    let another = |before: i32| {
-        rig.wait_some("another dmon", || {
-            let mut children = proc::children(supervisor).into_iter().map(|child| child.pid);
-            children.find(|pid| *pid != before && proc::words(*pid).starts_with("dmon -n"))
-        })
-    };
+    let another = |before: i32| rig.next_child(supervisor, before, "dmon -n");
     order("t");
     rig.wait_gone(service);
     let second = another(first);

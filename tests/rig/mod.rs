@@ -263,8 +263,14 @@ impl Rig {
 
     /// Waits for a child of this process whose command line begins with these words.
     pub fn child(&self, parent: i32, words: &str) -> i32 {
+        self.next_child(parent, 0, words)
+    }
+
+    /// Waits for a child called so that is not the one before.
+    pub fn next_child(&self, parent: i32, before: i32, words: &str) -> i32 {
         self.wait_some(format!("a child of {parent} called `{words}`"), || {
-            let mine = |child: &Process| called(child.pid).starts_with(words);
+            let mine =
+                |child: &Process| child.pid != before && called(child.pid).starts_with(words);
             proc::children(parent).into_iter().find(mine).map(|child| child.pid)
         })
     }
