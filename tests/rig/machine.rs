@@ -38,6 +38,10 @@ impl<'a> Machine<'a> {
             cp bin/dmon root/sbin && for link in dlog drlog dsyslog denv; do ln -s dmon root/sbin/$link; done",
         )
         .exits(0);
+        if rig.shell("chroot root /sbin/dmon --version").status.code() != Some(0) {
+            tools::skip("the tested program needs libraries, which the machine has not");
+            return None;
+        }
         let machine = Machine { rig, mounts: String::new() };
         machine.script("rcS", "mount -t proc proc /proc");
         Some(machine)
