@@ -8,7 +8,8 @@ HERE := $(shell (rustc -vV 2>/dev/null || echo "host: $$(uname -m)-unknown-linux
 TARGET = $(HERE)
 # What `make all-targets` builds for.
 TARGETS = x86_64-unknown-linux-musl aarch64-unknown-linux-musl armv7-unknown-linux-musleabihf \
-    arm-unknown-linux-musleabi armv5te-unknown-linux-musleabi i686-unknown-linux-musl
+    arm-unknown-linux-musleabi armv5te-unknown-linux-musleabi i686-unknown-linux-musl \
+    mipsel-unknown-linux-musl
 PREFIX = /usr/local
 DESTDIR =
 
@@ -72,6 +73,7 @@ test-old: setup build ## all tests, as if the kernel were Linux 3.2
 ci: setup check dist test ## what must pass before a change is merged
 	$(MAKE) test TARGET=armv7-unknown-linux-musleabihf
 	$(MAKE) test-old TARGET=i686-unknown-linux-musl
+	$(MAKE) boot
 
 # Real kernels, in machines that qemu emulates.
 BOOTED = x86_64-unknown-linux-musl aarch64-unknown-linux-musl armv7-unknown-linux-musleabihf arm-unknown-linux-musleabi

@@ -180,10 +180,10 @@ impl Signal {
 }
 
 /// Each at its number, from 1 on.
-#[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+#[cfg(not(target_arch = "mips"))]
 const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
     CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO|POLL PWR SYS";
-#[cfg(any(target_arch = "mips", target_arch = "mips64"))]
+#[cfg(target_arch = "mips")]
 const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT EMT FPE KILL BUS SEGV SYS PIPE ALRM TERM USR1 USR2 \
     CHLD PWR WINCH URG IO|POLL STOP TSTP CONT TTIN TTOU VTALRM PROF XCPU XFSZ";
 

@@ -46,7 +46,7 @@ pub(super) fn in_child(yes: bool) {
 pub struct Mask([c_ulong; SIZE / size_of::<c_ulong>()]);
 
 /// Bytes of it.
-const SIZE: usize = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 16 } else { 8 };
+const SIZE: usize = if cfg!(target_arch = "mips") { 16 } else { 8 };
 
 const EMPTY: Mask = Mask([0; SIZE / size_of::<c_ulong>()]);
 
@@ -116,14 +116,24 @@ fn to_default(signal: Signal) {
     let _ = set_action(signal, libc::SIG_DFL);
 }
 
-/// The kernel's `struct sigaction` (kernel/signal.c), which on MIPS has its flags first.
+/// The kernel's `struct sigaction` (include/linux/signal_types.h).
 #[repr(C)]
-#[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+#[cfg(not(target_arch = "mips"))]
 struct Action {
     handler: usize,
     flags: c_ulong,
     restorer: usize,
     mask: Mask,
+}
+
+/// On MIPS it has another order, and no restorer: what stands behind the mask is not read.
+#[repr(C)]
+#[cfg(target_arch = "mips")]
+struct Action {
+    flags: c_ulong,
+    handler: usize,
+    mask: Mask,
+    restorer: usize,
 }
 
 // How a handler returns: rt_sigreturn(2). Only x86-64 wants to be told; others know by themselves.

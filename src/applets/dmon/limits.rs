@@ -6,10 +6,10 @@ use crate::pure::text::halves;
 use crate::pure::value::{self, Wanted};
 
 /// Each at its number (getrlimit(2)); more names for one as the C dmon and shells have them.
-#[cfg(not(any(target_arch = "mips", target_arch = "mips64")))]
+#[cfg(not(target_arch = "mips"))]
 const NAMES: &str = "cpu fsize data stack core rss nproc nofile|files memlock|mlock as|vmem locks \
     sigpending msgqueue|msgq nice rtprio rttime";
-#[cfg(any(target_arch = "mips", target_arch = "mips64"))]
+#[cfg(target_arch = "mips")]
 const NAMES: &str = "cpu fsize data stack core nofile|files as|vmem rss nproc memlock|mlock locks \
     sigpending msgqueue|msgq nice rtprio rttime";
 
