@@ -116,7 +116,8 @@ fn a_command_that_stopped_itself_is_ended_all_the_same() {
 #[test]
 fn the_stop_signal_can_be_another_one() {
     let rig = Rig::new();
-    for name in ["USR1", "SIGUSR1", "10"] {
+    let number = tools::number(Signal::SIGUSR1).to_string();
+    for name in ["USR1", "SIGUSR1", &number] {
         rig.shell("rm -f up got");
         let command = r#"sh -c 'trap "" TERM; trap "echo usr1 >got; exit 0" USR1; echo >up; while :; do sleep 0.05; done'"#;
         let dmon = rig.start(format!("dmon -n -k 1000 --stop-signal {name} {command}"));

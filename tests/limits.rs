@@ -2,6 +2,7 @@
 
 use crate::rig::accounts::{ALICE, Accounts};
 use crate::rig::{Rig, numbers, proc, quoted, tools};
+use nix::sys::signal::Signal;
 
 /// Every limit: its name here, how `/proc/PID/limits` calls it, and a value that a process which may
 /// raise nothing can have.
@@ -389,8 +390,10 @@ fn a_command_of_another_user_is_limited() {
 fn a_command_that_uses_too_much_ends_by_the_kernels_signal() {
     let rig = Rig::new();
     let begun = "dmon -n -m 0";
-    rig.run(format!("{begun} -r cpu=1 sh -c 'while :; do :; done'")).exits(128 + 24);
-    rig.run(format!("{begun} -r fsize=1k sh -c 'exec head -c 5000 /dev/zero >f'")).exits(128 + 25);
+    rig.run(format!("{begun} -r cpu=1 sh -c 'while :; do :; done'"))
+        .exits(128 + tools::number(Signal::SIGXCPU));
+    rig.run(format!("{begun} -r fsize=1k sh -c 'exec head -c 5000 /dev/zero >f'"))
+        .exits(128 + tools::number(Signal::SIGXFSZ));
     assert_eq!(rig.bytes("f").len(), 1024);
 }
 

@@ -18,6 +18,8 @@ mod dlog;
 mod ending;
 /// The environment and the folder that dmon gives its commands.
 mod environ;
+/// Each system call fails once.
+mod faults;
 /// Zero wake-ups while nothing happens; nothing grows.
 mod idle;
 /// Under busybox's init, sysvinit, runsv and s6-supervise.

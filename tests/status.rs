@@ -2,7 +2,7 @@
 
 use crate::rig::disk::Disk;
 use crate::rig::load::Load;
-use crate::rig::{Rig, limit, proc, signal};
+use crate::rig::{Rig, limit, proc, signal, tools};
 use nix::sys::signal::Signal;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
@@ -80,10 +80,11 @@ fn forwarded_signals_are_told() {
     let pid = |line: usize| text.lines().nth(line).unwrap().rsplit(' ').next().unwrap().to_string();
     let (log, cmd) = (pid(0), pid(1));
     dmon.signal(Signal::SIGUSR1);
+    let number = tools::number(Signal::SIGUSR1);
     rig.wait_for("both lines", || {
         let text = rig.read("st");
-        text.contains(&format!("cmd signal {cmd} 10\n"))
-            && text.contains(&format!("log signal {log} 10\n"))
+        text.contains(&format!("cmd signal {cmd} {number}\n"))
+            && text.contains(&format!("log signal {log} {number}\n"))
     });
 }
 

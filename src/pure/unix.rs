@@ -55,7 +55,7 @@ impl Errno {
     /// shown by number.
     #[must_use]
     pub fn text(self) -> Option<&'static [u8]> {
-        let number = u8::try_from(self.0).ok()?;
+        let [number, ..] = self.0.to_le_bytes();
         let mut rows = ERRORS.split(|byte| *byte == 0);
         rows.find_map(|row| row.split_first().filter(|(first, _)| **first == number))
             .map(|row| row.1)
@@ -63,7 +63,7 @@ impl Errno {
 }
 
 /// [`REASONS`] as it lies in the executable, where pointers to each text would weigh as much as the
-/// texts: the number in a byte, the text, a zero.
+/// texts: the low byte of the number, the text, a zero. Only MIPS has an error above 255, one.
 static ERRORS: [u8; SIZE] = {
     let mut packed = [0; SIZE];
     pack(&mut packed);
@@ -72,17 +72,15 @@ static ERRORS: [u8; SIZE] = {
 
 const SIZE: usize = pack(&mut [0; 2000]);
 
-/// Returns how many bytes it has packed. Numbers above 255, which only MIPS has, are left out.
+/// Returns how many bytes it has packed.
 const fn pack(packed: &mut [u8]) -> usize {
     let (mut row, mut end) = (0, 0);
     while row < REASONS.len() {
         let (number, text) = REASONS[row];
-        if number < 256 {
-            packed[end] = number as u8;
-            let (_, room) = packed.split_at_mut(end + 1);
-            room.split_at_mut(text.len()).0.copy_from_slice(text.as_bytes());
-            end += text.len() + 2;
-        }
+        packed[end] = number.to_le_bytes()[0];
+        let (_, room) = packed.split_at_mut(end + 1);
+        room.split_at_mut(text.len()).0.copy_from_slice(text.as_bytes());
+        end += text.len() + 2;
         row += 1;
     }
     end

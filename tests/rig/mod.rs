@@ -437,6 +437,11 @@ impl Done {
         self
     }
 
+    /// Its exit status, if no signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
     /// That its standard error is one line, a message of `applet`, with each of these words in it.
     #[track_caller]
     pub fn says(self, applet: &str, words: &[&str]) -> Done {

@@ -1,5 +1,6 @@
 //! What this machine offers. A test that needs more says `skipped: NAME: reason` and ends.
 
+use nix::sys::signal::Signal;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -39,6 +40,23 @@ pub fn faketime() -> Option<String> {
 pub fn is_native(reason: &str) -> bool {
     let words = std::env::var("DMON").unwrap_or_default();
     words.split_whitespace().count() < 2 || skip(&format!("emulated: {reason}"))
+}
+
+/// The number that a signal has for the tested program: on MIPS some have another than here (signal(7)).
+pub fn number(signal: Signal) -> i32 {
+    // e_machine of elf(5); EM_MIPS is 8.
+    static IS_MIPS: OnceLock<bool> = OnceLock::new();
+    let is_mips = *IS_MIPS.get_or_init(|| {
+        let words = super::tested();
+        let elf = words.last().and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
+        elf.get(18) == Some(&8)
+    });
+    match signal {
+        Signal::SIGUSR1 if is_mips => 16,
+        Signal::SIGXCPU if is_mips => 30,
+        Signal::SIGXFSZ if is_mips => 31,
+        signal => signal as i32,
+    }
 }
 
 /// If the kernel gives a process the orphans of its descendants.
