@@ -1,7 +1,7 @@
 //! A directory that stays open: its names, and files by name within it.
 
 use super::file::{File, Mode};
-use super::{Result, check, check_long};
+use super::{Result, check, check_long, errno};
 use crate::pure::text::{find, head, tail};
 use core::ffi::CStr;
 
@@ -47,7 +47,7 @@ impl Directory {
     /// system tells them apart without being asked for each. A symbolic link may lead to anything.
     ///
     /// # Errors
-    /// As getdents64(2).
+    /// As lseek(2) and getdents64(2).
     pub fn for_each_file(&self, take: &mut dyn FnMut(&CStr)) -> Result<()> {
         self.for_each(&[libc::DT_REG, libc::DT_LNK, libc::DT_UNKNOWN], take)
     }
@@ -55,7 +55,7 @@ impl Directory {
     /// The same for directories.
     ///
     /// # Errors
-    /// As getdents64(2).
+    /// As lseek(2) and getdents64(2).
     pub fn for_each_directory(&self, take: &mut dyn FnMut(&CStr)) -> Result<()> {
         self.for_each(&[libc::DT_DIR, libc::DT_UNKNOWN], take)
     }
@@ -67,7 +67,9 @@ impl Directory {
         const NAME: usize = 19;
         let mut room = [0_u8; 1024];
         // SAFETY: numbers.
-        unsafe { libc::lseek(self.0.number(), 0, libc::SEEK_SET) };
+        if unsafe { libc::lseek(self.0.number(), 0, libc::SEEK_SET) } != 0 {
+            return Err(errno());
+        }
         loop {
             let (file, size) = (self.0.number(), room.len());
             // SAFETY: pointer and length are those of an array.

@@ -108,10 +108,11 @@ struct Files {
 }
 
 impl Files {
-    fn look(&self) -> Found {
+    /// All old logs. Without them there is no name that is certain not to be one of theirs.
+    fn look(&self) -> Result<Found, Errno> {
         let mut found = Found::default();
-        let _ = self.dir.for_each_file(&mut |name| found.hear(name.to_bytes()));
-        found
+        self.dir.for_each_file(&mut |name| found.hear(name.to_bytes()))?;
+        Ok(found)
     }
 
     /// Removes an old log, by whichever of its two spellings it has.
@@ -125,7 +126,8 @@ impl Files {
 
     /// Removes the oldest log, to make room on a full disk.
     fn remove_oldest(&self) -> bool {
-        self.look().oldest.is_some_and(|oldest| self.remove(oldest).is_ok())
+        let oldest = self.look().ok().and_then(|found| found.oldest);
+        oldest.is_some_and(|oldest| self.remove(oldest).is_ok())
     }
 
     /// Gives `current` the name of an old log.
@@ -194,7 +196,7 @@ impl Logs {
     }
 
     fn try_rotate(&mut self, now: i64) -> Result<(), Refused> {
-        let found = self.files.look();
+        let found = self.files.look().map_err(|error| ("cannot read ", error))?;
         match self.files.rename_current(Name::after(found.newest, now)) {
             // The directory is gone, or somebody has moved the file away.
             Err(Errno::NOENT) => return self.reopen(),
@@ -211,7 +213,10 @@ impl Logs {
         {
             self.files.remove(name).map_err(|error| ("cannot remove an old log in ", error))?;
             count -= 1;
-            oldest = if count > self.limits.files.0 { self.files.look().oldest } else { None };
+            oldest = match count > self.limits.files.0 {
+                true => self.files.look().ok().and_then(|found| found.oldest),
+                false => None,
+            };
         }
         Ok(())
     }
