@@ -20,13 +20,14 @@ const ERRORS: [&str; 7] = ["EINTR", "ENOMEM", "EIO", "EPERM", "EMFILE", "ENOSPC"
 
 /// Calls that are strace's own, that the C library makes before there is a program, that do not come back, or
 /// that cannot fail.
-const NEVER: [&str; 11] = [
+const NEVER: [&str; 12] = [
     "execve",
     "arch_prctl",
     "set_tid_address",
     "exit_group",
     "exit",
     "rt_sigreturn",
+    "sigreturn",
     "getpid",
     "clock_gettime",
     "brk",
