@@ -15,14 +15,19 @@ const fn newlines(word: usize) -> usize {
     zeros.wrapping_sub(ONES) & !zeros & HIGHS
 }
 
+/// Half of that, which is enough where all bytes are ASCII.
+const fn may_have_newline(word: usize) -> bool {
+    (word ^ NEWLINES).wrapping_sub(ONES) & HIGHS != 0
+}
+
 /// How many bytes the first line has, its newline included; `None` when none ends here.
 #[must_use]
 pub fn first_line(bytes: &[u8]) -> Option<usize> {
     let (words, rest) = bytes.as_chunks::<WIDTH>();
     for (n, word) in words.iter().enumerate() {
-        let found = newlines(usize::from_le_bytes(*word));
-        if found != 0 {
-            return Some(n * WIDTH + found.trailing_zeros() as usize / 8 + 1);
+        let word = usize::from_le_bytes(*word);
+        if may_have_newline(word) && newlines(word) != 0 {
+            return Some(n * WIDTH + newlines(word).trailing_zeros() as usize / 8 + 1);
         }
     }
     let at = rest.iter().position(|byte| *byte == b'\n')?;

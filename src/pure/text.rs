@@ -148,21 +148,21 @@ pub fn room(bytes: &mut [u8], at: usize) -> &mut [u8] {
 /// From this length on the C library's copy is faster; below, its start costs more than the copy.
 const LONG: usize = 256;
 
-/// Copies as much of `from` as `to` has room for; says how much. Short pieces, as of a log line, go word by
-/// word.
+/// Copies as much of `from` as `to` has room for; says how much. Short pieces, as of a log line, go 16 bytes at a
+/// time; the last 16 may overlap those before.
 pub fn copy(from: &[u8], to: &mut [u8]) -> usize {
     let size = from.len().min(to.len());
-    if size < LONG {
-        let (words, bytes) = from.get(..size).unwrap_or(from).as_chunks::<8>();
-        let (places, rest) = to.as_chunks_mut::<8>();
-        places.iter_mut().zip(words).for_each(|(place, word)| *place = *word);
-        let last = places.get_mut(words.len()).map_or(rest, <[u8; 8]>::as_mut_slice);
-        last.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
-    } else {
-        let (from, to) = (from.get(..size), to.get_mut(..size));
-        if let (Some(from), Some(to)) = (from, to) {
-            to.copy_from_slice(from);
+    let (Some(from), Some(to)) = (from.get(..size), to.get_mut(..size)) else {
+        return 0;
+    };
+    match from.last_chunk::<16>() {
+        Some(last) if size < LONG => {
+            let places = to.as_chunks_mut::<16>().0.iter_mut();
+            places.zip(from.as_chunks().0).for_each(|(place, chunk)| *place = *chunk);
+            to.last_chunk_mut().into_iter().for_each(|place| *place = *last);
         }
+        Some(_) => to.copy_from_slice(from),
+        None => to.iter_mut().zip(from).for_each(|(place, byte)| *place = *byte),
     }
     size
 }
