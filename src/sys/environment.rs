@@ -1,7 +1,7 @@
 //! The environment: what we were started with, and a new one in its place that commands get.
 
 use super::memory::Block;
-use crate::pure::text::{behind, halves};
+use crate::pure::text::halves;
 use core::ffi::{CStr, c_char};
 
 /// How many variables a new environment has room for, a choice: a shell has a hundred.
@@ -23,8 +23,8 @@ pub(super) fn pointer() -> *const *const c_char {
     unsafe { environ }
 }
 
-/// All `NAME=VALUE` of a vector that ends in null and stays.
-fn all(mut at: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
+/// Pointers to all `NAME=VALUE` of a vector that ends in null and stays.
+fn pointers(mut at: *const *const c_char) -> impl Iterator<Item = *const c_char> {
     core::iter::from_fn(move || {
         // SAFETY: a place of the vector, at its null pointer at the latest.
         let variable = unsafe { *at };
@@ -33,17 +33,32 @@ fn all(mut at: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
         }
         // SAFETY: this was not the last one.
         at = unsafe { at.add(1) };
-        // SAFETY: the words end in NUL and stay for the life of the process.
-        Some(unsafe { CStr::from_ptr(variable) })
+        Some(variable)
     })
 }
 
-/// The value of a variable.
+/// The same as words.
+fn all(at: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
+    // SAFETY: the words end in NUL and stay for the life of the process.
+    pointers(at).map(|variable| unsafe { CStr::from_ptr(variable) })
+}
+
+/// The value of a variable. Of the others no more is looked at than the bytes that are alike: there are many.
 #[must_use]
 pub fn variable(name: &[u8]) -> Option<&'static CStr> {
-    all(pointer()).find_map(|variable| match behind(variable.to_bytes_with_nul(), name) {
-        Some([b'=', value @ ..]) => super::c_str(value),
-        _ => None,
+    pointers(pointer()).find_map(|mut at| {
+        for byte in name.iter().chain(b"=") {
+            // SAFETY: all bytes before were those of the name, and none was the NUL at the end.
+            #[allow(clippy::unnecessary_cast, reason = "C's char has a sign on some machines")]
+            let own = unsafe { *at } as u8;
+            if *byte == 0 || own != *byte {
+                return None;
+            }
+            // SAFETY: as above.
+            at = unsafe { at.add(1) };
+        }
+        // SAFETY: the rest of a word that ends in NUL and stays for the life of the process.
+        Some(unsafe { CStr::from_ptr(at) })
     })
 }
 
