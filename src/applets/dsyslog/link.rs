@@ -72,8 +72,8 @@ enum State {
     Up,
 }
 
-pub struct Link {
-    address: Address,
+pub struct Link<'a> {
+    address: &'a Address,
     state: State,
     /// The connection, unless down.
     socket: Option<Socket>,
@@ -101,9 +101,9 @@ pub struct Wait {
     pub soon: bool,
 }
 
-impl Link {
+impl<'a> Link<'a> {
     #[must_use]
-    pub const fn new(address: Address, now: Instant) -> Self {
+    pub const fn new(address: &'a Address, now: Instant) -> Self {
         Self {
             address,
             state: State::Down,
@@ -117,6 +117,12 @@ impl Link {
             refused: 0,
             trouble: None,
         }
+    }
+
+    /// Where it leads, as the command line has it.
+    #[must_use]
+    pub const fn receiver(&self) -> &'static [u8] {
+        self.address.word.to_bytes()
     }
 
     /// Nobody is there.
@@ -208,7 +214,7 @@ impl Link {
     }
 
     fn connect(&mut self, now: Instant) -> Result<(), Errno> {
-        let Address { word: path, way } = self.address;
+        let Address { word: path, way } = *self.address;
         self.begun = 0;
         self.flow = if matches!(way, Way::Tcp(_)) { Flow::Stream } else { Flow::Messages };
         let socket = match way {

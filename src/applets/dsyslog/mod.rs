@@ -32,23 +32,24 @@ Send each line of standard input to syslog, as from the program NAME.\n\n",
 };
 
 pub struct Config {
-    priority: Priority,
+    format: Format,
     to: Address,
     input: c_int,
-    skip_empty: bool,
     console: bool,
-    rfc5424: bool,
-    prefixed: bool,
 }
 
 pub const OPTIONS: &[Opt<Config>] = &[
-    opt("-p, --priority PRIORITY\tHow urgent, or facility.priority; warning.", |c| &mut c.priority),
-    opt("-f, --facility FACILITY\tWhat kind of program; daemon.", |c| &mut c.priority.facility),
+    opt("-p, --priority PRIORITY\tHow urgent, or facility.priority; warning.", |c| {
+        &mut c.format.priority
+    }),
+    opt("-f, --facility FACILITY\tWhat kind of program; daemon.", |c| {
+        &mut c.format.priority.facility
+    }),
     opt("    --to ADDRESS\t/dev/log, another path, udp:IP:PORT, tcp:IP:PORT.", |c| &mut c.to),
-    opt("    --rfc5424\tSend in the newer format.", |c| &mut c.rfc5424),
-    opt("    --prio-prefix\t<3>TEXT sets the priority of that line.", |c| &mut c.prefixed),
+    opt("    --rfc5424\tSend in the newer format.", |c| &mut c.format.rfc5424),
+    opt("    --prio-prefix\t<3>TEXT sets the priority of that line.", |c| &mut c.format.prefixed),
     opt("-c, --console\tWrite to the console when there is no syslog.", |c| &mut c.console),
-    opt("-e, --skip-empty\tDrop empty lines.", |c| &mut c.skip_empty),
+    opt("-e, --skip-empty\tDrop empty lines.", |c| &mut c.format.skip_empty),
     opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c| &mut c.input),
 ];
 
@@ -59,32 +60,33 @@ pub const OPTIONS: &[Opt<Config>] = &[
 pub fn run(call: &Call) -> Result<Exit, Exit> {
     file::open_standard();
     let mut config = Config {
-        priority: Priority { facility: Facility(3), severity: 4 },
+        format: Format {
+            priority: Priority { facility: Facility(3), severity: 4 },
+            name: b"",
+            rfc5424: false,
+            prefixed: false,
+            skip_empty: false,
+        },
         to: Address { word: c"/dev/log", way: Way::Path },
         input: file::STDIN,
-        skip_empty: false,
         console: false,
-        rfc5424: false,
-        prefixed: false,
     };
     let at = call.options(&ABOUT, OPTIONS, &mut config)?;
     let Some(name) = call.operand(at)?.map(CStr::to_bytes) else {
         return Err(failed("no name given (try --help)", b"", ""));
     };
-    if !packet::is_name(name, config.rfc5424) {
+    config.format.name = name;
+    if !packet::is_name(name, config.format.rfc5424) {
         let then = "' is no name for syslog: 1 to 48 printing characters";
         return Err(failed("'", name, then));
     }
-    let Buffers { batch, out } = pump::buffers()?;
-    let Config { priority, rfc5424, prefixed, skip_empty, .. } = config;
-    let format = Format { priority, name, rfc5424, prefixed, skip_empty };
+    let Buffers { batch, out, .. } = pump::buffers()?;
     let mut sender = Sender {
-        packer: Packer::new(format),
+        packer: Packer::new(&config.format),
         queue: Queue::new(out, config.to.framing()),
-        link: Link::new(config.to, clock::now()),
-        host: if rfc5424 { system::host_name() } else { Vec::new() },
+        link: Link::new(&config.to, clock::now()),
+        host: if config.format.rfc5424 { system::host_name() } else { Vec::new() },
         console: config.console,
-        receiver: config.to.word.to_bytes(),
         said: false,
         ending: None,
     };
@@ -94,23 +96,22 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
 /// The sink.
 // In this order: what is large comes last, so that the way to what is small is short.
 #[repr(C)]
-struct Sender {
+struct Sender<'a> {
     console: bool,
-    /// Where it goes, for messages; said once an outage.
-    receiver: &'static [u8],
+    /// That nobody is there was said; once an outage.
     said: bool,
     /// The input is over; until when it is tried to send the rest.
     ending: Option<Instant>,
-    link: Link,
+    link: Link<'a>,
     host: Vec<u8, 64>,
-    packer: Packer,
+    packer: Packer<'a>,
     queue: Queue,
 }
 
 /// How long it is tried to send the rest after the end of the input. The supervisor waits as long.
 const ENDING: Duration = Duration::seconds(5);
 
-impl Sender {
+impl Sender<'_> {
     /// Connects and sends. Lines that were dropped meanwhile are told before those that were not.
     fn go(&mut self) {
         let Self { packer, queue, link, host, .. } = self;
@@ -125,7 +126,7 @@ impl Sender {
             None => self.said = false,
             Some(error) if self.link.is_down() && !self.said => {
                 self.said = true;
-                let _ = refused("cannot send to ", self.receiver, error);
+                let _ = refused("cannot send to ", self.link.receiver(), error);
             }
             Some(_) => {}
         }
@@ -155,7 +156,7 @@ impl Sender {
     }
 }
 
-impl Sink for Sender {
+impl Sink for Sender<'_> {
     fn take(&mut self, batch: &[u8]) -> usize {
         let moment = clock::real();
         let mut taken = 0;

@@ -17,7 +17,6 @@ pub const LONGEST_5424: usize = 2048;
 pub const LONGEST_NAME: usize = 48;
 
 /// How messages are made.
-#[derive(Clone, Copy)]
 pub struct Format {
     pub priority: Priority,
     /// Of the sender: printing ASCII, at most [`LONGEST_NAME`].
@@ -28,6 +27,41 @@ pub struct Format {
     /// Leave out empty lines.
     pub skip_empty: bool,
 }
+
+impl Format {
+    /// What a message begins with.
+    fn header(
+        &self,
+        Origin { moment: (second, nanosecond), host }: Origin,
+        severity: Option<u8>,
+    ) -> Header {
+        let mut header = Header::new();
+        header.put(b"<");
+        put_number(&mut header, self.priority.number(severity));
+        let time = Civil::of_epoch(second);
+        if self.rfc5424 {
+            header.put(b">1 ");
+            put_civil(&mut header, time, b'T', b':');
+            header.put(b".");
+            put_digits(&mut header, u64::from(nanosecond / 1000), 6, false);
+            header.put(b"Z ");
+            header.put(host);
+            header.put(b" ");
+            header.put(self.name);
+            header.put(b" - - - ");
+        } else {
+            header.put(b">");
+            put_bsd_time(&mut header, time);
+            header.put(b" ");
+            header.put(self.name);
+            header.put(b": ");
+        }
+        header
+    }
+}
+
+/// A header, and room for a text of our own behind it.
+type Header = Message<{ 64 + 64 + LONGEST_NAME + 32 }>;
 
 /// Whether a sender may have that name; RFC 5424 allows no blanks in it.
 #[must_use]
@@ -47,8 +81,8 @@ pub struct Origin<'a> {
 /// Makes messages of lines that come in pieces.
 // In this order: what is large comes last, so that the way to what is small is short.
 #[repr(C)]
-pub struct Packer {
-    format: Format,
+pub struct Packer<'a> {
+    format: &'a Format,
     /// Where the text begins in `packet`; 0 between lines.
     text: usize,
     /// `<N>` at the beginning of the line, as far as it was read, and what it said.
@@ -66,9 +100,9 @@ pub struct Packer {
 /// What becomes of a message: its bytes, and whether the line ends with it.
 pub type Send<'a> = &'a mut dyn FnMut(&[u8], bool);
 
-impl Packer {
+impl<'a> Packer<'a> {
     #[must_use]
-    pub const fn new(format: Format) -> Self {
+    pub const fn new(format: &'a Format) -> Self {
         Self {
             format,
             text: 0,
@@ -134,10 +168,9 @@ impl Packer {
 
     /// Sends one whole message of our own, wherever the lines stand.
     pub fn whole(&self, text: &[u8], origin: Origin, send: Send) {
-        let mut packer = Self::new(self.format);
-        packer.begin(origin);
-        packer.push_text(text);
-        packer.end(send);
+        let mut message = self.format.header(origin, None);
+        message.put(text);
+        send(message.bytes(), true);
     }
 
     /// Whether this byte at the beginning of a line is one of `<0>` to `<7>`.
@@ -166,32 +199,11 @@ impl Packer {
     }
 
     fn begin(&mut self, origin: Origin) {
-        let Format { priority, name, rfc5424, .. } = self.format;
-        let (second, nanosecond) = origin.moment;
-        let shown = if rfc5424 { origin.moment } else { (second, 0) };
+        let (second, _) = origin.moment;
+        let shown = if self.format.rfc5424 { origin.moment } else { (second, 0) };
         if self.header == 0 || self.made_for != (shown, self.severity) {
             self.made_for = (shown, self.severity);
-            let mut header = Message::<{ 64 + 64 + LONGEST_NAME }>::new();
-            header.put(b"<");
-            put_number(&mut header, priority.number(self.severity));
-            let time = Civil::of_epoch(second);
-            if rfc5424 {
-                header.put(b">1 ");
-                put_civil(&mut header, time, b'T', b':');
-                header.put(b".");
-                put_digits(&mut header, u64::from(nanosecond / 1000), 6, false);
-                header.put(b"Z ");
-                header.put(origin.host);
-                header.put(b" ");
-                header.put(name);
-                header.put(b" - - - ");
-            } else {
-                header.put(b">");
-                put_bsd_time(&mut header, time);
-                header.put(b" ");
-                header.put(name);
-                header.put(b": ");
-            }
+            let header = self.format.header(origin, self.severity);
             self.header = copy(header.bytes(), &mut self.packet);
         }
         self.used = self.header;
@@ -285,7 +297,7 @@ pub fn check(data: &[u8]) {
     let priority = Priority { facility: super::priority::Facility(3), severity: 4 };
     let rfc5424 = how & 1 > 0;
     let format = Format { priority, name: b"n", rfc5424, prefixed: false, skip_empty: false };
-    let mut packer = Packer::new(format);
+    let mut packer = Packer::new(&format);
     let origin = Origin { moment: (0, 0), host: b"h" };
     let head: &[u8] = match rfc5424 {
         true => b"<28>1 1970-01-01T00:00:00.000000Z h n - - - ",
@@ -333,7 +345,7 @@ mod tests {
     }
 
     /// The messages of an input that comes in those pieces.
-    fn pack(format: Format, pieces: &[&[u8]]) -> std::vec::Vec<(String, bool)> {
+    fn pack(format: &Format, pieces: &[&[u8]]) -> std::vec::Vec<(String, bool)> {
         let mut packer = Packer::new(format);
         let mut sent = vec![];
         let mut send = |m: &[u8], last| sent.push((String::from_utf8_lossy(m).into_owned(), last));
@@ -348,7 +360,7 @@ mod tests {
         sent
     }
 
-    fn texts(format: Format, pieces: &[&[u8]]) -> std::vec::Vec<String> {
+    fn texts(format: &Format, pieces: &[&[u8]]) -> std::vec::Vec<String> {
         pack(format, pieces).into_iter().map(|message| message.0).collect()
     }
 
@@ -356,14 +368,14 @@ mod tests {
     fn a_line_is_a_message() {
         let head = "<28>Nov 16 10:00:00 name: ";
         assert_eq!(
-            texts(format(), &[b"hel", b"lo\n\nlast"]),
+            texts(&format(), &[b"hel", b"lo\n\nlast"]),
             [format!("{head}hello"), head.into(), format!("{head}last")]
         );
         let skipping = Format { skip_empty: true, ..format() };
-        assert_eq!(texts(skipping, &[b"\na\n\n"]), [format!("{head}a")]);
+        assert_eq!(texts(&skipping, &[b"\na\n\n"]), [format!("{head}a")]);
         let modern = Format { rfc5424: true, ..format() };
         assert_eq!(
-            texts(modern, &[b"a\n"]),
+            texts(&modern, &[b"a\n"]),
             ["<28>1 2026-11-16T10:00:00.123456Z box name - - - a"]
         );
     }
@@ -378,7 +390,7 @@ mod tests {
     #[test]
     fn control_bytes_are_told_in_octal() {
         assert_eq!(
-            texts(format(), &[b"a\0\tb\x1b[0m\x7f\xc3\xa4\n"]),
+            texts(&format(), &[b"a\0\tb\x1b[0m\x7f\xc3\xa4\n"]),
             ["<28>Nov 16 10:00:00 name: a#000\tb#033[0m#177\u{e4}"]
         );
     }
@@ -400,7 +412,7 @@ mod tests {
                 text(31, ""),
                 text(28, "<3"),
             ];
-            assert_eq!(texts(prefixed, pieces), all);
+            assert_eq!(texts(&prefixed, pieces), all);
         }
     }
 
@@ -438,7 +450,7 @@ mod tests {
                 pieces.push(piece);
                 rest = more;
             }
-            let messages = pack(format, &pieces);
+            let messages = pack(&format, &pieces);
             let escaped: String = line
                 .chars()
                 .map(|c| {
@@ -449,7 +461,7 @@ mod tests {
                     }
                 })
                 .collect();
-            let header = texts(format, &[b"\n"])[0].clone();
+            let header = texts(&format, &[b"\n"])[0].clone();
             let longest = if format.rfc5424 { 2048 } else { 1024 };
             let mut all = String::new();
             for (n, (message, last)) in messages.iter().enumerate() {
