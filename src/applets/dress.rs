@@ -1,15 +1,14 @@
 //! What stands before a line in a log: stamp and prefix; and empty lines left out. Shared by dlog and
 //! drlog.
 
-use super::pump::{FRONT, LONGEST_PREFIX};
+use super::pump::{Front, LONGEST_PREFIX};
 use crate::pure::fault::Line;
 use crate::pure::lines;
 use crate::pure::opts::{Field, Word};
 use crate::pure::stamp::{Format, Stamper};
-use crate::pure::text::{Put, copy, head, room};
+use crate::pure::text::{Put, copy, room};
 use crate::pure::value::Wanted;
 use crate::sys::clock;
-use heapless::Vec;
 
 /// What comes before each line.
 #[derive(Clone, Copy, Default)]
@@ -43,22 +42,20 @@ impl Style {
 }
 
 /// Puts the lines of the input together with what comes before them.
-// In this order: what is large comes last, so that the way to what is small is short.
-#[repr(C)]
-pub struct Dresser {
+pub struct Dresser<'a> {
     style: Style,
     stamper: Stamper,
     /// The next byte begins a line.
     border: bool,
     /// Stamp and prefix, as they are now.
-    front: Vec<u8, FRONT>,
+    front: &'a mut Front,
 }
 
-impl Dresser {
+impl<'a> Dresser<'a> {
     #[must_use]
-    pub fn new(style: Style) -> Self {
+    pub fn new(style: Style, front: &'a mut Front) -> Self {
         let stamper = Stamper::new(style.stamp.unwrap_or(Format::Utc));
-        Self { style, stamper, front: Vec::new(), border: true }
+        Self { style, stamper, front, border: true }
     }
 
     /// Dresses as much of `batch` as `out` has room for: how many bytes were taken, how many were put.
@@ -69,7 +66,7 @@ impl Dresser {
         while let Some(rest) = batch.get(taken..).filter(|rest| !rest.is_empty()) {
             let length = lines::first_line(rest);
             let line = rest.get(..length.unwrap_or(rest.len())).unwrap_or(rest);
-            let front: &[u8] = if self.border { &self.front } else { &[] };
+            let front: &[u8] = if self.border { self.front } else { &[] };
             if self.border && self.style.skip_empty && length == Some(1) {
                 taken += 1;
                 continue;
@@ -98,16 +95,10 @@ impl Dresser {
         }
     }
 
-    /// Dresses one whole line that is not from the input, wherever the input stands. Undressed if it
-    /// would become too long.
-    pub fn dress_line(&mut self, line: &Line) -> Line {
-        let mut dressed = Line::new();
-        let mut room = [0; Line::ROOM];
-        let border = core::mem::replace(&mut self.border, true);
-        let (taken, put) = self.dress(line.bytes(), &mut room);
-        self.border = border;
-        dressed.put(if taken > 0 { head(&room, put) } else { line.bytes() });
-        dressed
+    /// Puts what stands before a line of our own, wherever the input stands. Nothing if it would fill the line.
+    pub fn put_front(&mut self, line: &mut Line) {
+        self.make_front();
+        line.put(if self.front.len() < Line::ROOM / 2 { self.front } else { b"" });
     }
 }
 
@@ -122,7 +113,8 @@ pub fn check(data: &[u8]) {
     let mut style = Style { skip_empty: how & 1 > 0, ..Style::default() };
     style.stamp = (how & 2 > 0).then_some(Format::Utc);
     style.prefix = Prefix((how & 4 > 0).then_some(c"a prefix"));
-    let mut dresser = Dresser::new(style);
+    let mut front = Front::new();
+    let mut dresser = Dresser::new(style, &mut front);
     let mut all = std::vec::Vec::new();
     for piece in input.chunks(1 + usize::from(*pieces)) {
         let mut rest = piece;

@@ -2,7 +2,7 @@
 //! obeyed when a line ends; whatever cannot be written waits or is counted.
 
 use super::dress::{Dresser, Style};
-use super::pump::{Needs, Out, Sink};
+use super::pump::{Front, Needs, Out, Sink};
 use super::store::{Store, Stuck};
 use super::tell::speaker;
 use crate::pure::fault::{Exit, Line};
@@ -35,8 +35,6 @@ pub enum Sync {
     Every(Duration),
 }
 
-// In this order: what is large comes last, so that the way to what is small is short.
-#[repr(C)]
 pub struct Logger<'a> {
     target: &'a mut dyn Target,
     /// Nothing is put before the lines: they go through as they are.
@@ -51,7 +49,7 @@ pub struct Logger<'a> {
     /// Signals to obey at the next border.
     reopen: bool,
     rotate: bool,
-    dresser: Dresser,
+    dresser: Dresser<'static>,
 }
 
 impl<'a> Logger<'a> {
@@ -59,11 +57,12 @@ impl<'a> Logger<'a> {
         target: &'a mut dyn Target,
         style: Style,
         sync: Sync,
+        front: &'static mut Front,
         out: &'static mut Out,
     ) -> Self {
         Self {
             target,
-            dresser: Dresser::new(style),
+            dresser: Dresser::new(style, front),
             plain: style.is_plain(),
             out,
             pending: 0..0,
@@ -121,13 +120,14 @@ impl<'a> Logger<'a> {
 /// The line that stands where others were lost.
 fn gap(dresser: &mut Dresser, lines: u64, bytes: u64) -> Line {
     let mut line = Line::new();
+    dresser.put_front(&mut line);
     line.put(speaker().as_bytes());
     line.put(b": ");
     put_number(&mut line, lines);
     line.put(b" lines (");
     put_number(&mut line, bytes);
     line.put(b" bytes) lost\n");
-    dresser.dress_line(&line)
+    line
 }
 
 impl Sink for Logger<'_> {

@@ -46,7 +46,7 @@ impl Call {
     }
 
     fn read(&self, about: &About, rows: &mut dyn Rows) -> Result<usize, Exit> {
-        let mut room: &'static mut [u8] = TEXT.take().map_or(&mut [], |text| text);
+        let mut room: &'static mut [u8] = &mut [];
         let mut from = 1;
         if let (true, Some((path, next))) = (about.has_file, self.file()) {
             let text = read_file(path, &mut room)?;
@@ -190,12 +190,20 @@ impl Text {
     }
 }
 
+/// The room, which nobody touches who has no use for it.
+fn claim(room: &mut &'static mut [u8]) {
+    if let Some(text) = TEXT.take() {
+        *room = text;
+    }
+}
+
 /// Takes `size` bytes of the room, and one.
 fn carve(
     room: &mut &'static mut [u8],
     size: usize,
     whose: &[u8],
 ) -> Result<&'static mut [u8], Exit> {
+    claim(room);
     let (text, rest) = core::mem::take(room)
         .split_at_mut_checked(size + 1)
         .ok_or_else(|| failed("", whose, ": more than 16384 bytes of options"))?;
@@ -205,6 +213,7 @@ fn carve(
 
 fn read_file(path: Word, room: &mut &'static mut [u8]) -> Result<&'static mut [u8], Exit> {
     let mut size = 0;
+    claim(room);
     let cannot = |error| refused("cannot read ", path.to_bytes(), error);
     let file = File::open(path, Mode::Read).map_err(cannot)?;
     loop {

@@ -12,6 +12,7 @@ use crate::pure::unix::{Errno, Signal};
 use crate::sys::memory::Block;
 use crate::sys::{clock, file, signal, wait};
 use core::ffi::c_int;
+use heapless::Vec;
 
 /// As much as a pipe holds (pipe(7)): one read empties it.
 pub const BATCH: usize = 64 << 10;
@@ -27,15 +28,20 @@ pub const FRONT: usize = 32 + LONGEST_PREFIX + 1;
 /// it.
 pub type Out = [u8; BATCH + FRONT];
 
+/// What stands before a line.
+pub type Front = Vec<u8, FRONT>;
+
 /// The memory of a logger.
 pub struct Buffers {
+    pub front: Front,
     /// What was read.
     pub batch: [u8; BATCH],
     /// What is to be written.
     pub out: Out,
 }
 
-static BUFFERS: Block<Buffers> = Block::new(Buffers { batch: [0; BATCH], out: [0; BATCH + FRONT] });
+static BUFFERS: Block<Buffers> =
+    Block::new(Buffers { front: Vec::new(), batch: [0; BATCH], out: [0; BATCH + FRONT] });
 
 /// The memory, of which a process has one.
 ///

@@ -6,9 +6,11 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// A piece of static memory that is handed out once.
+// In this order: the mark is in the page that is used first.
+#[repr(C)]
 pub struct Block<T> {
-    content: UnsafeCell<T>,
     taken: AtomicBool,
+    content: UnsafeCell<T>,
 }
 
 // SAFETY: the content is reached only through `take`, which gives it to one caller. The program has one
@@ -31,10 +33,5 @@ impl<T> Block<T> {
         self.taken.store(true, Ordering::Relaxed);
         // SAFETY: the mark makes this the only reference there will ever be.
         Some(unsafe { &mut *self.content.get() })
-    }
-
-    /// One past the last byte, where a stack begins.
-    pub(super) const fn end(&'static self) -> *mut u8 {
-        self.content.get().cast::<u8>().wrapping_add(size_of::<T>())
     }
 }

@@ -9,9 +9,8 @@ use crate::pure::unix::{Errno, Pid, Signal, Status};
 use crate::pure::value;
 use core::ffi::{CStr, c_int, c_void};
 
-/// The stack of a child between its birth and `execve`: room for a search of $PATH (5 KiB at the most)
-/// and a signal frame. Only the pages it uses are ever touched.
-static STACK: Block<[u8; 32 << 10]> = Block::new([0; 32 << 10]);
+/// How far below a local of [`spawn`] a child's stack begins: beyond all that this one call has there.
+const BELOW: usize = 1024;
 
 /// Where the C library's notion of a stack begins.
 const ALIGN: usize = 64;
@@ -28,8 +27,9 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// Runs `life` in a new process, which shares our memory, on a stack of its own, while we stand still
-/// until it has executed a command or ended (vfork(2)): nothing is copied, however large we are.
+/// Runs `life` in a new process, which shares our memory, while we stand still until it has executed a command
+/// or ended (vfork(2)): nothing is copied, however large we are. Its stack is the rest of ours, which nobody
+/// else uses meanwhile, and whose pages are there already.
 /// `life` gives its exit status if it does not execute. Caught signals must be blocked.
 ///
 /// `life` may make calls and set its own locals; emulators and checkers give it a copy of our memory
@@ -37,17 +37,17 @@ unsafe extern "C" {
 ///
 /// # Errors
 /// As clone(2): `EAGAIN` when there are too many processes.
+#[inline(never)]
 pub fn spawn<F: FnMut() -> c_int>(life: &mut F) -> Result<Pid> {
     extern "C" fn enter<F: FnMut() -> c_int>(life: *mut c_void) -> c_int {
         // SAFETY: it is the `F` that `spawn` was lent, which stands still meanwhile.
         let life = unsafe { &mut *life.cast::<F>() };
         life()
     }
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    let top = STACK.end().map_addr(|end| end & !(ALIGN - 1));
+    let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    let top = (&raw mut flags).map_addr(|here| here.wrapping_sub(BELOW) & !(ALIGN - 1));
     signal::in_child(true);
-    // SAFETY: the stack is used by one child at a time, because we stand still until it has left it;
-    // `life` outlives that.
+    // SAFETY: we use nothing below `top` until the child has left it, and `life` outlives that.
     let answer =
         unsafe { __clone(enter::<F>, top.cast(), flags, core::ptr::from_mut(life).cast()) };
     // musl gives the kernel's own answer here, glibc has put it into errno.
@@ -56,13 +56,24 @@ pub fn spawn<F: FnMut() -> c_int>(life: &mut F) -> Result<Pid> {
     Pid::new(answer?).ok_or(Errno::AGAIN)
 }
 
+/// Room for the path of a file: a directory of $PATH, of PATH_MAX bytes at the most, and a name.
+pub type PathRoom = Message<{ 4096 + 256 }>;
+
+/// The room of this process, which lies where a stack would have to grow for it.
+static ROOM: Block<PathRoom> = Block::new(PathRoom::new());
+
+/// The room, for the first who asks.
+pub fn path_room() -> Option<&'static mut PathRoom> {
+    ROOM.take()
+}
+
 /// Where commands are looked for without $PATH.
 const PATH: &CStr = c"/usr/local/bin:/bin:/usr/bin";
 
 /// Becomes the command, looked for in $PATH if its name has no slash, as execvp(3) does; comes back only
 /// if that failed.
 #[must_use]
-pub fn execute(command: &Argv) -> Errno {
+pub fn execute(command: &Argv, file: &mut PathRoom) -> Errno {
     let name = command.name();
     if find(name.to_bytes(), b'/').is_some() {
         return execute_file(name, command);
@@ -70,7 +81,7 @@ pub fn execute(command: &Argv) -> Errno {
     let mut end = Errno::NOENT;
     let path = environment::variable(b"PATH").unwrap_or(PATH).to_bytes();
     for dir in path.split(|byte| *byte == b':').filter(|_| !name.is_empty()) {
-        let mut file = Message::<{ 4096 + 256 }>::new();
+        file.clear();
         file.put(dir);
         file.put(if dir.is_empty() { b"" } else { b"/" });
         file.put(name.to_bytes_with_nul());

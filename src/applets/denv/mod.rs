@@ -56,7 +56,9 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
 }
 
 fn try_run(call: &Call) -> Result<Exit, Exit> {
-    let (Some(environment), Some(room)) = (Environment::begin(), TEXT.take()) else {
+    let (Some(environment), Some(room), Some(path)) =
+        (Environment::begin(), TEXT.take(), process::path_room())
+    else {
         return Err(FAILED);
     };
     let mut edits = Edits { environment, way: Way::All, full: false, room };
@@ -73,9 +75,11 @@ fn try_run(call: &Call) -> Result<Exit, Exit> {
     }
     edits.environment.put_in_force();
     match call.args.command(at, call.args.count()) {
-        Some(command) => {
-            Err(refused("cannot execute ", command.name().to_bytes(), process::execute(&command)))
-        }
+        Some(command) => Err(refused(
+            "cannot execute ",
+            command.name().to_bytes(),
+            process::execute(&command, path),
+        )),
         None => Err(failed("no command to run (try --help)", b"", "")),
     }
 }

@@ -65,8 +65,8 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
         Some(period) => Sync::Every(period),
         None => Sync::Each,
     };
-    let Buffers { batch, out } = pump::buffers()?;
-    pump::pump(config.input, batch, &mut Logger::new(&mut target, config.style, sync, out))
+    let Buffers { front, batch, out } = pump::buffers()?;
+    pump::pump(config.input, batch, &mut Logger::new(&mut target, config.style, sync, front, out))
 }
 
 /// Opens the file at its end.

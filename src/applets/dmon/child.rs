@@ -1,7 +1,7 @@
 //! From fork to exec: what a child does to itself before it becomes the command.
 //!
-//! It runs on the parent's memory ([`process::spawn`]), so it touches nothing of it but the place where
-//! it leaves word of a failure. Any failure ends the start, and the parent is told at which stage.
+//! It runs on the parent's memory ([`process::spawn`]), so it touches nothing of it but the places where it puts
+//! together a path and leaves word of a failure. Any failure ends the start, and the parent is told at which stage.
 
 use super::identity::Identity;
 use super::limits::{self, Limits};
@@ -12,8 +12,9 @@ use crate::pure::text::Message;
 use crate::pure::unix::{Errno, Pid, Signal};
 use crate::sys::args::Argv;
 use crate::sys::file::{self, File, STDERR, STDIN, STDOUT};
+use crate::sys::process::{self, PathRoom};
 use crate::sys::signal::{self, Mask};
-use crate::sys::{process, terminal, user};
+use crate::sys::{terminal, user};
 use core::ffi::c_int;
 
 /// All that makes a child what it is.
@@ -122,12 +123,12 @@ impl Failure {
 ///
 /// # Errors
 /// What the child or the fork failed at.
-pub fn start(plan: &Plan, shares_memory: &mut bool) -> Result<Pid, Failure> {
+pub fn start(plan: &Plan, room: &mut PathRoom, shares_memory: &mut bool) -> Result<Pid, Failure> {
     let pipe = (!*shares_memory).then(file::pipe).transpose().map_err(Failure::refused)?;
     let mut failure = None;
     let pid = process::spawn(&mut || {
         *shares_memory = true;
-        let Failure { stage, error } = become_command(plan);
+        let Failure { stage, error } = become_command(plan, room);
         failure = Some(Failure { stage, error });
         if let Some((_, answer)) = &pipe {
             let [a, b, c, d] = error.0.to_le_bytes();
@@ -160,9 +161,9 @@ fn hear(report: &File) -> Option<Failure> {
 }
 
 /// Comes back only when something failed.
-fn become_command(plan: &Plan) -> Failure {
+fn become_command(plan: &Plan, room: &mut PathRoom) -> Failure {
     match prepare(plan) {
-        Ok(()) => Failure::new(Stage::Execute, process::execute(&plan.command)),
+        Ok(()) => Failure::new(Stage::Execute, process::execute(&plan.command, room)),
         Err(failure) => failure,
     }
 }

@@ -20,15 +20,16 @@ pub struct Identity {
     pub groups: Gids,
 }
 
-/// `None` when neither a user nor a group is asked for.
+/// Tells who `owner` is; leaves `None` when neither a user nor a group is asked for.
 ///
 /// # Errors
 /// A name without an entry, a file that cannot be read, too many groups.
-pub fn look_up(owner: Owner) -> Result<Option<Identity>, Exit> {
+pub fn look_up(owner: &Owner, identity: &mut Option<Identity>) -> Result<(), Exit> {
     let gid = owner.group.map(|word| gid_of(word.to_bytes())).transpose()?;
     let Some(word) = owner.user else {
         // Only the primary group changes; the others go.
-        return Ok(gid.map(|gid| Identity { uid: None, gid, groups: Gids::new() }));
+        *identity = gid.map(|gid| Identity { uid: None, gid, groups: Gids::new() });
+        return Ok(());
     };
     let mut names = word.to_bytes().split(|b| *b == b':');
     let text = names.next().unwrap_or(&[]);
@@ -55,7 +56,8 @@ pub fn look_up(owner: Owner) -> Result<Option<Identity>, Exit> {
     if groups.too_many {
         return Err(failed("more than 64 supplementary groups", b"", ""));
     }
-    Ok(Some(Identity { uid: Some(uid), gid, groups: groups.groups }))
+    *identity = Some(Identity { uid: Some(uid), gid, groups: groups.groups });
+    Ok(())
 }
 
 fn gid_of(word: &'static [u8]) -> Result<u32, Exit> {

@@ -17,7 +17,7 @@ use crate::pure::time::Instant;
 use crate::pure::unix::{Pid, Signal};
 use crate::sys::args::Argv;
 use crate::sys::file::{self, File};
-use crate::sys::process::Reaped;
+use crate::sys::process::{PathRoom, Reaped};
 use crate::sys::signal::Mask;
 use crate::sys::{clock, process, signal, wait};
 
@@ -69,6 +69,8 @@ pub struct Keeper<'a> {
     log_group: Option<Pid>,
     /// Children run on our memory until they execute, as was seen.
     shares_memory: bool,
+    /// Where a child puts together the path of its command.
+    room: &'static mut PathRoom,
     /// Why the last start of the command, of the logger, has failed.
     complaints: [Option<Failure>; 2],
     remains: Remains,
@@ -112,6 +114,7 @@ impl<'a> Keeper<'a> {
         job: &'a Job,
         pipe: Option<Pipe>,
         status: Option<Status>,
+        room: &'static mut PathRoom,
         (inherited, mask): Masks,
     ) -> Self {
         let us = process::me();
@@ -152,6 +155,7 @@ impl<'a> Keeper<'a> {
             childless: false,
             log_group: None,
             shares_memory: false,
+            room,
             complaints: [None; 2],
         }
     }
@@ -294,7 +298,7 @@ impl<'a> Keeper<'a> {
             _ => (&mut self.cmd, for_cmd),
         };
         plan.in_terminal = who == Who::Cmd && self.terminal.as_ref().is_some_and(Terminal::is_here);
-        let failure = match child::start(plan, &mut self.shares_memory) {
+        let failure = match child::start(plan, self.room, &mut self.shares_memory) {
             Ok(pid) => {
                 if who == Who::Log {
                     self.log_group = Some(pid);

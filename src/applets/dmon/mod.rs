@@ -51,18 +51,20 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     }
     let (command, log_command) = split(&call.args, at)?;
     config.settle(log_command.is_some()).map_err(|wrong| failed(wrong, b"", ""))?;
-    let identity = identity::look_up(config.cmd_owner)?;
-    let log_identity = identity::look_up(config.log_owner)?;
-    let job = Job { command, identity, log_command, log_identity };
+    let mut job = Job { command, identity: None, log_command, log_identity: None };
+    identity::look_up(&config.cmd_owner, &mut job.identity)?;
+    identity::look_up(&config.log_owner, &mut job.log_identity)?;
     let status = config.status.map(Status::open).transpose()?;
     watch::check(&config.policy.watch)?;
+    let room = process::path_room().ok_or_else(|| failed("two dmons in one process", b"", ""))?;
     let masks = keeper::catch()?;
     let patience = config.policy.kill_after.unwrap_or(Duration::seconds(10));
     let pid_file = config.pid_file.map(|path| PidFile::claim(path, patience)).transpose()?;
     let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
     let end = keeper::make_pipe(&job).and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        Ok(Keeper::new(&config, &job, pipe, status, masks).keep(config.policy.clone(), &mut parent))
+        Ok(Keeper::new(&config, &job, pipe, status, room, masks)
+            .keep(config.policy.clone(), &mut parent))
     });
     drop(pid_file);
     let end = end.map(|(exit, interrupted)| {

@@ -71,8 +71,8 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     let mut logs = Logs::open(path, config.limits)
         .map_err(|(what, error)| refused(what, path.to_bytes(), error))?;
     let sync = if config.buffered { Sync::Never } else { Sync::Each };
-    let Buffers { batch, out } = pump::buffers()?;
-    pump::pump(config.input, batch, &mut Logger::new(&mut logs, config.style, sync, out))
+    let Buffers { front, batch, out } = pump::buffers()?;
+    pump::pump(config.input, batch, &mut Logger::new(&mut logs, config.style, sync, front, out))
 }
 
 const CURRENT: &CStr = c"current";
