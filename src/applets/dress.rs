@@ -4,7 +4,7 @@
 use super::pump::{Front, LONGEST_PREFIX};
 use crate::pure::fault::Line;
 use crate::pure::lines;
-use crate::pure::opts::{Field, Word};
+use crate::pure::opts::{Field, Given, Word};
 use crate::pure::stamp::{Format, Stamper};
 use crate::pure::text::{Put, copy, room};
 use crate::pure::value::Wanted;
@@ -23,7 +23,7 @@ pub struct Style {
 pub struct Prefix(Option<Word>);
 
 impl Field for Prefix {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         self.0 = Some(word);
         if word.count_bytes() > LONGEST_PREFIX {
             Err("a text of at most 4096 bytes")
@@ -34,6 +34,15 @@ impl Field for Prefix {
 }
 
 impl Style {
+    /// The switch of stamps.
+    ///
+    /// # Errors
+    /// None.
+    pub fn turn(&mut self, given: Given) -> Result<(), Wanted> {
+        self.stamp = given.on.then_some(Format::Utc);
+        Ok(())
+    }
+
     /// Nothing: the bytes can pass as they are.
     #[must_use]
     pub const fn is_plain(&self) -> bool {

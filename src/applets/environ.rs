@@ -1,7 +1,7 @@
 //! One change of the environment as the command line says it: `NAME=VALUE` sets, `NAME` removes. For
 //! dmon and denv.
 
-use crate::pure::opts::{Field, Word};
+use crate::pure::opts::{Field, Given, Word};
 use crate::pure::text::halves;
 use crate::pure::value::Wanted;
 use crate::sys::environment::Environment;
@@ -36,7 +36,7 @@ impl Changed {
 }
 
 impl Field for Changed {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         if self.0.is_none() {
             self.0 = Environment::begin();
             let all = self.0.as_mut().map_or(Ok(()), |environment| environment.inherit(None));

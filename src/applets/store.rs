@@ -8,7 +8,7 @@
 use super::tell::refused;
 use crate::pure::fault::Line;
 use crate::pure::lines;
-use crate::pure::opts::{Field, Word};
+use crate::pure::opts::{Field, Given, Word};
 use crate::pure::text::{head, tail};
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::Errno;
@@ -33,7 +33,7 @@ pub enum OnFull {
 }
 
 impl Field for OnFull {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         *self = match word.to_bytes() {
             b"drop" => Self::Drop,
             b"block" => Self::Block,

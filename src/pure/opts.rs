@@ -12,30 +12,49 @@ use core::ffi::CStr;
 /// One word of the command line. It lives as long as the process.
 pub type Word = &'static CStr;
 
-/// What an option sets: a part of an applet's settings, which knows the words it takes.
-pub trait Field {
-    /// A switch was given, or its `--no-` form.
-    fn turn(&mut self, _on: bool) {}
+/// What was given: the value of an option that takes one; of a switch whether it is on, or off by its `--no-`
+/// form.
+#[derive(Clone, Copy)]
+pub struct Given {
+    pub word: Word,
+    pub on: bool,
+}
 
-    /// A value was given.
+impl Given {
+    #[must_use]
+    pub const fn word(word: Word) -> Self {
+        Self { word, on: true }
+    }
+
+    /// Gives it to a field.
     ///
     /// # Errors
     /// What was wanted instead.
-    fn store(&mut self, _word: Word) -> Result<(), Wanted> {
-        Ok(())
+    pub fn to(self, field: &mut impl Field) -> Result<(), Wanted> {
+        field.set(self)
     }
 }
 
+/// What an option sets: a part of an applet's settings, which knows what may be given.
+pub trait Field {
+    /// Takes it.
+    ///
+    /// # Errors
+    /// What was wanted instead.
+    fn set(&mut self, given: Given) -> Result<(), Wanted>;
+}
+
 impl Field for bool {
-    fn turn(&mut self, on: bool) {
-        *self = on;
+    fn set(&mut self, given: Given) -> Result<(), Wanted> {
+        *self = given.on;
+        Ok(())
     }
 }
 
 /// Any word.
 impl Field for Option<Word> {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
-        *self = Some(word);
+    fn set(&mut self, given: Given) -> Result<(), Wanted> {
+        *self = Some(given.word);
         Ok(())
     }
 }
@@ -71,15 +90,18 @@ impl Row {
     }
 }
 
-/// One option of an applet whose settings are a `C`: its row, and the field it sets.
+/// What an option does to an applet's settings.
+type Set<C> = fn(&mut C, Given) -> Result<(), Wanted>;
+
+/// One option of an applet whose settings are a `C`: its row, and what it sets.
 pub struct Opt<C> {
     pub row: Row,
-    field: fn(&mut C) -> &mut dyn Field,
+    set: Set<C>,
 }
 
 /// An option.
-pub const fn opt<C>(row: &'static str, field: fn(&mut C) -> &mut dyn Field) -> Opt<C> {
-    Opt { row: Row(row), field }
+pub const fn opt<C>(row: &'static str, set: Set<C>) -> Opt<C> {
+    Opt { row: Row(row), set }
 }
 
 /// The options of one applet with the settings they change: one parser serves all applets.
@@ -92,7 +114,7 @@ pub struct Table<'a, C: 'static> {
 pub trait Rows {
     fn row(&self, at: usize) -> Option<Row>;
     /// None for what is common to all applets.
-    fn field(&mut self, at: usize) -> Option<&mut dyn Field>;
+    fn set(&mut self, at: usize, given: Given) -> Option<Result<(), Wanted>>;
 }
 
 impl<C> Rows for Table<'_, C> {
@@ -103,8 +125,8 @@ impl<C> Rows for Table<'_, C> {
         }
     }
 
-    fn field(&mut self, at: usize) -> Option<&mut dyn Field> {
-        Some((self.options.get(at)?.field)(self.config))
+    fn set(&mut self, at: usize, given: Given) -> Option<Result<(), Wanted>> {
+        Some((self.options.get(at)?.set)(self.config, given))
     }
 }
 
@@ -212,30 +234,26 @@ fn set(
 ) -> Step {
     let takes_value = rows.row(at).is_some_and(Row::takes_value);
     let value = if takes_value { glued.or_else(|| source.next()) } else { glued };
-    let wrong: &[u8] = match (takes_value, value, rows.field(at)) {
-        (false, Some(_), _) => b" takes no value",
-        (_, _, None) if source.is_bare() => return unknown(source, shown),
-        (_, _, None) => {
+    if takes_value != value.is_some() {
+        let wrong: &[u8] = if takes_value { b" needs a value" } else { b" takes no value" };
+        source.complain(&[b"option ", shown, wrong]);
+        return Err(End::Wrong);
+    }
+    let word = value.unwrap_or(c"");
+    match rows.set(at, Given { word, on }) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(TOLD)) => Err(End::Wrong),
+        Some(Err(wanted)) => {
+            let (word, wanted) = (word.to_bytes(), wanted.as_bytes());
+            source.complain(&[b"option ", shown, b": '", word, b"' is not ", wanted]);
+            Err(End::Wrong)
+        }
+        None if source.is_bare() => unknown(source, shown),
+        None => {
             let is_help = rows.row(at).is_some_and(|row| row.letter() == b'h');
-            return Err(if is_help { End::Help } else { End::Version });
+            Err(if is_help { End::Help } else { End::Version })
         }
-        (false, None, Some(field)) => {
-            field.turn(on);
-            return Ok(());
-        }
-        (true, Some(value), Some(field)) => match field.store(value) {
-            Ok(()) => return Ok(()),
-            Err(TOLD) => return Err(End::Wrong),
-            Err(wanted) => {
-                let (value, wanted) = (value.to_bytes(), wanted.as_bytes());
-                source.complain(&[b"option ", shown, b": '", value, b"' is not ", wanted]);
-                return Err(End::Wrong);
-            }
-        },
-        (true, None, _) => b" needs a value",
-    };
-    source.complain(&[b"option ", shown, wrong]);
-    Err(End::Wrong)
+    }
 }
 
 /// What a field wants that has told already what was wrong.
@@ -355,16 +373,16 @@ pub mod tests {
     struct Number(Option<u32>);
 
     impl Field for Number {
-        fn store(&mut self, word: Word) -> Result<(), Wanted> {
+        fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
             self.0 = crate::pure::value::count(word.to_bytes())?;
             Ok(())
         }
     }
 
     const ROWS: &[Opt<Config>] = &[
-        opt("-1, --on\tTurn it on.", |c| &mut c.on),
-        opt("-x, --no-x\tWithout x.", |c| &mut c.no_x),
-        opt("-n, --number N\tA number.", |c| &mut c.number),
+        opt("-1, --on\tTurn it on.", |c, given| given.to(&mut c.on)),
+        opt("-x, --no-x\tWithout x.", |c, given| given.to(&mut c.no_x)),
+        opt("-n, --number N\tA number.", |c, given| given.to(&mut c.number)),
     ];
 
     fn try_words(words: &[&str]) -> Result<(Config, Asked), String> {

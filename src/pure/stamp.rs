@@ -2,7 +2,7 @@
 
 use crate::pure::calendar::Civil;
 use crate::pure::names;
-use crate::pure::opts::{Field, Word};
+use crate::pure::opts::{Field, Given};
 use crate::pure::text::{self, Message, Put, put_digits, put_number};
 use crate::pure::value::Wanted;
 
@@ -28,13 +28,9 @@ pub enum Format {
 /// daemontools counts.
 const TAI_EPOCH: u64 = (1 << 62) + 10;
 
-/// A format by its name; the switch is for `utc`.
+/// A format by its name.
 impl Field for Option<Format> {
-    fn turn(&mut self, on: bool) {
-        *self = on.then_some(Format::Utc);
-    }
-
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         *self = match names::place("utc iso tai64n epoch mono", word.to_bytes()) {
             Some(0) => Some(Format::Utc),
             Some(1) => Some(Format::Iso),

@@ -1,7 +1,7 @@
 //! Words of the command line made into values. What has one byte too many, or is too large, is refused,
 //! with a word on what would have been taken.
 
-use crate::pure::opts::{Field, Word};
+use crate::pure::opts::{Field, Given};
 use crate::pure::text::halves;
 use crate::pure::time::Duration;
 use crate::pure::unix::{Pid, Signal};
@@ -185,7 +185,7 @@ pub fn signal(word: &[u8]) -> Result<Signal, Wanted> {
 
 /// A time.
 impl Field for Duration {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         *self = time(word.to_bytes())?;
         Ok(())
     }
@@ -193,7 +193,7 @@ impl Field for Duration {
 
 /// A time; zero switches the option off.
 impl Field for Option<Duration> {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         *self = Some(time(word.to_bytes())?).filter(|time| !time.is_zero());
         Ok(())
     }
@@ -201,14 +201,14 @@ impl Field for Option<Duration> {
 
 /// A load; zero switches the option off, as it always did.
 impl Field for Option<Threshold> {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         *self = Some(threshold(word.to_bytes())?).filter(|threshold| threshold.load.0 > 0);
         Ok(())
     }
 }
 
 impl Field for Signal {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         *self = signal(word.to_bytes())?;
         Ok(())
     }
@@ -216,7 +216,7 @@ impl Field for Signal {
 
 /// A file descriptor.
 impl Field for i32 {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         *self = descriptor(word.to_bytes())?;
         Ok(())
     }
@@ -227,7 +227,7 @@ impl Field for i32 {
 pub struct LongTime(pub Duration);
 
 impl Field for LongTime {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         self.0 = long_time(word.to_bytes())?;
         Ok(())
     }
@@ -238,7 +238,7 @@ impl Field for LongTime {
 pub struct Size(pub u64);
 
 impl Field for Size {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         self.0 = size(word.to_bytes())?;
         Ok(())
     }
@@ -249,7 +249,7 @@ impl Field for Size {
 pub struct Count(pub u32);
 
 impl Field for Count {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         self.0 = number(word.to_bytes())?;
         Ok(())
     }

@@ -4,9 +4,8 @@ use super::environ::{TOO_MANY, edit};
 use super::options::{About, Call};
 use super::tell::{failed, refused, say, speaker};
 use crate::pure::fault::Exit;
-use crate::pure::opts::{self, Field, Opt, TOLD, Word, opt};
+use crate::pure::opts::{self, Opt, TOLD, Word, opt};
 use crate::pure::text::{self, Message, Put, copy, find, halves, head, tail};
-use crate::pure::value::Wanted;
 use crate::sys::dir::Directory;
 use crate::sys::environment::{Environment, Full};
 use crate::sys::file::{self, File, Mode};
@@ -30,13 +29,21 @@ Run a command with the variables that the files of DIRECTORY name and hold.\n\n"
 };
 
 pub const OPTIONS: &[Opt<Edits>] = &[
-    opt("-I, --inherit-env\tTake over all variables of denv's own environment.", |e| {
-        e.by(Way::All)
+    opt("-I, --inherit-env\tTake over all variables of denv's own environment.", |e, v| {
+        if v.on { e.inherit_all().map_err(|_| TOLD) } else { Ok(()) }
     }),
-    opt("-i, --inherit NAME\tTake over one of them.", |e| e.by(Way::One)),
-    opt("-E, --environ NAME[=VALUE]\tSet a variable, or remove it.", |e| e.by(Way::Word)),
-    opt("-d, --envdir DIR\tA file a variable; an empty one removes it.", |e| e.by(Way::Directory)),
-    opt("-f, --file FILE\tLines of NAME=VALUE; NAME= removes it.", |e| e.by(Way::File)),
+    opt("-i, --inherit NAME\tTake over one of them.", |e, v| {
+        e.environment.inherit(Some(v.word.to_bytes())).or(TOO_MANY)
+    }),
+    opt("-E, --environ NAME[=VALUE]\tSet a variable, or remove it.", |e, v| {
+        edit(&mut e.environment, v.word)
+    }),
+    opt("-d, --envdir DIR\tA file a variable; an empty one removes it.", |e, v| {
+        e.read_directory(v.word).map_err(|_| TOLD)
+    }),
+    opt("-f, --file FILE\tLines of NAME=VALUE; NAME= removes it.", |e, v| {
+        e.read_file(v.word).map_err(|_| TOLD)
+    }),
 ];
 
 /// What denv ends with when it cannot do its work, as daemontools' envdir does.
@@ -61,17 +68,14 @@ fn try_run(call: &Call) -> Result<Exit, Exit> {
     else {
         return Err(FAILED);
     };
-    let mut edits = Edits { environment, way: Way::All, full: false, room };
+    let mut edits = Edits { environment, room };
     let is_envdir = speaker() == "envdir";
     let (about, options) = if is_envdir { (&ENVDIR, &[][..]) } else { (&ABOUT, OPTIONS) };
     let mut at = call.options(about, options, &mut edits)?;
     if is_envdir {
-        edits.turn(true);
+        edits.inherit_all()?;
         edits.read_directory(call.args.word(at).unwrap_or(c""))?;
         at += 1;
-    }
-    if edits.full {
-        return Err(failed("more than 1000 variables", b"", ""));
     }
     edits.environment.put_in_force();
     match call.args.command(at, call.args.count()) {
@@ -84,46 +88,16 @@ fn try_run(call: &Call) -> Result<Exit, Exit> {
     }
 }
 
-/// The environment in the making, and how the word of the next option changes it.
+/// The environment in the making.
 pub struct Edits {
     environment: Environment,
-    way: Way,
-    /// A variable found no room.
-    full: bool,
     /// Where the texts of files have room.
     room: &'static mut [u8],
 }
 
-#[derive(Clone, Copy)]
-enum Way {
-    All,
-    One,
-    Word,
-    Directory,
-    File,
-}
-
-impl Field for Edits {
-    fn turn(&mut self, on: bool) {
-        self.full |= on && self.environment.inherit(None).is_err();
-    }
-
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
-        match self.way {
-            Way::All => Ok(()),
-            Way::One => self.environment.inherit(Some(word.to_bytes())).or(TOO_MANY),
-            Way::Word => edit(&mut self.environment, word),
-            Way::Directory => self.read_directory(word).map_err(|_| TOLD),
-            Way::File => self.read_file(word).map_err(|_| TOLD),
-        }
-    }
-}
-
 impl Edits {
-    /// The field, for an option of that kind.
-    fn by(&mut self, way: Way) -> &mut dyn Field {
-        self.way = way;
-        self
+    fn inherit_all(&mut self) -> Result<(), Exit> {
+        self.environment.inherit(None).map_err(|Full| failed("more than 1000 variables", b"", ""))
     }
 
     /// Reads an open file to its end into the room from `at` on; says where it ends there.

@@ -29,16 +29,20 @@ pub struct Config {
 }
 
 pub const OPTIONS: &[Opt<Config>] = &[
-    opt("-t, --timestamp\tPut the time before each line (UTC).", |c| &mut c.style.stamp),
-    opt("    --time FORMAT\tThe same as utc, iso, tai64n, epoch or mono.", |c| &mut c.style.stamp),
-    opt("-p, --prefix TEXT\tPut this text before each line, after the time.", |c| {
-        &mut c.style.prefix
+    opt("-t, --timestamp\tPut the time before each line (UTC).", |c, v| c.style.turn(v)),
+    opt("    --time FORMAT\tThe same as utc, iso, tai64n, epoch or mono.", |c, v| {
+        v.to(&mut c.style.stamp)
     }),
-    opt("-e, --skip-empty\tDrop empty lines.", |c| &mut c.style.skip_empty),
-    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c| &mut c.input),
-    opt("-b, --buffered\tDo not wait until lines are on the disk.", |c| &mut c.buffered),
-    opt("    --sync TIME\tPut them on the disk at most that often.", |c| &mut c.period),
-    opt("    --on-full drop|block\tWhat to do when the disk is full; drop.", |c| &mut c.on_full),
+    opt("-p, --prefix TEXT\tPut this text before each line, after the time.", |c, v| {
+        v.to(&mut c.style.prefix)
+    }),
+    opt("-e, --skip-empty\tDrop empty lines.", |c, v| v.to(&mut c.style.skip_empty)),
+    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c, v| v.to(&mut c.input)),
+    opt("-b, --buffered\tDo not wait until lines are on the disk.", |c, v| v.to(&mut c.buffered)),
+    opt("    --sync TIME\tPut them on the disk at most that often.", |c, v| v.to(&mut c.period)),
+    opt("    --on-full drop|block\tWhat to do when the disk is full; drop.", |c, v| {
+        v.to(&mut c.on_full)
+    }),
 ];
 
 /// The applet.

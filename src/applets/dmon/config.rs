@@ -5,7 +5,7 @@ use super::load::{self, Pressure};
 use super::machine::{MOST_DELAYS, MOST_RECENT, Policy, Respawns};
 use crate::applets::environ::Changed;
 use crate::applets::options::About;
-use crate::pure::opts::{Field, Opt, Word, opt};
+use crate::pure::opts::{Field, Given, Opt, Word, opt};
 use crate::pure::text::halves;
 use crate::pure::time::Duration;
 use crate::pure::unix::Signal;
@@ -68,57 +68,79 @@ impl Default for Config {
 
 /// In groups, the common ones first.
 pub const OPTIONS: &[Opt<Config>] = &[
-    opt("-n, --no-daemon\tDo not become a daemon.", |c| &mut c.foreground),
-    opt("-1, --once\tStop when the command ends with status 0.", |c| &mut c.policy.once),
-    opt("-m, --max-respawns N[/TIME]\tRestarts in all, or within any TIME; then end.", |c| {
-        &mut c.policy.respawns
+    opt("-n, --no-daemon\tDo not become a daemon.", |c, v| v.to(&mut c.foreground)),
+    opt("-1, --once\tStop when the command ends with status 0.", |c, v| v.to(&mut c.policy.once)),
+    opt("-m, --max-respawns N[/TIME]\tRestarts in all, or within any TIME; then end.", |c, v| {
+        v.to(&mut c.policy.respawns)
     }),
-    opt("-t, --timeout TIME\tEnd a run after that time, and run again.", |c| &mut c.policy.timeout),
-    opt("-L, --load-high N[%]\tPause the command above this load.", |c| &mut c.load_high),
-    opt("-e, --stderr-redir\tStandard error goes where the output goes.", |c| &mut c.stderr_too),
-    opt("-p, --pid-file PATH\tLock this file and write dmon's pid into it.", |c| &mut c.pid_file),
-    opt("-u, --cmd-user USER[:GROUP]\tRun the command as this user.\n", |c| &mut c.cmd_owner.user),
-    opt("-d, --delay TIME,...\tLeast time between starts, in turn; 1s.", |c| &mut c.policy.delays),
-    opt("-i, --interval TIME\tWait so long after a run that went well.", |c| {
-        &mut c.policy.interval
+    opt("-t, --timeout TIME\tEnd a run after that time, and run again.", |c, v| {
+        v.to(&mut c.policy.timeout)
     }),
-    opt("-k, --kill-after TIME\tFrom the stop signal to KILL; 10s, 0 is never.", |c| {
-        &mut c.policy.kill_after
+    opt("-L, --load-high N[%]\tPause the command above this load.", |c, v| v.to(&mut c.load_high)),
+    opt("-e, --stderr-redir\tStandard error goes where the output goes.", |c, v| {
+        v.to(&mut c.stderr_too)
     }),
-    opt("    --stop-signal SIG\tSignal that stops the command; TERM.", |c| &mut c.stop_signal),
-    opt("-l, --load-low N[%]\tResume it at this load; half of -L.", |c| &mut c.load_low),
-    opt("    --pressure WHAT:HIGH[:LOW]\tThe same by the pressure on cpu, io or memory.", |c| {
-        &mut c.pressure
+    opt("-p, --pid-file PATH\tLock this file and write dmon's pid into it.", |c, v| {
+        v.to(&mut c.pid_file)
     }),
-    opt("-s, --cmd-sigs\tForward signals to the command.", |c| &mut c.policy.forward_cmd),
-    opt("-g, --cmd-group GROUP\tThe command's primary group.", |c| &mut c.cmd_owner.group),
-    opt("-r, --limit NAME=N[:HARD]\tLimit the command's resources; -r help lists them.\n", |c| {
-        &mut c.limits
+    opt("-u, --cmd-user USER[:GROUP]\tRun the command as this user.\n", |c, v| {
+        v.to(&mut c.cmd_owner.user)
     }),
-    opt("-D, --drain TIME\tHow long the log command may read on; 5s.", |c| &mut c.policy.drain),
-    opt("-S, --log-sigs\tForward signals to the log command.", |c| &mut c.policy.forward_log),
-    opt("-U, --log-user USER[:GROUP]\tRun the log command as this user.", |c| {
-        &mut c.log_owner.user
+    opt("-d, --delay TIME,...\tLeast time between starts, in turn; 1s.", |c, v| {
+        v.to(&mut c.policy.delays)
     }),
-    opt("-G, --log-group GROUP\tThe log command's primary group.\n", |c| &mut c.log_owner.group),
-    opt("-C, --config FILE\tMore options, from a file; comes first.", |c| &mut c.file),
-    opt("-W, --work-dir DIR\tChange to this directory first.", |c| &mut c.directory),
-    opt("-E, --environ NAME[=VALUE]\tSet or remove a variable.", |c| &mut c.environ),
-    opt("-I, --write-info PATH\tAppend status lines to a file, FIFO or socket.", |c| &mut c.status),
+    opt("-i, --interval TIME\tWait so long after a run that went well.", |c, v| {
+        v.to(&mut c.policy.interval)
+    }),
+    opt("-k, --kill-after TIME\tFrom the stop signal to KILL; 10s, 0 is never.", |c, v| {
+        v.to(&mut c.policy.kill_after)
+    }),
+    opt("    --stop-signal SIG\tSignal that stops the command; TERM.", |c, v| {
+        v.to(&mut c.stop_signal)
+    }),
+    opt("-l, --load-low N[%]\tResume it at this load; half of -L.", |c, v| v.to(&mut c.load_low)),
+    opt(
+        "    --pressure WHAT:HIGH[:LOW]\tThe same by the pressure on cpu, io or memory.",
+        |c, v| v.to(&mut c.pressure),
+    ),
+    opt("-s, --cmd-sigs\tForward signals to the command.", |c, v| v.to(&mut c.policy.forward_cmd)),
+    opt("-g, --cmd-group GROUP\tThe command's primary group.", |c, v| v.to(&mut c.cmd_owner.group)),
+    opt(
+        "-r, --limit NAME=N[:HARD]\tLimit the command's resources; -r help lists them.\n",
+        |c, v| v.to(&mut c.limits),
+    ),
+    opt("-D, --drain TIME\tHow long the log command may read on; 5s.", |c, v| {
+        v.to(&mut c.policy.drain)
+    }),
+    opt("-S, --log-sigs\tForward signals to the log command.", |c, v| {
+        v.to(&mut c.policy.forward_log)
+    }),
+    opt("-U, --log-user USER[:GROUP]\tRun the log command as this user.", |c, v| {
+        v.to(&mut c.log_owner.user)
+    }),
+    opt("-G, --log-group GROUP\tThe log command's primary group.\n", |c, v| {
+        v.to(&mut c.log_owner.group)
+    }),
+    opt("-C, --config FILE\tMore options, from a file; comes first.", |c, v| v.to(&mut c.file)),
+    opt("-W, --work-dir DIR\tChange to this directory first.", |c, v| v.to(&mut c.directory)),
+    opt("-E, --environ NAME[=VALUE]\tSet or remove a variable.", |c, v| v.to(&mut c.environ)),
+    opt("-I, --write-info PATH\tAppend status lines to a file, FIFO or socket.", |c, v| {
+        v.to(&mut c.status)
+    }),
 ];
 
 /// The configuration file where it may not stand any more: it is read before all other options.
 struct File;
 
 impl Field for File {
-    fn store(&mut self, _: Word) -> Result<(), Wanted> {
+    fn set(&mut self, _: Given) -> Result<(), Wanted> {
         Err("the first option's, as it must be")
     }
 }
 
 /// `COUNT` or `COUNT/TIME`.
 impl Field for Respawns {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         const WANTED: Wanted = "a count, or at most 64/TIME (like 5, 5/1m, -1)";
         let (count, window) = halves(word.to_bytes(), b'/');
         self.most = value::count(count).map_err(|_| WANTED)?;
@@ -133,7 +155,7 @@ impl Field for Respawns {
 
 /// `TIME[,TIME…]`.
 impl Field for Vec<Duration, MOST_DELAYS> {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         const WANTED: Wanted = "a list of at most 16 times (like 1s,5s,1m)";
         self.clear();
         for time in word.to_bytes().split(|b| *b == b',') {

@@ -1,7 +1,7 @@
 //! Resource limits of the command, as `-r` names them. Pure.
 
 use crate::pure::names::place;
-use crate::pure::opts::{Field, Word};
+use crate::pure::opts::{Field, Given};
 use crate::pure::text::halves;
 use crate::pure::value::{self, Wanted};
 
@@ -47,7 +47,7 @@ pub struct Limits {
 
 /// `NAME=VALUE[:HARD]`, or `help`.
 impl Field for Limits {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         const WANTED: Wanted = "a limit (like nofile=1024, core=unlimited:unlimited, see -r help)";
         self.help |= word.to_bytes() == b"help";
         let (name, value) = halves(word.to_bytes(), b'=');
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn limits_have_names_and_amounts() {
         let mut limits = Limits::default();
-        let mut set = |word: &str| limits.store(word_of(word)).map(|()| limits.all);
+        let mut set = |word: &str| limits.set(Given::word(word_of(word))).map(|()| limits.all);
         // The numbers of asm-generic/resource.h.
         let is = |all: Result<[Option<Limit>; COUNT], _>, at: usize, soft, hard| {
             assert_eq!(all.unwrap()[at], Some(Limit { soft, hard }));

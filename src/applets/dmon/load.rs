@@ -1,7 +1,7 @@
 //! Load and pressure: the kernel's texts about them, and when they are high. Pure.
 
 use crate::pure::names::place;
-use crate::pure::opts::{Field, Word};
+use crate::pure::opts::{Field, Given};
 use crate::pure::text::{behind, halves};
 use crate::pure::value::{self, Load, Threshold, Wanted};
 use core::ffi::CStr;
@@ -58,7 +58,7 @@ pub fn judge(watch: &Watch, reading: &Reading, high: &mut [bool; KINDS]) {
 pub struct Pressure(pub [Option<Limits>; KINDS - 1]);
 
 impl Field for Pressure {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         const WANTED: Wanted = "a resource and percentages (like cpu:40, io:50:20)";
         let (name, limits) = halves(word.to_bytes(), b':');
         let (high, low) = halves(limits.ok_or(WANTED)?, b':');
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn pressures_have_limits() {
         let mut pressure = Pressure::default();
-        let mut set = |word| pressure.store(word_of(word)).map(|()| pressure.0);
+        let mut set = |word| pressure.set(Given::word(word_of(word))).map(|()| pressure.0);
         let is =
             |high, low| Some(Limits { high: percent(high).unwrap(), low: percent(low).unwrap() });
         assert_eq!(set("cpu:40").unwrap(), [is(b"40", b"20"), None, None]);

@@ -35,17 +35,19 @@ pub struct Config {
 }
 
 pub const OPTIONS: &[Opt<Config>] = &[
-    opt("-s, --max-size SIZE\tRotate when current has grown to this; 150k.", |c| {
-        &mut c.limits.size
+    opt("-s, --max-size SIZE\tRotate when current has grown to this; 150k.", |c, v| {
+        v.to(&mut c.limits.size)
     }),
-    opt("-T, --max-time TIME\tRotate when it has been used so long; 5d.", |c| &mut c.limits.time),
-    opt("-m, --max-files COUNT\tKeep so many old logs; 10, 0 is no limit.", |c| {
-        &mut c.limits.files
+    opt("-T, --max-time TIME\tRotate when it has been used so long; 5d.", |c, v| {
+        v.to(&mut c.limits.time)
     }),
-    opt("-t, --timestamp\tPut the time before each line (UTC).", |c| &mut c.style.stamp),
-    opt("-e, --skip-empty\tDrop empty lines.", |c| &mut c.style.skip_empty),
-    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c| &mut c.input),
-    opt("-b, --buffered\tDo not wait until lines are on the disk.", |c| &mut c.buffered),
+    opt("-m, --max-files COUNT\tKeep so many old logs; 10, 0 is no limit.", |c, v| {
+        v.to(&mut c.limits.files)
+    }),
+    opt("-t, --timestamp\tPut the time before each line (UTC).", |c, v| c.style.turn(v)),
+    opt("-e, --skip-empty\tDrop empty lines.", |c, v| v.to(&mut c.style.skip_empty)),
+    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c, v| v.to(&mut c.input)),
+    opt("-b, --buffered\tDo not wait until lines are on the disk.", |c, v| v.to(&mut c.buffered)),
 ];
 
 /// The applet.

@@ -2,7 +2,7 @@
 
 use super::inet;
 use super::queue::{Framing, Queue};
-use crate::pure::opts::{Field, Word};
+use crate::pure::opts::{Field, Given, Word};
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::Errno;
 use crate::pure::value::Wanted;
@@ -29,7 +29,7 @@ pub enum Way {
 
 /// `udp:ADDR:PORT`, `tcp:ADDR:PORT`, or a path.
 impl Field for Address {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         const WANTED: Wanted = "an address (/dev/log, udp:10.0.0.1:514, tcp:[fd00::1]:601)";
         self.word = word;
         self.way = match word.to_bytes() {

@@ -39,18 +39,24 @@ pub struct Config {
 }
 
 pub const OPTIONS: &[Opt<Config>] = &[
-    opt("-p, --priority PRIORITY\tHow urgent, or facility.priority; warning.", |c| {
-        &mut c.format.priority
+    opt("-p, --priority PRIORITY\tHow urgent, or facility.priority; warning.", |c, v| {
+        v.to(&mut c.format.priority)
     }),
-    opt("-f, --facility FACILITY\tWhat kind of program; daemon.", |c| {
-        &mut c.format.priority.facility
+    opt("-f, --facility FACILITY\tWhat kind of program; daemon.", |c, v| {
+        v.to(&mut c.format.priority.facility)
     }),
-    opt("    --to ADDRESS\t/dev/log, another path, udp:IP:PORT, tcp:IP:PORT.", |c| &mut c.to),
-    opt("    --rfc5424\tSend in the newer format.", |c| &mut c.format.rfc5424),
-    opt("    --prio-prefix\t<3>TEXT sets the priority of that line.", |c| &mut c.format.prefixed),
-    opt("-c, --console\tWrite to the console when there is no syslog.", |c| &mut c.console),
-    opt("-e, --skip-empty\tDrop empty lines.", |c| &mut c.format.skip_empty),
-    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c| &mut c.input),
+    opt("    --to ADDRESS\t/dev/log, another path, udp:IP:PORT, tcp:IP:PORT.", |c, v| {
+        v.to(&mut c.to)
+    }),
+    opt("    --rfc5424\tSend in the newer format.", |c, v| v.to(&mut c.format.rfc5424)),
+    opt("    --prio-prefix\t<3>TEXT sets the priority of that line.", |c, v| {
+        v.to(&mut c.format.prefixed)
+    }),
+    opt("-c, --console\tWrite to the console when there is no syslog.", |c, v| {
+        v.to(&mut c.console)
+    }),
+    opt("-e, --skip-empty\tDrop empty lines.", |c, v| v.to(&mut c.format.skip_empty)),
+    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c, v| v.to(&mut c.input)),
 ];
 
 /// The applet.

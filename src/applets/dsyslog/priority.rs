@@ -1,7 +1,7 @@
 //! How urgent a message is and where it comes from, by the names of syslog(3). Pure.
 
 use crate::pure::names::place;
-use crate::pure::opts::{Field, Word};
+use crate::pure::opts::{Field, Given};
 use crate::pure::text::halves;
 use crate::pure::value::Wanted;
 
@@ -29,7 +29,7 @@ fn named(list: &str, name: &[u8], wanted: Wanted) -> Result<u8, Wanted> {
 
 /// A facility by its name.
 impl Field for Facility {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         self.set(word.to_bytes())
     }
 }
@@ -43,7 +43,7 @@ impl Facility {
 
 /// A severity by its name, or `facility.severity`.
 impl Field for Priority {
-    fn store(&mut self, word: Word) -> Result<(), Wanted> {
+    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
         let (first, severity) = halves(word.to_bytes(), b'.');
         if severity.is_some() {
             self.facility.set(first)?;
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn priorities_have_names() {
         let mut p = Priority { facility: Facility(3), severity: 4 };
-        let mut set = |word| p.store(word_of(word)).map(|()| p.number(None));
+        let mut set = |word| p.set(Given::word(word_of(word))).map(|()| p.number(None));
         assert_eq!(set("local7.ERR"), Ok(23 * 8 + 3));
         assert_eq!(set("debug"), Ok(23 * 8 + 7));
         for bad in ["", ".", "local8.err", "daemon.", ".err", "x", "a.b.c"] {
