@@ -5,9 +5,40 @@ use super::{Result, check};
 use crate::pure::unix::Pid;
 use core::ffi::c_int;
 
-/// How a terminal treats what is typed and shown (termios(3)).
-#[derive(Clone, Copy)]
-pub struct Modes(libc::termios);
+/// How a terminal treats what is typed and shown (termios(3)), once that was noted.
+pub struct Modes {
+    noted: bool,
+    modes: libc::termios,
+}
+
+impl Modes {
+    /// None yet.
+    #[must_use]
+    pub const fn none() -> Self {
+        // SAFETY: all zeros are a valid termios.
+        Self { noted: false, modes: unsafe { core::mem::zeroed() } }
+    }
+
+    /// Notes those of the terminal; says whether there is one.
+    pub fn note(&mut self) -> bool {
+        // SAFETY: TCGETS writes the kernel's part of a termios.
+        let answer = unsafe { libc::ioctl(STDIN, libc::TCGETS, &raw mut self.modes) };
+        self.noted = answer == 0;
+        self.noted
+    }
+
+    pub const fn forget(&mut self) {
+        self.noted = false;
+    }
+
+    /// Gives the terminal those that were noted, if any, once all that was written is shown.
+    pub fn set(&self) {
+        if self.noted {
+            // SAFETY: TCSETSW reads the kernel's part of a termios.
+            unsafe { libc::ioctl(STDIN, libc::TCSETSW, &raw const self.modes) };
+        }
+    }
+}
 
 /// The process group that gets what is typed; `None` without a terminal that is ours.
 #[must_use]
@@ -26,20 +57,4 @@ pub fn set_foreground(group: Pid) -> Result<()> {
     let group = group.number();
     // SAFETY: TIOCSPGRP reads one pid.
     check(unsafe { libc::ioctl(STDIN, libc::TIOCSPGRP, &raw const group) }).map(drop)
-}
-
-/// The modes; `None` without a terminal.
-#[must_use]
-pub fn modes() -> Option<Modes> {
-    // SAFETY: all zeros are a valid termios.
-    let mut modes: libc::termios = unsafe { core::mem::zeroed() };
-    // SAFETY: TCGETS writes the kernel's part of a termios.
-    let answer = unsafe { libc::ioctl(STDIN, libc::TCGETS, &raw mut modes) };
-    (answer == 0).then_some(Modes(modes))
-}
-
-/// Sets the modes once all that was written is shown.
-pub fn set_modes(modes: &Modes) {
-    // SAFETY: TCSETSW reads the kernel's part of a termios.
-    unsafe { libc::ioctl(STDIN, libc::TCSETSW, &raw const modes.0) };
 }

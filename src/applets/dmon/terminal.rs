@@ -10,7 +10,7 @@ pub struct Terminal {
     us: Pid,
     /// As it was when we came, and as the command had it when it was taken back in the middle of a run.
     modes: Modes,
-    theirs: Option<Modes>,
+    theirs: Modes,
 }
 
 impl Terminal {
@@ -18,7 +18,9 @@ impl Terminal {
     #[must_use]
     pub fn find() -> Option<Self> {
         terminal::foreground()?;
-        Some(Self { us: process::own_group()?, modes: terminal::modes()?, theirs: None })
+        let us = process::own_group()?;
+        let mut terminal = Self { us, modes: Modes::none(), theirs: Modes::none() };
+        terminal.modes.note().then_some(terminal)
     }
 
     /// It is ours now: we are not in the background, and nobody has it from us.
@@ -30,7 +32,8 @@ impl Terminal {
     /// Lends it to a command again that was in the middle of its run, if we have it.
     pub fn lend(&mut self, group: Pid) {
         if self.is_here() {
-            self.theirs.take().iter().for_each(terminal::set_modes);
+            self.theirs.set();
+            self.theirs.forget();
             let _ = terminal::set_foreground(group);
         }
     }
@@ -38,8 +41,12 @@ impl Terminal {
     /// Takes it back, if that command has it: in the middle of its run, or at its end.
     pub fn take_back(&mut self, group: Pid, in_run: bool) {
         if terminal::foreground() == Some(group) {
-            self.theirs = terminal::modes().filter(|_| in_run);
-            terminal::set_modes(&self.modes);
+            if in_run {
+                self.theirs.note();
+            } else {
+                self.theirs.forget();
+            }
+            self.modes.set();
             let _ = terminal::set_foreground(self.us);
         }
     }
