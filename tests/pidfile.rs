@@ -134,6 +134,19 @@ fn what_a_killed_dmon_has_left_ends_before_the_next_begins() {
 }
 
 #[test]
+fn what_a_killed_dmon_has_left_ends_first_though_nobody_has_reaped_that_dmon() {
+    let rig = Rig::new();
+    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{SLOW}'"));
+    rig.wait_lines("log", 1);
+    first.signal(Signal::SIGKILL);
+    rig.wait_state(first.pid(), 'Z');
+    let second = rig.start(format!("dmon -n -p pid sh -c '{SLOW}'"));
+    rig.wait_lines("log", 3);
+    assert_eq!(rig.read("log"), "begin\nend\nbegin\n");
+    second.kill();
+}
+
+#[test]
 fn what_a_killed_dmon_has_left_keeps_nobody_waiting_for_ever() {
     let rig = Rig::new();
     let first = rig.start(format!("setsid dmon -n -p pid sh -c '{DEAF}'"));

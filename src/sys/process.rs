@@ -278,17 +278,17 @@ pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
     })
 }
 
-/// Whether this process is gone and others of the session that it led are not. (Nobody else bears its number
-/// as long as there are any.) Without /proc nothing is known, and the answer is no.
+/// Whether this process is dead, reaped or not, and others of the session that it led are not. (Nobody else bears
+/// its number as long as there are any.) Without /proc nothing is known, and the answer is no.
 #[must_use]
 pub fn has_left_session(leader: Pid) -> bool {
-    let mut left = false;
-    if group(leader).is_none() {
-        let _ = for_each_process(&mut |_, facts| {
-            left |= facts.session == Some(leader) && !facts.is_dead
-        });
-    }
-    left
+    let (mut left, mut led) = (false, false);
+    let _ = for_each_process(&mut |pid, facts| {
+        let lives = facts.session == Some(leader) && !facts.is_dead;
+        left |= lives;
+        led |= lives & (pid == leader);
+    });
+    left & !led
 }
 
 /// What /proc/PID/stat says of a process (proc(5)), in the order it stands there.
