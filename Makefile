@@ -22,7 +22,7 @@ BIN = $(DESTDIR)$(PREFIX)/bin
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: build all-targets install uninstall setup check check-binary check-links test test-old boot man dist fuzz ci try clean help
+.PHONY: build all-targets install uninstall setup check check-binary check-links test test-old storm boot man dist fuzz ci try clean help
 
 build: ## the static executable, in target/TARGET/release (TARGET=… for another machine)
 	scripts/cargo $(TARGET) build --release
@@ -66,9 +66,14 @@ test: setup build check-binary check-links ## all tests, on the executable that 
 
 # For 32-bit x86, too: `make test-old TARGET=i686-unknown-linux-musl`.
 test-old: setup build ## all tests, as if the kernel were Linux 3.2
-	cargo build --quiet --example old-kernel
+	cargo build --quiet --examples
 	DMON=$(abspath $(BUILT)/dmon) cargo test --test main \
 	    --config "target.'cfg(unix)'.runner='$(abspath $(OUTPUT)/debug/examples/old-kernel)'"
+
+STORM = 300
+storm: build ## random lines, commands, signals, loads and full disks, for five minutes (STORM=seconds, DMON_SEED=… for one again)
+	cargo build --quiet --examples
+	DMON=$(abspath $(BUILT)/dmon) DMON_STORM=$(STORM) cargo test --quiet --test main storm:: -- --nocapture
 
 ci: setup check dist test ## what must pass before a change is merged
 	$(MAKE) test TARGET=armv7-unknown-linux-musleabihf

@@ -279,31 +279,6 @@ fn dsyslog_sends_a_great_many_lines_to_who_keeps_up() {
     dsyslog.wait().exits(0).says_nothing();
 }
 
-/// The files of a log folder in the order in which they were written.
-fn files(rig: &Rig) -> Vec<Vec<u8>> {
-    let mut names: Vec<(String, usize)> = fs::read_dir(rig.path("d"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.starts_with("log-"))
-        .map(|name| match name.split_once('.') {
-            Some((stamp, number)) => (stamp.to_string(), number.parse().expect("a number")),
-            None => (name, 0),
-        })
-        .collect();
-    names.sort();
-    let mut files: Vec<_> = names
-        .into_iter()
-        .map(|(stamp, number)| match number {
-            0 => rig.bytes(&format!("d/{stamp}")),
-            _ => rig.bytes(&format!("d/{stamp}.{number}")),
-        })
-        .collect();
-    files.push(rig.bytes("d/current"));
-    files
-}
-
 #[test]
 fn drlog_stores_any_lines_in_any_pieces_over_files_of_any_size() {
     let rig = Rig::new();
@@ -321,7 +296,7 @@ fn drlog_stores_any_lines_in_any_pieces_over_files_of_any_size() {
         let (drlog, input) = rig.start_fed(words);
         feed_in_pieces(&rig, drlog.pid(), input, &text, &mut random);
         drlog.wait().exits(0).says_nothing();
-        let files = files(&rig);
+        let files = rig.rotated("d");
         let whole = |file: &Vec<u8>| file.is_empty() || file.ends_with(b"\n");
         assert!(files.iter().all(whole), "a file ends within a line");
         let log = files.concat();
@@ -356,7 +331,7 @@ fn drlog_keeps_a_great_many_lines_in_a_few_files() {
     let text = numbers(times(500_000, 10_000_000));
     rig.write("in", &text);
     rig.run("drlog -b d <in").exits(0).says_nothing();
-    let files = files(&rig);
+    let files = rig.rotated("d");
     assert!(files.len() == 11, "{} files", files.len());
     assert!(text.as_bytes().ends_with(&files.concat()));
 }

@@ -54,6 +54,8 @@ mod signals;
 mod starting;
 /// Status lines, and whatever becomes of them.
 mod status;
+/// Random lines, commands, signals, loads and disks: whatever happens, the promises hold.
+mod storm;
 /// In a terminal: who has it, Ctrl-C, Ctrl-Z, fg and bg.
 mod terminal;
 /// The limit on how long a run may last.

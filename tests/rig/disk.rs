@@ -1,4 +1,4 @@
-//! A disk of 64 KiB, mounted on the folder `disk` of a test, seen by nobody else.
+//! A disk of 64 KiB, or of another size, mounted on the folder `disk` of a test, seen by nobody else.
 
 use super::space::Space;
 use super::{Rig, tools};
@@ -18,8 +18,12 @@ pub struct Disk<'a> {
 impl Disk<'_> {
     /// Nothing, with a word to the user, where such a thing cannot be made.
     pub fn new(rig: &Rig) -> Option<Disk<'_>> {
-        let space = Space::new(rig, "mkdir disk\nmount -t tmpfs -o size=64k,mode=777 none disk")?;
-        Some(Disk { space })
+        Disk::sized(rig, "64k")
+    }
+
+    pub fn sized<'a>(rig: &'a Rig, size: &str) -> Option<Disk<'a>> {
+        let mount = format!("mkdir disk\nmount -t tmpfs -o size={size},mode=777 none disk");
+        Some(Disk { space: Space::new(rig, &mount)? })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -159,6 +159,29 @@ impl Rig {
         all
     }
 
+    /// The files of a log folder of drlog in the order in which they were written.
+    pub fn rotated(&self, folder: &str) -> Vec<Vec<u8>> {
+        let mut names: Vec<(String, usize)> = fs::read_dir(self.path(folder))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| name.starts_with("log-"))
+            .map(|name| match name.split_once('.') {
+                Some((stamp, number)) => (stamp.to_string(), number.parse().expect("a number")),
+                None => (name, 0),
+            })
+            .collect();
+        names.sort();
+        let file = |(stamp, number)| match number {
+            0 => self.bytes(&format!("{folder}/{stamp}")),
+            _ => self.bytes(&format!("{folder}/{stamp}.{number}")),
+        };
+        let mut files: Vec<_> = names.into_iter().map(file).collect();
+        files.push(self.bytes(&format!("{folder}/current")));
+        files
+    }
+
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         fs::write(self.path(name), text)
             .unwrap_or_else(|fault| panic!("cannot write {name}: {fault}"));

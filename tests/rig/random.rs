@@ -8,12 +8,23 @@ pub struct Random(u64);
 impl Random {
     /// A seed of its own for each run, or the one in `DMON_SEED`. It is shown when the test fails.
     pub fn new() -> Random {
-        let given: Option<u64> = std::env::var("DMON_SEED").ok().and_then(|word| word.parse().ok());
-        let seed = given.unwrap_or_else(|| {
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            since.map_or(1, |since| since.subsec_nanos().into())
-        });
+        let seed = Random::given().unwrap_or_else(Random::fresh);
         println!("DMON_SEED={seed}");
+        Random::seeded(seed)
+    }
+
+    /// The seed in `DMON_SEED`.
+    pub fn given() -> Option<u64> {
+        std::env::var("DMON_SEED").ok().and_then(|word| word.parse().ok())
+    }
+
+    /// A seed that is another each time.
+    pub fn fresh() -> u64 {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(1, |since| since.subsec_nanos().into())
+    }
+
+    pub fn seeded(seed: u64) -> Random {
         // Small seeds begin with many zero bits, which takes a while to go away.
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         for _ in 0..8 {

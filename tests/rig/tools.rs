@@ -25,6 +25,18 @@ pub fn has(programs: &[&str]) -> bool {
     programs.iter().all(|program| find(program).is_some() || skip(&format!("needs {program}")))
 }
 
+/// One of our own programs in tests/tools, which cargo builds beside the tests; nothing, with a word to the user,
+/// where it was not built.
+pub fn own(name: &str) -> Option<PathBuf> {
+    let tests = std::env::current_exe().ok()?;
+    let path = tests.parent()?.parent()?.join("examples").join(name);
+    if !path.is_file() {
+        skip(&format!("needs the program {name}: cargo build --examples"));
+        return None;
+    }
+    Some(path)
+}
+
 /// The library of faketime(1), which tells a program another time.
 pub fn faketime() -> Option<String> {
     let listed = Command::new("dpkg").args(["-L", "libfaketime"]).output().ok()?;
