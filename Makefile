@@ -22,7 +22,7 @@ BIN = $(DESTDIR)$(PREFIX)/bin
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: build all-targets install uninstall setup check check-binary check-links test test-old storm boot man dist fuzz ci try clean help
+.PHONY: build all-targets install uninstall setup check check-binary check-links test test-old storm soak boot man dist fuzz ci try clean help
 
 build: ## the static executable, in target/TARGET/release (TARGET=… for another machine)
 	scripts/cargo $(TARGET) build --release
@@ -74,6 +74,10 @@ STORM = 300
 storm: build ## random lines, commands, signals, loads and full disks, for five minutes (STORM=seconds, DMON_SEED=… for one again)
 	cargo build --quiet --examples
 	DMON=$(abspath $(BUILT)/dmon) DMON_STORM=$(STORM) cargo test --quiet --test main storm:: -- --nocapture
+
+soak: build ## a long life in some seven minutes: nothing grows; a table of the sizes before and after
+	cargo build --quiet --examples
+	DMON=$(abspath $(BUILT)/dmon) DMON_LONG=1 cargo test --quiet --test main soak:: -- --nocapture
 
 ci: setup check dist test ## what must pass before a change is merged
 	$(MAKE) test TARGET=armv7-unknown-linux-musleabihf

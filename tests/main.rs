@@ -20,7 +20,7 @@ mod ending;
 mod environ;
 /// Each system call fails once.
 mod faults;
-/// Zero wake-ups while nothing happens; nothing grows.
+/// Zero wake-ups while nothing happens.
 mod idle;
 /// Under busybox's init, sysvinit, runsv and s6-supervise.
 mod inits;
@@ -50,6 +50,8 @@ mod pressure;
 mod restarting;
 /// Signals that are passed on, and those that are not.
 mod signals;
+/// A long life in a short time: nothing grows.
+mod soak;
 /// What a command is given when it starts, and what happens if it cannot.
 mod starting;
 /// Status lines, and whatever becomes of them.
