@@ -117,11 +117,12 @@ pub fn pump(from: c_int, buffer: &mut [u8; BATCH], sink: &mut dyn Sink) -> Resul
     let mut input = Input::Open;
     // Once told to end: until when the sink may try.
     let mut give_up_at = None;
-    loop {
+    let mut fault = Ok(());
+    let exit = loop {
         let batch = buffer.get(full.clone()).unwrap_or(&[]);
         let needs = sink.needs();
         if needs.broken {
-            return Ok(sink.close(batch));
+            break sink.close(batch);
         }
         if !batch.is_empty() && !needs.stuck {
             full.start += sink.take(batch);
@@ -133,12 +134,12 @@ pub fn pump(from: c_int, buffer: &mut [u8; BATCH], sink: &mut dyn Sink) -> Resul
         match input {
             _ if needs.stuck || !full.is_empty() => {}
             Input::Open => {}
-            Input::Over => return Ok(sink.close(&[])),
+            Input::Over => break sink.close(&[]),
             Input::Rest(rest) => {
                 // Somebody else may have read some of it.
                 let rest = rest.min(file::waiting(from));
                 let room = buffer.get_mut(..rest.min(BATCH)).unwrap_or(&mut []);
-                match read(from, room)? {
+                match read(from, room, &mut fault) {
                     Some(n) if n > 0 => {
                         full = 0..n;
                         input = Input::Rest(rest - n.min(rest));
@@ -169,26 +170,34 @@ pub fn pump(from: c_int, buffer: &mut [u8; BATCH], sink: &mut dyn Sink) -> Resul
         let now =
             if needs.at.is_some() || give_up_at.is_some() { Some(clock::now()) } else { None };
         if give_up_at.is_some_and(|at| now >= Some(at)) {
-            return Ok(sink.close(buffer.get(full).unwrap_or(&[])));
+            break sink.close(buffer.get(full).unwrap_or(&[]));
         }
         if ready.output || needs.at.is_some_and(|at| now >= Some(at)) {
             sink.go_on();
         }
         if ready.input {
-            match read(from, buffer)? {
+            match read(from, buffer, &mut fault) {
                 Some(0) => input = Input::Rest(0),
                 read => full = 0..read.unwrap_or(0),
             }
         }
-    }
+    };
+    fault.map(|()| exit)
 }
 
-/// One batch from the input: 0 at its end, `None` when there was nothing after all.
-fn read(from: c_int, room: &mut [u8]) -> Result<Option<usize>, Exit> {
+/// One batch from the input: 0 at its end, `None` when there was nothing after all. An input that cannot be read
+/// has ended; what was read of it is not lost.
+fn read(from: c_int, room: &mut [u8], fault: &mut Result<(), Exit>) -> Option<usize> {
+    if room.is_empty() {
+        return Some(0);
+    }
     match file::read(from, room) {
-        Ok(n) => Ok(Some(n)),
+        Ok(n) => Some(n),
         // Somebody else may have been quicker, if the descriptor is shared.
-        Err(Errno::INTR | Errno::AGAIN) => Ok(None),
-        Err(error) => Err(refused("cannot read the input", b"", error)),
+        Err(Errno::INTR | Errno::AGAIN) => None,
+        Err(error) => {
+            *fault = Err(refused("cannot read the input", b"", error));
+            Some(0)
+        }
     }
 }

@@ -33,6 +33,7 @@ pub struct Errno(pub i32);
 impl Errno {
     pub const AGAIN: Self = Self(libc::EAGAIN);
     pub const INTR: Self = Self(libc::EINTR);
+    pub const PERM: Self = Self(libc::EPERM);
     pub const ACCES: Self = Self(libc::EACCES);
     pub const NOTDIR: Self = Self(libc::ENOTDIR);
     pub const NOENT: Self = Self(libc::ENOENT);

@@ -5,7 +5,7 @@
 
 use super::{Result, check, check_long};
 use crate::pure::unix::{Pid, Signal};
-use core::ffi::{c_int, c_ulong};
+use core::ffi::{c_int, c_long, c_ulong};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Signals below 32, one flag each; set by the handler, taken after each wait.
@@ -180,6 +180,17 @@ pub fn take(signal: Signal) -> bool {
 /// As sigprocmask(2).
 pub fn set_mask(mask: &Mask) -> Result<()> {
     hold(libc::SIG_SETMASK, mask).map(drop)
+}
+
+/// Lets a second pass, or what is left of it when a signal comes that is held back: that counts as caught.
+pub(super) fn nap() {
+    let all = Mask([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
+    // The old timespec of the kernel: two longs everywhere.
+    let second: [c_long; 2] = [1, 0];
+    let (call, none) = (libc::SYS_rt_sigtimedwait, core::ptr::null_mut::<c_int>());
+    // SAFETY: a set of that size and a time; nothing more is wanted to know of the signal.
+    let number = unsafe { libc::syscall(call, all.pointer(), none, second.as_ptr(), SIZE) };
+    catch(number as c_int);
 }
 
 /// Sends `signal` to one process; `None` only asks whether it is there.

@@ -1,8 +1,10 @@
 //! The one place where the program waits: for input, for room to write, for a moment, for any caught
 //! signal.
 
-use super::signal::Mask;
+use super::errno;
+use super::signal::{self, Mask};
 use crate::pure::time::Duration;
+use crate::pure::unix::Errno;
 use core::ffi::c_int;
 
 /// What a wait has found.
@@ -29,14 +31,19 @@ pub fn wait(
     let watch =
         |fd: Option<c_int>, events| libc::pollfd { fd: fd.unwrap_or(-1), events, revents: 0 };
     let mut watched = [watch(input, libc::POLLIN), watch(output, libc::POLLOUT)];
-    let any = poll(&mut watched, limit, Some(mask));
+    let found = poll(&mut watched, limit, Some(mask));
+    if found < 0 && errno() != Errno::INTR {
+        // More descriptors than a limit of one allows, say: that must neither make us deaf nor keep the machine busy.
+        signal::nap();
+    }
+    let any = found > 0;
     let [input, output] = watched.map(|one| any && one.revents != 0);
     Ready { input, output }
 }
 
 /// The same without waiting: whether there is anything to say of these.
 pub(super) fn look(watched: &mut [libc::pollfd]) -> bool {
-    poll(watched, Some(Duration::ZERO), None)
+    poll(watched, Some(Duration::ZERO), None) > 0
 }
 
 /// Lets this time pass. Signals that are caught wait, too.
@@ -44,7 +51,7 @@ pub fn pause(time: Duration) {
     poll(&mut [], Some(time), None);
 }
 
-fn poll(watched: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&Mask>) -> bool {
+fn poll(watched: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&Mask>) -> c_int {
     // SAFETY: all zeros are a valid timespec; on 32-bit ARM it has padding, so no literal.
     let mut time: libc::timespec = unsafe { core::mem::zeroed() };
     if let Some(limit) = limit {
@@ -56,5 +63,5 @@ fn poll(watched: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&Mas
     let mask = mask.map_or(core::ptr::null(), Mask::pointer);
     let count = watched.len() as libc::nfds_t;
     // SAFETY: a slice of entries, a timespec or null, a mask of ours or null.
-    unsafe { libc::ppoll(watched.as_mut_ptr(), count, time, mask) > 0 }
+    unsafe { libc::ppoll(watched.as_mut_ptr(), count, time, mask) }
 }

@@ -71,7 +71,8 @@ impl Remains {
         });
         match listed {
             Ok(()) => left,
-            Err(Errno::NOENT) => self.sweep_group(sweep),
+            // It is not there, or not for us.
+            Err(Errno::NOENT | Errno::ACCES | Errno::PERM) => self.sweep_group(sweep),
             // Too many open files, perhaps: we do not know, so we look again.
             Err(_) => true,
         }
