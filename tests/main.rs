@@ -48,6 +48,8 @@ mod pidfile;
 mod pressure;
 /// When a command is started again, and when no more.
 mod restarting;
+/// Files in the way, rights, a set-uid bit, forged bytes, texts of any length.
+mod security;
 /// Signals that are passed on, and those that are not.
 mod signals;
 /// A long life in a short time: nothing grows.

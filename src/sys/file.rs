@@ -3,7 +3,9 @@
 use super::{Result, check, check_int, check_long, check_size, wait};
 use crate::pure::text;
 use core::ffi::{CStr, c_int};
-use libc::{O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY};
+use libc::{
+    O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY,
+};
 
 /// An open file of ours, closed when it goes out of scope and never passed on to a command.
 pub struct File(c_int);
@@ -22,8 +24,10 @@ pub enum Mode {
     /// To read its names.
     Directory,
     ReadWrite,
-    /// Write, emptied or made.
-    Replace,
+    /// Write, made; it must not be there, nor lead anywhere.
+    New,
+    /// As `Append`, but never by way of a symbolic link.
+    Current,
     /// Read, and write at the end, made if it is not there; never by way of a symbolic link, nor waiting for anybody.
     Own,
     /// Each write at the end, made if it is not there; what has no room for a write refuses it.
@@ -58,9 +62,10 @@ impl File {
             Mode::Glance => O_RDONLY | O_NONBLOCK,
             Mode::Directory => O_RDONLY | libc::O_DIRECTORY,
             Mode::ReadWrite => O_RDWR,
-            Mode::Replace => O_WRONLY | O_CREAT | libc::O_TRUNC,
-            Mode::Own => O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | libc::O_NOFOLLOW,
+            Mode::New => O_WRONLY | O_CREAT | libc::O_EXCL,
+            Mode::Own => O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
             Mode::Append => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK,
+            Mode::Current => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
             Mode::Fifo => O_RDWR | O_NONBLOCK,
             Mode::Console => O_WRONLY | O_NONBLOCK,
         } | O_CLOEXEC
@@ -170,6 +175,8 @@ pub fn open_standard() {
 pub enum Kind {
     /// A file on a disk: writing never waits for somebody else.
     Regular,
+    /// The same with another name, by which it may belong to somebody else.
+    Linked,
     /// A pipe, a terminal, a device.
     Other,
 }
@@ -178,7 +185,10 @@ pub enum Kind {
 #[must_use]
 pub fn kind(file: c_int) -> Kind {
     match status(file) {
-        Some(status) if status.st_mode & libc::S_IFMT == libc::S_IFREG => Kind::Regular,
+        Some(status) if status.st_mode & libc::S_IFMT == libc::S_IFREG => match status.st_nlink {
+            0 | 1 => Kind::Regular,
+            _ => Kind::Linked,
+        },
         _ => Kind::Other,
     }
 }
@@ -229,7 +239,7 @@ pub fn take_back(file: c_int, bytes: u64) -> Result<()> {
     let position = unsafe { libc::lseek(file, 0, libc::SEEK_CUR) };
     let end = size(file);
     match (kind(file), u64::try_from(position), end.checked_sub(bytes).map(libc::off_t::try_from)) {
-        (Kind::Regular, Ok(position), Some(Ok(left))) if position == end => {
+        (Kind::Regular | Kind::Linked, Ok(position), Some(Ok(left))) if position == end => {
             // SAFETY: numbers.
             check(unsafe { libc::ftruncate(file, left) }).map(drop)
         }

@@ -34,11 +34,12 @@ impl PidFile {
     /// `patience` at the most. Who is left is known by the session, which dmon led if init or dmon itself made one.
     ///
     /// # Errors
-    /// It cannot be opened, it is a link or no file on a disk; somebody else has the lock.
+    /// It cannot be opened, it is a link or no file on a disk, or has another name; somebody else has the lock.
     pub fn claim(path: Word, patience: Duration) -> Result<Self, Exit> {
         let cannot = |error| refused("cannot open ", path.to_bytes(), error);
         for _ in 0..ATTEMPTS {
             let file = File::open(path, Mode::Own).map_err(cannot)?;
+            // Of two names the other may be that of a file to be spoilt.
             if file::kind(file.number()) != Kind::Regular {
                 return Err(failed("", path.to_bytes(), " is no file for a pid"));
             }

@@ -83,6 +83,10 @@ const TIMESTAMP: &CStr = c".timestamp";
 /// How long after a rotation that failed the next is tried.
 const RETRY: Duration = Duration::seconds(1);
 
+/// How many old logs are removed after a rotation: each costs a look through the directory, which must not keep
+/// the service waiting where there are many.
+const MOST_REMOVED: u32 = 64;
+
 /// What could not be done, with which error; the directory's name follows.
 type Refused = (&'static str, Errno);
 
@@ -148,7 +152,9 @@ impl Files {
         let mut text = Message::<24>::new();
         put_number(&mut text, begun.unsigned_abs());
         text.put(b"\n");
-        if let Ok(file) = self.dir.open_file(TIMESTAMP, Mode::Replace) {
+        // Always a new file: whoever may write in the directory shall not have another one emptied.
+        let _ = self.dir.remove(TIMESTAMP);
+        if let Ok(file) = self.dir.open_file(TIMESTAMP, Mode::New) {
             let _ = file::write(file.number(), text.bytes());
         }
     }
@@ -156,7 +162,7 @@ impl Files {
     /// When `current` was begun: now, if that is not known.
     fn noted(&self, now: i64) -> i64 {
         let mut room = [0; 24];
-        let file = self.dir.open_file(TIMESTAMP, Mode::Read);
+        let file = self.dir.open_file(TIMESTAMP, Mode::Own);
         let read = file.and_then(|file| file::read(file.number(), &mut room)).unwrap_or(0);
         rotate::begun(head(&room, read), now).unwrap_or_else(|| {
             self.note(now);
@@ -204,15 +210,18 @@ impl Logs {
             Err(Errno::NOENT) => return self.reopen(),
             other => other.map_err(|error| ("cannot rename current in ", error))?,
         }
-        let current = self.files.dir.open_file(CURRENT, Mode::Append);
+        let current = self.files.dir.open_file(CURRENT, Mode::Current);
         let current = current.map_err(|error| ("cannot make current in ", error))?;
         self.turn_to(current, 0, now);
         self.files.note(now);
         let mut count = found.count + 1;
         let mut oldest = found.oldest;
-        while let (Some(name), true) =
-            (oldest, self.limits.files.0 > 0 && count > self.limits.files.0)
-        {
+        for _ in 0..MOST_REMOVED {
+            let (Some(name), true) =
+                (oldest, self.limits.files.0 > 0 && count > self.limits.files.0)
+            else {
+                break;
+            };
             self.files.remove(name).map_err(|error| ("cannot remove an old log in ", error))?;
             count -= 1;
             oldest = match count > self.limits.files.0 {
@@ -243,7 +252,7 @@ impl Logs {
 
 fn open(path: Word) -> Result<(Files, File), Refused> {
     let dir = Directory::open(path).map_err(|error| ("cannot open ", error))?;
-    let current = dir.open_file(CURRENT, Mode::Append);
+    let current = dir.open_file(CURRENT, Mode::Current);
     let current = current.map_err(|error| ("cannot open current in ", error))?;
     Ok((Files { dir, colon: b':' }, current))
 }

@@ -1,0 +1,77 @@
+//! Nobody gets more from the programs than is theirs: files that others have put in the way, rights that are given up,
+//! a set-uid bit, bytes that command a terminal or forge a field, texts from outside of any length.
+
+use crate::rig::{Rig, times};
+use std::fs;
+
+#[test]
+fn no_link_in_the_directory_of_drlog_is_followed() {
+    let rig = Rig::new();
+    rig.shell("mkdir d e; echo precious >target; ln -s ../target d/current").exits(0);
+    rig.shell("echo one | drlog d").exits(125).says("drlog", &["current in d", "symbolic links"]);
+    rig.shell("ln -s ../target e/.timestamp; echo one | drlog e").exits(0).says_nothing();
+    rig.shell("ln -f target e/.timestamp; seq 9 | drlog -s 2 e").exits(0).says_nothing();
+    assert_eq!(rig.read("target"), "precious\n");
+    assert_eq!(rig.shell("cat e/log* e/current").out, "one\n1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+}
+
+#[test]
+fn a_fifo_in_the_directory_of_drlog_keeps_nobody_waiting() {
+    let rig = Rig::new();
+    rig.shell("mkdir d; mkfifo d/.timestamp; seq 9 | drlog -s 2 d").exits(0).says_nothing();
+    assert_eq!(rig.shell("cat d/log* d/current").out, "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    rig.shell("rm d/current; mkfifo d/current").exits(0);
+    rig.shell("echo one | drlog d").exits(125).says("drlog", &["current in d"]);
+}
+
+#[test]
+fn a_file_with_two_names_is_no_pid_file_and_keeps_what_it_holds() {
+    let rig = Rig::new();
+    rig.shell("echo precious >target; ln target pid").exits(0);
+    for daemon in ["", "-n"] {
+        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
+    }
+    assert_eq!((rig.read("target"), rig.has("pid")), ("precious\n".into(), true));
+    assert!(!rig.has("ran"));
+}
+
+#[test]
+fn whatever_stands_in_the_timestamp_of_drlog_costs_no_line() {
+    let rig = Rig::new();
+    rig.shell("mkdir d").exits(0);
+    let long = "9".repeat(1 << 20);
+    let texts = [
+        "",
+        "\n",
+        "-1\n",
+        "\0\0\0\0",
+        "9223372036854775807\n",
+        "18446744073709551616\n",
+        "1e9",
+        &long,
+    ];
+    for text in texts {
+        rig.write("d/.timestamp", text);
+        rig.shell("echo line | drlog -T 1w d").exits(0).says_nothing();
+    }
+    assert_eq!(rig.shell("cat d/log* d/current 2>/dev/null").out, "line\n".repeat(texts.len()));
+}
+
+#[test]
+fn old_logs_beyond_number_keep_no_service_waiting() {
+    let rig = Rig::new();
+    rig.shell("mkdir d").exits(0);
+    let count = times(2_000, 100_000);
+    for number in 0..count {
+        let (hour, minute, second) = (number / 3600, number / 60 % 60, number % 60);
+        let day = 10 + hour / 24;
+        let name = format!("d/log-2020-01-{day}-{:02}:{minute:02}:{second:02}", hour % 24);
+        fs::write(rig.path(&name), "").expect("an old log");
+    }
+    let left = || fs::read_dir(rig.path("d")).expect("the folder").count() - 2;
+    // A few more go with each rotation than come, until as many are left as shall be.
+    rig.shell("echo one | drlog d; seq 2 | drlog -s 2 -m 5 d").exits(0).says_nothing();
+    assert!((count - 200..count).contains(&left()), "{} are left", left());
+    rig.shell("seq 100 | drlog -s 2 -m 5 d").exits(0);
+    assert!(left() == 5 || count > 2_000, "{} are left", left());
+}
