@@ -1,7 +1,7 @@
 //! Nobody gets more from the programs than is theirs: files that others have put in the way, rights that are given up,
 //! a set-uid bit, bytes that command a terminal or forge a field, texts from outside of any length.
 
-use crate::rig::{Rig, times};
+use crate::rig::{Rig, times, tools};
 use std::fs;
 
 #[test]
@@ -33,6 +33,64 @@ fn a_file_with_two_names_is_no_pid_file_and_keeps_what_it_holds() {
     }
     assert_eq!((rig.read("target"), rig.has("pid")), ("precious\n".into(), true));
     assert!(!rig.has("ran"));
+}
+
+/// A folder in which the programs are set-uid and root's, for a line as nobody.
+fn set_uid() -> Option<(Rig, &'static str)> {
+    if !tools::is_root()
+        || !tools::has(&["setpriv"])
+        || !tools::is_native("the emulator is not set-uid")
+    {
+        return None;
+    }
+    let rig = Rig::new();
+    rig.copy_applets();
+    rig.shell("chmod 777 .; cp $(command -v id) id; chmod 4755 id bin/*").exits(0);
+    let nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+    if rig.shell(format!("{nobody} ./id -u")).out != "0\n" {
+        tools::skip("needs a file system that honours the set-uid bit");
+        return None;
+    }
+    Some((rig, nobody))
+}
+
+#[test]
+fn who_has_fewer_rights_than_a_set_uid_program_cannot_steer_it_by_variables() {
+    let Some((rig, nobody)) = set_uid() else {
+        return;
+    };
+    for (variable, line) in [
+        ("DMON_OPTIONS", "dmon -n touch ran"),
+        ("DLOG_OPTIONS", "dlog ran"),
+        ("DRLOG_OPTIONS", "drlog ."),
+        ("DSYSLOG_OPTIONS", "dsyslog ran"),
+        ("DSLOG_OPTIONS", "dsyslog ran"),
+        ("DSLOG_OPTIONS", "dslog ran"),
+    ] {
+        for value in ["", "-x", "--help"] {
+            let done = rig.run(format!("env {variable}='{value}' {nobody} {line}")).exits(125);
+            let applet = line.split(' ').next().unwrap_or_default();
+            assert_eq!(done.out, "");
+            done.says(applet, &[variable]);
+        }
+    }
+    assert!(!rig.has("ran") && !rig.has("current"));
+}
+
+#[test]
+fn a_set_uid_program_without_such_variables_does_its_work() {
+    let Some((rig, nobody)) = set_uid() else {
+        return;
+    };
+    rig.write("file", "once");
+    let list = "env DMON_LIST_MULTICALL_APPLETS=1";
+    rig.run(format!("{list} {nobody} dmon -n -C file touch ran")).exits(125);
+    rig.run(format!("{list} {nobody} dmon -C file -n touch ran")).exits(0).says_nothing();
+    assert!(rig.has("ran"));
+    // Who has all of its rights may do all of it.
+    assert_eq!(rig.run(format!("{list} dmon")).exits(0).out.lines().count(), 7);
+    rig.run("env DMON_OPTIONS=--once dmon -n touch again").exits(0);
+    assert!(rig.has("again"));
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Call {
             from = next;
         }
         for name in about.variables {
-            if let Some(value) = environment::variable(name.as_bytes()) {
+            if let Some(value) = steering(name)? {
                 let text = carve(&mut room, value.count_bytes(), name.as_bytes())?;
                 copy(value.to_bytes(), text);
                 Text::new(name.as_bytes(), Grammar::Variable, text).read(about, rows)?;
@@ -89,6 +89,19 @@ impl Call {
             Some(more) => Err(failed("surplus word ", more.to_bytes(), " (try --help)")),
             None => Ok(self.args.word(at)),
         }
+    }
+}
+
+/// A variable that tells us what to do, as only those may who have our rights themselves.
+///
+/// # Errors
+/// It is set by somebody else.
+pub fn steering(name: &str) -> Result<Option<Word>, Exit> {
+    match environment::variable(name.as_bytes()) {
+        Some(_) if !environment::is_trusted() => {
+            Err(failed(name, b"", " is not for who has fewer rights than this program"))
+        }
+        value => Ok(value),
     }
 }
 

@@ -13,6 +13,10 @@ type Vector = [*const c_char; MOST + 1];
 static VECTOR: Block<Vector> = Block::new([core::ptr::null(); MOST + 1]);
 
 unsafe extern "C" {
+    /// What the kernel has told musl's start in `AT_SECURE`.
+    #[cfg(target_env = "musl")]
+    fn issetugid() -> core::ffi::c_int;
+
     /// The environment in force (environ(7)).
     static mut environ: *const *const c_char;
 }
@@ -60,6 +64,19 @@ pub fn variable(name: &[u8]) -> Option<&'static CStr> {
         // SAFETY: the rest of a word that ends in NUL and stays for the life of the process.
         Some(unsafe { CStr::from_ptr(at) })
     })
+}
+
+/// Whether who has set the environment has all the rights that we have: not if we are set-uid, say, or were started
+/// by what is (`AT_SECURE` of getauxval(3)).
+#[must_use]
+pub fn is_trusted() -> bool {
+    #[cfg(target_env = "musl")]
+    // SAFETY: no arguments.
+    let others = unsafe { issetugid() } != 0;
+    #[cfg(not(target_env = "musl"))]
+    // SAFETY: a number.
+    let others = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    !others
 }
 
 /// A new environment in the making.
