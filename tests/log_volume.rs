@@ -184,12 +184,15 @@ fn a_line_of_100_megabytes_takes_dsyslog_no_memory() {
 /// As a message has it: no newline, control bytes escaped.
 fn escaped(line: &[u8]) -> Vec<u8> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.iter().flat_map(|&byte| escape(byte)).collect()
+    let before = std::iter::once(&0).chain(line);
+    before.zip(line).flat_map(|(&before, &byte)| escape(before, byte)).collect()
 }
 
-fn escape(byte: u8) -> Vec<u8> {
+fn escape(before: u8, byte: u8) -> Vec<u8> {
     match byte {
         b'\n' => Vec::new(),
+        // The second byte of a control character.
+        0x80..=0x9f if before == 0xc2 => format!("#{byte:03o}").into_bytes(),
         b'\t' | b' '..=b'~' | 0x80.. => vec![byte],
         _ => format!("#{byte:03o}").into_bytes(),
     }
@@ -246,7 +249,7 @@ fn dsyslog_sends_any_lines_in_any_pieces() {
             // Never more than its queue holds: that it is lost then is another test.
             let (piece, more) = rest.split_at(random.length().clamp(1, 1000).min(rest.len()));
             input.write_all(piece).expect("the input is taken");
-            fed += piece.iter().map(|&byte| escape(byte).len()).sum::<usize>();
+            fed += escaped(piece).len();
             // It may hold back what is not yet a whole message.
             while fed > follower.came + 2048 {
                 follower.receive();

@@ -1,7 +1,10 @@
 //! Nobody gets more from the programs than is theirs: files that others have put in the way, rights that are given up,
 //! a set-uid bit, bytes that command a terminal or forge a field, texts from outside of any length.
 
-use crate::rig::{Rig, times, tools};
+use crate::rig::receiver::{Datagrams, Receiver};
+use crate::rig::syslogd::with_dsyslog;
+use crate::rig::{Rig, quoted, times, tools};
+use std::fmt::Write as _;
 use std::fs;
 
 #[test]
@@ -91,6 +94,97 @@ fn a_set_uid_program_without_such_variables_does_its_work() {
     assert_eq!(rig.run(format!("{list} dmon")).exits(0).out.lines().count(), 7);
     rig.run("env DMON_OPTIONS=--once dmon -n touch again").exits(0);
     assert!(rig.has("again"));
+}
+
+/// Each kind of control character, among characters that are none: a newline, ESC, DEL, and U+009B in UTF-8.
+const ODD: &str = "a\nb\u{1b}c\u{7f}d\u{9b}e\u{85}f\u{b0}g\u{e9}h\u{b}";
+
+#[test]
+fn no_word_of_a_message_commands_a_terminal() {
+    let rig = Rig::new();
+    let odd = quoted(ODD);
+    for line in [
+        format!("dmon -n {odd}"),
+        format!("dmon -n -p {odd}/pid true"),
+        format!("dmon -n -I {odd}/status true"),
+        format!("dmon -n -W {odd} true"),
+        format!("dmon -n -u {odd} true"),
+        format!("dmon -C {odd} true"),
+        format!("dmon -t {odd} true"),
+        format!("dmon --{odd} true"),
+        format!("env DMON_OPTIONS={} dmon true", quoted(&format!("-t \"{ODD}\""))),
+        format!("dlog {odd}/file"),
+        format!("drlog {odd}"),
+        format!("dsyslog {odd}"),
+        format!("denv -f {odd} true"),
+        format!("denv {odd}"),
+        format!("envdir {odd} true"),
+    ] {
+        let done = rig.run(&line);
+        assert_ne!(done.code(), Some(0), "{done}");
+        let words: Vec<&str> = done.err.lines().collect();
+        assert_eq!(words.len(), 1, "{done}");
+        let is_odd = |c: char| c.is_control() && c != '\n';
+        assert!(!done.err.contains(is_odd), "{done}");
+        assert!(done.err.contains("\u{b0}g\u{e9}h?"), "{done}");
+    }
+}
+
+#[test]
+fn control_characters_of_two_bytes_are_escaped_for_syslog() {
+    let Some(rig) = with_dsyslog() else { return };
+    let mut receiver = Datagrams::new(rig.path("socket"));
+    let mut input = String::new();
+    for pad in 0..20 {
+        let _ = writeln!(input, "{}\u{9b}31m{}", "x".repeat(pad), "\u{b0}\u{80}\u{a0}".repeat(pad));
+    }
+    // At the place where a long line is parted.
+    for length in 900..1100 {
+        let _ = writeln!(input, "{}\u{9b}31m", "x".repeat(length));
+    }
+    rig.write("input", &input);
+    let sender = rig.start("dsyslog --to socket fan <input");
+    let messages = receiver.all(&sender);
+    let all: Vec<u8> = messages.iter().flat_map(|message| message.text.clone()).collect();
+    let is_control = |two: &[u8]| two[0] == 0xc2 && (0x80..0xa0).contains(&two[1]);
+    assert!(!messages.iter().any(|message| message.text.windows(2).any(is_control)));
+    // Nothing is missing.
+    let unescaped = String::from_utf8_lossy(&all).matches("#233").count();
+    assert_eq!(unescaped, 220);
+    assert_eq!(String::from_utf8_lossy(&all).matches("#200").count(), (0..20).sum::<usize>());
+    assert_eq!(String::from_utf8_lossy(&all).matches("\u{a0}").count(), (0..20).sum::<usize>());
+}
+
+#[test]
+fn the_name_of_the_machine_can_forge_no_field_of_a_message() {
+    let Some(rig) = with_dsyslog() else { return };
+    let settable = "unshare -u sh -c 'echo x >/proc/sys/kernel/hostname' 2>/dev/null";
+    if !tools::is_root() || rig.shell(settable).code() != Some(0) {
+        tools::skip("needs a host name of its own");
+        return;
+    }
+    let mut receiver = Datagrams::new(rig.path("socket"));
+    for (name, shown) in [("\\n", "-"), ("a b - - [x]\u{e9}\\033", "ab--[x]"), ("  ", "-")] {
+        let set = format!("printf %b '{name}' >/proc/sys/kernel/hostname");
+        let send = "echo text | dsyslog --rfc5424 --to socket fan";
+        rig.shell(format!("unshare -u sh -c {}", quoted(&format!("{set}; {send}")))).exits(0);
+        let message = String::from_utf8_lossy(&receiver.bytes()).into_owned();
+        let fields: Vec<&str> = message.split(' ').collect();
+        assert_eq!(fields[2..], [shown, "fan", "-", "-", "-", "text"], "{message:?}");
+    }
+}
+
+#[test]
+fn a_name_that_could_forge_a_field_is_no_name() {
+    let rig = Rig::new();
+    let long = "n".repeat(49);
+    for name in ["", "a\nb", "a\u{1b}", "a\u{9b}", "caf\u{e9}", "a\tb", &long] {
+        for format in ["", "--rfc5424"] {
+            let line = format!("dsyslog --to socket {format} {}", quoted(name));
+            rig.run(line).exits(125).says("dsyslog", &["is no name for syslog"]);
+        }
+    }
+    rig.run("dsyslog --to socket --rfc5424 'a b'").exits(125);
 }
 
 #[test]

@@ -72,9 +72,20 @@ impl<const N: usize> DerefMut for Message<N> {
 /// name cannot play tricks on a terminal, all others as they are.
 pub fn put_lossy(text: &mut Text, bytes: &[u8]) {
     for byte in bytes {
-        text.put(&[if byte.is_ascii_control() { b'?' } else { *byte }]);
+        let is_control = byte.is_ascii_control() || ends_control(text.last(), *byte);
+        text.put(&[if is_control { b'?' } else { *byte }]);
     }
 }
+
+/// Whether this byte makes a control character of two bytes with the one before it: U+0080 to U+009F in UTF-8,
+/// which terminals obey.
+#[must_use]
+pub fn ends_control(before: Option<&u8>, byte: u8) -> bool {
+    before == Some(&CONTROLS) && byte & 0xe0 == 0x80
+}
+
+/// What their first byte is.
+pub const CONTROLS: u8 = 0xc2;
 
 /// The last `digits` digits of a number, at most 20, leading zeros included.
 pub fn put_digits(text: &mut Text, number: u64, digits: usize, hex: bool) {

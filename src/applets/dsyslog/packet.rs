@@ -5,7 +5,9 @@
 use super::priority::Priority;
 use crate::pure::calendar::Civil;
 use crate::pure::stamp::put_civil;
-use crate::pure::text::{Message, Put, Text, copy, head, put_digits, put_number, room, tail};
+use crate::pure::text::{
+    CONTROLS, Message, Put, Text, copy, ends_control, head, put_digits, put_number, room, tail,
+};
 use heapless::Vec;
 
 /// The longest message with its header: RFC 3164, 4.1.
@@ -45,7 +47,8 @@ impl Format {
             header.put(b".");
             put_digits(&mut header, u64::from(nanosecond / 1000), 6, false);
             header.put(b"Z ");
-            header.put(host);
+            // Without a name, NILVALUE of RFC 5424, 6.
+            header.put(if host.is_empty() { b"-" } else { host });
             header.put(b" ");
             header.put(self.name);
             header.put(b" - - - ");
@@ -130,7 +133,8 @@ impl<'a> Packer<'a> {
             }
             self.begin_text(origin);
         }
-        let plain = plain_length(piece);
+        let is_control = ends_control(head(&self.packet, self.used).last(), *first);
+        let plain = if is_control { 0 } else { plain_length(piece) };
         let fitting = self.push_text(head(piece, plain));
         if fitting < plain {
             self.cut(origin, send);
@@ -145,8 +149,10 @@ impl<'a> Packer<'a> {
             Some(byte) => {
                 let [hundreds, tens, ones] =
                     [byte >> 6, (byte >> 3) & 7, byte & 7].map(|d| d + b'0');
-                let escaped: &[u8] =
-                    if *byte == b'\t' { b"\t" } else { &[b'#', hundreds, tens, ones] };
+                let escaped: &[u8] = match *byte {
+                    b'\t' | CONTROLS => &[*byte],
+                    _ => &[b'#', hundreds, tens, ones],
+                };
                 if self.room() < escaped.len() {
                     self.cut(origin, send);
                 }
@@ -254,7 +260,8 @@ fn put_bsd_time(packet: &mut Text, time: Civil) {
     }
 }
 
-/// How many bytes at the beginning pass as they are: up to a control byte or DEL. A word at a time.
+/// How many bytes at the beginning pass as they are: up to a control byte or DEL, or what may be the first byte of a
+/// control character. A word at a time.
 fn plain_length(bytes: &[u8]) -> usize {
     const WIDTH: usize = size_of::<usize>();
     const ONES: usize = usize::MAX / 255;
@@ -263,12 +270,13 @@ fn plain_length(bytes: &[u8]) -> usize {
     let odd = |word: &[u8; WIDTH]| {
         let word = usize::from_ne_bytes(*word);
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let del = word ^ (ONES * 0x7f);
-        (control | (del.wrapping_sub(ONES) & !del & HIGHS)) != 0
+        let (del, first) = (word ^ (ONES * 0x7f), word ^ (ONES * CONTROLS as usize));
+        let zeros = del.wrapping_sub(ONES) & !del | first.wrapping_sub(ONES) & !first;
+        (control | zeros & HIGHS) != 0
     };
     let from = words.iter().take_while(|word| !odd(word)).count() * WIDTH;
     let rest = tail(bytes, from);
-    from + rest.iter().take_while(|byte| !byte.is_ascii_control()).count()
+    from + rest.iter().take_while(|byte| !byte.is_ascii_control() && **byte != CONTROLS).count()
 }
 
 /// How many bytes at the end are the beginning of a UTF-8 character that is not whole. Text in another
@@ -318,9 +326,14 @@ pub fn check(data: &[u8]) {
     }
     packer.finish(origin, &mut send);
     let mut escaped = std::vec::Vec::new();
+    let mut before = b' ';
     for byte in input {
+        let first = core::mem::replace(&mut before, *byte) == 0xc2;
         match byte {
             b'\n' | b'\t' => escaped.push(*byte),
+            0x80..0xa0 if first => {
+                escaped.extend_from_slice(std::format!("#{byte:03o}").as_bytes())
+            }
             0..32 | 127 => escaped.extend_from_slice(std::format!("#{byte:03o}").as_bytes()),
             _ => escaped.push(*byte),
         }
@@ -393,6 +406,14 @@ mod tests {
             texts(&format(), &[b"a\0\tb\x1b[0m\x7f\xc3\xa4\n"]),
             ["<28>Nov 16 10:00:00 name: a#000\tb#033[0m#177\u{e4}"]
         );
+        // In two bytes, of which the second is told; in one piece and in two.
+        for pieces in [
+            &["\u{b0}\u{9b}31m\u{9f}\u{a0}\n".as_bytes()][..],
+            &[b"\xc2\xb0\xc2", b"\x9b31m\xc2", b"\x9f\xc2", b"\xa0\n"],
+        ] {
+            let text = "\u{b0}\u{fffd}#23331m\u{fffd}#237\u{a0}";
+            assert_eq!(texts(&format(), pieces), [format!("<28>Nov 16 10:00:00 name: {text}")]);
+        }
     }
 
     #[test]
