@@ -1,9 +1,10 @@
 //! Nobody gets more from the programs than is theirs: files that others have put in the way, rights that are given up,
 //! a set-uid bit, bytes that command a terminal or forge a field, texts from outside of any length.
 
+use crate::rig::accounts::Accounts;
 use crate::rig::receiver::{Datagrams, Receiver};
 use crate::rig::syslogd::with_dsyslog;
-use crate::rig::{Rig, quoted, times, tools};
+use crate::rig::{Rig, proc, quoted, times, tools};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -36,6 +37,19 @@ fn a_file_with_two_names_is_no_pid_file_and_keeps_what_it_holds() {
     }
     assert_eq!((rig.read("target"), rig.has("pid")), ("precious\n".into(), true));
     assert!(!rig.has("ran"));
+}
+
+#[test]
+fn a_user_without_a_name_is_in_no_group() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    rig.write("passwd", "root:x:0:0::/:\n:x:55555:55556::/:\n");
+    let dmon = rig.start(format!("{accounts} dmon -n -u 55555 sleep 1000"));
+    let command = rig.child(dmon.pid(), "sleep");
+    assert_eq!(proc::ids(command, "Groups"), []);
+    assert_eq!(proc::ids(command, "Gid"), [55556; 4]);
 }
 
 /// A folder in which the programs are set-uid and root's, for a line as nobody.

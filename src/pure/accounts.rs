@@ -120,7 +120,8 @@ impl<'a> Search<'a> {
                 self.fits |= matches!(sought, Sought::User(Name::Number(n)) if Some(n) == number);
             }
             (3, Sought::User(_)) => self.gid = number,
-            (3, Sought::Member(name)) => self.fits |= name == word,
+            // Nobody is nowhere a member, where no members are listed either.
+            (3, Sought::Member(name)) => self.fits |= name == word && !word.is_empty(),
             _ => {}
         }
         self.word.clear();
@@ -193,6 +194,7 @@ mod tests {
         assert_eq!(groups(Sought::Group(b"lo")), []);
         assert_eq!(groups(Sought::Member(b"log")), [29, 44]);
         assert_eq!(groups(Sought::Member(b"nobody")), []);
+        assert_eq!(groups(Sought::Member(b"")), []);
     }
 
     #[test]
