@@ -1,12 +1,14 @@
 //! Nobody gets more from the programs than is theirs: files that others have put in the way, rights that are given up,
 //! a set-uid bit, bytes that command a terminal or forge a field, texts from outside of any length.
 
-use crate::rig::accounts::Accounts;
+use crate::rig::accounts::{ALICE, ALICES, AUDIO, Accounts, BOB, MEDIA};
 use crate::rig::receiver::{Datagrams, Receiver};
 use crate::rig::syslogd::with_dsyslog;
 use crate::rig::{Rig, proc, quoted, times, tools};
+use nix::sys::signal::Signal;
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::symlink;
 
 #[test]
 fn no_link_in_the_directory_of_drlog_is_followed() {
@@ -40,6 +42,115 @@ fn a_file_with_two_names_is_no_pid_file_and_keeps_what_it_holds() {
 }
 
 #[test]
+fn no_descriptor_is_ever_made_that_a_command_would_inherit() {
+    if !tools::has(&["strace"]) || !tools::is_native("strace sees the calls of the emulator") {
+        return;
+    }
+    let rig = Rig::new();
+    rig.shell("mkdir d; echo A=1 >e; echo 'once' >c").exits(0);
+    let _receiver = Datagrams::new(rig.path("socket"));
+    let mut seen = 0;
+    for line in [
+        "dmon -C c -p pid -I socket -W . -L 1000 -u root sh -c 'echo hello' -- dlog -t out",
+        "dmon -n -C c -m 0 -p pid -I out sh -c 'exit 3' -- cat",
+        "sh -c 'seq 9 | drlog -s 2 -m 1 d'",
+        "sh -c 'seq 9 | dsyslog --rfc5424 --to socket x'",
+        "sh -c 'seq 9 | dsyslog --to tcp:127.0.0.1:9 x'",
+        "denv -I -d d -f e true",
+    ] {
+        let made = "openat,pipe2,socket,fcntl,dup,dup2,dup3,accept,pipe,open";
+        rig.run(format!("strace -ff -o trace -e trace=execve,{made} {line}"));
+        rig.wait_empty();
+        let traces = rig.shell("cat trace.*; rm -f trace.*").out;
+        // From one program's start to the next: only ours are looked at.
+        let mut ours = false;
+        for call in traces.lines().filter(|call| call.contains('(')) {
+            if call.starts_with("execve(") {
+                let file = call.split('"').nth(1).unwrap_or_default();
+                ours = ["dmon", "dlog", "drlog", "dsyslog", "denv"]
+                    .iter()
+                    .any(|name| file.ends_with(name));
+            } else if ours && !call.contains("= -1 ") {
+                let onto =
+                    |fd: &str| call.starts_with("dup3(") && call.contains(&format!(", {fd}, 0)"));
+                let inherits = ["0", "1", "2"].into_iter().any(onto);
+                assert!(call.contains("CLOEXEC") || inherits, "{line}: {call}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 40, "{seen}");
+}
+
+/// What a process of ALICE, started by dmon as root, tries to get back.
+const PROBE: &str = "#!/bin/sh
+    for back in --reuid=0 --euid=0 --ruid=0 --regid=0 --egid=0 --rgid=0 --groups=0; do
+        setpriv $back true 2>/dev/null && echo \"$back is had again\"
+    done
+    grep -E '^Cap(Prm|Eff|Amb)' /proc/self/status
+    cat /proc/self/status >status
+    echo done\n";
+
+#[test]
+fn rights_that_are_given_up_cannot_be_had_again() {
+    if !tools::has(&["setpriv"]) {
+        return;
+    }
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    rig.copy_applets();
+    rig.shell("chmod 777 .").exits(0);
+    rig.program("probe", PROBE);
+    let none =
+        "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\ndone\n";
+    for line in ["-u alice probe", "-u alice:media probe", "-U alice true -- probe"] {
+        // Whatever dmon itself has, and would pass on to a command of its own user.
+        for before in ["", "setpriv --inh-caps=+chown,+setuid --ambient-caps=+chown,+setuid"] {
+            let done = rig.run(format!("{accounts} {before} dmon -n -m 0 {line}"));
+            let done = done.exits(0);
+            assert_eq!(done.out, none, "{before} {line}");
+        }
+    }
+}
+
+#[test]
+fn groups_go_before_the_group_and_that_before_the_user() {
+    if !tools::has(&["strace"]) || !tools::is_native("strace sees the calls of the emulator") {
+        return;
+    }
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    rig.copy_applets();
+    rig.run(format!(
+        "{accounts} strace -f -o trace -e trace='/^set(gid|uid|groups)(32)?$' dmon -n -m 0 -u alice -U bob true -- cat"
+    ))
+    .exits(0);
+    for (user, groups) in
+        [(ALICE, format!("2, [{MEDIA}, {AUDIO}]")), (BOB, format!("1, [{MEDIA}]"))]
+    {
+        let trace = rig.read("trace");
+        let own = trace.lines().find(|line| line.contains(&format!("({user})"))).expect("a change");
+        let pid = own.split(' ').next().unwrap_or_default();
+        let calls: Vec<&str> = trace
+            .lines()
+            .filter_map(|line| line.strip_prefix(pid)?.trim_start().split(" = 0").next())
+            .filter(|call| call.starts_with("set"))
+            .map(str::trim_end)
+            .collect();
+        let name = |call: &str| {
+            call.split('(').next().unwrap_or_default().trim_end_matches("32").to_string()
+        };
+        let names: Vec<String> = calls.iter().map(|call| name(call)).collect();
+        assert_eq!(names, ["setgroups", "setgid", "setuid"], "{calls:?}");
+        assert!(calls[0].contains(&groups), "{calls:?}");
+    }
+}
+
+#[test]
 fn a_user_without_a_name_is_in_no_group() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
@@ -50,6 +161,29 @@ fn a_user_without_a_name_is_in_no_group() {
     let command = rig.child(dmon.pid(), "sleep");
     assert_eq!(proc::ids(command, "Groups"), []);
     assert_eq!(proc::ids(command, "Gid"), [55556; 4]);
+}
+
+#[test]
+fn lines_of_any_length_about_accounts_are_read_and_belong_to_nobody() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    let long = "a".repeat(1 << 20);
+    let members = "somebody,".repeat(100_000);
+    rig.write(
+        "passwd",
+        format!(
+            "{long}:x:1:1::/:\n{}:\nalice:{long}:{ALICE}:{ALICES}:{long}\n",
+            long.replace('a', ":")
+        ),
+    );
+    rig.write("group", format!("{long}:x:1:alice\nx:x:2:{long},{members}alice\n{long},alice\naudio:x:{AUDIO}:{members}alice"));
+    let dmon = rig.start(format!("{accounts} dmon -n -u alice sleep 1000"));
+    let command = rig.child(dmon.pid(), "sleep");
+    assert_eq!(proc::ids(command, "Groups"), [1, 2, AUDIO]);
+    let done = rig.run(format!("{accounts} dmon -n -u {} true", "a".repeat(300))).exits(125);
+    done.says("dmon", &["unknown user aaa"]);
 }
 
 /// A folder in which the programs are set-uid and root's, for a line as nobody.
@@ -240,4 +374,34 @@ fn old_logs_beyond_number_keep_no_service_waiting() {
     assert!((count - 200..count).contains(&left()), "{} are left", left());
     rig.shell("seq 100 | drlog -s 2 -m 5 d").exits(0);
     assert!(left() == 5 || count > 2_000, "{} are left", left());
+}
+
+#[test]
+fn words_as_long_as_the_kernel_allows_are_passed_on_whole() {
+    let rig = Rig::new();
+    let word = "$(head -c 131000 /dev/zero | tr '\\0' a)";
+    let words = format!("{word} {word} {word} {word} {word} {word} {word} {word}");
+    let test = "test $# = 8 && test ${#1} = 131000 && test ${#8} = 131000";
+    rig.shell(format!("dmon -n -m 0 sh -c '{test}' sh {words} -- cat")).exits(0).says_nothing();
+    rig.shell(format!("denv -I sh -c '{test}' sh {words}")).exits(0).says_nothing();
+    let done = rig.shell(format!("dmon -n {word}")).exits(127);
+    assert!(done.err.len() <= 512 && done.err.ends_with("...\n"), "{done}");
+}
+
+#[test]
+fn files_without_an_end_are_refused() {
+    let rig = Rig::new();
+    symlink("/dev/zero", rig.path("zero")).expect("a link");
+    rig.run("dmon -C zero true").exits(125).says("dmon", &["zero", "16384"]);
+    rig.run("denv -f zero true").exits(111).says("denv", &["zero", "65536"]);
+    rig.shell("mkdir d; ln -s /dev/zero d/A").exits(0);
+    rig.run("envdir d true").exits(111).says("envdir", &["d/A", "65536"]);
+    // Where a number should stand.
+    let dmon = rig.start("dmon -n -p pid sleep 1000");
+    rig.child(dmon.pid(), "sleep");
+    rig.shell("head -c 1000000 /dev/zero >pid").exits(0);
+    rig.run("dmon -p pid touch ran").exits(125).says("dmon", &["already running"]);
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(143);
+    assert!(!rig.has("ran"));
 }
