@@ -10,6 +10,8 @@ use crate::rig::{Done, Rig, numbers, times, tools};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 /// The command says the number of its run and ends badly, twice; then no restarts are left.
@@ -40,6 +42,9 @@ const NEVER: [&str; 13] = [
     "mmap",
     "munmap",
 ];
+
+/// How many runs there are at a time.
+const AT_ONCE: usize = 4;
 
 /// strace for a program and all its processes, each until it becomes its command.
 const STRACE: &str = "strace -f -b execve -o trace";
@@ -81,7 +86,7 @@ fn can_fail() -> bool {
 }
 
 /// Has a line run under strace with one call failing, again and again, and asks what is wrong with the way it ends.
-fn fail_each(run: impl Fn(&str) -> (Rig, Done, Option<&'static str>)) {
+fn fail_each(run: impl Fn(&str) -> (Rig, Done, Option<&'static str>) + Sync) {
     if !can_fail() {
         return;
     }
@@ -94,23 +99,29 @@ fn fail_each(run: impl Fn(&str) -> (Rig, Done, Option<&'static str>)) {
         return;
     }
     assert!(calls.len() > 5, "{calls:?}");
-    let (mut turn, mut bad) = (0, String::new());
+    let mut faults = Vec::new();
     for (call, count) in &calls {
         for number in 1..=*count {
-            turn += 1;
             // All errors for each would take long: each time another.
-            for error in ERRORS.iter().cycle().skip(turn).take(times(1, ERRORS.len())) {
-                let fault = format!("-e trace={call} -e inject={call}:error={error}:when={number}");
-                let (rig, done, complaint) = run(&format!("{STRACE} {fault}"));
-                if let Some(complaint) = complaint {
-                    let (status, err, out) = (done.code(), &done.err, rig.read("out"));
-                    bad += &format!(
-                        "{call} {number} {error}: {complaint}: {status:?} {err:?} {out:?}\n"
-                    );
-                }
-            }
+            let errors = ERRORS.iter().cycle().skip(faults.len()).take(times(1, ERRORS.len()));
+            faults.extend(errors.map(|error| (call, number, error)));
         }
     }
+    // Most of the time is spent in pauses.
+    let (next, bad) = (AtomicUsize::new(0), Mutex::new(String::new()));
+    let work = || {
+        while let Some((call, number, error)) = faults.get(next.fetch_add(1, Relaxed)) {
+            let fault = format!("-e trace={call} -e inject={call}:error={error}:when={number}");
+            let (rig, done, complaint) = run(&format!("{STRACE} {fault}"));
+            if let Some(complaint) = complaint {
+                let (status, err, out) = (done.code(), &done.err, rig.read("out"));
+                *bad.lock().expect("complaints") +=
+                    &format!("{call} {number} {error}: {complaint}: {status:?} {err:?} {out:?}\n");
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(work))));
+    let bad = bad.into_inner().expect("complaints");
     assert!(bad.is_empty(), "{bad}");
 }
 
@@ -229,7 +240,7 @@ fn complaint_of_sender(done: &Done, sent: &[String]) -> Option<&'static str> {
 }
 
 /// dsyslog, with a receiver made in the test's folder, and the words for its address.
-fn fail_each_of_dsyslog<R: Receiver>(receiver: impl Fn(&Rig) -> Option<(R, String)>) {
+fn fail_each_of_dsyslog<R: Receiver>(receiver: impl Fn(&Rig) -> Option<(R, String)> + Sync) {
     if receiver(&Rig::new()).is_none() {
         tools::skip("needs an address to send to");
         return;
