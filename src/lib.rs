@@ -10,7 +10,20 @@
 //! `applets/dmon/machine.rs`, where it is decided what happens when.
 
 #![cfg_attr(not(any(test, fuzzing)), no_std)]
-#![deny(unsafe_code)]
+#![deny(unsafe_code, clippy::undocumented_unsafe_blocks)]
+// What the finished executable is checked for once more: nothing that can panic.
+#![cfg_attr(
+    not(any(test, fuzzing)),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod applets;
 pub mod pure;

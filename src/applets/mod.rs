@@ -50,6 +50,7 @@ fn print(text: &[u8]) -> Result<(), Exit> {
 }
 
 /// Runs the applet that the program was called by.
+#[must_use]
 pub fn run(args: Args) -> Exit {
     let called = args.word(0).map_or(&b""[..], |word| word.to_bytes());
     let name = called.rsplit(|b| *b == b'/').next().unwrap_or(called);

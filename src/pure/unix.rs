@@ -74,6 +74,7 @@ static ERRORS: [u8; SIZE] = {
 const SIZE: usize = pack(&mut [0; 2000]);
 
 /// Returns how many bytes it has packed.
+#[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
 const fn pack(packed: &mut [u8]) -> usize {
     let (mut row, mut end) = (0, 0);
     while row < REASONS.len() {

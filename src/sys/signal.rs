@@ -224,9 +224,9 @@ pub fn die_of(signal: Signal) {
 /// # Errors
 /// As kill(2): `ESRCH` when it has no members.
 pub fn send_group(group: Pid, signal: Option<Signal>) -> Result<()> {
-    // SAFETY: two numbers, the first below −1 unless the group is that of pid 1, which is refused.
     match group.number() {
         1 => Err(crate::pure::unix::Errno(libc::ESRCH)),
+        // SAFETY: two numbers, the first below −1.
         number => check(unsafe { libc::kill(-number, signal.map_or(0, Signal::number)) }).map(drop),
     }
 }
