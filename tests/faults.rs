@@ -383,3 +383,33 @@ fn a_wait_that_fails_for_ever_keeps_no_log_command_from_its_end() {
         logger.wait();
     }
 }
+
+/// The processor time a process has used, in hundredths of a second.
+fn used(pid: i32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+#[test]
+fn a_limit_of_one_file_set_from_outside_makes_no_program_deaf_or_restless() {
+    if !tools::has(&["prlimit"]) || !tools::is_native("the emulator needs files itself") {
+        return;
+    }
+    let rig = scene();
+    let dmon = rig.start("dmon -n -d 0.1 -k 1 sleep 1000 -- dlog out");
+    let first = rig.child(dmon.pid(), "sleep");
+    let dlog = rig.child(dmon.pid(), "dlog");
+    for pid in [dmon.pid(), dlog] {
+        rig.shell(format!("prlimit --nofile=1 --pid {pid}")).exits(0);
+    }
+    crate::rig::signal(first, Signal::SIGKILL);
+    std::thread::sleep(Duration::from_millis(1500));
+    for pid in [dmon.pid(), dlog] {
+        assert!(used(pid) < 50, "{} of 150 ticks", used(pid));
+    }
+    dmon.signal(Signal::SIGTERM);
+    // With so few files no command can be started again: that is said, and tried again.
+    dmon.wait().exits(125).says("dmon", &["cannot redirect"]);
+    rig.wait_empty();
+}

@@ -99,7 +99,7 @@ impl Call {
 pub fn steering(name: &str) -> Result<Option<Word>, Exit> {
     match environment::variable(name.as_bytes()) {
         Some(_) if !environment::is_trusted() => {
-            Err(failed(name, b"", " is not for who has fewer rights than this program"))
+            Err(failed(name, b"", ": set by who has fewer rights"))
         }
         value => Ok(value),
     }

@@ -189,7 +189,7 @@ impl Store {
     /// One write, which never waits for a reader.
     fn write_some(&self, bytes: &[u8]) -> Result<usize, Errno> {
         match self.kind {
-            Kind::Regular | Kind::Linked => file::write(self.file, bytes),
+            Kind::Regular => file::write(self.file, bytes),
             Kind::Other if !file::has_room(self.file) => Err(Errno::AGAIN),
             Kind::Other => file::write(self.file, head(bytes, PIECE.min(bytes.len()))),
         }

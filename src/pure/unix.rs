@@ -33,10 +33,11 @@ pub struct Errno(pub i32);
 impl Errno {
     pub const AGAIN: Self = Self(libc::EAGAIN);
     pub const INTR: Self = Self(libc::EINTR);
-    pub const PERM: Self = Self(libc::EPERM);
     pub const ACCES: Self = Self(libc::EACCES);
     pub const NOTDIR: Self = Self(libc::ENOTDIR);
     pub const NOENT: Self = Self(libc::ENOENT);
+    pub const NOMEM: Self = Self(libc::ENOMEM);
+    pub const NFILE: Self = Self(libc::ENFILE);
     pub const MFILE: Self = Self(libc::EMFILE);
     pub const SRCH: Self = Self(libc::ESRCH);
     pub const NOSPC: Self = Self(libc::ENOSPC);

@@ -175,8 +175,6 @@ pub fn open_standard() {
 pub enum Kind {
     /// A file on a disk: writing never waits for somebody else.
     Regular,
-    /// The same with another name, by which it may belong to somebody else.
-    Linked,
     /// A pipe, a terminal, a device.
     Other,
 }
@@ -185,10 +183,7 @@ pub enum Kind {
 #[must_use]
 pub fn kind(file: c_int) -> Kind {
     match status(file) {
-        Some(status) if status.st_mode & libc::S_IFMT == libc::S_IFREG => match status.st_nlink {
-            0 | 1 => Kind::Regular,
-            _ => Kind::Linked,
-        },
+        Some(status) if status.st_mode & libc::S_IFMT == libc::S_IFREG => Kind::Regular,
         _ => Kind::Other,
     }
 }
@@ -239,7 +234,7 @@ pub fn take_back(file: c_int, bytes: u64) -> Result<()> {
     let position = unsafe { libc::lseek(file, 0, libc::SEEK_CUR) };
     let end = size(file);
     match (kind(file), u64::try_from(position), end.checked_sub(bytes).map(libc::off_t::try_from)) {
-        (Kind::Regular | Kind::Linked, Ok(position), Some(Ok(left))) if position == end => {
+        (Kind::Regular, Ok(position), Some(Ok(left))) if position == end => {
             // SAFETY: numbers.
             check(unsafe { libc::ftruncate(file, left) }).map(drop)
         }
@@ -266,11 +261,13 @@ pub fn empty(file: &File) -> Result<()> {
     check(unsafe { libc::ftruncate(file.0, 0) }).map(drop)
 }
 
-/// Whether `path` is still the name of that open file.
+/// Whether `path` is still the name of that open file, and its only one.
 #[must_use]
 pub fn is_named(file: &File, path: &CStr) -> bool {
     match (status(file.0), status_at(libc::AT_FDCWD, path)) {
-        (Some(open), Some(named)) => open.st_dev == named.st_dev && open.st_ino == named.st_ino,
+        (Some(open), Some(named)) => {
+            open.st_dev == named.st_dev && open.st_ino == named.st_ino && named.st_nlink < 2
+        }
         _ => false,
     }
 }

@@ -11,7 +11,7 @@ pub fn load() -> u64 {
     u64::from(one_minute)
 }
 
-/// The name of this machine (uname(2)), as far as it fits and prints.
+/// The name of this machine (uname(2)), as far as it fits; a dash for each byte that does not print.
 #[must_use]
 pub fn host_name() -> heapless::Vec<u8, 64> {
     // SAFETY: all zeros are a valid utsname.
@@ -20,7 +20,11 @@ pub fn host_name() -> heapless::Vec<u8, 64> {
     unsafe { libc::uname(&raw mut names) };
     #[allow(clippy::unnecessary_cast, reason = "C's char has a sign on some machines")]
     let bytes = names.nodename.iter().map(|c| *c as u8);
-    bytes.take_while(|byte| *byte != 0).filter(u8::is_ascii_graphic).take(64).collect()
+    bytes
+        .take_while(|byte| *byte != 0)
+        .map(|byte| if byte.is_ascii_graphic() { byte } else { b'-' })
+        .take(64)
+        .collect()
 }
 
 /// How many processors this process may use (sched_getaffinity(2)), of the first 1024.

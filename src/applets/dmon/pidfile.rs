@@ -19,7 +19,8 @@ pub struct PidFile {
 }
 
 /// How often somebody may remove the file between our opening and our locking it. More than once is bad
-/// luck, always is a file system that does not tell files apart.
+/// luck; always is a file system that does not tell files apart, or a second name, by which it may be somebody's file
+/// that shall not be emptied.
 const ATTEMPTS: u32 = 100;
 
 /// How often we look whether somebody is still there.
@@ -39,7 +40,6 @@ impl PidFile {
         let cannot = |error| refused("cannot open ", path.to_bytes(), error);
         for _ in 0..ATTEMPTS {
             let file = File::open(path, Mode::Own).map_err(cannot)?;
-            // Of two names the other may be that of a file to be spoilt.
             if file::kind(file.number()) != Kind::Regular {
                 return Err(failed("", path.to_bytes(), " is no file for a pid"));
             }
@@ -55,7 +55,7 @@ impl PidFile {
                 Ok(()) => {}
             }
         }
-        Err(failed("cannot lock ", path.to_bytes(), ": it changes all the time"))
+        Err(failed("cannot lock ", path.to_bytes(), ": it is not dmon's alone"))
     }
 
     /// Writes our number.

@@ -71,10 +71,10 @@ impl Remains {
         });
         match listed {
             Ok(()) => left,
-            // It is not there, or not for us.
-            Err(Errno::NOENT | Errno::ACCES | Errno::PERM) => self.sweep_group(sweep),
             // Too many open files, perhaps: we do not know, so we look again.
-            Err(_) => true,
+            Err(Errno::NFILE | Errno::NOMEM) => true,
+            // It is not there, or not for us, and will not be.
+            Err(_) => self.sweep_group(sweep),
         }
     }
 

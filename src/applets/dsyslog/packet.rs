@@ -47,8 +47,7 @@ impl Format {
             header.put(b".");
             put_digits(&mut header, u64::from(nanosecond / 1000), 6, false);
             header.put(b"Z ");
-            // Without a name, NILVALUE of RFC 5424, 6.
-            header.put(if host.is_empty() { b"-" } else { host });
+            header.put(host);
             header.put(b" ");
             header.put(self.name);
             header.put(b" - - - ");
