@@ -1,7 +1,10 @@
 //! What a command is given when it starts, and what happens if it cannot.
 
+use crate::rig::pipes::{never_wait, pipe};
 use crate::rig::{Rig, proc, tools};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -420,6 +423,20 @@ fn with_too_few_descriptors_to_start_anything_dmon_ends() {
     }
     assert!(!rig.has("ran"));
     rig.assert_empty();
+}
+
+#[test]
+fn a_full_pipe_for_messages_holds_up_nobody() {
+    let rig = Rig::new();
+    rig.program("once", "#!/bin/sh\nexec rm \"$0\"\n");
+    let (reader, mut writer) = pipe();
+    never_wait(&writer);
+    while writer.write(&[b'.'; 4096]).is_ok() {}
+    let waits = OFlag::empty();
+    fcntl(&writer, FcntlArg::F_SETFL(waits)).expect("a pipe that waits again");
+    // The second start fails, and that is said.
+    rig.start_to("dmon -n -d 0 -m 1 once 2>&1", writer).wait().exits(127);
+    drop(reader);
 }
 
 /// A user who has no process and no entry, another at each call: limits count per user, and no other

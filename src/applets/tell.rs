@@ -36,7 +36,11 @@ pub fn speaker() -> &'static str {
 pub fn say(parts: &[&[u8]]) {
     let mut line = Line::new();
     put_line(&mut line, speaker(), parts);
-    let _ = file::write(EAR.load(Relaxed), line.bytes());
+    let ear = EAR.load(Relaxed);
+    // Who reads no more, as behind a full pipe, must not hold up a service.
+    if file::has_room(ear) {
+        let _ = file::write(ear, line.bytes());
+    }
 }
 
 /// `WHAT WORD THEN`, and the end that goes with it.
