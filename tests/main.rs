@@ -66,5 +66,7 @@ mod terminal;
 mod timeout;
 /// Users and groups of the command and of the log command.
 mod users;
+/// What dmon says with `-v`.
+mod verbose;
 /// Options from variables of the environment and from a configuration file.
 mod words;

@@ -36,6 +36,11 @@ impl Duration {
         self.0 == 0
     }
 
+    #[must_use]
+    pub const fn hundredths(self) -> u64 {
+        self.0 / 10_000_000
+    }
+
     /// Whole seconds and the nanoseconds beyond them, as `struct timespec` has them.
     #[must_use]
     pub const fn parts(self) -> (u64, u32) {

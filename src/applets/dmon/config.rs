@@ -29,6 +29,7 @@ pub struct Owner {
 pub struct Config {
     pub foreground: bool,
     pub stderr_too: bool,
+    pub verbose: bool,
     pub stop_signal: Signal,
     pub cmd_owner: Owner,
     pub log_owner: Owner,
@@ -49,6 +50,7 @@ impl Default for Config {
         Self {
             foreground: false,
             stderr_too: false,
+            verbose: false,
             stop_signal: Signal::TERM,
             cmd_owner: Owner::default(),
             log_owner: Owner::default(),
@@ -124,6 +126,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("-C, --config FILE\tMore options, from a file; comes first.", |c, v| v.to(&mut c.file)),
     opt("-W, --work-dir DIR\tChange to this directory first.", |c, v| v.to(&mut c.directory)),
     opt("-E, --environ NAME[=VALUE]\tSet or remove a variable.", |c, v| v.to(&mut c.environ)),
+    opt("-v, --verbose\tSay what happens, on standard error.", |c, v| v.to(&mut c.verbose)),
     opt("-I, --write-info PATH\tAppend status lines to a file, FIFO or socket.", |c, v| {
         v.to(&mut c.status)
     }),

@@ -8,11 +8,12 @@ use super::daemon::Parent;
 use super::identity::Identity;
 use super::machine::{Fact, Machine, Order, Policy, Sweep, Who};
 use super::remains::Remains;
-use super::status::Status;
+use super::status::{Status, Voice};
 use super::terminal::Terminal;
 use super::watch;
 use crate::applets::tell::{self, refused};
 use crate::pure::fault::Exit;
+use crate::pure::text::halves;
 use crate::pure::time::Instant;
 use crate::pure::unix::{Pid, Signal};
 use crate::sys::args::Argv;
@@ -62,6 +63,7 @@ pub struct Keeper<'a> {
     mask: Mask,
     stop: Signal,
     status: Option<Status>,
+    voice: Voice,
     terminal: Option<Terminal>,
     /// The last `waitpid` found no children at all.
     childless: bool,
@@ -150,6 +152,7 @@ impl<'a> Keeper<'a> {
             mask,
             stop: config.stop_signal,
             status,
+            voice: Voice { on: config.verbose, began: clock::now(), load: None },
             terminal: None,
             remains: Remains::new(config.stop_signal),
             childless: false,
@@ -185,15 +188,16 @@ impl<'a> Keeper<'a> {
                 }
                 // That a child has died meanwhile will be heard next.
                 Order::Stop(who, group, late) => {
-                    self.tell(who, if late { "timeout" } else { "stop" }, group, None);
+                    let what = if late { "timeout|, stopping" } else { "stop|ping" };
+                    self.tell(who, what, group, None);
                     let _ = signal::send_group(group, Some(self.stop));
                     let _ = signal::send_group(group, Some(Signal::CONT));
                 }
                 Order::SendGroup(who, group, signal) => {
                     let what = match signal {
-                        Signal::STOP => "pause",
-                        Signal::CONT => "resume",
-                        _ => "kill",
+                        Signal::STOP => "pause|d",
+                        Signal::CONT => "resume|d",
+                        _ => "kill|ed",
                     };
                     self.tell(who, what, group, None);
                     if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
@@ -205,7 +209,8 @@ impl<'a> Keeper<'a> {
                     }
                 }
                 Order::Send(who, pid, signal) => {
-                    self.tell(who, "signal", pid, Some(signal.number()));
+                    let number = signal.number();
+                    self.tell(who, "signal|led with ", pid, Some(number));
                     let _ = signal::send(pid, Some(signal));
                 }
                 Order::Halt(group) => {
@@ -225,7 +230,11 @@ impl<'a> Keeper<'a> {
                     let bytes = pipe.map_or(0, |(reader, _)| file::waiting(reader.number()));
                     machine.hear(now, Fact::Unread(bytes));
                 }
-                Order::ReadLoad => machine.hear(now, Fact::Load(watch::read(&watched))),
+                Order::ReadLoad => {
+                    let reading = watch::read(&watched);
+                    [self.voice.load, ..] = reading.values;
+                    machine.hear(now, Fact::Load(reading));
+                }
                 Order::Lament(bytes) => {
                     tell::count("the log command has left bytes unread: ", bytes as u64);
                 }
@@ -261,7 +270,12 @@ impl<'a> Keeper<'a> {
             match process::reap() {
                 Reaped::Died(pid, status) => {
                     if let Some(who) = machine.whose(pid) {
-                        self.tell(who, "exit", pid, Some(status.0));
+                        let what = if status.0 & 0x7f == 0 {
+                            "exit|ed with "
+                        } else {
+                            "exit|ed by signal "
+                        };
+                        self.tell(who, what, pid, Some(status.0));
                         self.terminal
                             .iter_mut()
                             .for_each(|terminal| terminal.take_back(pid, false));
@@ -275,9 +289,14 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    /// `what` is a word for status lines and, behind a bar, what makes it one for people.
     fn tell(&mut self, who: Who, what: &str, pid: Pid, number: Option<i32>) {
+        let (word, more) = halves(what.as_bytes(), b'|');
         if let Some(status) = &mut self.status {
-            status.tell(who, what, pid, number);
+            status.tell(who, word, pid, number);
+        }
+        if self.voice.on {
+            self.voice.tell(who, word, more.unwrap_or(b""), pid, number);
         }
     }
 
@@ -292,6 +311,9 @@ impl<'a> Keeper<'a> {
 
     #[inline(never)]
     fn start(&mut self, who: Who, first: bool) -> Fact {
+        if who == Who::Cmd {
+            self.voice.began = clock::now();
+        }
         let [for_cmd, for_log] = &mut self.complaints;
         let (plan, last) = match (who, &mut self.log) {
             (Who::Log, Some(log)) => (log, for_log),
@@ -304,7 +326,7 @@ impl<'a> Keeper<'a> {
                     self.log_group = Some(pid);
                 }
                 *last = None;
-                self.tell(who, "start", pid, None);
+                self.tell(who, "start|ed", pid, None);
                 return Fact::Started(who, pid);
             }
             Err(failure) => failure,

@@ -23,6 +23,17 @@ pub enum Who {
     Log,
 }
 
+impl Who {
+    /// Before what is told about it.
+    #[must_use]
+    pub const fn word(self) -> &'static [u8] {
+        match self {
+            Self::Cmd => b"cmd ",
+            Self::Log => b"log ",
+        }
+    }
+}
+
 /// From one start of a child to its next, at least: a command that dies as soon as it lives must not
 /// keep the machine busy. The field's old supervisors and inits wait a second as well.
 pub const SPACING: Duration = Duration::seconds(1);

@@ -1,13 +1,17 @@
-//! Status lines: what happens, for other programs, a line each. The file, FIFO or socket they go to may
-//! come and go and be full: then lines are lost, whole ones; nothing waits for it.
+//! What happens, a line each: for other programs as status lines, for people on standard error. The file,
+//! FIFO or socket that status lines go to may come and go and be full: then lines are lost, whole ones;
+//! nothing waits for it.
 
 use super::machine::Who;
 use crate::applets::store;
-use crate::applets::tell::refused;
+use crate::applets::tell::{refused, say};
 use crate::pure::fault::Exit;
 use crate::pure::opts::Word;
-use crate::pure::text::{Message, Put, put_number};
+use crate::pure::text::{Message, Put, Text, put_digits, put_number};
+use crate::pure::time::Instant;
 use crate::pure::unix::{Errno, Pid};
+use crate::pure::value::Load;
+use crate::sys::clock;
 use crate::sys::file::{self, File};
 use crate::sys::socket::{Flow, Socket};
 
@@ -36,10 +40,10 @@ impl Status {
     }
 
     /// `cmd WHAT PID`, and a number if there is one. The words are those of the C program of this name.
-    pub fn tell(&mut self, who: Who, what: &str, pid: Pid, number: Option<i32>) {
+    pub fn tell(&mut self, who: Who, what: &[u8], pid: Pid, number: Option<i32>) {
         let mut line = Message::<64>::new();
-        line.put(if who == Who::Cmd { b"cmd " } else { b"log " });
-        line.put(what.as_bytes());
+        line.put(who.word());
+        line.put(what);
         for number in [Some(pid.number()), number].into_iter().flatten() {
             line.put(b" ");
             put_number(&mut line, number.unsigned_abs().into());
@@ -78,4 +82,46 @@ fn connect(path: Word) -> Result<File, Errno> {
         other => other,
     }
     .map(Socket::into_file)
+}
+
+/// What is said to people.
+pub struct Voice {
+    pub on: bool,
+    /// When the command was started last.
+    pub began: Instant,
+    /// The load, if it is watched, as it was read last.
+    pub load: Option<Load>,
+}
+
+impl Voice {
+    /// `cmd PID WHAT`; the number is a signal, or how a run has ended.
+    pub fn tell(&self, who: Who, what: &[u8], more: &[u8], pid: Pid, number: Option<i32>) {
+        let mut text = Message::<96>::new();
+        put_number(&mut text, pid.number().unsigned_abs().into());
+        text.put(b" ");
+        text.put(what);
+        text.put(more);
+        if let Some(number) = number {
+            let [signal, code, ..] = number.to_le_bytes();
+            put_number(&mut text, (code | signal & 0x7f).into());
+        }
+        if let (Who::Cmd, Some(_)) = (who, number) {
+            let time = self.began.until(clock::now());
+            put_hundredths(&mut text, b" after ", time.hundredths());
+            text.put(b"s");
+        }
+        if let Some(load) = self.load {
+            put_hundredths(&mut text, b", load ", load.0 / (Load::ONE / 100));
+        }
+        say(&[who.word(), text.bytes()]);
+    }
+}
+
+/// A number of hundredths, as one with two decimals.
+#[inline(never)]
+fn put_hundredths(text: &mut Text, before: &[u8], number: u64) {
+    text.put(before);
+    put_number(text, number / 100);
+    text.put(b".");
+    put_digits(text, number, 2, false);
 }

@@ -1,0 +1,155 @@
+//! What dmon says with `-v`: the events of the status lines, in words for people.
+
+use crate::rig::load::Load;
+use crate::rig::screen::Screen;
+use crate::rig::{Rig, tools};
+use nix::sys::signal::Signal;
+
+/// The lines without what dmon puts before each, with the pids replaced by the letters in order of their
+/// appearance, and times by `T`.
+fn lettered(text: &str) -> Vec<String> {
+    let mut pids: Vec<String> = Vec::new();
+    text.lines()
+        .map(|line| {
+            let line =
+                line.strip_prefix("dmon: ").unwrap_or_else(|| panic!("no message: {line:?}"));
+            let mut words: Vec<String> = line.split(' ').map(String::from).collect();
+            let at = pids.iter().position(|known| *known == words[1]).unwrap_or(pids.len());
+            if at == pids.len() {
+                pids.push(words[1].clone());
+            }
+            words[1] = char::from(b'A' + at as u8).into();
+            if let Some(at) = words.iter().position(|word| word == "after") {
+                assert!(seconds(&words[at + 1]).is_some(), "no time: {line:?}");
+                words[at + 1] = if words[at + 1].ends_with(',') { "T," } else { "T" }.into();
+            }
+            words.join(" ")
+        })
+        .collect()
+}
+
+/// `12.34s`, perhaps with a comma.
+fn seconds(word: &str) -> Option<f64> {
+    let number = word.trim_end_matches(',').strip_suffix('s')?;
+    let decimals = number.split('.').nth(1)?.len();
+    number.parse().ok().filter(|_| decimals == 2)
+}
+
+#[test]
+fn starts_and_ends_are_said_with_the_status_and_the_time() {
+    let rig = Rig::new();
+    let done = rig.run("dmon -n -v -m 1 -d 0 sh -c 'sleep 0.3; exit 3' -- dlog f").exits(3);
+    assert_eq!(
+        lettered(&done.err),
+        [
+            "log A started",
+            "cmd B started",
+            "cmd B exited with 3 after T",
+            "cmd C started",
+            "cmd C exited with 3 after T",
+            "log A exited with 0",
+        ]
+    );
+    let first = done.err.lines().find(|line| line.contains("after")).expect("an end");
+    let time = first.rsplit(' ').next().and_then(seconds).expect("a time");
+    assert!((0.3..done.took.as_secs_f64()).contains(&time), "{first}");
+}
+
+#[test]
+fn without_it_nothing_is_said() {
+    let rig = Rig::new();
+    rig.run("dmon -n -m 1 -d 0 false -- dlog f").exits(1).says_nothing();
+    rig.run("dmon -n -v --no-verbose -m 1 -d 0 false").exits(1).says_nothing();
+}
+
+#[test]
+fn status_lines_stay_as_they_are_beside_it() {
+    let rig = Rig::new();
+    rig.run("dmon -n -v -m 0 -I st sh -c 'exit 3'").exits(3);
+    let text = rig.read("st");
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    assert!(
+        matches!(words[..], ["cmd", "start", a, "cmd", "exit", b, "768"] if a == b),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn an_order_to_stop_and_the_signal_that_a_run_died_of_are_said() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -v sleep 1000");
+    rig.child(dmon.pid(), "sleep 1000");
+    dmon.signal(Signal::SIGTERM);
+    let done = dmon.wait().exits(143);
+    let lines = lettered(&done.err);
+    assert_eq!(lines, ["cmd A started", "cmd A stopping", "cmd A exited by signal 15 after T"]);
+}
+
+#[test]
+fn a_run_that_is_late_and_killed_is_said() {
+    let rig = Rig::new();
+    let line = "trap \"\" TERM; while :; do sleep 0.05; done";
+    let done = rig.run(format!("dmon -n -v -m 0 -t 0.5 -k 0.2 sh -c '{line}'")).exits(124);
+    assert_eq!(
+        lettered(&done.err),
+        [
+            "cmd A started",
+            "cmd A timeout, stopping",
+            "cmd A killed",
+            "cmd A exited by signal 9 after T"
+        ]
+    );
+}
+
+#[test]
+fn forwarded_signals_are_said() {
+    let rig = Rig::new();
+    let dmon = rig.start("dmon -n -v -s sleep 1000");
+    rig.child(dmon.pid(), "sleep 1000");
+    dmon.signal(Signal::SIGUSR1);
+    let number = tools::number(Signal::SIGUSR1);
+    rig.wait_for("the signal", || dmon.err().contains(&format!("signalled with {number} after ")));
+    dmon.kill();
+}
+
+#[test]
+fn a_pause_and_its_end_are_said_with_the_load() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 4.21) else {
+        return;
+    };
+    let dmon = rig.start(format!("{load} dmon -n -v -L 4 sleep 1000"));
+    rig.wait_for("the pause", || dmon.err().lines().count() == 2);
+    load.set(1.9);
+    rig.wait_for("its end", || dmon.err().lines().count() == 3);
+    let lines = ["cmd A started, load 4.21", "cmd A paused, load 4.21", "cmd A resumed, load 1.90"];
+    assert_eq!(lettered(&dmon.err()), lines);
+    dmon.kill();
+}
+
+#[test]
+fn a_pause_is_seen_in_the_terminal() {
+    let rig = Rig::new();
+    let (Some(load), Some(screen)) = (Load::new(&rig, 1.0), Screen::new(&rig, "bash")) else {
+        return;
+    };
+    // `tostop` stops whoever writes from the background: dmon, while the command has the terminal.
+    screen.enter("stty tostop");
+    screen.enter(&format!("{load} dmon -n -v -L 4 sleep 1000"));
+    screen.shows("started, load 1.00");
+    load.set(9.0);
+    screen.shows("paused, load 9.00");
+    load.set(0.5);
+    screen.shows("resumed, load 0.50");
+    screen.type_in("\x03");
+    screen.shows("exited by signal 2 after ");
+}
+
+#[test]
+fn a_daemon_says_it_until_both_run() {
+    let rig = Rig::new();
+    let done = rig.run("dmon -v -p pid sleep 1000 -- sleep 2000").exits(0);
+    assert_eq!(lettered(&done.err), ["log A started", "cmd B started"]);
+    crate::rig::signal(rig.pid_in("pid"), Signal::SIGTERM);
+    rig.wait_empty();
+}
