@@ -254,6 +254,24 @@ fn dmon_without_a_command_is_an_error() {
 }
 
 #[test]
+fn who_gives_too_few_words_is_told_the_usage() {
+    let rig = Rig::new();
+    for (applet, code, missing) in [
+        ("dmon", 125, "command"),
+        ("drlog", 125, "directory"),
+        ("dsyslog", 125, "name"),
+        ("denv", 111, "command"),
+        ("envdir", 111, "directory"),
+        ("envdir .", 111, "command"),
+    ] {
+        let name = applet.split(' ').next().unwrap();
+        let help = rig.run(format!("{name} --help")).exits(0).out;
+        let usage = help.lines().next().unwrap();
+        rig.run(applet).exits(code).says(name, &[missing, usage, "--help"]);
+    }
+}
+
+#[test]
 fn a_usage_error_leaves_no_pid_file() {
     let rig = Rig::new();
     rig.run("dmon -p pid -t never true").exits(125);

@@ -26,6 +26,13 @@ pub struct About {
     pub has_file: bool,
 }
 
+impl About {
+    /// What is missing on the command line, and what it should be.
+    pub fn missing(&self, what: &str) -> Exit {
+        failed(what, text::halves(self.usage.as_bytes(), b'\n').0, " (try --help)")
+    }
+}
+
 /// As much as all words of the file and the variables may take, a choice.
 const ROOM: usize = 16 << 10;
 

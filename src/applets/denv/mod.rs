@@ -74,7 +74,8 @@ fn try_run(call: &Call) -> Result<Exit, Exit> {
     let mut at = call.options(about, options, &mut edits)?;
     if is_envdir {
         edits.inherit_all()?;
-        edits.read_directory(call.args.word(at).unwrap_or(c""))?;
+        let directory = call.args.word(at);
+        edits.read_directory(directory.ok_or_else(|| about.missing("no directory given. "))?)?;
         at += 1;
     }
     edits.environment.put_in_force();
@@ -84,7 +85,7 @@ fn try_run(call: &Call) -> Result<Exit, Exit> {
             command.name().to_bytes(),
             process::execute(&command, path),
         )),
-        None => Err(failed("no command to run (try --help)", b"", "")),
+        None => Err(about.missing("no command to run. ")),
     }
 }
 

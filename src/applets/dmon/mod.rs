@@ -87,6 +87,6 @@ fn split(args: &Args, from: usize) -> Result<(Argv, Option<Argv>), Exit> {
     let bar = args.from(from).position(|word| word.to_bytes() == b"--").map(|at| at + from);
     let log = bar.and_then(|bar| args.command(bar + 1, args.count()));
     let command = args.command(from, bar.unwrap_or(args.count()));
-    let missing = || failed("no command to run (try --help)", b"", "");
+    let missing = || ABOUT.missing("no command to run. ");
     command.map(|command| (command, log)).ok_or_else(missing)
 }

@@ -7,7 +7,7 @@ use crate::applets::logger::{Logger, Sync, Target};
 use crate::applets::options::{About, Call};
 use crate::applets::pump::{self, Buffers};
 use crate::applets::store::{Gap, OnFull, Store};
-use crate::applets::tell::{failed, refused};
+use crate::applets::tell::refused;
 use crate::pure::fault::Exit;
 use crate::pure::opts::{Opt, Word, opt};
 use crate::pure::text::{Message, Put, head, put_number, tail};
@@ -68,7 +68,7 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     };
     let at = call.options(&ABOUT, OPTIONS, &mut config)?;
     let Some(path) = call.operand(at)? else {
-        return Err(failed("no directory given (try --help)", b"", ""));
+        return Err(ABOUT.missing("no directory given. "));
     };
     let mut logs = Logs::open(path, config.limits)
         .map_err(|(what, error)| refused(what, path.to_bytes(), error))?;

@@ -79,7 +79,7 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     };
     let at = call.options(&ABOUT, OPTIONS, &mut config)?;
     let Some(name) = call.operand(at)?.map(CStr::to_bytes) else {
-        return Err(failed("no name given (try --help)", b"", ""));
+        return Err(ABOUT.missing("no name given. "));
     };
     config.format.name = name;
     if !packet::is_name(name, config.format.rfc5424) {
