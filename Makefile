@@ -19,10 +19,14 @@ LINKS = dlog dsyslog dslog drlog denv envdir
 OUTPUT = $(or $(CARGO_TARGET_DIR),target)
 BUILT = $(OUTPUT)/$(TARGET)/release
 BIN = $(DESTDIR)$(PREFIX)/bin
+SHARE = $(DESTDIR)$(PREFIX)/share
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: build all-targets install uninstall setup check check-binary check-links test test-old storm soak boot man dist fuzz ci try clean help
+.PHONY: all build all-targets install install-files uninstall setup check check-binary check-links test test-old storm soak boot \
+    man completions dist fuzz ci try clean help
+
+all: build man completions ## the executable, manuals and completions
 
 build: ## the static executable, in target/TARGET/release (TARGET=… for another machine)
 	scripts/cargo $(TARGET) build --release
@@ -35,13 +39,29 @@ all-targets: ## the executables for all machines we know of, checked
 	for target in $(TARGETS); do $(MAKE) check-binary TARGET=$$target || exit 1; done
 
 # Root may have no cargo, and installs what its owner has built.
-install: $(if $(shell command -v cargo),build,$(BUILT)/dmon) ## put it and its links into DESTDIR/PREFIX/bin (/usr/local/bin)
-	install -d $(BIN)
+install: $(if $(shell command -v cargo),all,$(BUILT)/dmon $(OUTPUT)/man $(OUTPUT)/completions) ## put all that into DESTDIR/PREFIX (/usr/local)
+	$(MAKE) install-files
+
+$(OUTPUT)/man $(OUTPUT)/completions:
+	@echo "make: there is no $@: run make as the user who has cargo" >&2; exit 1
+
+# Without building anything: packages are made of it.
+BASH = bash-completion/completions
+ZSH = zsh/site-functions
+FISH = fish/vendor_completions.d
+install-files:
+	install -d $(BIN) $(SHARE)/man/man8 $(SHARE)/$(BASH) $(SHARE)/$(ZSH) $(SHARE)/$(FISH)
 	install -m 755 $(BUILT)/dmon $(BIN)
 	for link in $(LINKS); do ln -sf dmon $(BIN)/$$link; done
+	install -m 644 $(OUTPUT)/man/*.8 $(SHARE)/man/man8
+	install -m 644 $(OUTPUT)/completions/bash/* $(SHARE)/$(BASH)
+	install -m 644 $(OUTPUT)/completions/zsh/* $(SHARE)/$(ZSH)
+	install -m 644 $(OUTPUT)/completions/fish/* $(SHARE)/$(FISH)
 
 uninstall: ## remove what install has put there
-	cd $(BIN) && rm -f dmon $(LINKS)
+	for name in dmon $(LINKS); do \
+	    rm -f $(BIN)/$$name $(SHARE)/man/man8/$$name.8 $(SHARE)/$(BASH)/$$name $(SHARE)/$(ZSH)/_$$name \
+	        $(SHARE)/$(FISH)/$$name.fish; done
 
 setup: ## bring the tools that checks and tests need
 	scripts/setup
@@ -95,9 +115,19 @@ man: ## the manual pages, in target/man
 	$(MAKE) build TARGET=$(HERE)
 	mkdir -p $(OUTPUT)/man
 	for page in $(MANUALS); do scripts/mkdoc $(OUTPUT)/$(HERE)/release $$page >$(OUTPUT)/man/$$page.8 || exit 1; done
+	echo '.so man8/dsyslog.8' >$(OUTPUT)/man/dslog.8
+	echo '.so man8/denv.8' >$(OUTPUT)/man/envdir.8
 
-dist: man all-targets ## an archive for each machine, in target/dist, with their checksums
-	scripts/dist "$(LINKS)" $(TARGETS)
+completions: ## for bash, zsh and fish, in target/completions
+	$(MAKE) build TARGET=$(HERE)
+	mkdir -p $(OUTPUT)/completions/bash $(OUTPUT)/completions/zsh $(OUTPUT)/completions/fish
+	for name in dmon $(LINKS); do \
+	    scripts/mkdoc $(OUTPUT)/$(HERE)/release $$name bash >$(OUTPUT)/completions/bash/$$name && \
+	    scripts/mkdoc $(OUTPUT)/$(HERE)/release $$name zsh >$(OUTPUT)/completions/zsh/_$$name && \
+	    scripts/mkdoc $(OUTPUT)/$(HERE)/release $$name fish >$(OUTPUT)/completions/fish/$$name.fish || exit 1; done
+
+dist: man completions all-targets ## an archive for each machine, in target/dist, with their checksums
+	scripts/dist $(TARGETS)
 
 fuzz: ## a minute of cargo-fuzz for each target of tests/fuzz (needs cargo-fuzz, and Rust's nightly)
 	for target in lines dress packet options; do \

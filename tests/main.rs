@@ -8,6 +8,8 @@ mod rig;
 
 /// Another process beside dmon, or handed to it, never gets one of its signals; dmon as pid 1.
 mod bystanders;
+/// What bash, zsh and fish offer when Tab is pressed.
+mod completions;
 /// As process 1 of a process namespace.
 mod container;
 /// denv and envdir: a command with a new environment.

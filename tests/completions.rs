@@ -1,0 +1,227 @@
+//! Completions: the words that each shell offers at some place of a line, by the files that scripts/mkdoc makes.
+
+use crate::rig::screen::Screen;
+use crate::rig::{Rig, quoted, tools};
+use std::collections::BTreeSet;
+
+const APPLETS: [&str; 7] = ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv", "envdir"];
+
+/// Makes the files for one shell in the test's folder.
+fn make(rig: &Rig, shell: &str) {
+    rig.shell("mkdir -p made").exits(0);
+    for name in APPLETS {
+        let project = env!("CARGO_MANIFEST_DIR");
+        let file = if shell == "zsh" { format!("_{name}") } else { format!("{name}.{shell}") };
+        rig.shell(format!("{project}/scripts/mkdoc bin {name} {shell} >made/{file}")).exits(0);
+    }
+}
+
+/// Some lines, and words that are offered at their ends; none of the others is.
+const LINES: &[(&str, &[&str])] = &[
+    ("dmon --ver", &["--verbose", "--version"]),
+    ("dmon -n --time", &["--timeout"]),
+    ("dmon -u roo", &["root"]),
+    ("dmon -n -e --log-user roo", &["root"]),
+    ("dmon -g roo", &["root"]),
+    ("dmon --stop-signal US", &["USR1", "USR2"]),
+    ("dmon -n -r no", &["nofile="]),
+    ("dmon --pressure ", &["cpu:", "io:", "memory:"]),
+    ("dmon -t ", &[]),
+    ("dmon -p fil", &["file1", "file2"]),
+    ("dmon -np fil", &["file1", "file2"]),
+    ("dmon -W f", &["folder/"]),
+    ("dmon -L 4 unheard-", &["unheard-of"]),
+    ("dmon -n -L 4 -- unheard-", &["unheard-of"]),
+    ("dmon -n true -- unheard-", &["unheard-of"]),
+    ("dmon -n true -- dlog --on-full ", &["block", "drop"]),
+    ("dlog --time ", &["epoch", "iso", "mono", "tai64n", "utc"]),
+    ("dlog fil", &["file1", "file2"]),
+    ("drlog -t f", &["folder/"]),
+    ("dsyslog -p w", &["warning"]),
+    ("dslog -f local7", &["local7"]),
+    ("dsyslog -e ", &[]),
+    ("denv -i UNHEARD_", &["UNHEARD_OF"]),
+    ("denv -I unheard-", &["unheard-of"]),
+    ("envdir f", &["folder/"]),
+    ("envdir folder unheard-", &["unheard-of"]),
+];
+
+/// What those lines speak of.
+fn furnish(rig: &Rig) {
+    rig.shell("mkdir -p d/folder && : >d/file1 >d/file2").exits(0);
+    rig.program("unheard-of", "#!/bin/sh\n");
+}
+
+/// Bash without a terminal: where it would offer names of files by itself, they are looked up here.
+const IN_BASH: &str = r#"
+for file in ../made/*.bash; do . $file; done
+compopt() { way=$2; }
+while IFS= read -r COMP_LINE; do
+    COMP_POINT=${#COMP_LINE} way= word=${COMP_LINE##* }
+    read -ra COMP_WORDS <<<"$COMP_LINE"
+    [[ -n $word ]] || COMP_WORDS+=('')
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    $(complete -p ${COMP_LINE%% *} | sed 's/.*-F \([^ ]*\).*/\1/')
+    case $way in
+    default) COMPREPLY=($(compgen -f -- "$word")) ;;
+    dirnames) COMPREPLY=($(compgen -d -S / -- "$word")) ;;
+    esac
+    printf '%s\n' "$COMP_LINE" "${COMPREPLY[@]}" .
+done
+"#;
+
+const IN_FISH: &str = r#"
+for file in ../made/*.fish
+    source $file
+end
+while read -l line
+    echo $line
+    complete -C $line | cut -f 1
+    echo .
+end
+"#;
+
+/// Asks a script of a shell for all lines, and compares.
+fn compare(rig: &Rig, shell: &str, script: &str) {
+    rig.write("script", script);
+    rig.write("lines", LINES.iter().map(|(line, _)| format!("{line}\n")).collect::<String>());
+    let done = rig
+        .shell(format!("cd d && HOME=$PWD UNHEARD_OF=1 {shell} ../script <../lines"))
+        .exits(0)
+        .says_nothing();
+    let answers: Vec<&str> = done.out.split("\n.\n").collect();
+    for ((line, wanted), answer) in LINES.iter().zip(answers) {
+        let words: BTreeSet<&str> =
+            answer.lines().skip(1).filter(|word| !word.is_empty()).collect();
+        let wanted: BTreeSet<&str> = wanted.iter().copied().collect();
+        assert_eq!(words, wanted, "{shell}: {line:?}");
+    }
+}
+
+#[test]
+fn bash_offers_what_fits() {
+    if !tools::has(&["bash"]) {
+        return;
+    }
+    let rig = Rig::new();
+    make(&rig, "bash");
+    furnish(&rig);
+    compare(&rig, "bash", IN_BASH);
+}
+
+#[test]
+fn fish_offers_what_fits() {
+    if !tools::has(&["fish"]) {
+        return;
+    }
+    let rig = Rig::new();
+    make(&rig, "fish");
+    furnish(&rig);
+    compare(&rig, "fish --no-config --private", IN_FISH);
+}
+
+/// In a terminal: lines with a Tab in them, and the words that the shell then has.
+const TYPED: &[(&str, &str)] = &[
+    ("dmon --pid\t x", "<--pid-file><x>"),
+    ("dmon --pid-file=file1 --load-h\t 4", "<--pid-file=file1><--load-high><4>"),
+    ("dmon --stop-signal=TE\t -n", "<--stop-signal=TERM><-n>"),
+    ("dmon -u roo\t -n", "<-u><root><-n>"),
+    ("dmon -u root:roo\t -n", "<-u><root:root><-n>"),
+    ("dmon -r nof\t10 x", "<-r><nofile=10><x>"),
+    ("dmon -W fol\t x", "<-W><folder"),
+    ("dmon -n unheard-\t", "<-n><unheard-of>"),
+    ("dmon -n true -- dlog --buf\t f", "<-n><true><--><dlog><--buffered><f>"),
+    ("dsyslog --priority=wa\t x", "<--priority=warning><x>"),
+    ("envdir fol\t unheard-\t", "><unheard-of>"),
+];
+
+fn press_tab(rig: &Rig, shell: &str, setup: &str) {
+    let Some(screen) = Screen::new(rig, shell) else {
+        return;
+    };
+    furnish(rig);
+    screen.enter("cd d");
+    for line in setup.lines() {
+        screen.enter(line);
+    }
+    for name in APPLETS {
+        screen.enter(&format!("{name}() {{ printf '<%s>' \"$@\"; echo; }}"));
+    }
+    screen.enter("echo furni''shed");
+    screen.shows("furnished");
+    for (typed, words) in TYPED {
+        // zsh takes the slash behind a folder away again, bash does not.
+        screen.enter(typed);
+        screen.shows(words);
+    }
+}
+
+#[test]
+fn in_a_terminal_bash_completes_at_a_tab() {
+    let rig = Rig::new();
+    make(&rig, "bash");
+    press_tab(&rig, "bash --norc", "for file in ../made/*.bash; do . $file; done");
+}
+
+#[test]
+fn in_a_terminal_bash_completes_at_a_tab_with_bash_completion() {
+    let library = "/usr/share/bash-completion/bash_completion";
+    if !std::path::Path::new(library).is_file() {
+        tools::skip("needs bash-completion");
+        return;
+    }
+    let rig = Rig::new();
+    make(&rig, "bash");
+    let setup = format!(". {library}\nfor file in ../made/*.bash; do . $file; done");
+    press_tab(&rig, "bash --norc", &setup);
+}
+
+#[test]
+fn in_a_terminal_zsh_completes_at_a_tab() {
+    let rig = Rig::new();
+    make(&rig, "zsh");
+    let setup = "fpath=(../made $fpath); autoload -U compinit; compinit -D -u";
+    press_tab(&rig, "zsh -f", setup);
+}
+
+#[test]
+fn every_option_is_offered_by_every_shell() {
+    let rig = Rig::new();
+    for shell in ["bash", "zsh", "fish"] {
+        make(&rig, shell);
+    }
+    for name in APPLETS {
+        let help = rig.run(format!("{name} --help")).exits(0).out;
+        let rows = help.lines().filter(|line| line.starts_with(' '));
+        for row in rows {
+            let option = row[6..].split([' ', '\t']).next().unwrap().trim_start_matches('-');
+            for (file, form) in [
+                (format!("{name}.bash"), format!("--{option}")),
+                (format!("_{name}"), format!("--{option}")),
+                (format!("{name}.fish"), format!("-l {option} ")),
+            ] {
+                let text = rig.read(&format!("made/{file}"));
+                assert!(text.contains(&form), "{file}: nothing about {option}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_word_that_is_offered_is_understood() {
+    let rig = Rig::new();
+    for name in APPLETS {
+        let project = env!("CARGO_MANIFEST_DIR");
+        let made = rig.shell(format!("{project}/scripts/mkdoc bin {name} fish")).exits(0).out;
+        for line in made.lines().filter(|line| line.contains(" -x -a '") && line.contains(" -l ")) {
+            let option = line.split(" -l ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+            let words =
+                line.split(" -a '").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
+            for word in words.split(' ').filter(|_| !words.starts_with('(')) {
+                let value = format!("{word}{}", if word.ends_with([':', '=']) { "1" } else { "" });
+                // --help comes behind it, so that nothing but the options is looked at.
+                rig.run(format!("{name} --{option} {} --help", quoted(&value))).exits(0);
+            }
+        }
+    }
+}
