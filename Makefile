@@ -24,7 +24,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 .PHONY: all build all-targets install install-files uninstall setup check check-binary check-links test test-old storm soak boot \
-    man completions dist fuzz ci try clean help
+    man completions dist packages fuzz ci try clean help
 
 all: build man completions ## the executable, manuals and completions
 
@@ -99,7 +99,7 @@ soak: build ## a long life in some seven minutes: nothing grows; a table of the 
 	cargo build --quiet --examples
 	DMON=$(abspath $(BUILT)/dmon) DMON_LONG=1 cargo test --quiet --test main soak:: -- --nocapture
 
-ci: setup check dist test ## what must pass before a change is merged
+ci: setup check dist packages test ## what must pass before a change is merged
 	$(MAKE) test TARGET=armv7-unknown-linux-musleabihf
 	$(MAKE) test-old TARGET=i686-unknown-linux-musl
 	$(MAKE) boot
@@ -128,6 +128,15 @@ completions: ## for bash, zsh and fish, in target/completions
 
 dist: man completions all-targets ## an archive for each machine, in target/dist, with their checksums
 	scripts/dist $(TARGETS)
+
+# What each kind knows an architecture for.
+DEBS = $(filter-out arm-% mipsel-%,$(TARGETS))
+APKS = $(filter-out armv5te-% mipsel-%,$(TARGETS))
+packages: man completions all-targets ## for Debian, OpenWrt and Alpine, in target/packages
+	rm -rf $(OUTPUT)/packages
+	for target in $(DEBS); do scripts/packages/deb $$target || exit 1; done
+	for target in $(TARGETS); do scripts/packages/ipk $$target || exit 1; done
+	for target in $(APKS); do scripts/packages/apk $$target || exit 1; done
 
 fuzz: ## a minute of cargo-fuzz for each target of tests/fuzz (needs cargo-fuzz, and Rust's nightly)
 	for target in lines dress packet options; do \

@@ -44,6 +44,8 @@ mod logs;
 mod manual;
 /// The command line: forms of options, refusals, help.
 mod options;
+/// Installing, packages and recipes.
+mod packages;
 /// The file with dmon's pid.
 mod pidfile;
 /// Pausing by the pressure on processors, disks and memory.

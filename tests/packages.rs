@@ -1,0 +1,339 @@
+//! What is installed, packed and unpacked: `make install` and back, packages for Debian, OpenWrt and Alpine, recipes.
+//!
+//! The scripts work in a folder like target/, in which the tested program stands as the one that was built.
+
+use crate::rig::{Done, Rig, tools};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The names but envdir's, which is another program's in Debian.
+const NAMES: [&str; 6] = ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv"];
+
+/// A folder like target/; nothing where packages of this machine cannot be made or tried.
+fn build(rig: &Rig) -> Option<String> {
+    if !tools::is_native("packages of other machines are tried by make packages")
+        || !tools::has(&["make"])
+    {
+        return None;
+    }
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    if !["x86_64", "aarch64"].contains(&std::env::consts::ARCH) {
+        tools::skip("needs x86-64 or ARM64");
+        return None;
+    }
+    let all = NAMES.join(" ");
+    rig.shell(format!(
+        "set -e; mkdir -p target/{target}/release target/man target/completions/bash target/completions/zsh \
+         target/completions/fish; cp -L bin/dmon target/{target}/release
+         for name in {all} envdir; do
+             case $name in dslog | envdir) ;; *) {PROJECT}/scripts/mkdoc bin $name >target/man/$name.8 ;; esac
+             {PROJECT}/scripts/mkdoc bin $name bash >target/completions/bash/$name
+             {PROJECT}/scripts/mkdoc bin $name zsh >target/completions/zsh/_$name
+             {PROJECT}/scripts/mkdoc bin $name fish >target/completions/fish/$name.fish
+         done
+         echo .so man8/dsyslog.8 >target/man/dslog.8; echo .so man8/denv.8 >target/man/envdir.8"
+    ))
+    .exits(0)
+    .says_nothing();
+    Some(target)
+}
+
+/// Makes a package; its path.
+fn pack(rig: &Rig, kind: &str, target: &str) -> String {
+    let done = rig
+        .shell(format!("CARGO_TARGET_DIR=$PWD/target {PROJECT}/scripts/packages/{kind} {target}"))
+        .exits(0)
+        .says_nothing();
+    done.out.trim_end().to_string()
+}
+
+/// Files and links below a folder, by their paths from there.
+fn files(rig: &Rig, folder: &str) -> BTreeSet<String> {
+    let list = rig.shell(format!("cd {folder} && find . ! -type d")).exits(0).out;
+    list.lines().map(|line| line.trim_start_matches("./").to_string()).collect()
+}
+
+/// The version as packages write a release that is to come.
+fn version(mark: char) -> String {
+    env!("CARGO_PKG_VERSION").replace('-', &mark.to_string())
+}
+
+/// That in a folder that is a whole system the program works by all its names.
+fn works_in(rig: &Rig, root: &str) {
+    let inside =
+        |line: &str| rig.shell(format!("PATH=/usr/bin exec $(command -v chroot) {root} {line}"));
+    let said = inside("dmon -n -m 0 denv -E A=1 dlog --version").exits(0).out;
+    assert_eq!(said, format!("dmon {}\n", env!("CARGO_PKG_VERSION")));
+    inside("dmon -n -m 0 dmon --version -- dlog /log").exits(0).says_nothing();
+    assert_eq!(rig.read(&format!("{root}/log")), said);
+    rig.shell(format!("rm {root}/log")).exits(0);
+}
+
+fn install(rig: &Rig, what: &str, target: &str) -> Done {
+    rig.shell(format!(
+        "make -s -C {PROJECT} {what} TARGET={target} OUTPUT=$PWD/target DESTDIR=$PWD/root PREFIX=/usr"
+    ))
+    .exits(0)
+    .says_nothing()
+}
+
+#[test]
+fn what_make_installs_it_takes_away_again() {
+    let rig = Rig::new();
+    let Some(target) = build(&rig) else {
+        return;
+    };
+    rig.shell("mkdir -p root/usr/bin && : >root/usr/bin/other").exits(0);
+    install(&rig, "install-files", &target);
+    let found = files(&rig, "root/usr");
+    for name in NAMES.iter().chain(&["envdir"]) {
+        for file in [
+            format!("bin/{name}"),
+            format!("share/man/man8/{name}.8"),
+            format!("share/bash-completion/completions/{name}"),
+            format!("share/zsh/site-functions/_{name}"),
+            format!("share/fish/vendor_completions.d/{name}.fish"),
+        ] {
+            assert!(found.contains(&file), "no {file}: {found:?}");
+        }
+    }
+    assert_eq!(found.len(), 1 + 7 * 5, "{found:?}");
+    rig.shell("cd root/usr/bin && ./envdir --version && cd ../share/man && mandoc man8/dslog.8")
+        .exits(0);
+    // Twice is as good as once.
+    install(&rig, "install-files", &target);
+    install(&rig, "uninstall", &target);
+    assert_eq!(files(&rig, "root"), BTreeSet::from(["usr/bin/other".to_string()]));
+}
+
+#[test]
+fn the_debian_package_is_installed_works_and_is_removed() {
+    if !tools::has(&["dpkg", "dpkg-deb"]) || !tools::is_root() {
+        return;
+    }
+    let rig = Rig::new();
+    let Some(target) = build(&rig) else {
+        return;
+    };
+    let package = pack(&rig, "deb", &target);
+    let architecture = rig.shell("dpkg --print-architecture").exits(0).out;
+    assert!(package.ends_with(&format!(
+        "/dmon_{}-1_{}.deb",
+        version('~'),
+        architecture.trim_end()
+    )));
+    rig.shell(
+        "mkdir -p root/var/lib/dpkg/info root/var/lib/dpkg/updates && : >root/var/lib/dpkg/status",
+    )
+    .exits(0);
+    let before = files(&rig, "root");
+    let dpkg = "dpkg --root=$PWD/root --log=/dev/null";
+    rig.shell(format!("{dpkg} -i {package}")).exits(0);
+    works_in(&rig, "root");
+    let state = rig.shell(format!("{dpkg} -s dmon")).exits(0).out;
+    for line in ["Status: install ok installed", "Section: admin"] {
+        assert!(state.contains(line), "{state}");
+    }
+    assert!(!state.contains("Depends:") && !state.contains("Homepage:"), "{state}");
+    rig.shell(format!("{dpkg} --verify dmon")).exits(0).says_nothing();
+    let found = files(&rig, "root/usr");
+    for name in NAMES {
+        assert!(found.contains(&format!("share/man/man8/{name}.8.gz")), "{name}: {found:?}");
+    }
+    assert!(!found.iter().any(|file| file.contains("envdir")), "daemontools has it: {found:?}");
+    // A link in the manuals leads to a file that is packed itself.
+    if tools::has(&["mandoc"]) {
+        let text = rig.shell("cd root/usr/share/man && mandoc man8/dslog.8.gz").exits(0).out;
+        assert!(text.contains("standard input to syslog"), "{text}");
+    }
+    rig.shell(format!("{dpkg} -P dmon")).exits(0);
+    let left = files(&rig, "root");
+    assert!(
+        left.iter().all(|file| before.contains(file) || file.starts_with("var/lib/dpkg/")),
+        "{left:?}"
+    );
+    if tools::has(&["lintian"]) {
+        let found =
+            rig.shell(format!("lintian --fail-on warning {package} 2>/dev/null")).exits(0).out;
+        assert_eq!(found, "");
+    }
+}
+
+#[test]
+fn the_package_for_openwrt_has_the_form_of_an_ipk() {
+    let rig = Rig::new();
+    let Some(target) = build(&rig) else {
+        return;
+    };
+    let package = pack(&rig, "ipk", &target);
+    let names = rig.shell(format!("tar -tzf {package}")).exits(0).out;
+    assert_eq!(names, "./debian-binary\n./control.tar.gz\n./data.tar.gz\n");
+    assert_eq!(rig.shell(format!("tar -xzOf {package} ./debian-binary")).exits(0).out, "2.0\n");
+    let control = rig
+        .shell(format!("tar -xzOf {package} ./control.tar.gz | tar -xzO ./control"))
+        .exits(0)
+        .out;
+    for line in ["Package: dmon", &format!("Version: {}-1", version('~')), "License: MIT"] {
+        assert!(control.lines().any(|found| found == line), "no {line}: {control}");
+    }
+    rig.shell(format!("mkdir root && tar -xzOf {package} ./data.tar.gz | tar -xz -C root"))
+        .exits(0);
+    let wanted = NAMES.iter().chain(&["envdir"]).map(|name| format!("usr/bin/{name}")).collect();
+    assert_eq!(files(&rig, "root"), wanted);
+    if tools::is_root() {
+        works_in(&rig, "root");
+    }
+}
+
+#[test]
+fn the_package_for_alpine_has_the_form_of_an_apk() {
+    let rig = Rig::new();
+    let Some(target) = build(&rig) else {
+        return;
+    };
+    let package = pack(&rig, "apk", &target);
+    // Two streams of gzip, of which the first says what the sum of the second is.
+    rig.shell(format!("mkdir root && tar -xzf {package} -C root 2>/dev/null")).exits(0);
+    let info = rig.read("root/.PKGINFO");
+    let value = |key: &str| {
+        let line = info.lines().find_map(|line| line.strip_prefix(&format!("{key} = ")));
+        line.unwrap_or_else(|| panic!("no {key}: {info}")).to_string()
+    };
+    assert_eq!(value("pkgver"), format!("{}-r0", version('_')));
+    assert_eq!(value("license"), "MIT");
+    let bytes = std::fs::read(&package).expect("the package");
+    let second =
+        (1..bytes.len()).filter(|at| bytes[*at..].starts_with(&[0x1f, 0x8b, 8])).any(|at| {
+            rig.write("second", &bytes[at..]);
+            let sum = rig.shell("sha256sum <second").exits(0).out;
+            sum.starts_with(&value("datahash"))
+        });
+    assert!(second, "no stream has the sum of the files");
+    // The first is a tar that does not end, so that the other goes on behind it.
+    let names = rig.shell(format!("tar -tzf {package} 2>/dev/null")).exits(0).out;
+    assert!(names.starts_with(".PKGINFO\nusr/\nusr/bin/\n"), "{names}");
+    // Each file has its sum before it: as many as there are files, and that of the program is right.
+    let tar = rig
+        .shell("gunzip -c second >data.tar && grep -ao 'APK-TOOLS.checksum.SHA1=.*' data.tar")
+        .exits(0)
+        .out;
+    let sums: Vec<&str> = tar.lines().filter_map(|line| line.split('=').nth(1)).collect();
+    assert_eq!(sums.len(), files(&rig, "root/usr").len());
+    let sum = rig.shell("sha1sum <root/usr/bin/dmon").exits(0).out;
+    assert!(sums.iter().any(|one| sum.starts_with(one)), "{sum}");
+    if tools::is_root() {
+        works_in(&rig, "root");
+    }
+}
+
+#[test]
+fn a_package_is_the_same_when_it_is_made_again() {
+    let rig = Rig::new();
+    let Some(target) = build(&rig) else {
+        return;
+    };
+    for kind in ["ipk", "apk"] {
+        let package = pack(&rig, kind, &target);
+        rig.shell(format!("mv {package} first")).exits(0);
+        assert_eq!(pack(&rig, kind, &target), package);
+        rig.shell(format!("cmp first {package}")).exits(0).says_nothing();
+    }
+}
+
+#[test]
+fn an_architecture_that_is_not_known_is_named() {
+    let rig = Rig::new();
+    rig.shell("mkdir -p target/strange/release && : >target/strange/release/dmon").exits(0);
+    for kind in ["deb", "ipk", "apk"] {
+        let script = format!("CARGO_TARGET_DIR=$PWD/target {PROJECT}/scripts/packages/{kind}");
+        rig.shell(format!("{script} strange"))
+            .exits(1)
+            .says(&format!("packages/{kind}"), &["strange"]);
+        rig.shell(format!("{script} other"))
+            .exits(1)
+            .says(&format!("packages/{kind}"), &["make build"]);
+        rig.shell(script).exits(1).says(&format!("packages/{kind}"), &["usage"]);
+    }
+}
+
+/// A file of the recipes.
+fn recipe(name: &str) -> String {
+    let path = format!("{PROJECT}/scripts/packages/recipes/{name}");
+    std::fs::read_to_string(&path).unwrap_or_else(|fault| panic!("{path}: {fault}"))
+}
+
+#[test]
+fn the_recipes_are_for_this_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (file, line) in [
+        ("openwrt/Makefile", format!("DMON_VERSION:={version}")),
+        ("alpine/APKBUILD", format!("_version={version}")),
+        ("alpine/APKBUILD", format!("pkgver={}", self::version('_'))),
+        ("buildroot/dmon.mk", format!("DMON_VERSION = {version}")),
+        ("yocto/dmon.bb", format!("DMON_VERSION = \"{version}\"")),
+    ] {
+        let text = recipe(file);
+        assert!(text.lines().any(|found| found == line), "{file}: no line {line:?}");
+    }
+    let log = std::fs::read_to_string(format!("{PROJECT}/CHANGELOG.md")).expect("the changelog");
+    assert!(log.contains(&format!("\n## [{version}] - ")), "no section for {version}");
+}
+
+/// What the recipes call, as far as they call it, in make.
+const OPENWRT: &str = "ARCH = x86_64
+INCLUDE_DIR = .
+BUILD_DIR = .
+INSTALL_DIR = install -d
+INSTALL_BIN = install -m 755
+LN = ln -sf
+include recipe
+install:
+\tcp -R archive $(PKG_BUILD_DIR)
+\t$(call Package/dmon/install,root)
+";
+const BUILDROOT: &str = "ARCH = x86_64
+INSTALL = install
+TARGET_DIR = root
+include recipe
+@D = archive
+install:
+\ttest $(DMON_SOURCE) = dmon-$(DMON_VERSION)-x86_64-unknown-linux-musl.tar.gz
+\t$(DMON_INSTALL_TARGET_CMDS)
+";
+
+#[test]
+fn the_recipes_install_what_is_in_an_archive() {
+    let rig = Rig::new();
+    let Some(target) = build(&rig) else {
+        return;
+    };
+    let wanted: BTreeSet<_> =
+        NAMES.iter().chain(&["envdir"]).map(|name| format!("usr/bin/{name}")).collect();
+    rig.shell("cp target/*/release/dmon . && mkdir -p archive/bin archive/share/doc/dmon && mv dmon archive/bin && : >rules.mk >package.mk").exits(0);
+    rig.shell(format!("cp {PROJECT}/LICENSE archive/share/doc/dmon; cd archive/bin; for name in dlog dsyslog dslog drlog denv envdir; do ln -s dmon $name; done")).exits(0);
+    for (file, around) in [("openwrt/Makefile", OPENWRT), ("buildroot/dmon.mk", BUILDROOT)] {
+        rig.write("recipe", recipe(file));
+        rig.write("Makefile", around);
+        rig.shell("rm -rf root; make -s TOPDIR=. install").exits(0).says_nothing();
+        let mut found = files(&rig, "root");
+        found.retain(|file| file.starts_with("usr/bin"));
+        assert_eq!(found, wanted, "{file}");
+    }
+    let mut script = recipe("alpine/APKBUILD");
+    let _ = write!(script, "\npackage\n");
+    rig.write("APKBUILD", script);
+    let version = env!("CARGO_PKG_VERSION");
+    rig.shell(format!(
+        "set -e; rm -rf root; mkdir root; mv archive dmon-{version}-x86_64-unknown-linux-musl; \
+         CARCH=x86_64 srcdir=$PWD pkgdir=$PWD/root sh -eu APKBUILD"
+    ))
+    .exits(0)
+    .says_nothing();
+    assert!(wanted.is_subset(&files(&rig, "root")), "{target}");
+    assert!(rig.has("root/usr/share/licenses/dmon/LICENSE"));
+    // The sum of the licence that Yocto's recipe names.
+    let sum = rig.shell(format!("md5sum <{PROJECT}/LICENSE")).exits(0).out;
+    assert!(recipe("yocto/dmon.bb").contains(sum.split(' ').next().unwrap()));
+}
