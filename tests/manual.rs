@@ -1,6 +1,12 @@
-//! The manual pages: each option of the help has its paragraph, and no other.
+//! The manual pages: each option of the help has its paragraph, and no other; each example is run.
 
-use crate::rig::{Rig, tools};
+use crate::rig::accounts::{ALICE, Accounts, BOB};
+use crate::rig::load::Load;
+use crate::rig::{Rig, limit, signal, tools};
+use nix::sys::signal::Signal;
+use std::net::UdpSocket;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 const PAGES: [&str; 5] = ["dmon", "dlog", "drlog", "dsyslog", "denv"];
@@ -54,4 +60,256 @@ fn an_option_without_a_paragraph_is_named() {
     page(&rig, &copy, "dlog").exits(1).says("mkdoc", &["no paragraph about --prefix"]);
     rig.shell("echo @bogus >>project/src/applets/dlog/dlog.8.in").exits(0);
     page(&rig, &copy, "dlog").exits(1).says("mkdoc", &["--bogus, which is no option"]);
+}
+
+#[test]
+fn every_page_has_its_sections() {
+    let rig = Rig::new();
+    for name in PAGES {
+        let text = page(&rig, project(), name).exits(0).out;
+        let mut sections =
+            vec!["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "EXIT STATUS"];
+        sections.extend(["EXAMPLES", "COMPATIBILITY", "SEE ALSO"]);
+        match name {
+            "dmon" => sections.extend(["SIGNALS", "STATUS LINES", "FILES", "DIAGNOSTICS"]),
+            "drlog" | "dsyslog" => sections.extend(["SIGNALS", "FILES"]),
+            "dlog" => sections.push("SIGNALS"),
+            _ => {}
+        }
+        for section in sections {
+            let line = format!(".Sh {section}");
+            assert!(text.lines().any(|found| found == line), "{name}: no {section}");
+        }
+    }
+}
+
+/// Runs an example, which is given as it is to be typed in the test's folder, and asks whether it did what
+/// is said of it.
+type Check = fn(&Rig, &str);
+
+/// The examples of a page in their order, by how they begin. Later ones find what earlier ones have left.
+const CHECKS: &[(&str, &str, Check)] = &[
+    ("dmon", "dmon -n -1 -L 4.0 rsync", |rig, line| {
+        // This machine may be busy.
+        let Some(load) = Load::new(rig, 4.0) else {
+            return;
+        };
+        rig.run(format!("{load} {line}")).exits(0);
+        assert_eq!(rig.read("root/dst/file"), "precious\n");
+        assert_eq!(rig.lines("copied"), 2, "it was to fail once");
+    }),
+    ("dmon", "dmon -n -v -1 -m 5/1h -t 2h backup", |rig, line| {
+        let said = rig.run(line).exits(0).err;
+        assert!(
+            said.contains(" exited with 1 after ") && said.contains(" exited with 0 after "),
+            "{said}"
+        );
+        assert_eq!(rig.read("backed-up"), "--everything\n--everything\n");
+    }),
+    ("dmon", "dmon -e -p /run/vfand.pid vfand -- dlog", |rig, line| {
+        rig.run(line).exits(0);
+        rig.wait_lines("root/var/log/vfand.log", 2);
+        let log = rig.read("root/var/log/vfand.log");
+        assert!(
+            log.lines().all(is_stamped) && log.contains("begins") && log.contains("a fault"),
+            "{log}"
+        );
+    }),
+    ("dmon", "kill $(cat /run/vfand.pid)", |rig, line| {
+        rig.shell(line).exits(0);
+        rig.wait_empty();
+        assert!(!rig.has("root/run/vfand.pid"));
+    }),
+    ("dmon", "dmon -d 1s,5s,1m -p /run/httpd.pid httpd -f", |rig, line| {
+        rig.run(line).exits(0);
+        let dmon = rig.pid_in("root/run/httpd.pid");
+        let first = rig.child(dmon, "sleep 1000");
+        signal(first, Signal::SIGKILL);
+        rig.next_child(dmon, first, "sleep 1000");
+        end(rig, "httpd");
+    }),
+    ("dmon", "dmon -e -u mediatomb -U log mediatomb", |rig, line| {
+        let Some(accounts) = Accounts::new(rig) else {
+            return;
+        };
+        rig.copy_applets();
+        furnish(rig);
+        let folder = "root/var/log/mediatomb";
+        rig.shell(format!("mkdir {folder} && chown {BOB} {folder}")).exits(0);
+        let line = line.replace("-u mediatomb", "-u alice").replace("-U log", "-U bob");
+        rig.run(format!("{accounts} {line}")).exits(0);
+        rig.wait_lines(&format!("{folder}/current"), 1);
+        assert_eq!(rig.path(&format!("{folder}/current")).metadata().unwrap().uid(), BOB);
+        let text = rig.read(&format!("{folder}/current"));
+        assert!(text.contains(&format!("uid={ALICE}")) && text.contains("--home"), "{text}");
+        for dmon in rig.copies("dmon") {
+            signal(dmon.pid, Signal::SIGTERM);
+        }
+        rig.wait_empty();
+    }),
+    ("dmon", "dmon -n -i 10m fetch-mail", |rig, line| {
+        let dmon = rig.start(line);
+        rig.wait_lines("fetched", 1);
+        rig.wait_for("the pause", || rig.copies("fetch-mail").is_empty());
+        dmon.signal(Signal::SIGTERM);
+        dmon.wait().exits(0);
+        assert_eq!(rig.lines("fetched"), 1);
+    }),
+    ("dmon", "::respawn:", |rig, line| {
+        let dmon = rig.start(line.trim_start_matches("::respawn:"));
+        rig.child(dmon.pid(), "sleep 1000");
+        rig.child(dmon.pid(), "dsyslog vfand");
+        dmon.signal(Signal::SIGTERM);
+        dmon.wait();
+    }),
+    ("dlog", "nightly 2>&1 | dlog", |rig, line| {
+        rig.shell(line).exits(0);
+        let log = rig.read("root/var/log/nightly.log");
+        assert!(log.lines().count() == 2 && log.lines().all(is_stamped), "{log}");
+    }),
+    ("dlog", "dmon -e -p /run/httpd.pid httpd -- dlog", |rig, line| {
+        rig.run(line).exits(0);
+        rig.wait_lines("root/var/log/httpd.log", 1);
+        end(rig, "httpd");
+        let log = rig.read("root/var/log/httpd.log");
+        assert_eq!(
+            (log.as_bytes().get(10), log.as_bytes().get(19)),
+            (Some(&b'T'), Some(&b'Z')),
+            "{log}"
+        );
+    }),
+    ("drlog", "dmon -e -S -p /run/httpd.pid httpd", |rig, line| {
+        rig.shell("mkdir root/var/log/httpd").exits(0);
+        rig.run(line).exits(0);
+        rig.wait_lines("root/var/log/httpd/current", 1);
+    }),
+    ("drlog", "kill -ALRM $(cat /run/httpd.pid)", |rig, line| {
+        rig.shell(line).exits(0);
+        rig.wait_for("an old log", || !rig.shell("ls root/var/log/httpd/log-*").out.is_empty());
+        rig.wait_file("root/var/log/httpd/current");
+    }),
+    ("drlog", "cat /var/log/httpd/log-*", |rig, line| {
+        let text = rig.shell(line).exits(0).out;
+        assert!(text.contains("httpd begins"), "{text}");
+        end(rig, "httpd");
+    }),
+    ("dsyslog", "dmon -e -p /run/vfand.pid vfand -- dsyslog", |rig, line| {
+        let syslog = UnixDatagram::bind(rig.path("log")).expect("a socket");
+        syslog.set_read_timeout(Some(limit())).expect("a limit");
+        rig.shell(format!("DSYSLOG_OPTIONS=\"--to $PWD/log\" exec {line}")).exits(0);
+        let mut room = [0; 200];
+        let count = syslog.recv(&mut room).expect("a message");
+        let message = String::from_utf8_lossy(&room[..count]);
+        assert!(message.starts_with("<30>") && message.contains(" vfand: "), "{message}");
+        end(rig, "vfand");
+    }),
+    ("dsyslog", "echo The kitchen is on fire", |rig, line| {
+        let syslog = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        syslog.set_read_timeout(Some(limit())).expect("a limit");
+        let address = syslog.local_addr().expect("its address").to_string();
+        rig.shell(line.replace("10.0.0.1:514", &address)).exits(0);
+        let mut room = [0; 200];
+        let count = syslog.recv(&mut room).expect("a message");
+        let message = String::from_utf8_lossy(&room[..count]);
+        assert!(
+            message.starts_with("<24>") && message.ends_with("kitchen: The kitchen is on fire"),
+            "{message}"
+        );
+    }),
+    ("denv", "denv -i PATH -E TZ=UTC date", |rig, line| {
+        let date = rig.run(line).exits(0).says_nothing().out;
+        assert!(date.contains("UTC"), "{date}");
+    }),
+    ("denv", "denv -I -f /etc/httpd.env httpd -f", |rig, line| {
+        rig.write("root/etc/httpd.env", "COLOUR=blue\n");
+        let httpd = rig.start(line);
+        rig.wait_for("its environment", || rig.read("environment").contains("COLOUR=blue\n"));
+        httpd.kill();
+    }),
+    ("denv", "envdir /etc/httpd.d httpd -f", |rig, line| {
+        rig.shell("mkdir root/etc/httpd.d && echo green >root/etc/httpd.d/COLOUR").exits(0);
+        let httpd = rig.start(line);
+        rig.wait_for("its environment", || rig.read("environment").contains("COLOUR=green\n"));
+        httpd.kill();
+    }),
+];
+
+/// `2026-11-24/14:35:09 …`.
+fn is_stamped(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    [(4, b'-'), (7, b'-'), (10, b'/'), (13, b':'), (16, b':'), (19, b' ')]
+        .iter()
+        .all(|(at, byte)| bytes.get(*at) == Some(byte))
+}
+
+/// Ends the daemon whose pid file that is.
+fn end(rig: &Rig, name: &str) {
+    signal(rig.pid_in(&format!("root/run/{name}.pid")), Signal::SIGTERM);
+    rig.wait_empty();
+}
+
+/// The programs and files that the examples speak of.
+fn furnish(rig: &Rig) {
+    rig.shell("cd root 2>/dev/null || { mkdir root; cd root; }; mkdir -p run var/log src dst etc; echo precious >src/file")
+        .exits(0);
+    let service = |name: &str| {
+        format!(
+            "#!/bin/sh\nenv >environment\necho {name} begins $(id) $*\necho a fault >&2\nexec sleep 1000\n"
+        )
+    };
+    for (name, text) in [
+        ("rsync", "#!/bin/sh\necho >>copied\n[ $(wc -l <copied) != 1 ] && cp -R \"$2\". \"$3\"\n"),
+        ("backup", "#!/bin/sh\necho $* >>backed-up\n[ $(wc -l <backed-up) != 1 ]\n"),
+        ("fetch-mail", "#!/bin/sh\necho >>fetched\n"),
+        ("nightly", "#!/bin/sh\necho done\necho a fault >&2\n"),
+        ("vfand", &service("vfand")),
+        ("httpd", &service("httpd")),
+        ("mediatomb", &service("mediatomb").replace("env >environment\n", "")),
+    ] {
+        rig.program(name, text);
+    }
+}
+
+/// The lines that stand in the section EXAMPLES as examples.
+fn examples(page: &str) -> Vec<String> {
+    let section = page.split("\n.Sh EXAMPLES\n").nth(1).unwrap_or_default();
+    let section = section.split("\n.Sh ").next().unwrap_or_default();
+    let mut found = Vec::new();
+    let mut literal = false;
+    for line in section.lines() {
+        match line {
+            _ if line.starts_with(".Bd -literal") => literal = true,
+            ".Ed" => literal = false,
+            _ if literal => found.push(line.to_string()),
+            _ => found.extend(line.strip_prefix(".Dl ").map(String::from)),
+        }
+    }
+    found
+}
+
+#[test]
+fn every_example_does_what_it_says() {
+    for name in PAGES {
+        let rig = Rig::new();
+        furnish(&rig);
+        let text = page(&rig, project(), name).exits(0).out;
+        let mut checks = CHECKS.iter().filter(|check| check.0 == name);
+        for example in examples(&text) {
+            let Some((_, begin, check)) = checks.next() else {
+                panic!("{name}: no check for the example {example:?}");
+            };
+            assert!(
+                example.starts_with(begin),
+                "{name}: {example:?} is not checked, but {begin:?}"
+            );
+            // Folders of the machine are folders of the test's.
+            let folders = ["/run", "/var/log", "/src", "/dst", "/etc"];
+            let line = folders.iter().fold(example.replace("/sbin/", ""), |line, folder| {
+                line.replace(folder, &rig.path(&format!("root{folder}")).display().to_string())
+            });
+            check(&rig, &line);
+        }
+        assert!(checks.next().is_none(), "{name}: a check for an example that is not there");
+        rig.assert_empty();
+    }
 }
