@@ -113,15 +113,15 @@ boot: ## the executables on machines with real kernels and busybox (BOOTED="…"
 MANUALS = dmon dlog drlog dsyslog denv
 man: ## the manual pages, in target/man
 	$(MAKE) build TARGET=$(HERE)
-	mkdir -p $(OUTPUT)/man
-	for page in $(MANUALS); do scripts/mkdoc $(OUTPUT)/$(HERE)/release $$page >$(OUTPUT)/man/$$page.8 || exit 1; done
-	echo '.so man8/dsyslog.8' >$(OUTPUT)/man/dslog.8
-	echo '.so man8/denv.8' >$(OUTPUT)/man/envdir.8
+	@mkdir -p $(OUTPUT)/man
+	@for page in $(MANUALS); do scripts/mkdoc $(OUTPUT)/$(HERE)/release $$page >$(OUTPUT)/man/$$page.8 || exit 1; done
+	@echo '.so man8/dsyslog.8' >$(OUTPUT)/man/dslog.8
+	@echo '.so man8/denv.8' >$(OUTPUT)/man/envdir.8
 
 completions: ## for bash, zsh and fish, in target/completions
 	$(MAKE) build TARGET=$(HERE)
-	mkdir -p $(OUTPUT)/completions/bash $(OUTPUT)/completions/zsh $(OUTPUT)/completions/fish
-	for name in dmon $(LINKS); do \
+	@mkdir -p $(OUTPUT)/completions/bash $(OUTPUT)/completions/zsh $(OUTPUT)/completions/fish
+	@for name in dmon $(LINKS); do \
 	    scripts/mkdoc $(OUTPUT)/$(HERE)/release $$name bash >$(OUTPUT)/completions/bash/$$name && \
 	    scripts/mkdoc $(OUTPUT)/$(HERE)/release $$name zsh >$(OUTPUT)/completions/zsh/_$$name && \
 	    scripts/mkdoc $(OUTPUT)/$(HERE)/release $$name fish >$(OUTPUT)/completions/fish/$$name.fish || exit 1; done
