@@ -18,6 +18,11 @@ fn build(rig: &Rig) -> Option<String> {
     {
         return None;
     }
+    // The name of the loader stands near the beginning.
+    if rig.shell("head -c 4096 bin/dmon | grep -aq /ld-").code() == Some(0) {
+        tools::skip("needs the static executable, in DMON");
+        return None;
+    }
     let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     if !["x86_64", "aarch64"].contains(&std::env::consts::ARCH) {
         tools::skip("needs x86-64 or ARM64");
