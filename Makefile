@@ -23,8 +23,8 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: all build all-targets install install-files uninstall setup check check-binary check-links test test-old storm soak boot \
-    man completions dist packages fuzz ci try clean help
+.PHONY: all build all-targets install install-files uninstall setup check check-binary check-links test test-old storm soak budget bench \
+    boot man completions dist packages fuzz ci try clean help
 
 all: build man completions ## the executable, manuals and completions
 
@@ -99,7 +99,13 @@ soak: build ## a long life in some seven minutes: nothing grows; a table of the 
 	cargo build --quiet --examples
 	DMON=$(abspath $(BUILT)/dmon) DMON_LONG=1 cargo test --quiet --test main soak:: -- --nocapture
 
-ci: setup check dist packages test ## what must pass before a change is merged
+budget: build ## system calls, instructions and changed memory, against the limits in scripts/bench/budget
+	scripts/bench/run $(BUILT)/dmon budget.py $(if $(SET),--set)
+
+bench: build ## measure it beside its peers (QUICK=1: in two minutes), in target/bench
+	QUICK=$(QUICK) scripts/bench/run $(BUILT)/dmon bench.py
+
+ci: setup check dist packages budget test ## what must pass before a change is merged
 	$(MAKE) test TARGET=armv7-unknown-linux-musleabihf
 	$(MAKE) test-old TARGET=i686-unknown-linux-musl
 	$(MAKE) boot
