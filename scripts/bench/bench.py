@@ -1,9 +1,11 @@
-"""All subjects one after the other, and the table of what they have measured. Started by scripts/bench/run.
+"""All subjects one after the other, and the table of what they have measured. Started by
+scripts/bench/run.
 
     bench.py [SUBJECT…]
 
-writes target/bench/table.md: the machine, all rows with least and most, and how the cost grows; and target/bench/readme.md,
-the short table, which replaces the one in README.md between its two marks if all of it was measured in full.
+writes target/bench/table.md: the machine, all rows with least and most, and how the cost grows; and
+target/bench/readme.md, the short table, which replaces the one in README.md between its two marks
+if all of it was measured in full.
 """
 
 import os
@@ -14,16 +16,33 @@ import time
 
 import common
 import copying
+import ending
 import growth
 import memory
 import messages
 import peers
 import supervising
 import table
-from common import HERE, OUTPUT, QUICK, ROOT, say
+from common import OUTPUT, QUICK, ROOT, say
 
-SUBJECTS = {"memory": memory, "supervising": supervising, "copying": copying, "messages": messages, "growth": growth}
-PACKAGES = ("runit", "s6", "daemontools", "busybox-static", "openrc", "tini", "supervisor", "bsdutils")
+SUBJECTS = {
+    "memory": memory,
+    "supervising": supervising,
+    "ending": ending,
+    "copying": copying,
+    "messages": messages,
+    "growth": growth,
+}
+PACKAGES = (
+    "runit",
+    "s6",
+    "daemontools",
+    "busybox-static",
+    "openrc",
+    "tini",
+    "supervisor",
+    "bsdutils",
+)
 BEGIN, END = "<!-- measured by make bench -->\n", "<!-- until here -->\n"
 
 
@@ -32,13 +51,17 @@ def machine(compiler):
     with open("/proc/cpuinfo") as file:
         model = re.search(r"^(?:model name|Processor|cpu model)\s*: (.*)$", file.read(), re.M)
     commit = subprocess.run(
-        ["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+        ["git", "-C", ROOT, "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     peers_are = ", ".join(f"{name} {peers.version(name)}" for name in PACKAGES)
     return (
-        f"{time.strftime('%Y-%m-%d')}, dmon {commit or 'unknown'}; {model[1] if model else os.uname().machine}, "
-        f"{os.cpu_count()} processors, Linux {os.uname().release}, load {os.getloadavg()[0]:.1f} at the beginning; floor built "
-        f"by {compiler}; Debian's {peers_are}."
+        f"{time.strftime('%Y-%m-%d')}, dmon {commit or 'unknown'}; "
+        f"{model[1] if model else os.uname().machine}, {os.cpu_count()} processors, "
+        f"Linux {os.uname().release}, load {os.getloadavg()[0]:.1f} at the beginning; "
+        f"floor built by {compiler}; Debian's {peers_are}."
     )
 
 

@@ -1,7 +1,9 @@
-"""Checks what can be counted exactly against the file `budget`: `make budget`. Started by scripts/bench/run.
+"""Checks what can be counted exactly against the file `budget`: `make budget`. Started by
+scripts/bench/run.
 
-Prints a line for each count. Ends with 1, and a line on stderr for each, if there are counts above their limit. What
-cannot be counted because a tool is missing is named as skipped. With --set the limits become what was counted.
+Prints a line for each count. Ends with 1, and a line on stderr for each, if there are counts above
+their limit. What cannot be counted because a tool is missing is named as skipped. With --set the
+limits become what was counted.
 """
 
 import ctypes
@@ -12,23 +14,25 @@ import sys
 import time
 
 import counts
-import peers
-from common import HERE, Missing, children, clear, compile_programs, end_all, place, probe, spawn
+from common import HERE, Missing, clear, compile_programs, place, probe
+from families import ALL, BESIDE, DMON
 from memory import rolled_up
+from processes import children, end_all
 from supervising import Seen, count_restart, count_start
 
 BUDGET = f"{HERE}/budget"
 LINE = re.compile(r"^([a-z0-9_.]+) +(\d+)  (.*)$", re.M)
 # Beginning of all addresses at the same place in each run (personality(2)).
 ADDR_NO_RANDOMIZE = 0x0040000
-# The second of the day and the number of a process may cost a few instructions among many: one in so many.
+# The second of the day and the number of a process may cost a few instructions among many: one in
+# so many.
 GRACE = 200
 # As few as a difference can be seen with.
 LINES = (1000, 11000)
 
 
 def dmon():
-    return next(family for family in peers.ALL if family.name == "dmon")
+    return next(family for family in ALL if family.name == "dmon")
 
 
 def thousand(count, words, folder):
@@ -43,7 +47,7 @@ def logger(name, *options):
         folder = place()
         os.mkdir(f"{folder}/log")
         to = f"{folder}/log" if name == "drlog" else f"{folder}/log/file"
-        return thousand(count, [f"{peers.BESIDE}/{name}", *options, to], folder)
+        return thousand(count, [f"{BESIDE}/{name}", *options, to], folder)
 
     return counted
 
@@ -55,17 +59,21 @@ def rotation():
     spent = []
     for size in ("100k", "100M"):
         os.mkdir(f"{folder}/{size}")
-        spent.append(counts.summary([f"{peers.BESIDE}/drlog", "-m", "3", "-s", size, f"{folder}/{size}"], text))
-    # What remains unwritten of a batch is written to the new file: this call is one of the rotation's, too.
+        spent.append(
+            counts.summary([f"{BESIDE}/drlog", "-m", "3", "-s", size, f"{folder}/{size}"], text)
+        )
+    # What remains unwritten of a batch is written to the new file: this call is one of the
+    # rotation's, too.
     return round((spent[0] - spent[1]) / (20_000 * 100 // 102_400))
 
 
 def syslog(count):
-    """To a port where nobody reads: the kernel takes all and drops it, so that no batch depends on the time."""
+    """To a port where nobody reads: the kernel takes all and drops it, so that no batch depends on
+    the time."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         to = f"udp:127.0.0.1:{receiver.getsockname()[1]}"
-        return thousand(count, [f"{peers.BESIDE}/dsyslog", "--to", to, "name"], place())
+        return thousand(count, [f"{BESIDE}/dsyslog", "--to", to, "name"], place())
 
 
 def dirty(logged):
@@ -81,11 +89,11 @@ def dirty(logged):
 COUNTS = {
     "start.calls": lambda: count_start(dmon()),
     "start.logged.calls": lambda: count_start(dmon(), True),
-    "start.instructions": lambda: counts.instructions([peers.DMON, "-n", "-1", "/bin/true"]),
+    "start.instructions": lambda: counts.instructions([DMON, "-n", "-1", "/bin/true"]),
     "restart.calls": lambda: count_restart(dmon()),
     "idle.dirty": lambda: dirty(False),
     "idle.logged.dirty": lambda: dirty(True),
-    "dlog.start.instructions": lambda: counts.instructions([f"{peers.BESIDE}/dlog", f"{place()}/log"]),
+    "dlog.start.instructions": lambda: counts.instructions([f"{BESIDE}/dlog", f"{place()}/log"]),
     "dlog.calls": lambda: logger("dlog")(counts.summary),
     "dlog.instructions": lambda: logger("dlog")(counts.instructions),
     "dlog.stamped.calls": lambda: logger("dlog", "-t")(counts.summary),
@@ -121,7 +129,10 @@ def main():
         print(f"budget: {name}: {counted[name]} of {limit}", flush=True)
         if counted[name] > limit + limit // GRACE:
             over = True
-            print(f"budget: {name} is {counted[name]}, the limit is {limit}: {meaning}", file=sys.stderr)
+            print(
+                f"budget: {name} is {counted[name]}, the limit is {limit}: {meaning}",
+                file=sys.stderr,
+            )
     if "--set" in sys.argv:
         with open(BUDGET, "w") as file:
             file.write(LINE.sub(lambda line: line_with(counted, *line.groups()), text))

@@ -1,12 +1,14 @@
 """Loggers: how fast lines go through, plain and stamped, and how soon a line is in the file."""
 
+import functools
 import os
 import time
 
 import counts
-from common import QUICK, Missing, floor, place, probe, rounds, say, spawn, wait_for, wait_gone
-from peers import ALL, Dmon, Drlog
-from table import Row
+from common import QUICK, Missing, floor, place, probe, say
+from families import ALL, Dmon, Drlog
+from processes import spawn, wait_for, wait_gone
+from table import Row, each, rounds
 
 MIB = 1 << 20
 BYTES = (16 if QUICK else 256) * MIB
@@ -15,7 +17,8 @@ LOGGERS = [family for family in ALL if family.name not in ("OpenRC", "tini", "su
 
 
 def through(logger, feed, stamped=False):
-    """Nanoseconds from the start of a logger to its end, while `feed` (its options) writes what it reads."""
+    """Nanoseconds from the start of a logger to its end, while `feed` (its options) writes what it
+    reads."""
     folder = place()
     words, path = logger.logger(folder, stamped)
     reader, writer = os.pipe()
@@ -31,12 +34,11 @@ def through(logger, feed, stamped=False):
     return took
 
 
-def row(what, feed, stamped=False, loggers=LOGGERS, amount=BYTES / MIB, unit="MB/s"):
+def row(what, feed, stamped=False, loggers=LOGGERS, amount=BYTES / MIB, unit="MB/s", short=True):
     def measure(logger):
         return amount / through(logger, feed, stamped) * 1e9
 
-    values = rounds(ROUNDS, {logger.name: lambda logger=logger: measure(logger) for logger in loggers})
-    return Row(what, unit, values, more_is_better=True)
+    return Row(what, unit, rounds(ROUNDS, each(loggers, measure)), True, short=short)
 
 
 def seen_row():
@@ -48,14 +50,16 @@ def seen_row():
         reader, writer = os.pipe()
         spawn(words, stdin=reader, env=logger.env)
         with open(f"{folder}/times", "w") as times:
-            feeder = spawn([probe("feed"), "seen", "50", path], stdout=writer, stderr=times.fileno())
+            feeder = spawn(
+                [probe("feed"), "seen", "50", path], stdout=writer, stderr=times.fileno()
+            )
         os.close(reader)
         os.close(writer)
         wait_gone([feeder])
         with open(f"{folder}/times") as times:
             return sorted(map(int, times))[25] / 1000
 
-    values = rounds(ROUNDS, {logger.name: lambda logger=logger: measure(logger) for logger in LOGGERS})
+    values = rounds(ROUNDS, each(LOGGERS, measure))
     return Row("a line alone: write → to be seen in the file", "µs", values)
 
 
@@ -77,7 +81,7 @@ def long_row():
         os.close(writer)
         return most
 
-    values = rounds(1, {logger.name: lambda logger=logger: measure(logger) for logger in LOGGERS})
+    values = rounds(3, each(LOGGERS, measure))
     return Row("the logger's memory at most, while a line of 100 MB passes", "KiB", values)
 
 
@@ -90,24 +94,24 @@ def still(path):
 def count_rows():
     few, many = (1000, 3000) if QUICK else (1000, 11000)
 
-    def measure(count, logger, stamped):
+    def measure(count, stamped, factor, logger):
         folder = place()
         words, _ = logger.logger(folder, stamped)
-        return counts.per_line(count, words, folder, few, many, env=logger.env)
+        return factor * counts.per_line(count, words, folder, few, many, env=logger.env)
 
     for what, stamped in (("", False), (" with stamps", True)):
         for unit, count, factor in (
             ("instructions", counts.instructions, 1),
             ("system calls a thousand", counts.summary, 1000),
         ):
-            values = rounds(
-                1, {one.name: lambda one=one: factor * measure(count, one, stamped) for one in LOGGERS}
-            )
-            yield Row(f"a line of 100 bytes{what}", unit, values, short=factor == 1)
+            one = functools.partial(measure, count, stamped, factor)
+            values = rounds(1, each(LOGGERS, one))
+            yield Row(f"a line of 100 bytes{what}", unit, values, short=stamped and factor == 1)
 
 
 def sync_rows():
-    """Lines that have to be on the disk: each by itself, or as many as have come. Peers sync nothing."""
+    """Lines that have to be on the disk: each by itself, or as many as have come. Peers sync
+    nothing."""
     one, many = (500, 20_000) if QUICK else (2000, 200_000)
 
     def measure(words_for, count):
@@ -131,21 +135,30 @@ def sync_rows():
             "floor": lambda: measure(copy("batch"), many),
             "dmon": lambda logger=logger: measure(lambda folder: logger.logger(folder)[0], many),
         }
-        yield Row(f"to the disk, as many as have come, {name}", "lines/s", rounds(ROUNDS, measures), True)
+        what = f"to the disk, as many as have come, {name}"
+        yield Row(what, "lines/s", rounds(ROUNDS, measures), True, short=name == "dlog")
 
 
 def rows():
     say("copying")
     drlog = [family for family in LOGGERS if family.name == "floor"] + [Drlog()]
     for length in (100, 20, 4096):
-        yield row(f"lines of {length} bytes, dlog", ["bulk", BYTES, length])
-    yield row("lines of 100 bytes, drlog", ["bulk", BYTES, 100], loggers=drlog)
+        feed = ["bulk", BYTES, length]
+        yield row(f"lines of {length} bytes, dlog", feed, short=length < 4096)
+    yield row("lines of 100 bytes, drlog", ["bulk", BYTES, 100], loggers=drlog, short=False)
     count = BYTES // 400
     yield row("written line by line", ["lines", count, 100], amount=count / 1e6, unit="M lines/s")
     for length in (100, 20):
         size = BYTES // 4
         millions = size // length / 1e6
-        yield row(f"stamped lines of {length} bytes", ["bulk", size, length], True, amount=millions, unit="M lines/s")
+        yield row(
+            f"stamped lines of {length} bytes",
+            ["bulk", size, length],
+            True,
+            amount=millions,
+            unit="M lines/s",
+            short=length == 100,
+        )
     yield seen_row()
     yield long_row()
     yield from count_rows()

@@ -1,4 +1,5 @@
-"""What can be counted exactly: system calls (strace) and instructions (valgrind). For the table and for the budget."""
+"""What can be counted exactly: system calls (strace) and instructions (valgrind). For the table and
+for the budget."""
 
 import os
 import re
@@ -23,8 +24,8 @@ def traced(words, output):
 
 
 def calls(path):
-    """What strace has seen in their order: who, which call, its arguments and result; a process's end as
-    `exited`. A call that strace shows in two parts counts when it begins."""
+    """What strace has seen in their order: who, which call, its arguments and result; a process's
+    end as `exited`. A call that strace shows in two parts counts when it begins."""
     with open(path, errors="replace") as file:
         for line in file:
             if " <... " in line:
@@ -36,8 +37,8 @@ def calls(path):
 
 
 def to_command(path, command, aside=()):
-    """How many calls there are from the first exec to the exec of `command`, both included. What a program makes that
-    is named in `aside` (the logger, beside the way) is not counted."""
+    """How many calls there are from the first exec to the exec of `command`, both included. What a
+    program makes that is named in `aside` (the logger, beside the way) is not counted."""
     count, ignored = 0, set()
     for pid, call, rest in calls(path):
         if pid in ignored or call == "exited":
@@ -45,7 +46,7 @@ def to_command(path, command, aside=()):
         count += 1
         if call == "execve" and rest.startswith(f'"{command}"'):
             return count
-        if call == "execve" and any(f"{name}\"" in rest.split(",")[0] for name in aside):
+        if call == "execve" and any(f'{name}"' in rest.split(",")[0] for name in aside):
             ignored.add(pid)
     raise Missing("the command was not seen to start")
 
@@ -69,7 +70,12 @@ def between_runs(path, command):
 def run(words, stdin, env):
     with open(stdin or os.devnull) as file:
         return subprocess.run(
-            words, stdin=file, env={**ENVIRONMENT, **(env or {})}, capture_output=True, text=True, check=False
+            words,
+            stdin=file,
+            env={**ENVIRONMENT, **(env or {})},
+            capture_output=True,
+            text=True,
+            check=False,
         ).stderr
 
 
@@ -84,7 +90,9 @@ def summary(words, stdin=None, env=None):
 
 def instructions(words, stdin=None, env=None):
     """How many instructions a program executes in all, its children aside."""
-    said = run([tool("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null", *words], stdin, env)
+    said = run(
+        [tool("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null", *words], stdin, env
+    )
     match = re.search(r"Collected : (\d+)", said)
     if match is None:
         raise Missing(f"valgrind says nothing of {words[0]}")

@@ -1,4 +1,5 @@
-"""How the cost grows with the number of services, the number of lines and the length of a line. Draws growth.svg.
+"""How the cost grows with the number of services, the number of lines and the length of a line.
+Draws growth.svg.
 
     python3 growth.py [--draw]
 
@@ -6,15 +7,16 @@ measures and draws, or draws what was measured last (target/bench/growth.json). 
 """
 
 import json
-import os
 import sys
 import time
 
-from common import HERE, OUTPUT, QUICK, Missing, clear, end_all, middle, rounds, say
+from common import HERE, OUTPUT, QUICK, Missing, clear, say
 from copying import through
+from ending import switches
+from families import Dmon, Floor
 from memory import Cgroup, rolled_up, start_many, supervisors
-from peers import Dmon, Floor
-from supervising import switches
+from processes import end_all
+from table import rounds
 
 KEPT = f"{OUTPUT}/growth.json"
 SERVICES = (1, 10, 100) if QUICK else (1, 10, 100, 1000)
@@ -49,10 +51,17 @@ def measure():
     loggers = (("copy", Floor(), False), ("dlog", Dmon(), False), ("dlog -t", Dmon(), True))
 
     def seconds(key, name, feed, per):
+        """The least of five: whatever else the machine does only adds to it."""
         for logger, value in rounds(
-            5, {one: lambda of=of, stamped=stamped: through(of, feed, stamped) / per for one, of, stamped in loggers}
+            5,
+            {
+                one: lambda of=of, stamped=stamped: through(of, feed, stamped) / per
+                for one, of, stamped in loggers
+            },
         ).items():
-            found[key].setdefault(logger, {})[name] = middle(value)
+            found[key].setdefault(logger, {})[name] = (
+                value if isinstance(value, str) else min(value)
+            )
 
     for count in LINES:
         seconds("lines", count, ["bulk", count * 100, 100], 1e9)
@@ -74,7 +83,11 @@ def draw(found):
 
     picture, (left, middle, right) = pyplot.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
     counts = [int(count) for count in found["services"]]
-    for name, key in (("share of memory (PSS), MB", "memory"), ("memory of the kernel, MB", "kernel"), ("start of all, s", "start")):
+    for name, key in (
+        ("share of memory (PSS), MB", "memory"),
+        ("memory of the kernel, MB", "kernel"),
+        ("start of all, s", "start"),
+    ):
         values = [one[key] for one in found["services"].values()]
         if None not in values:
             left.plot(counts, values, "o-", ms=3, label=name)
@@ -83,13 +96,18 @@ def draw(found):
         middle.plot([int(count) for count in values], list(values.values()), "o-", ms=3, label=name)
     middle.set(xlabel="lines of 100 bytes", ylabel="s", title="number of lines")
     for name, values in found["lengths"].items():
-        right.plot([int(length) for length in values], list(values.values()), "o-", ms=3, label=name)
-    right.set(xlabel="bytes in a line", ylabel="ns a byte", title="length of a line")
+        right.plot(
+            [int(length) for length in values], list(values.values()), "o-", ms=3, label=name
+        )
+    right.set(
+        xlabel="bytes in a line", ylabel="ns a byte", ylim=(0.1, 100), title="length of a line"
+    )
     for part in (left, middle, right):
         part.set(xscale="log", yscale="log")
         part.minorticks_off()
         part.grid(alpha=0.3)
         part.legend(frameon=False, fontsize=8)
+    right.set(ylim=(0.1, 100))
     path = f"{HERE}/growth.svg" if not QUICK else f"{OUTPUT}/growth.svg"
     picture.savefig(path, metadata={"Date": None})
     say(f"drawn: {path}")
@@ -97,15 +115,31 @@ def draw(found):
 
 def text(found):
     """What was measured, for target/bench."""
-    lines = ["| services | start of all, s | PSS, MB | kernel, MB | wake-ups in " + f"{SECONDS} s |", "| ---: |" + " ---: |" * 4]
+    lines = [
+        "| services | start of all, s | PSS, MB | kernel, MB | wake-ups in " + f"{SECONDS} s |",
+        "| ---: |" + " ---: |" * 4,
+    ]
     for count, one in found["services"].items():
         kernel = "–" if one["kernel"] is None else f"{one['kernel']:.2f}"
-        lines.append(f"| {count} | {one['start']:.3f} | {one['memory']:.2f} | {kernel} | {one['woken']} |")
-    for key, title, unit in (("lines", "lines of 100 bytes", "s"), ("lengths", "bytes in a line", "ns a byte")):
+        lines.append(
+            f"| {count} | {one['start']:.3f} | {one['memory']:.2f} | {kernel} | {one['woken']} |"
+        )
+    for key, title, unit in (
+        ("lines", "lines of 100 bytes", "s"),
+        ("lengths", "bytes in a line", "ns a byte"),
+    ):
         names = list(found[key])
-        lines += ["", f"| {title} | " + " | ".join(f"{name}, {unit}" for name in names) + " |", "| ---: |" + " ---: |" * len(names)]
+        lines += [
+            "",
+            f"| {title} | " + " | ".join(f"{name}, {unit}" for name in names) + " |",
+            "| ---: |" + " ---: |" * len(names),
+        ]
         for count in found[key][names[0]]:
-            lines.append(f"| {count} | " + " | ".join(f"{found[key][name][count]:.3g}" for name in names) + " |")
+            lines.append(
+                f"| {count} | "
+                + " | ".join(f"{found[key][name][count]:.3g}" for name in names)
+                + " |"
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -6,8 +6,10 @@ import re
 import time
 
 import supervising
-from common import OUTPUT, QUICK, Missing, clear, descendants, end_all, place, probe, say, wait_for
-from peers import ALL, DMON, FOLDER, LIBRARIES
+from common import OUTPUT, QUICK, Missing, clear, place, probe, say
+from families import ALL, DMON
+from peers import FOLDER, LIBRARIES
+from processes import descendants, end_all
 from table import Row
 
 MANY = 50 if QUICK else 200
@@ -20,11 +22,14 @@ def rolled_up(pid):
             text = file.read()
     except OSError:
         return 0, 0
-    return tuple(int(re.search(rf"^{name}: +(\d+)", text, re.M)[1]) for name in ("Pss", "Private_Dirty"))
+    return tuple(
+        int(re.search(rf"^{name}: +(\d+)", text, re.M)[1]) for name in ("Pss", "Private_Dirty")
+    )
 
 
 class Cgroup:
-    """A memory cgroup for what is started meanwhile, of version 1 or 2, to see what the kernel itself takes for it."""
+    """A memory cgroup for what is started meanwhile, of version 1 or 2, to see what the kernel
+    itself takes for it."""
 
     def __enter__(self):
         for base, kernel in (
@@ -32,7 +37,11 @@ class Cgroup:
             ("/sys/fs/cgroup", "memory.stat"),
         ):
             if os.path.exists(f"{base}/cgroup.procs"):
-                self.base, self.folder, self.kernel = base, f"{base}/dmon-bench-{os.getpid()}", kernel
+                self.base, self.folder, self.kernel = (
+                    base,
+                    f"{base}/dmon-bench-{os.getpid()}",
+                    kernel,
+                )
                 try:
                     os.mkdir(self.folder)
                     self.join(self.folder)
@@ -62,7 +71,8 @@ class Cgroup:
 
 
 def start_many(family, count, logged=True):
-    """Starts so many services and waits until all commands run; gives the folder of each and the seconds it took."""
+    """Starts so many services and waits until all commands run; gives the folder of each and the
+    seconds it took."""
     pages = []
     begun = time.monotonic()
     copies = 1 if family.name == "supervisord" else count
@@ -92,7 +102,9 @@ def measure(family, count):
                 start_many(family, count, logged)
                 time.sleep(0.5)
                 sums = [sum(one) / count for one in zip(*map(rolled_up, supervisors()))]
-                kernel = (cgroup.used() - before) / count if cgroup.folder else "needs a memory cgroup"
+                kernel = (
+                    (cgroup.used() - before) / count if cgroup.folder else "needs a memory cgroup"
+                )
                 return [*sums, kernel]
             finally:
                 end_all()
@@ -104,7 +116,8 @@ def measure(family, count):
 
 
 def size_row():
-    """Bytes on the disk of the programs that do the same, with the libraries that come with them and the C library aside."""
+    """Bytes on the disk of the programs that do the same, with the libraries that come with them
+    and the C library aside."""
 
     def size(*patterns):
         files = {os.path.realpath(path) for pattern in patterns for path in glob.glob(pattern)}
@@ -115,28 +128,57 @@ def size_row():
     values = {
         "floor": size(f"{OUTPUT}/floor/*"),
         "dmon": size(DMON),
-        "runit": size(f"{FOLDER}/usr/bin/runsv", f"{FOLDER}/usr/bin/svlogd", f"{FOLDER}/usr/bin/chpst"),
+        "runit": size(
+            f"{FOLDER}/usr/bin/runsv", f"{FOLDER}/usr/bin/svlogd", f"{FOLDER}/usr/bin/chpst"
+        ),
         "s6": size(
-            *(f"{FOLDER}/usr/bin/{name}" for name in ("s6-supervise", "s6-log", "s6-setuidgid", "s6-envdir")),
+            *(
+                f"{FOLDER}/usr/bin/{name}"
+                for name in ("s6-supervise", "s6-log", "s6-setuidgid", "s6-envdir")
+            ),
             *(f"{one}{name}.so*" for one in libraries for name in ("s6", "skarnet", "execline")),
         ),
         "daemontools": size(
-            *(f"{FOLDER}/usr/bin/{name}" for name in ("supervise", "multilog", "setuidgid", "envdir"))
+            *(
+                f"{FOLDER}/usr/bin/{name}"
+                for name in ("supervise", "multilog", "setuidgid", "envdir")
+            )
         ),
         "busybox": size(f"{FOLDER}/bin/busybox"),
-        "OpenRC": size(f"{FOLDER}/sbin/supervise-daemon", *(f"{one}{name}.so*" for one in libraries for name in ("rc", "einfo"))),
+        "OpenRC": size(
+            f"{FOLDER}/sbin/supervise-daemon",
+            *(f"{one}{name}.so*" for one in libraries for name in ("rc", "einfo")),
+        ),
         "tini": size(f"{FOLDER}/usr/bin/tini"),
         "supervisord": size(f"{FOLDER}/usr/lib/python3/dist-packages/supervisor/*.py"),
     }
-    return Row("programs and their own libraries", "KB", {k: v if isinstance(v, str) else v / 1000 for k, v in values.items()}, ratio=False)
+    return Row(
+        "programs and their own libraries",
+        "KB",
+        {k: v if isinstance(v, str) else v / 1000 for k, v in values.items()},
+        ratio=False,
+    )
 
 
 def rows():
     say("memory")
     yield size_row()
     one = {family.name: measure(family, 1) for family in ALL}
-    yield Row("supervisor and logger, share of memory (PSS)", "KiB", {name: value[0] for name, value in one.items()})
-    yield Row("the same, own and changed", "KiB", {name: value[1] for name, value in one.items()})
+    yield Row(
+        "supervisor and logger, share of memory (PSS)",
+        "KiB",
+        {name: value[0] for name, value in one.items()},
+    )
+    changed = {name: value[1] for name, value in one.items()}
+    yield Row("the same, own and changed", "KiB", changed, short=False)
     many = {family.name: measure(family, MANY) for family in ALL}
-    yield Row(f"each of {MANY} services, share of memory", "KiB", {name: value[0] for name, value in many.items()})
-    yield Row(f"each of {MANY} services, memory of the kernel", "KiB", {name: value[2] for name, value in many.items()})
+    yield Row(
+        f"each of {MANY} services, share of memory",
+        "KiB",
+        {name: value[0] for name, value in many.items()},
+    )
+    yield Row(
+        f"each of {MANY} services, memory of the kernel",
+        "KiB",
+        {name: value[2] for name, value in many.items()},
+    )

@@ -1,22 +1,27 @@
-"""Lines for syslog: how many go through to a fast receiver, and how many are lost when it is started again."""
+"""Lines for syslog: how many go through to a fast receiver, and how many are lost when it is
+started again."""
 
+import functools
 import os
 import time
 
-from common import QUICK, Missing, floor, place, probe, rounds, say, spawn, wait_for, wait_gone
-from peers import BESIDE, Busybox, program
-from table import Row
+from common import QUICK, Missing, floor, place, probe, say
+from families import BESIDE, Busybox
+from peers import program
+from processes import spawn, wait_for, wait_gone
+from table import Row, rounds
 
 COUNT = 20_000 if QUICK else 200_000
 ROUNDS = 3 if QUICK else 9
 
 
-def senders(socket):
-    """For each family the command line that sends what it reads to a socket; busybox knows /dev/log only."""
+def senders():
+    """For each family the command line that sends what it reads to a socket; busybox's knows
+    /dev/log only."""
     busybox = Busybox()
 
     def applet(_):
-        if socket != "/dev/log" and not os.environ.get("BENCH_PRIVATE"):
+        if not os.environ.get("BENCH_PRIVATE"):
             raise Missing("needs a /dev of its own")
         return [*busybox.applet("logger"), "-t", "name"]
 
@@ -97,10 +102,16 @@ def lost(name, words_for):
 
 def rows():
     say("messages")
-    measures = senders("/dev/log")
-    one_by_one = {"floor": lambda: speed("floor", lambda path: [floor("send"), path])}
-    yield Row("to syslog, a call each", "lines/s", rounds(ROUNDS, one_by_one), True, short=False)
-    values = rounds(ROUNDS, {name: lambda name=name, of=of: speed(name, of) for name, of in measures.items()})
+
+    def all_of(measure, which):
+        return {name: functools.partial(measure, name, words) for name, words in which.items()}
+
+    ways = senders()
+    one_by_one = {"floor": lambda path: [floor("send"), path]}
+    values = rounds(ROUNDS, all_of(speed, one_by_one))
+    yield Row("to syslog, a call each", "lines/s", values, True, short=False)
+    values = rounds(ROUNDS, all_of(speed, ways))
     yield Row("to syslog, 100 bytes a line", "lines/s", values, True)
-    values = rounds(1, {name: lambda name=name, of=of: lost(name, of) for name, of in measures.items() if name != "floor"})
+    del ways["floor"]
+    values = rounds(1, all_of(lost, ways))
     yield Row("the syslog daemon is away for 50 ms: lost of 100", "lines", values, ratio=False)
