@@ -97,6 +97,9 @@ def main():
     with open(f"{OUTPUT}/readme.md", "w") as file:
         file.write(short)
     print(f"{head}\n\n{full}\n{grown}")
+    for row in rows:
+        if not row.is_plausible():
+            say(f"the floor is not the quickest, the machine was too busy for: {row.what}")
     if not QUICK and not sys.argv[1:]:
         put_in_readme(short)
     say(f"{time.monotonic() - begun:.0f} seconds, all of it in {os.path.relpath(OUTPUT)}")

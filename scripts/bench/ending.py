@@ -4,9 +4,9 @@ lines."""
 import time
 
 from common import QUICK, Missing, clear, probe, say
-from families import ALL
+from families import ALL, LOGGERS
 from processes import end_all, wait_gone
-from supervising import LOGGERS, command_of, together
+from supervising import command_of, together
 from table import Row
 
 WORDS = 1000
@@ -39,7 +39,7 @@ def end(families, words):
 
 def end_rows():
     took, kept = {}, {}
-    for number in range(3 if QUICK else 15):
+    for number in range(2 if QUICK else 15):
         families = LOGGERS[number % len(LOGGERS) :] + LOGGERS[: number % len(LOGGERS)]
         for index, (all_values, words) in enumerate(((took, 0), (kept, WORDS))):
             for name, one in end(families, words).items():
@@ -71,7 +71,7 @@ def idle_row():
         for name, (_, _, _, pids) in {**running, **more}.items()
     }
     time.sleep(2)
-    seconds = 10 if QUICK else 60
+    seconds = 6 if QUICK else 60
     before = {name: sum(map(switches, pids)) for name, pids in mine.items()}
     time.sleep(seconds)
     values = {

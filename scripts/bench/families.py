@@ -30,7 +30,7 @@ def service(folder):
 
 
 class Family:
-    """Programs of one origin. `supervisor` and `loggers` are overridden as far as there are
+    """Programs of one origin. `supervisor` and `logger` are overridden as far as there are
     such."""
 
     name = ""
@@ -229,3 +229,5 @@ class Supervisord(Family):
 
 
 ALL = [Floor(), Dmon(), Runit(), S6(), Daemontools(), Busybox(), Openrc(), Tini(), Supervisord()]
+# Those that start a logger beside the command. OpenRC and tini have none, supervisord is one.
+LOGGERS = [family for family in ALL if family.name not in ("OpenRC", "tini", "supervisord")]

@@ -7,7 +7,7 @@ import time
 
 import supervising
 from common import OUTPUT, QUICK, Missing, clear, place, probe, say
-from families import ALL, DMON
+from families import ALL, DMON, LOGGERS
 from peers import FOLDER, LIBRARIES
 from processes import descendants, end_all
 from table import Row
@@ -71,7 +71,7 @@ class Cgroup:
 
 
 def start_many(family, count, logged=True):
-    """Starts so many services and waits until all commands run; gives the folder of each and the
+    """Starts so many services and waits until all commands run; gives the
     seconds it took."""
     pages = []
     begun = time.monotonic()
@@ -94,7 +94,7 @@ def supervisors():
 
 def measure(family, count):
     """KiB a service: share of memory, changed and own, kernel memory; of `count` services."""
-    logged = family in supervising.LOGGERS
+    logged = family in LOGGERS
     try:
         with Cgroup() as cgroup:
             try:

@@ -12,9 +12,6 @@ from processes import descendants, end_all, spawn, wait_for
 from table import Row, each, rounds
 
 RESTARTERS = [family for family in ALL if family.name != "tini"]
-# Those that start a logger beside the command. OpenRC and tini have none, supervisord is one
-# itself.
-LOGGERS = [family for family in ALL if family.name not in ("OpenRC", "tini", "supervisord")]
 
 
 class Seen:
@@ -51,7 +48,7 @@ def start(family):
 
 
 def start_row():
-    values = rounds(30 if QUICK else 300, each(ALL, start))
+    values = rounds(20 if QUICK else 300, each(ALL, start))
     return Row("exec of the supervisor → its command's first instruction", "µs", values)
 
 
@@ -124,7 +121,7 @@ def restart_row():
     running, failed = together(
         RESTARTERS, env=lambda number: {"BENCH_LIFE": str(1100 + 13 * number)}
     )
-    time.sleep(9 if QUICK else 90)
+    time.sleep(7 if QUICK else 90)
     values = {}
     for name, (seen, *_) in running.items():
         times = seen.times()

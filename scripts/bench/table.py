@@ -60,8 +60,6 @@ def middle(values):
 
 
 def number(value):
-    if isinstance(value, str):
-        return "–" if value == "" else value
     if value == 0:
         return "0"
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
@@ -69,74 +67,74 @@ def number(value):
 
 class Row:
     """One thing that was measured. `values` has for each family a number, a list of them, or why
-    there is none. `more_is_better` tells which peer is the best; `floor` whether a ratio to it
-    makes sense."""
+    there is none; `ratio` tells whether ours by theirs makes sense, `short` whether it is for the
+    README."""
 
     def __init__(self, what, unit, values, more_is_better=False, ratio=True, short=True):
         self.what, self.unit = what, unit
         self.more_is_better, self.ratio, self.short = more_is_better, ratio, short
+        self.best_of = max if more_is_better else min
         self.values = {
             name: value if isinstance(value, (str, list)) else [value]
             for name, value in values.items()
         }
-        self.middles = {name: middle(value) for name, value in values.items()}
+        self.middles = {name: middle(value) for name, value in self.values.items()}
+        # What a machine that does other things as well changes least.
+        self.bests = {
+            name: value if isinstance(value, str) else self.best_of(value)
+            for name, value in self.values.items()
+        }
 
-    def best(self):
-        """The figure of the best peer."""
-        peers = [
-            value
-            for name, value in self.middles.items()
-            if name not in ("floor", "dmon") and not isinstance(value, str)
-        ]
-        return (max if self.more_is_better else min)(peers, default=None)
+    def shares(self, figures):
+        """What ours costs by what the floor and the best peer cost: less is better."""
+        known = {name: one for name, one in figures.items() if not isinstance(one, str)}
+        ours, least = known.pop("dmon", None), known.pop("floor", None)
+        for other in (least, self.best_of(known.values(), default=None)):
+            if not self.ratio or not ours or not other:
+                yield "–"
+            else:
+                yield f"{other / ours if self.more_is_better else ours / other:.2f}"
 
-    def least(self, name):
-        """The best of a family's figures, which a machine that does other things as well changes
-        least."""
-        value = self.values.get(name, "")
-        return value if isinstance(value, str) else (max if self.more_is_better else min)(value)
-
-    def share(self, ours, other):
-        """What ours costs, by what another does: less is better."""
+    def is_plausible(self):
+        """Nothing is quicker than the floor, if not by a little; else the machine was too busy."""
+        floor, ours = self.bests.get("floor"), self.bests.get("dmon")
         if (
             not self.ratio
-            or not ours
+            or isinstance(floor, str)
             or isinstance(ours, str)
-            or not other
-            or isinstance(other, str)
+            or not (floor and ours)
         ):
-            return "–"
-        return f"{other / ours if self.more_is_better else ours / other:.2f}"
+            return True
+        return (floor / ours if self.more_is_better else ours / floor) > 0.95
 
     def cells(self, full):
         for name in FAMILIES:
             value = self.values.get(name, "")
-            if full and isinstance(value, list) and len(value) > 1:
+            if isinstance(value, str):
+                yield value if full and value else "–"
+            elif full and len(value) > 1:
                 yield f"{number(self.middles[name])} ({number(min(value))}–{number(max(value))})"
-            elif not full and isinstance(value, str):
-                yield "–"
             else:
-                yield number(self.middles.get(name, ""))
+                yield number(self.bests[name])
 
 
 def markdown(rows, full):
-    """The table; in short form without what is nobody's but ours, and without least and most."""
+    """The table: in full the middle, the least and the most; in short the best of each, of what is
+    not ours alone."""
     rows = [row for row in rows if full or row.short]
     seen = [
         name
         for name in FAMILIES
-        if full or any(not isinstance(row.middles.get(name, ""), str) for row in rows)
+        if full or any(isinstance(row.values.get(name), list) for row in rows)
     ]
-    ratios = ["÷ floor", "÷ best peer"] + ["÷ floor, best of each"] * full
+    ratios = ["÷ floor", "÷ best peer"]
+    if full:
+        ratios += ["÷ floor, best of each", "÷ best peer, best of each"]
     lines = ["| | " + " | ".join(seen + ratios) + " |", "| --- |" + " ---: |" * len(seen + ratios)]
     for row in rows:
         cells = dict(zip(FAMILIES, row.cells(full), strict=True))
         cells["dmon"] = f"**{cells['dmon']}**"
         line = [f"{row.what}, {row.unit}", *(cells[name] for name in seen)]
-        line += [
-            row.share(row.middles.get("dmon"), other)
-            for other in (row.middles.get("floor"), row.best())
-        ]
-        line += [row.share(row.least("dmon"), row.least("floor"))] * full
+        line += [*(row.shares(row.middles) if full else []), *row.shares(row.bests)]
         lines.append("| " + " | ".join(line) + " |")
     return "\n".join(lines) + "\n"
