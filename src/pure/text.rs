@@ -19,7 +19,7 @@ impl Put for Text {
         let free = self.capacity().saturating_sub(self.len());
         let _ = self.extend_from_slice(head(bytes, free.min(bytes.len())));
         if free < bytes.len()
-            && let Some(tail) = self.last_chunk_mut()
+            && let Some(tail) = last_mut(self)
         {
             *tail = *CUT;
         }
@@ -156,6 +156,13 @@ pub fn room(bytes: &mut [u8], at: usize) -> &mut [u8] {
     bytes.get_mut(at..).unwrap_or(&mut [])
 }
 
+/// The last `N` bytes; none if there are fewer. (Where the compiler does not see into core's `last_chunk_mut`, that
+/// can panic.)
+fn last_mut<const N: usize>(bytes: &mut [u8]) -> Option<&mut [u8; N]> {
+    let at = bytes.len().checked_sub(N)?;
+    bytes.get_mut(at..)?.first_chunk_mut()
+}
+
 /// From this length on the C library's copy is faster; below, its start costs more than the copy.
 const LONG: usize = 256;
 
@@ -168,9 +175,9 @@ pub fn copy(from: &[u8], to: &mut [u8]) -> usize {
     };
     match from.last_chunk::<16>() {
         Some(last) if size < LONG => {
-            let places = to.as_chunks_mut::<16>().0.iter_mut();
-            places.zip(from.as_chunks().0).for_each(|(place, chunk)| *place = *chunk);
-            to.last_chunk_mut().into_iter().for_each(|place| *place = *last);
+            let places = to.chunks_exact_mut(16).filter_map(<[u8]>::first_chunk_mut);
+            places.zip(from.as_chunks::<16>().0).for_each(|(place, chunk)| *place = *chunk);
+            last_mut(to).into_iter().for_each(|place| *place = *last);
         }
         Some(_) => to.copy_from_slice(from),
         None => to.iter_mut().zip(from).for_each(|(place, byte)| *place = *byte),
