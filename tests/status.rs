@@ -175,8 +175,11 @@ fn a_socket_of_messages_may_go_and_come_again() {
 fn a_socket_of_a_stream_gets_the_same_lines() {
     let rig = Rig::new();
     let receiver = UnixListener::bind(rig.path("st")).expect("a socket");
+    receiver.set_nonblocking(true).expect("a socket that is only looked at");
     let dmon = rig.start("dmon -n -m 0 -I st true");
-    let (mut stream, _) = receiver.accept().expect("dmon");
+    let (mut stream, _) = rig.wait_some("dmon at the socket", || receiver.accept().ok());
+    let settled = stream.set_nonblocking(false);
+    settled.and_then(|()| stream.set_read_timeout(Some(limit()))).expect("a limit");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("all lines");
     dmon.wait().exits(0);
