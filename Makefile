@@ -106,6 +106,7 @@ bench: setup build ## measure it beside its peers (QUICK=1: in two minutes), in 
 	QUICK=$(QUICK) scripts/bench/run $(BUILT)/dmon bench.py
 
 ci: setup check dist packages budget test ## what must pass before a change is merged
+	scripts/test-other $(BUILT)/dmon # the names in tests/common are right
 	$(MAKE) test TARGET=armv7-unknown-linux-musleabihf
 	$(MAKE) test-old TARGET=i686-unknown-linux-musl
 	$(MAKE) boot
