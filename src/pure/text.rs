@@ -175,8 +175,13 @@ pub fn copy(from: &[u8], to: &mut [u8]) -> usize {
     };
     match from.last_chunk::<16>() {
         Some(last) if size < LONG => {
-            let places = to.chunks_exact_mut(16).filter_map(<[u8]>::first_chunk_mut);
-            places.zip(from.as_chunks::<16>().0).for_each(|(place, chunk)| *place = *chunk);
+            let (mut from, mut room) = (from, &mut *to);
+            while let (Some((chunk, more)), Some((place, rest))) =
+                (from.split_first_chunk::<16>(), room.split_first_chunk_mut())
+            {
+                *place = *chunk;
+                (from, room) = (more, rest);
+            }
             last_mut(to).into_iter().for_each(|place| *place = *last);
         }
         Some(_) => to.copy_from_slice(from),

@@ -152,7 +152,7 @@ impl<'a> Keeper<'a> {
             mask,
             stop: config.stop_signal,
             status,
-            voice: Voice { on: config.verbose, began: clock::now(), load: None },
+            voice: Voice { on: config.verbose, began: Instant::NEVER, load: None },
             terminal: None,
             remains: Remains::new(config.stop_signal),
             childless: false,
@@ -312,7 +312,9 @@ impl<'a> Keeper<'a> {
     #[inline(never)]
     fn start(&mut self, who: Who, first: bool) -> Fact {
         if who == Who::Cmd {
-            self.voice.began = clock::now();
+            if self.voice.on {
+                self.voice.began = clock::now();
+            }
         }
         let [for_cmd, for_log] = &mut self.complaints;
         let (plan, last) = match (who, &mut self.log) {
