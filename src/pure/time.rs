@@ -54,6 +54,9 @@ impl Duration {
 pub struct Instant(NonZeroU64);
 
 impl Instant {
+    /// The far end of time.
+    pub const NEVER: Self = Self(NonZeroU64::MAX);
+
     #[must_use]
     pub const fn after_zero(d: Duration) -> Self {
         Self(NonZeroU64::MIN.saturating_add(d.0))

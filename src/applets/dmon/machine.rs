@@ -230,6 +230,7 @@ struct Left {
     /// The group has had its stop signal with the run.
     told: bool,
     kill_at: Option<Instant>,
+    /// Known from the first KILL on.
     warn_at: Option<Instant>,
     look_at: Instant,
     pause: Duration,

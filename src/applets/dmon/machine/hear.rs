@@ -2,7 +2,7 @@
 
 use super::{
     Encore, Fact, LOAD_PERIOD, LOOK_AGAIN, LOOK_SELDOM, Left, Life, Limit, Machine, Reason,
-    SPACING, Signals, UNKILLABLE, Who,
+    SPACING, Signals, Who,
 };
 use crate::applets::dmon::load;
 use crate::pure::fault::Exit;
@@ -138,7 +138,7 @@ impl Machine {
                 group: dead,
                 told,
                 kill_at,
-                warn_at: kill_at.map(|at| at.plus(UNKILLABLE)),
+                warn_at: None,
                 look_at: now,
                 pause: LOOK_AGAIN,
                 not_before,

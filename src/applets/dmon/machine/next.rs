@@ -148,16 +148,21 @@ impl Machine {
             }
             Life::Killed { warn_at, .. } => Continue(warn_at),
             Life::Left(left) if due(left.warn_at) => {
-                *life = Life::Left(Left { warn_at: None, ..left });
+                *life = Life::Left(Left { warn_at: Some(Instant::NEVER), ..left });
                 Break(Order::Warn(left.group))
             }
-            Life::Left(Left { group, told, kill_at, look_at, .. }) if look_at <= now => {
+            Life::Left(left) if left.look_at <= now => {
+                let Left { group, told, kill_at, warn_at, .. } = left;
                 let how = match drains {
                     // The last of a pipeline may still have something to write.
                     true => How::Look,
                     false if due(kill_at) => How::Kill,
                     false => How::Stop,
                 };
+                if how == How::Kill && warn_at.is_none() {
+                    let warn_at = Some(now.plus(UNKILLABLE));
+                    *life = Life::Left(Left { warn_at, ..left });
+                }
                 Break(Order::Sweep(Sweep { who, group, told, all, how }))
             }
             Life::Left(Left { look_at, warn_at, .. }) => Continue(sooner(Some(look_at), warn_at)),
