@@ -7,7 +7,7 @@ use crate::pure::unix::Errno;
 /// The exit status of the program.
 ///
 /// As an error it means: this is the end, and what had to be said about it was said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Exit(pub u8);
 
 impl Exit {

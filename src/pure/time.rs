@@ -5,7 +5,7 @@
 use core::num::NonZeroU64;
 
 /// A length of time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
 pub struct Duration(u64);
 
 impl Duration {
@@ -50,7 +50,7 @@ impl Duration {
 
 /// A moment: the time since the clock began, which only its owner knows. Never zero, so that a moment
 /// that may not come (an `Option`) is as small as one that does.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Instant(NonZeroU64);
 
 impl Instant {

@@ -189,7 +189,7 @@ const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT EMT FPE KILL BUS SEGV SYS PIPE
     CHLD PWR WINCH URG IO|POLL STOP TSTP CONT TTIN TTOU VTALRM PROF XCPU XFSZ";
 
 /// How a process ended: the raw number of waitpid(2).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Status(pub i32);
 
 impl Status {

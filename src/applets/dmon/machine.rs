@@ -185,7 +185,7 @@ pub enum How {
 }
 
 /// How long a run may go on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Limit {
     Never,
     At(Instant),
@@ -194,7 +194,7 @@ enum Limit {
 }
 
 /// Where one child stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Life {
     Down {
         not_before: Instant,
@@ -224,7 +224,7 @@ enum Life {
 }
 
 /// What is known of a run that has ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 struct Left {
     group: Pid,
     /// The group has had its stop signal with the run.
@@ -239,7 +239,7 @@ struct Left {
 }
 
 /// Why everything is being stopped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Reason {
     /// TERM or INT.
     Order,
@@ -252,7 +252,7 @@ enum Reason {
 }
 
 /// A few signals below 32.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 struct Signals(u32);
 
 impl Signals {
@@ -269,6 +269,7 @@ impl Signals {
 
 // In this order: what is large comes last, so that the way to what is small is short.
 #[derive(Clone, Debug)]
+#[cfg_attr(test, derive(Hash))]
 #[repr(C)]
 pub struct Machine {
     cmd: Life,
@@ -299,7 +300,7 @@ pub struct Machine {
 }
 
 /// The logger's last chance: if it ends with data left in the pipe, it is started once more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 enum Encore {
     Possible,
     Wanted,

@@ -8,10 +8,10 @@ use heapless::Deque;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reruns {
     /// How many have ended badly since one that did not, or that lasted.
-    bad_in_row: usize,
+    pub(super) bad_in_row: usize,
     /// All restarts so far; or the moments of those that still count within the window.
-    restarts: u32,
-    recent: Deque<Instant, MOST_RECENT>,
+    pub(super) restarts: u32,
+    pub(super) recent: Deque<Instant, MOST_RECENT>,
 }
 
 impl Reruns {

@@ -1,406 +1,341 @@
-//! Every state the machine can reach, to a depth, in a world that does the worst: children die at any
-//! moment or never, starts fail, time leaps, signals come when they like. Test code.
+//! Every state the machine can reach, to a depth, with all options that it knows of, in a world that does
+//! the worst: children die at any moment or never, starts fail, the clock stands or leaps, signals come when
+//! they like. Test code.
 
-use super::{Fact, How, Machine, Order, Policy, Respawns, SPACING, Sweep, Who};
-use crate::applets::dmon::load::{Limits, Reading};
-use crate::pure::fault::Exit;
+mod world;
+
+use super::rerun::Reruns;
+use super::{LOOK_SELDOM, Order, Policy, SPACING};
+use crate::applets::dmon::config::{Config, OPTIONS};
+use crate::pure::opts::tests::parse_words;
 use crate::pure::time::{Duration, Instant};
-use crate::pure::unix::{Pid, Signal, Status};
-use crate::pure::value::{Load, threshold};
-use std::collections::HashSet;
-use std::fmt::Write;
+use crate::pure::unix::Signal;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use world::{BEGINNING, Event, Manner, World};
 
-/// One child as the world knows it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Child {
-    alive: bool,
-    /// The number of the last run; the next has another.
-    pid: i32,
-    /// Something that the last run left behind lives.
-    left: bool,
-    /// KILL was sent to the child, to what it left.
-    killed: bool,
-    left_killed: bool,
-    paused: bool,
-    last_start: Option<Instant>,
+/// Makes a state's key. Moments count from now, so that the same situation at another time is the same
+/// state; and what is long past makes no difference any more.
+struct Key {
+    now: u64,
+    sum: u64,
 }
 
-#[derive(Clone, Debug)]
-struct World {
-    machine: Machine,
-    now: Instant,
-    cmd: Child,
-    log: Child,
-    closed: bool,
-    stopped: bool,
-    terminal: bool,
-    /// Starts of the logger since the pipe was closed.
-    encores: u8,
+const LONG_PAST: i64 = 100_000_000_000;
+
+impl Key {
+    /// Splitmix64, more or less.
+    const fn mix(&mut self, n: u64) {
+        self.sum = (self.sum.rotate_left(23) ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.sum ^= self.sum >> 32;
+    }
 }
 
-/// What the world may do while dmon waits.
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    Deadline,
-    Dies(Who, Status, bool),
-    Stops(Who),
-    LeftGoes(Who),
-    Signal(Signal),
+// Each of its own: this is the inner loop, and is not optimised.
+impl Hasher for Key {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.mix((*byte).into()));
+    }
+
+    fn write_u8(&mut self, n: u8) {
+        self.mix(n.into());
+    }
+
+    fn write_u32(&mut self, n: u32) {
+        self.mix(n.into());
+    }
+
+    fn write_i32(&mut self, n: i32) {
+        self.mix(n as u64);
+    }
+
+    fn write_isize(&mut self, n: isize) {
+        self.mix(n as u64);
+    }
+
+    fn write_usize(&mut self, n: usize) {
+        self.mix(n as u64);
+    }
+
+    fn write_u64(&mut self, n: u64) {
+        let n = if n < BEGINNING { n as i64 } else { n.wrapping_sub(self.now) as i64 };
+        self.mix(n.max(-LONG_PAST) as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.sum
+    }
 }
 
-const ORPHAN: i32 = 900;
-
-fn pid(number: i32) -> Pid {
-    Pid::new(number).unwrap()
+/// The same in all states of one walk.
+impl Hash for Policy {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
-impl World {
-    fn new(policy: Policy) -> Self {
-        let now = Instant::after_zero(Duration::seconds(1000));
-        let child = |pid| Child { pid, ..Child::default() };
-        let terminal = policy.terminal;
-        let machine = Machine::new(policy, now);
-        Self {
-            machine,
-            now,
-            cmd: child(100),
-            log: child(200),
-            closed: false,
-            stopped: false,
-            terminal,
-            encores: 0,
+impl Hash for Reruns {
+    fn hash<H: Hasher>(&self, key: &mut H) {
+        let Self { bad_in_row, restarts, recent } = self;
+        // The lists of delays below are shorter.
+        (bad_in_row.min(&3), restarts).hash(key);
+        recent.iter().for_each(|then| then.hash(key));
+    }
+}
+
+impl World<'_> {
+    fn key(&self) -> u64 {
+        let zero = Instant::after_zero(Duration::ZERO);
+        let (seconds, nanoseconds) = zero.until(self.now).parts();
+        let now = seconds * 1_000_000_000 + u64::from(nanoseconds) + 1;
+        let mut key = Key { now, sum: 0 };
+        self.hash(&mut key);
+        key.finish()
+    }
+}
+
+/// All command lines that mean something else to the machine, options that exclude each other left out;
+/// and of how many options each is made.
+fn policies() -> Vec<(usize, Policy)> {
+    let choices: [&[&str]; 10] = [
+        &["", "-1"],
+        &["", "-m0", "-m2 -d1,3", "-m1/1m"],
+        &["", "-i7"],
+        &["", "-t3"],
+        &["", "-k0"],
+        &["", "-L4"],
+        &["", "-s -S"],
+        &["", "(terminal)"],
+        &["", "(logged)"],
+        &["", "-D0"],
+    ];
+    let mut lines = vec![Vec::new()];
+    for choice in choices {
+        lines = lines
+            .iter()
+            .flat_map(|line: &Vec<&str>| choice.iter().map(|words| [line, &[*words][..]].concat()))
+            .collect();
+    }
+    let policy = |words: Vec<&str>| {
+        let name = words.join(" ");
+        let (logged, terminal) = (name.contains("(logged)"), name.contains("(terminal)"));
+        let options: Vec<&str> = name.split(' ').filter(|word| word.starts_with('-')).collect();
+        if options.contains(&"-D0") && !logged {
+            return None;
         }
-    }
+        let mut config = Config::default();
+        parse_words(OPTIONS, &mut config, &options).unwrap();
+        config.settle(logged).ok()?;
+        config.policy.terminal = terminal;
+        let count = words.iter().filter(|words| !words.is_empty()).count();
+        Some((count, config.policy))
+    };
+    lines.into_iter().filter_map(policy).collect()
+}
 
-    fn child(&mut self, who: Who) -> &mut Child {
-        match who {
-            Who::Cmd => &mut self.cmd,
-            Who::Log => &mut self.log,
-        }
-    }
+/// Where a walk through the states of one policy stands.
+struct Walk<'a> {
+    policy: &'a Policy,
+    seen: HashSet<u64>,
+    roads: Vec<Road>,
+}
 
-    fn owner(&mut self, pid: Pid) -> &mut Child {
-        let who = if pid.number() < 200 { Who::Cmd } else { Who::Log };
-        let child = self.child(who);
-        assert!(
-            child.alive && child.pid == pid.number(),
-            "a signal to {pid:?}, which is not alive"
-        );
-        child
-    }
+/// All goes as it is expected to go from now on. For each state, how long it takes to the goal: the command
+/// runs, or dmon has ended if it was `ordered` to stop. In milliseconds, and in waits.
+struct Road {
+    manner: Manner,
+    ordered: bool,
+    limit: u64,
+    known: HashMap<u64, (u64, u32)>,
+}
 
-    fn hear(&mut self, fact: Fact) {
-        self.machine.hear(self.now, fact);
-    }
+/// The most orders from one wait to the next.
+const MOST_STEPS: usize = 20;
 
-    /// All that may follow from an order that is answered: one world an answer.
-    fn answers(&self, order: Order) -> Vec<World> {
-        let told = |fact| {
-            let mut world = self.clone();
-            world.hear(fact);
-            world
+/// More than enough; looks at what does not go take the most.
+const MOST_WAITS: u32 = 60;
+
+impl Road {
+    /// Those that the policy has; and how long they may be by the manual.
+    fn all(policy: &Policy) -> Vec<Self> {
+        // What has gone unheard, of either child, is missed at the next look.
+        let looks = 2 * milliseconds(LOOK_SELDOM);
+        let kill = milliseconds(policy.kill_after.unwrap_or(Duration::ZERO));
+        let drain = milliseconds(policy.drain);
+        // The logger may be started once more, if it has died with something unread.
+        let encore = milliseconds(SPACING) + milliseconds(policy.drain.max(SPACING));
+        let longest = policy.delays.last().copied().unwrap_or(SPACING);
+        let pause = milliseconds(longest.max(policy.interval));
+        let road = |manner, ordered, limit| {
+            let limit = limit + looks;
+            Self { manner, ordered, limit, known: HashMap::new() }
         };
-        let mut world = self.clone();
-        match order {
-            Order::Start(who) => {
-                let now = self.now;
-                let stopped = self.stopped;
-                let child = world.child(who);
-                assert!(!child.alive, "two of {who:?}");
-                assert!(!child.left, "{who:?} starts beside what its last run left");
-                assert!(who == Who::Log || !stopped, "the command starts after the order to stop");
-                if let Some(last) = child.last_start {
-                    assert!(last.until(now) >= SPACING, "{who:?} starts too soon");
-                }
-                let number = child.pid ^ 1;
-                let fresh =
-                    Child { alive: true, pid: number, last_start: Some(now), ..Child::default() };
-                *child = fresh;
-                if self.closed {
-                    assert_eq!(who, Who::Log);
-                    world.encores += 1;
-                    assert_eq!(world.encores, 1, "more than one encore");
-                }
-                world.hear(Fact::Started(who, pid(number)));
-                let failed = |fact| {
-                    let mut world = told(fact);
-                    world.child(who).last_start = Some(now);
-                    world
-                };
-                vec![
-                    world,
-                    failed(Fact::Refused(who)),
-                    failed(Fact::Unstarted(who, Exit::NOT_FOUND)),
-                ]
-            }
-            Order::Stop(_, pid, _) => {
-                world.owner(pid).paused = false;
-                vec![world]
-            }
-            Order::SendGroup(_, pid, signal) => {
-                let child = world.owner(pid);
-                match signal {
-                    Signal::KILL => child.killed = true,
-                    Signal::STOP => child.paused = true,
-                    Signal::CONT => child.paused = false,
-                    other => panic!("{other:?} to a group"),
-                }
-                vec![world]
-            }
-            Order::Send(_, pid, signal) => {
-                assert!([Signal::USR1, Signal::CONT].contains(&signal), "{signal:?} is passed on");
-                world.owner(pid);
-                vec![world]
-            }
-            Order::Sweep(Sweep { who, group, how, .. }) => {
-                let closed = world.closed;
-                let child = world.child(who);
-                assert!(!child.alive, "a sweep while {who:?} runs");
-                assert_eq!(child.pid, group.number());
-                assert!(how != How::Look || closed && who == Who::Log);
-                child.left_killed |= how == How::Kill && child.left;
-                let left = child.left;
-                world.hear(Fact::Swept(who, left));
-                vec![world]
-            }
-            Order::ClosePipe => {
-                assert!(
-                    !self.cmd.alive && !self.cmd.left,
-                    "the pipe is closed before the command is gone"
-                );
-                assert!(!self.closed);
-                world.closed = true;
-                vec![world]
-            }
-            Order::Halt(pid) => {
-                assert!(!world.owner(pid).paused, "a halt of what is paused");
-                world.hear(Fact::Resumed);
-                vec![world]
-            }
-            Order::Peek => vec![told(Fact::Unread(7)), told(Fact::Unread(0))],
-            Order::Lament(bytes) => {
-                assert_eq!(bytes, 7);
-                vec![world]
-            }
-            Order::ReadLoad => [0, 90_000]
-                .map(|load| {
-                    told(Fact::Load(Reading {
-                        values: [Some(Load(load)), None, None, None],
-                        processors: 1,
-                    }))
-                })
-                .into(),
-            Order::Warn(pid) => {
-                let who = if pid.number() < 200 { Who::Cmd } else { Who::Log };
-                let child = *world.child(who);
-                let killed =
-                    if child.alive { child.killed } else { child.left_killed || !child.left };
-                assert!(killed, "a warning about what was not killed: {self:?}");
-                vec![world]
-            }
-            Order::Wait(_) | Order::Quit(_) => vec![],
-        }
-    }
-
-    fn events(&self, deadline: Option<Instant>) -> Vec<Event> {
-        let mut events = vec![
-            Event::Signal(Signal::TERM),
-            Event::Signal(Signal::USR1),
-            Event::Signal(Signal::CONT),
+        let mut roads = vec![
+            road(Manner::Prompt, true, drain + milliseconds(SPACING)),
+            road(Manner::Slow, true, drain + encore),
+            // What a run leaves behind has its own time, from the end of the run on.
+            road(Manner::Deaf, true, 2 * kill + drain + encore + 2 * kill),
+            road(Manner::Slow, false, pause),
         ];
-        if deadline.is_some() {
-            events.push(Event::Deadline);
+        if policy.kill_after.is_some() {
+            roads.push(road(Manner::Deaf, false, 2 * kill + pause));
         }
-        for (who, child) in [(Who::Cmd, self.cmd), (Who::Log, self.log)] {
-            if child.alive {
-                events.push(Event::Dies(who, Status::WELL, false));
-                events.push(Event::Dies(who, Status::exited(3), true));
-                events.push(Event::Dies(who, Status(15), false));
-                if self.terminal {
-                    events.push(Event::Dies(who, Status(2), false));
-                    events.push(Event::Stops(who));
-                }
-            }
-            if child.left {
-                events.push(Event::LeftGoes(who));
-            }
-        }
-        events
+        roads
     }
 
-    fn happen(&mut self, event: Event, deadline: Option<Instant>) {
-        match event {
-            Event::Deadline => self.now = deadline.unwrap(),
-            Event::Dies(who, status, left) => {
-                // Ctrl-C in the terminal.
-                self.stopped |= self.terminal && who == Who::Cmd && status == Status(2);
-                let child = self.child(who);
-                *child = Child { alive: false, left, ..*child };
-                let number = child.pid;
-                self.hear(Fact::Ended(pid(number), status));
-            }
-            Event::Stops(who) => {
-                let number = self.child(who).pid;
-                self.hear(Fact::Stopped(pid(number)));
-            }
-            Event::LeftGoes(who) => {
-                self.child(who).left = false;
-                self.hear(Fact::Ended(pid(ORPHAN), Status(9)));
-            }
-            Event::Signal(signal) => {
-                self.stopped |= signal == Signal::TERM;
-                self.hear(Fact::Asked(signal));
-            }
+    fn measure(&mut self, key: u64, world: &World, mut deadline: Option<Instant>) {
+        if self.known.contains_key(&key) {
+            return;
         }
-    }
-
-    /// What must hold whenever dmon sleeps.
-    fn check_wait(&self, deadline: Option<Instant>) {
-        let alive = self.cmd.alive || self.log.alive;
-        assert!(alive || deadline.is_some(), "sleeps for ever with nothing alive: {self:?}");
-        assert!(deadline.is_none_or(|d| d > self.now), "waits for the past: {self:?}");
-        let left = self.cmd.left && !self.cmd.alive || self.log.left && !self.log.alive;
-        assert!(!left || deadline.is_some(), "sleeps beside what was left: {self:?}");
-    }
-
-    /// The state with all moments told from now, so that the same situation at another time is the
-    /// same state.
-    fn key(&self) -> String {
-        let debug = format!("{self:?}");
-        let mut key = String::with_capacity(debug.len());
-        let mut rest = debug.as_str();
-        while let Some(at) = rest.find("Instant(") {
-            let (before, after) = rest.split_at(at + "Instant(".len());
-            let (number, tail) = after.split_once(')').unwrap();
-            let moment = Instant::after_zero(Duration::nanoseconds(number.parse().unwrap()));
-            let (ahead, ago) = (self.now.until(moment), moment.until(self.now));
-            // What is long past makes no difference any more.
-            let ago = ago.min(Duration::seconds(100));
-            write!(key, "{before}+{ahead:?}-{ago:?}").unwrap();
-            rest = tail;
-        }
-        key + rest
-    }
-
-    /// However deaf everybody is to all but KILL: two orders to stop end in Quit.
-    fn must_quit(mut self) {
+        let mut world = world.clone();
+        let mut way = Vec::new();
         let mut waits = 0;
-        while waits < 1500 {
-            let order = self.machine.next(self.now);
-            match order {
-                Order::Quit(_) => return,
-                Order::Wait(deadline) => {
-                    waits += 1;
-                    let killed = |c: Child| c.alive && c.killed;
-                    let event = if killed(self.cmd) {
-                        Event::Dies(Who::Cmd, Status(9), true)
-                    } else if killed(self.log) {
-                        Event::Dies(Who::Log, Status(9), true)
-                    } else if self.cmd.left && self.cmd.left_killed {
-                        Event::LeftGoes(Who::Cmd)
-                    } else if self.log.left && self.log.left_killed {
-                        Event::LeftGoes(Who::Log)
-                    } else if !self.stopped || deadline.is_none() || waits % 500 == 0 {
-                        Event::Signal(Signal::TERM)
-                    } else {
-                        Event::Deadline
-                    };
-                    self.happen(event, deadline);
-                }
-                order => self = self.answers(order).swap_remove(0),
+        let (mut left, mut waits_left) = loop {
+            let key = world.key();
+            if let Some(known) = self.known.get(&key) {
+                break *known;
             }
+            way.push((key, world.now));
+            if !self.ordered && (world.runs() || world.is_ending()) {
+                break (0, 0);
+            }
+            // Who never wants KILL to come has to ask for it.
+            let asks = self.ordered && !world.has_kill() && waits % 2 == 1;
+            let event = match world.expected(self.manner, deadline) {
+                _ if self.ordered && !world.is_ending() => Event::Signal(Signal::TERM),
+                Some(Event::Deadline) if asks => Event::Signal(Signal::TERM),
+                None if self.ordered && !world.has_kill() => Event::Signal(Signal::TERM),
+                Some(event) => event,
+                None => panic!("for ever: {:?} {} {world:?}", self.manner, self.ordered),
+            };
+            world.happen(event, deadline);
+            waits += 1;
+            assert!(waits < MOST_WAITS, "{:?} {} {world:?}", self.manner, self.ordered);
+            let mut steps = 0;
+            let end = loop {
+                steps += 1;
+                assert!(steps < MOST_STEPS, "does not settle: {world:?}");
+                match world.machine.next(world.now) {
+                    Order::Quit(_) => break true,
+                    Order::Wait(at) => {
+                        deadline = at;
+                        break false;
+                    }
+                    order => world = world.answers(order).swap_remove(0),
+                }
+            };
+            if end {
+                break (0, 0);
+            }
+        };
+        let mut end = world.now;
+        for (key, now) in way.into_iter().rev() {
+            left += milliseconds(now.until(end));
+            waits_left += 1;
+            end = now;
+            assert!(
+                left <= self.limit && waits_left < MOST_WAITS,
+                "{left} of {} ms, {waits_left} waits: {:?} {} {world:?}",
+                self.limit,
+                self.manner,
+                self.ordered,
+            );
+            self.known.insert(key, (left, waits_left));
         }
-        panic!("never quits: {self:?}");
     }
 }
 
-/// Walks all states; gives their number.
-fn explore(policy: &Policy, depth: usize) -> usize {
-    let mut seen = HashSet::new();
-    let mut edge = vec![World::new(policy.clone())];
-    for _ in 0..depth {
-        let mut next = Vec::new();
-        for world in edge.drain(..) {
-            // All orders up to the next wait, on every path of answers.
-            let mut busy = vec![(world, 0)];
-            while let Some((mut world, steps)) = busy.pop() {
-                assert!(steps < 20, "does not settle: {world:?}");
-                let order = world.machine.next(world.now);
-                match order {
-                    Order::Quit(_) => {
-                        for child in [world.cmd, world.log] {
-                            assert!(
-                                !child.alive && !child.left,
-                                "quits with something alive: {world:?}"
-                            );
-                        }
-                    }
-                    Order::Wait(deadline) => {
-                        world.check_wait(deadline);
-                        assert_eq!(
-                            world.machine.next(world.now),
-                            order,
-                            "asked twice, two answers"
-                        );
-                        if seen.insert(world.key()) {
-                            for event in world.events(deadline) {
-                                let mut world = world.clone();
-                                world.happen(event, deadline);
-                                next.push(world);
-                            }
-                            world.must_quit();
-                        }
-                    }
-                    order => busy.extend(world.answers(order).into_iter().map(|w| (w, steps + 1))),
+fn milliseconds(time: Duration) -> u64 {
+    let (seconds, nanoseconds) = time.parts();
+    seconds * 1000 + u64::from(nanoseconds) / 1_000_000
+}
+
+impl<'a> Walk<'a> {
+    fn new(policy: &'a Policy) -> Self {
+        Self { policy, seen: HashSet::new(), roads: Road::all(policy) }
+    }
+
+    /// Visits all states; says how many.
+    fn explore(mut self, depth: usize) -> usize {
+        let mut edge = self.settle(World::new(self.policy));
+        for _ in 1..depth {
+            let mut next = Vec::new();
+            for (world, deadline) in edge {
+                for event in world.events(deadline) {
+                    let mut world = world.clone();
+                    world.happen(event, deadline);
+                    next.extend(self.settle(world));
                 }
             }
+            edge = next;
         }
-        edge = next;
+        self.seen.len()
     }
-    seen.len()
+
+    /// All orders up to the next wait, on every path of answers: the waits that are new.
+    fn settle(&mut self, world: World<'a>) -> Vec<(World<'a>, Option<Instant>)> {
+        let mut waits = Vec::new();
+        let mut busy = vec![(world, 0)];
+        while let Some((mut world, steps)) = busy.pop() {
+            assert!(steps < MOST_STEPS, "does not settle: {world:?}");
+            match world.machine.next(world.now) {
+                Order::Quit(exit) => world.check_quit(exit),
+                Order::Wait(deadline) => {
+                    let again = world.machine.next(world.now);
+                    assert_eq!(again, Order::Wait(deadline), "asked twice, two answers");
+                    let key = world.key();
+                    if self.seen.insert(key) {
+                        world.check_wait(deadline);
+                        for road in &mut self.roads {
+                            if road.ordered || !world.is_ending() {
+                                road.measure(key, &world, deadline);
+                            }
+                        }
+                        waits.push((world, deadline));
+                    }
+                }
+                order => busy.extend(world.answers(order).into_iter().map(|w| (w, steps + 1))),
+            }
+        }
+        waits
+    }
+}
+
+/// The policies that are left to walk through; none once a walk has failed.
+struct Turns<'a> {
+    policies: &'a [(usize, Policy)],
+    taken: &'a AtomicUsize,
+}
+
+impl<'a> Iterator for Turns<'a> {
+    type Item = &'a (usize, Policy);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.policies.get(self.taken.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Drop for Turns<'_> {
+    fn drop(&mut self) {
+        self.taken.store(self.policies.len(), Ordering::Relaxed);
+    }
 }
 
 #[test]
 fn every_reachable_state_keeps_the_promises() {
-    let seconds = |n| Some(Duration::seconds(n));
-    let at_most = |n, window| Respawns { most: Some(n), window };
-    let high = threshold(b"4").unwrap();
-    let limits = [Some(Limits { high, low: high.half() }), None, None, None];
-    let base = Policy::default();
-    let logged = Policy { logged: true, ..Policy::default() };
-    let table = [
-        ("plain", 9, base.clone()),
-        ("logged", 6, logged.clone()),
-        ("once, logged", 6, Policy { once: true, ..logged.clone() }),
-        ("no restarts", 7, Policy { respawns: at_most(0, None), ..logged.clone() }),
-        ("two in a minute", 9, Policy { respawns: at_most(2, seconds(60)), ..base.clone() }),
-        ("timeout", 9, Policy { timeout: seconds(3), ..base.clone() }),
-        ("timeout, load", 7, Policy { timeout: seconds(30), watch: limits, ..base.clone() }),
-        ("terminal", 6, Policy { terminal: true, ..logged.clone() }),
-        (
-            "terminal, load",
-            6,
-            Policy { terminal: true, watch: limits, timeout: seconds(30), ..base.clone() },
-        ),
-        ("load, logged", 5, Policy { watch: limits, ..logged.clone() }),
-        (
-            "never kill",
-            9,
-            Policy { kill_after: None, interval: Duration::seconds(7), ..base.clone() },
-        ),
-        ("no drain", 6, Policy { drain: Duration::ZERO, ..logged.clone() }),
-        (
-            "all signals",
-            5,
-            Policy { forward_cmd: true, forward_log: true, watch: limits, ..logged },
-        ),
-    ];
-    let mut sum = 0;
-    for (name, depth, policy) in table {
-        let states = explore(&policy, depth);
-        println!("{name}: {states} states");
-        sum += states;
-    }
-    println!("{sum} states in all");
-    assert!(sum > 2000, "the walk has become too short to mean anything: {sum}");
+    let deepest = if std::env::var_os("DMON_LONG").is_some() { 8 } else { 7 };
+    let policies = policies();
+    let taken = AtomicUsize::new(0);
+    let work = || {
+        let turns = Turns { policies: &policies, taken: &taken };
+        // The fewer options, the deeper.
+        let depth = |count: &usize| deepest - (2 * count).min(4);
+        turns.map(|(count, policy)| Walk::new(policy).explore(depth(count))).sum::<usize>()
+    };
+    let states: usize = std::thread::scope(|scope| {
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+    });
+    println!("{states} states with {} sets of options", policies.len());
+    assert!(states > 300_000, "the walk has become too short to mean anything");
 }
