@@ -259,6 +259,78 @@ mod tests {
         }
     }
 
+    /// All texts up to nine bytes, in files of any size below and above any limit: a share ends with the line
+    /// that fills the file, or is all.
+    #[test]
+    fn a_share_ends_with_the_line_that_fills_the_file() {
+        for (bits, length) in (0..10).flat_map(|length| (0..1 << length).map(move |n| (n, length)))
+        {
+            let text: Vec<u8> =
+                (0..length).map(|at| if bits >> at & 1 == 0 { b'x' } else { b'\n' }).collect();
+            for (limit, size) in (0..12).flat_map(|limit| (0..12).map(move |size| (limit, size))) {
+                let limits =
+                    Limits { size: Size(limit), time: LongTime(Duration::ZERO), files: Count(0) };
+                let fills = |end: &usize| {
+                    limit > 0 && size + *end as u64 >= limit && text[end - 1] == b'\n'
+                };
+                let share = (1..=text.len()).find(fills).unwrap_or(text.len());
+                assert_eq!(limits.share(size, &text), share, "{text:?} into {size} of {limit}");
+            }
+        }
+    }
+
+    /// All that a directory, a clock and a keeper of logs can go through, to a depth: rotations, clocks that
+    /// stand, go on, begin again in 1970 or leap, files that go or that strangers bring.
+    #[test]
+    fn no_order_of_rotations_and_clocks_gives_an_old_name_again() {
+        let depth = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 5 };
+        let mut states = 0;
+        // The names in the order in which they came, and the clock.
+        let mut edge = vec![(Vec::<Name>::new(), 1_000_000_000_i64)];
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..depth {
+            let mut next = Vec::new();
+            for (names, now) in edge {
+                let mut found = Found::default();
+                names.iter().rev().for_each(|name| found.hear(shown(*name).as_bytes()));
+                for strange in [&b"current"[..], b".timestamp", b"log-2026-11-22-10:00:00.gz", b"."]
+                {
+                    found.hear(strange);
+                }
+                assert_eq!(found.count as usize, names.len());
+                assert_eq!(found.oldest, names.first().copied());
+                assert_eq!(found.newest, names.last().copied());
+                for clock in [now, now + 1, now + 86_400, 0, 4_000_000_000] {
+                    let name = Name::after(found.newest, clock);
+                    assert!(names.iter().all(|other| *other < name), "{name:?} after {names:?}");
+                    let text = shown(name);
+                    assert_eq!(Name::parse(text.as_bytes()), Some(name));
+                    // Files are ordered by what others see, too, as long as a second has ten at most.
+                    let is_later = |other: &Name| shown(*other) < text;
+                    assert!(names.iter().all(is_later), "{text} after {names:?}");
+                    let mut rotated = names.clone();
+                    rotated.push(name);
+                    // Somebody removes the oldest, or the newest, or none.
+                    for gone in [rotated.len(), 0, rotated.len() - 1] {
+                        let mut left = rotated.clone();
+                        if gone < left.len() {
+                            left.remove(gone);
+                        }
+                        if seen.insert((
+                            left.iter().map(|name| shown(*name)).collect::<Vec<_>>(),
+                            clock,
+                        )) {
+                            next.push((left, clock));
+                        }
+                    }
+                }
+            }
+            states += next.len();
+            edge = next;
+        }
+        println!("{states} directories");
+    }
+
     #[test]
     fn age_is_counted_from_the_beginning() {
         let limits =
