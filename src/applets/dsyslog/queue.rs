@@ -1,12 +1,18 @@
 //! Messages that wait to be sent, in a fixed piece of memory: when it is full the oldest lines go, and
 //! are counted. Pure.
 
+#[cfg(test)]
+mod tests;
+
 use super::packet::LONGEST_5424;
 use crate::pure::text::{Message, Put, copy, put_number, room};
 use heapless::Deque;
 
 /// How many bytes may wait, a choice: half a minute of a talkative service, and little on a router.
 const ROOM: usize = 32 << 10;
+
+// Beside a message that has to stay there is always room for another.
+const _: () = assert!(Queue::LONGEST <= ROOM / 3);
 
 /// How many messages may wait: so many that short lines fill the room too.
 const MOST: usize = 1024;
@@ -49,8 +55,9 @@ pub struct Queue {
     cut: bool,
     /// Lines dropped and not told yet.
     lost: u64,
-    /// The oldest message tells of so many lines dropped before.
-    told: u64,
+    /// The oldest message is no line that could be lost: it tells of so many dropped before; or it has
+    /// gone partly, and is what is left of a line dropped.
+    told: Option<u64>,
     /// All that were ever dropped.
     pub all_lost: u64,
     /// The oldest message has gone partly: it stays, and nothing may come before it.
@@ -70,7 +77,7 @@ impl Queue {
             entries: Deque::new(),
             cut: false,
             lost: 0,
-            told: 0,
+            told: None,
             all_lost: 0,
             held: false,
         }
@@ -112,12 +119,6 @@ impl Queue {
             return;
         }
         while !self.has_room(size) {
-            if self.entries.len() <= usize::from(self.held) {
-                // Longer than all the room.
-                self.lose(1);
-                self.cut = !last;
-                return;
-            }
             self.drop_line();
             if self.cut {
                 // It was the very line that goes on now.
@@ -137,17 +138,16 @@ impl Queue {
             return self.drop_front();
         };
         // It may be the word of lines dropped, and the next is not.
-        let told = core::mem::take(&mut self.told);
+        let told = self.told.take();
         self.entries.pop_front();
         self.drop_front();
-        let _ = self.entries.push_front(held);
-        self.told = told;
+        let _ = self.entries.push_front(Entry { last: true, ..held });
+        self.told = if held.last { told } else { Some(0) };
     }
 
     fn drop_front(&mut self) {
-        if self.told > 0 {
-            // It was no line, but the word of others.
-            self.lost += core::mem::take(&mut self.told);
+        if let Some(told) = self.told.take() {
+            self.lost += told;
             self.entries.pop_front();
             return;
         }
@@ -177,16 +177,16 @@ impl Queue {
     /// How many lines have to be told of before anything else can be sent: those dropped, and not told yet.
     #[must_use]
     pub fn to_tell(&self) -> Option<u64> {
-        (self.lost > 0 && !self.held).then_some(self.lost + self.told)
+        (self.lost > 0 && !self.held).then_some(self.lost + self.told.unwrap_or(0))
     }
 
     /// Puts a message that tells of them before all others.
     pub fn tell(&mut self, message: &[u8]) {
         let size = message.len() + FRAME;
-        if self.told > 0 {
+        if let Some(told) = self.told.take() {
             // It stands there already, with a smaller number.
             self.entries.pop_front();
-            self.lost += core::mem::take(&mut self.told);
+            self.lost += told;
         }
         let front = self.entries.front().map_or(size, |entry| entry.from.into());
         let behind = self.entries.back().filter(|back| usize::from(back.from) < front);
@@ -194,7 +194,7 @@ impl Queue {
         if front >= free_from + size && !self.entries.is_full() {
             let entry = self.put(front - size, message, true);
             let _ = self.entries.push_front(entry);
-            self.told = core::mem::take(&mut self.lost);
+            self.told = Some(core::mem::take(&mut self.lost));
         } else {
             self.drop_line();
         }
@@ -218,7 +218,7 @@ impl Queue {
     /// The oldest `count` messages were sent.
     pub fn sent(&mut self, count: usize) {
         if count > 0 {
-            self.told = 0;
+            self.told = None;
             self.held = false;
         }
         for _ in 0..count {
@@ -229,7 +229,7 @@ impl Queue {
     /// Nothing will be sent any more: all that waits is lost.
     pub fn lose_all(&mut self) {
         let lines = self.entries.iter().filter(|entry| entry.last).count();
-        self.lose(lines as u64 - u64::from(self.told > 0));
+        self.lose(lines as u64 - u64::from(self.told.is_some()));
         self.entries.clear();
     }
 }
@@ -237,49 +237,4 @@ impl Queue {
 /// Places and sizes are below [`ROOM`], which a short number holds.
 fn short(n: usize) -> u16 {
     u16::try_from(n).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pure::tests::Random;
-
-    /// Any sizes, any order of pushes and sends: what comes out is what went in, oldest first, whole
-    /// lines missing, each counted.
-    #[test]
-    fn lines_are_whole_in_order_or_counted() {
-        for seed in 1..40 {
-            let mut random = Random(seed);
-            let mut queue = Queue::new(Box::leak(Box::new([0; ROOM])), Framing::Packet);
-            let longest = [10, 200, 3000, 20_000][random.below(4)];
-            let mut pushed = 0_u64;
-            let mut out: Vec<(u64, bool)> = Vec::new();
-            let mut line = 0_u64;
-            for _ in 0..5000 {
-                if random.below(3) > 0 {
-                    let last = random.below(3) > 0;
-                    let mut message = vec![0; 9 + random.below(longest)];
-                    message[..8].copy_from_slice(&line.to_le_bytes());
-                    message[8] = u8::from(last);
-                    queue.push(&message, last);
-                    pushed += u64::from(last);
-                    line += u64::from(last);
-                } else {
-                    let count = random.below(5);
-                    for message in queue.messages().take(count) {
-                        let number = u64::from_le_bytes(message[..8].try_into().unwrap());
-                        out.push((number, message[8] == 1));
-                    }
-                    queue.sent(count);
-                }
-            }
-            for message in queue.messages() {
-                out.push((u64::from_le_bytes(message[..8].try_into().unwrap()), message[8] == 1));
-            }
-            assert!(out.is_sorted_by_key(|message| message.0), "seed {seed}");
-            let whole = out.iter().filter(|message| message.1).count() as u64;
-            let open = u64::from(queue.cut);
-            assert_eq!(whole + queue.lost - open, pushed, "seed {seed}");
-        }
-    }
 }
