@@ -5,6 +5,10 @@
 //! the file can be written again; the count then stands in the gap. The file always holds whole lines:
 //! one that was cut off is taken back.
 
+#[cfg(test)]
+mod tests;
+
+#[cfg(not(test))]
 use super::tell::refused;
 use crate::pure::fault::Line;
 use crate::pure::lines;
@@ -13,9 +17,12 @@ use crate::pure::text::{head, tail};
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::Errno;
 use crate::pure::value::Wanted;
-use crate::sys::clock;
-use crate::sys::file::{self, File, Kind, Mode};
+use crate::sys::file::{File, Kind, Mode};
+#[cfg(not(test))]
+use crate::sys::{clock, file};
 use core::ffi::c_int;
+#[cfg(test)]
+use tests::{clock, file, refused};
 
 /// How often a file that cannot be written is tried again.
 const RETRY: Duration = Duration::seconds(1);
@@ -233,7 +240,7 @@ impl Store {
         let mut dropped = if due { first } else { bytes.len() };
         outage.drop_all(head(bytes, dropped));
         self.outage = Some(outage);
-        if due && !outage.midline && !self.fill_gap(outage, gap) {
+        if due && !outage.midline && !self.fill_gap(&mut outage, gap) {
             outage.retry_at = Some(clock::now().plus(RETRY));
             outage.drop_all(tail(bytes, dropped));
             dropped = bytes.len();
@@ -243,11 +250,12 @@ impl Store {
     }
 
     /// Writes the line in the gap; then the outage is over.
-    fn fill_gap(&mut self, outage: Outage, gap: Gap) -> bool {
+    fn fill_gap(&mut self, outage: &mut Outage, gap: Gap) -> bool {
         let line = gap(outage.lines, outage.bytes);
         if outage.torn && file::write(self.file, b"\n").is_err() {
             return false;
         }
+        outage.torn = false;
         match file::write(self.file, line.bytes()) {
             Ok(n) if n == line.bytes().len() => {
                 self.outage = None;
@@ -255,8 +263,7 @@ impl Store {
                 true
             }
             Ok(n) => {
-                let torn = file::take_back(self.file, n as u64).is_err();
-                self.outage = Some(Outage { torn, ..outage });
+                outage.torn = file::take_back(self.file, n as u64).is_err();
                 false
             }
             Err(_) => false,
@@ -281,7 +288,7 @@ impl Store {
             outage.retry_at = None;
             outage.lines += u64::from(outage.midline);
             outage.midline = false;
-            let _ = self.fill_gap(outage, gap);
+            let _ = self.fill_gap(&mut outage, gap);
         }
     }
 }

@@ -1,0 +1,240 @@
+//! The store on a file that may do anything: each write is taken wholly, in part or not, a piece may stay where
+//! it is, time goes on or does not. All courses with a few such faults are tried. Test code; the module calls
+//! this file instead of the kernel.
+
+use super::{Errno, Kind, Line, OnFull, Store, Stuck};
+use crate::pure::fault::Exit;
+use crate::pure::text::{Put, put_number};
+use crate::pure::time::{Duration, Instant};
+use std::cell::RefCell;
+
+/// What has been written, and how things go on: the numbers of the ways taken so far, and of how many.
+#[derive(Default)]
+struct Course {
+    content: Vec<u8>,
+    is_file: bool,
+    seconds: u64,
+    ways: Vec<(usize, usize)>,
+    step: usize,
+    faults: usize,
+    said: bool,
+}
+
+thread_local! {
+    static COURSE: RefCell<Course> = RefCell::default();
+}
+
+impl Course {
+    /// One of so many ways. All but the first are faults, of which a course has few.
+    fn choose(&mut self, ways: usize) -> usize {
+        let ways = if self.faults == 0 { 1 } else { ways };
+        if self.step == self.ways.len() {
+            self.ways.push((0, ways));
+        }
+        let (way, of) = self.ways[self.step];
+        assert_eq!(of, ways, "the same course is another one");
+        self.step += 1;
+        self.faults -= usize::from(way > 0);
+        way
+    }
+
+    /// The next course; none when all have been tried.
+    fn next(&mut self) -> bool {
+        while let Some((way, of)) = self.ways.pop() {
+            if way + 1 < of {
+                self.ways.push((way + 1, of));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+fn choose(ways: usize) -> usize {
+    COURSE.with_borrow_mut(|course| course.choose(ways))
+}
+
+pub mod clock {
+    use super::{COURSE, Duration, Instant};
+
+    pub fn now() -> Instant {
+        let seconds = COURSE.with_borrow(|course| course.seconds);
+        Instant::after_zero(Duration::seconds(seconds))
+    }
+}
+
+pub mod file {
+    use super::{COURSE, Errno, Kind, choose};
+
+    pub fn write(_: i32, bytes: &[u8]) -> Result<usize, Errno> {
+        let n = match choose(5) {
+            0 => bytes.len(),
+            1 => return Err(Errno::NOSPC),
+            2 => bytes.len().div_ceil(2),
+            3 => 1,
+            _ => return Err(Errno::INTR),
+        };
+        COURSE.with_borrow_mut(|course| course.content.extend(&bytes[..n]));
+        Ok(n)
+    }
+
+    pub fn take_back(_: i32, bytes: u64) -> Result<(), Errno> {
+        COURSE.with_borrow_mut(|course| {
+            if !course.is_file || course.choose(2) > 0 {
+                return Err(Errno::INVAL);
+            }
+            let length = course.content.len().checked_sub(bytes as usize).unwrap();
+            course.content.truncate(length);
+            Ok(())
+        })
+    }
+
+    pub fn has_room(_: i32) -> bool {
+        choose(2) == 0
+    }
+
+    pub fn kind(_: i32) -> Kind {
+        let is_file = COURSE.with_borrow(|course| course.is_file);
+        if is_file { Kind::Regular } else { Kind::Other }
+    }
+
+    pub fn is_fifo(_: i32) -> bool {
+        false
+    }
+
+    pub fn sync(_: i32) -> Result<(), Errno> {
+        Ok(())
+    }
+}
+
+pub fn refused(_: &str, _: &[u8], _: Errno) -> Exit {
+    COURSE.with_borrow_mut(|course| course.said = true);
+    Exit::FAILED
+}
+
+/// `[LINES BYTES]`.
+fn gap(lines: u64, bytes: u64) -> Line {
+    let mut line = Line::new();
+    line.put(b"[");
+    put_number(&mut line, lines);
+    line.put(b" ");
+    put_number(&mut line, bytes);
+    line.put(b"]\n");
+    line
+}
+
+const TEXT: &[u8] = b"a\nbcd\ne\nfgh\nij\n";
+
+/// In these pieces it comes.
+const PIECES: [usize; 5] = [3, 2, 4, 1, 5];
+
+/// The file's lines against the text's: each stands there, or in its place one that counts it. Says how many
+/// are not accounted for at the end; `None` if it is not so. `torn`: a piece stands before that could not be
+/// taken back.
+fn missing(file: &[&[u8]], text: &[&[u8]], torn: bool) -> Option<usize> {
+    let Some((line, rest)) = file.split_first() else {
+        return Some(text.len());
+    };
+    if let Some((count, bytes)) = counted(line) {
+        let (gone, text) = text.split_at_checked(count)?;
+        return if gone.concat().len() == bytes { missing(rest, text, false) } else { None };
+    }
+    // Only what was torn may lack its end, at the end of the file.
+    let piece = line.strip_suffix(b"\n").unwrap_or(line);
+    let next = text.first()?;
+    if line == next
+        && !torn
+        && let Some(count) = missing(rest, &text[1..], false)
+    {
+        return Some(count);
+    }
+    let tears = next.starts_with(piece) && !torn || piece.starts_with(b"[");
+    if tears { missing(rest, text, true) } else { None }
+}
+
+/// The numbers of `[LINES BYTES]`.
+fn counted(line: &[u8]) -> Option<(usize, usize)> {
+    let line = std::str::from_utf8(line).unwrap();
+    let (lines, bytes) = line.strip_prefix('[')?.strip_suffix("]\n")?.split_once(' ')?;
+    Some((lines.parse().unwrap(), bytes.parse().unwrap()))
+}
+
+fn lines(bytes: &[u8]) -> Vec<&[u8]> {
+    bytes.split_inclusive(|byte| *byte == b'\n').collect()
+}
+
+/// One course: all of the text, in its pieces; then the end.
+fn run(on_full: OnFull) {
+    let mut store = Store::new(b"file", on_full, 3);
+    let mut from = 0;
+    let mut dropped = false;
+    let mut rest = TEXT;
+    for piece in PIECES {
+        rest = &TEXT[from..from + piece];
+        from += piece;
+        COURSE.with_borrow_mut(|course| course.seconds += course.choose(2) as u64);
+        let mut tries = 0;
+        while !rest.is_empty() {
+            let done = store.write(rest, &mut gap, &mut || false);
+            rest = &rest[done..];
+            assert!(rest.is_empty() == store.stuck.is_none(), "stuck, or all is dealt with");
+            match store.stuck.take() {
+                Some(Stuck::Until(_)) => COURSE.with_borrow_mut(|course| course.seconds += 1),
+                Some(Stuck::Broken) => unreachable!(),
+                Some(Stuck::Room) | None => {}
+            }
+            dropped |= store.is_out();
+            tries += 1;
+            assert!(tries < 20, "is stuck for ever");
+            // Told to end, and no more patience.
+            if !rest.is_empty() && from == TEXT.len() && choose(2) > 0 {
+                break;
+            }
+        }
+        let retry = store.retry_at();
+        assert!(retry.is_none() || store.is_out(), "waits for nothing");
+    }
+    let given_up = !rest.is_empty();
+    dropped |= given_up;
+    let was_out = store.is_out() || given_up;
+    assert!(store.at_border() || given_up);
+    let (pending, unread) = rest.split_at(rest.len() / 2);
+    store.give_up([pending, unread], &mut gap);
+    let (content, said) = COURSE.with_borrow(|course| (course.content.clone(), course.said));
+    let shown = String::from_utf8_lossy(&content);
+    match missing(&lines(&content), &lines(TEXT), false) {
+        Some(0) => {}
+        // The disk was full to the end.
+        Some(_) => assert!(was_out && store.is_out(), "lines are gone: {shown}"),
+        None => panic!("not the text: {shown}"),
+    }
+    assert_eq!(store.has_lost(), dropped, "{shown}");
+    assert!(dropped || content == TEXT, "{shown}");
+    assert!(said || given_up || content == TEXT, "nobody has said why: {shown}");
+    assert!(
+        on_full == OnFull::Drop || given_up || content == TEXT,
+        "kept and not written: {shown}"
+    );
+}
+
+#[test]
+fn each_line_is_in_the_file_or_counted_where_it_is_missing() {
+    let most = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
+    let mut courses = 0;
+    for (on_full, is_file) in
+        [(OnFull::Drop, true), (OnFull::Block, true), (OnFull::Drop, false), (OnFull::Block, false)]
+    {
+        let mut ways = Vec::new();
+        loop {
+            COURSE.set(Course { is_file, ways, faults: most, ..Course::default() });
+            run(on_full);
+            courses += 1;
+            let mut course = COURSE.take();
+            if !course.next() {
+                break;
+            }
+            ways = course.ways;
+        }
+    }
+    println!("{courses} courses of a file");
+}
