@@ -4,6 +4,7 @@
 
 use super::{Errno, Kind, Line, OnFull, Store, Stuck};
 use crate::pure::fault::Exit;
+use crate::pure::opts::Field;
 use crate::pure::text::{Put, put_number};
 use crate::pure::time::{Duration, Instant};
 use std::cell::RefCell;
@@ -18,6 +19,17 @@ struct Course {
     step: usize,
     faults: usize,
     said: bool,
+    /// The line in a gap is being written; no room is made for that, and none is waited for.
+    in_gap: bool,
+    /// The disk is full, and nobody has asked for room yet.
+    full: bool,
+    /// Whoever reads has room for more.
+    has_room: bool,
+    /// A write was not taken, or not wholly; a piece could not be taken back.
+    fails: bool,
+    stays: bool,
+    /// The second in which writing has failed; no matter at the end.
+    failed: Option<u64>,
 }
 
 thread_local! {
@@ -67,20 +79,36 @@ pub mod file {
     use super::{COURSE, Errno, Kind, choose};
 
     pub fn write(_: i32, bytes: &[u8]) -> Result<usize, Errno> {
-        let n = match choose(5) {
+        COURSE.with_borrow_mut(|course| {
+            assert!(!course.full, "no room is made");
+            let may_wait = !course.is_file && !course.in_gap && !course.has_room;
+            assert!(!may_wait, "it may have to wait for the reader");
+            course.has_room = false;
+        });
+        let way = choose(5);
+        COURSE.with_borrow_mut(|course| course.fails |= way > 0);
+        let n = match way {
             0 => bytes.len(),
-            1 => return Err(Errno::NOSPC),
+            1 => {
+                COURSE.with_borrow_mut(|course| course.full = !course.in_gap);
+                return Err(Errno::NOSPC);
+            }
             2 => bytes.len().div_ceil(2),
             3 => 1,
             _ => return Err(Errno::INTR),
         };
-        COURSE.with_borrow_mut(|course| course.content.extend(&bytes[..n]));
+        COURSE.with_borrow_mut(|course| {
+            course.content.extend(&bytes[..n]);
+            course.in_gap &= !bytes[..n].ends_with(b"]\n");
+        });
         Ok(n)
     }
 
     pub fn take_back(_: i32, bytes: u64) -> Result<(), Errno> {
+        assert!(bytes > 0, "nothing is there to be taken back");
         COURSE.with_borrow_mut(|course| {
             if !course.is_file || course.choose(2) > 0 {
+                course.stays = true;
                 return Err(Errno::INVAL);
             }
             let length = course.content.len().checked_sub(bytes as usize).unwrap();
@@ -90,7 +118,9 @@ pub mod file {
     }
 
     pub fn has_room(_: i32) -> bool {
-        choose(2) == 0
+        let has_room = choose(2) == 0;
+        COURSE.with_borrow_mut(|course| course.has_room = has_room);
+        has_room
     }
 
     pub fn kind(_: i32) -> Kind {
@@ -103,17 +133,28 @@ pub mod file {
     }
 
     pub fn sync(_: i32) -> Result<(), Errno> {
-        Ok(())
+        match choose(3) {
+            0 => Ok(()),
+            1 => Err(Errno::INVAL),
+            _ => Err(Errno::NXIO),
+        }
     }
 }
 
-pub fn refused(_: &str, _: &[u8], _: Errno) -> Exit {
+pub fn refused(_: &str, _: &[u8], error: Errno) -> Exit {
+    assert_ne!(error, Errno::INVAL, "what has no disk behind it needs no sync");
     COURSE.with_borrow_mut(|course| course.said = true);
     Exit::FAILED
 }
 
 /// `[LINES BYTES]`.
 fn gap(lines: u64, bytes: u64) -> Line {
+    COURSE.with_borrow_mut(|course| {
+        course.in_gap = true;
+        let now = course.seconds;
+        let is_soon = course.failed.replace(now).is_some_and(|failed| failed == now);
+        assert!(!is_soon, "tried again in the same second");
+    });
     let mut line = Line::new();
     line.put(b"[");
     put_number(&mut line, lines);
@@ -121,6 +162,14 @@ fn gap(lines: u64, bytes: u64) -> Line {
     put_number(&mut line, bytes);
     line.put(b"]\n");
     line
+}
+
+/// Asked when the disk is full: some is found, or none.
+fn make_room() -> bool {
+    COURSE.with_borrow_mut(|course| {
+        assert!(core::mem::take(&mut course.full), "room is made for nothing");
+        course.choose(2) > 0
+    })
 }
 
 const TEXT: &[u8] = b"a\nbcd\ne\nfgh\nij\n";
@@ -148,7 +197,8 @@ fn missing(file: &[&[u8]], text: &[&[u8]], torn: bool) -> Option<usize> {
     {
         return Some(count);
     }
-    let tears = next.starts_with(piece) && !torn || piece.starts_with(b"[");
+    let stays = COURSE.with_borrow(|course| course.stays);
+    let tears = stays && (next.starts_with(piece) && !torn || piece.starts_with(b"["));
     if tears { missing(rest, text, true) } else { None }
 }
 
@@ -175,7 +225,9 @@ fn run(on_full: OnFull) {
         COURSE.with_borrow_mut(|course| course.seconds += course.choose(2) as u64);
         let mut tries = 0;
         while !rest.is_empty() {
-            let done = store.write(rest, &mut gap, &mut || false);
+            COURSE.with_borrow_mut(|course| course.in_gap = false);
+            let done = store.write(rest, &mut gap, &mut make_room);
+            assert!(!COURSE.with_borrow(|course| course.full), "no room is made");
             rest = &rest[done..];
             assert!(rest.is_empty() == store.stuck.is_none(), "stuck, or all is dealt with");
             match store.stuck.take() {
@@ -184,6 +236,10 @@ fn run(on_full: OnFull) {
                 Some(Stuck::Room) | None => {}
             }
             dropped |= store.is_out();
+            COURSE.with_borrow_mut(|course| {
+                let now = store.is_out().then_some(course.seconds);
+                course.failed = course.failed.or(now).filter(|_| store.is_out());
+            });
             tries += 1;
             assert!(tries < 20, "is stuck for ever");
             // Told to end, and no more patience.
@@ -191,21 +247,39 @@ fn run(on_full: OnFull) {
                 break;
             }
         }
-        let retry = store.retry_at();
-        assert!(retry.is_none() || store.is_out(), "waits for nothing");
+        if rest.is_empty() {
+            assert_eq!(store.at_border(), TEXT[..from].ends_with(b"\n"));
+        }
+        let failed = COURSE.with_borrow(|course| course.failed);
+        let retry_at = failed
+            .filter(|_| store.at_border())
+            .map(|failed| Instant::after_zero(Duration::seconds(failed + 1)));
+        assert_eq!(store.retry_at(), retry_at);
     }
     let given_up = !rest.is_empty();
     dropped |= given_up;
     let was_out = store.is_out() || given_up;
     assert!(store.at_border() || given_up);
+    let had_said = COURSE.with_borrow_mut(|course| {
+        course.failed = None;
+        core::mem::take(&mut course.said)
+    });
+    store.sync();
+    COURSE.with_borrow_mut(|course| {
+        let refused = course.ways[course.step - 1].0 == 2;
+        assert!(course.said || had_said || !refused, "nobody has said that it is not on the disk");
+        course.said |= had_said;
+    });
+    COURSE.with_borrow_mut(|course| course.fails = false);
     let (pending, unread) = rest.split_at(rest.len() / 2);
     store.give_up([pending, unread], &mut gap);
-    let (content, said) = COURSE.with_borrow(|course| (course.content.clone(), course.said));
+    let (content, said, fails) =
+        COURSE.with_borrow(|course| (course.content.clone(), course.said, course.fails));
     let shown = String::from_utf8_lossy(&content);
     match missing(&lines(&content), &lines(TEXT), false) {
         Some(0) => {}
         // The disk was full to the end.
-        Some(_) => assert!(was_out && store.is_out(), "lines are gone: {shown}"),
+        Some(_) => assert!(was_out && store.is_out() && fails, "lines are gone: {shown}"),
         None => panic!("not the text: {shown}"),
     }
     assert_eq!(store.has_lost(), dropped, "{shown}");
@@ -215,6 +289,14 @@ fn run(on_full: OnFull) {
         on_full == OnFull::Drop || given_up || content == TEXT,
         "kept and not written: {shown}"
     );
+}
+
+#[test]
+fn what_to_do_on_a_full_disk_has_two_names() {
+    let mut on_full = OnFull::Drop;
+    assert_eq!(on_full.store(c"block").map(|()| on_full), Ok(OnFull::Block));
+    assert_eq!(on_full.store(c"drop").map(|()| on_full), Ok(OnFull::Drop));
+    assert!(on_full.store(c"").is_err() && on_full.store(c"blocks").is_err());
 }
 
 #[test]

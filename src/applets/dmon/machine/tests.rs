@@ -176,6 +176,7 @@ impl Road {
             road(Manner::Deaf, true, 2 * kill + drain + encore + 2 * kill),
             road(Manner::Slow, false, pause),
         ];
+        // Without KILL, what is deaf may stay for ever, and the next run waits as long.
         if policy.kill_after.is_some() {
             roads.push(road(Manner::Deaf, false, 2 * kill + pause));
         }

@@ -47,6 +47,8 @@ pub struct Child {
     left_killed: bool,
     /// When it had to be gone: from its end on, or, as the logger, when no more may be read.
     patience: Option<Instant>,
+    /// Of what it has left somebody has ended: it is worth a look.
+    look_owed: bool,
     /// When it is worth a warning that it lives on after KILL.
     warn_at: Option<Instant>,
 }
@@ -71,7 +73,7 @@ pub struct World<'a> {
     log: Child,
     why: Option<Why>,
     /// How many orders to stop there were, up to two.
-    pub orders: u8,
+    orders: u8,
     interrupted: bool,
     /// How the command's last run ended; whether the one of now has lasted too long.
     last: Option<Status>,
@@ -87,8 +89,8 @@ pub struct World<'a> {
     /// How many restarts there were; or when, if only those of some time count.
     restarts: u32,
     recent: Few<Instant, 2>,
-    /// Once the pipe is closed: until when the logger may read on, what it has left unread, whether that
-    /// was said, and how often it was started again.
+    /// Once the pipe is closed: until when the logger may read on, what it has left unread and nobody has
+    /// said so, and how often it was started again.
     reads_until: Option<Instant>,
     unread: usize,
     encores: u8,
@@ -98,7 +100,7 @@ pub struct World<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
     Deadline,
-    /// The machine was asleep, or dmon was stopped: it is far later than it was to be.
+    /// dmon was stopped, or the machine slept: it is far later than it was to be.
     Leap,
     Dies(Who, Status, bool),
     /// The order to stop and the death come together.
@@ -361,6 +363,7 @@ impl<'a> World<'a> {
         if how == How::Kill && !child.left_killed {
             child.warn_at = Some(warn_at);
         }
+        child.look_owed = false;
         child.left_told |= left && how != How::Look;
         child.left_killed |= how == How::Kill;
         self.hear(Fact::Swept(who, left));
@@ -465,13 +468,21 @@ impl<'a> World<'a> {
             }
             Event::LeftGoes(who, heard) => {
                 self.child(who).left = false;
+                self.child(who).look_owed = heard;
                 if heard {
-                    self.hear(Fact::Ended(pid(ORPHAN), Status(9)));
+                    self.orphan_ends();
                 }
             }
-            Event::Orphan => self.hear(Fact::Ended(pid(ORPHAN), Status(9))),
+            Event::Orphan => self.orphan_ends(),
             Event::Signal(signal) => self.ask(signal),
         }
+    }
+
+    fn orphan_ends(&mut self) {
+        for child in [&mut self.cmd, &mut self.log] {
+            child.look_owed |= !child.alive && child.left;
+        }
+        self.hear(Fact::Ended(pid(ORPHAN), Status(9)));
     }
 
     fn ask(&mut self, signal: Signal) {
@@ -547,8 +558,16 @@ impl<'a> World<'a> {
         let [cmd, log] = [self.cmd, self.log];
         let by = |limit: Instant| deadline.is_some_and(|deadline| deadline <= limit);
         assert!(deadline.is_none_or(|deadline| deadline > now), "waits for the past: {self:?}");
-        for child in [cmd, log] {
-            assert!(child.alive || !child.left || by(now.plus(LOOK_SELDOM)), "looks too seldom");
+        for (who, child) in [(Who::Cmd, cmd), (Who::Log, log)] {
+            assert!(!child.look_owed, "nobody looks whether that was the last: {self:?}");
+            if let (false, true, Some(since)) = (child.alive, child.left, child.patience) {
+                assert!(by(now.plus(LOOK_SELDOM)), "looks too seldom: {self:?}");
+                let reads = self.reads_until.filter(|end| who == Who::Log && *end > now);
+                assert!(reads.is_none_or(by), "may read for too long: {self:?}");
+                let kill = self.policy.kill_after.map(|time| since.plus(time));
+                let kills = kill.is_none_or(|at| child.left_killed || at > now && by(at));
+                assert!(kills || reads.is_some(), "KILL comes too late: {self:?}");
+            }
             let lives = child.alive || child.left;
             let warns = child.warn_at.is_none_or(by);
             assert!(!lives || warns, "nobody says that it lives on: {self:?}");
