@@ -24,7 +24,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 .PHONY: all build all-targets install install-files uninstall setup check check-binary check-links test test-old storm soak budget bench \
-    boot man completions dist packages fuzz ci try clean help
+    boot man completions dist packages fuzz mutants ci try clean help
 
 all: build man completions ## the executable, manuals and completions
 
@@ -148,6 +148,9 @@ packages: man completions all-targets ## for Debian, OpenWrt and Alpine, in targ
 fuzz: ## a minute of cargo-fuzz for each target of tests/fuzz (needs cargo-fuzz, and Rust's nightly)
 	for target in lines dress packet options; do \
 	    ASAN_OPTIONS=detect_leaks=0 cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=60 || exit 1; done
+
+mutants: ## break the pure code in a thousand ways, one at a time: a unit test has to notice each (needs cargo-mutants; hours)
+	cargo mutants --baseline=run --output $(OUTPUT)
 
 try: build ## see dmon at work
 	@scripts/try $(BUILT)/dmon
