@@ -4,7 +4,7 @@
 
 use super::{Errno, Kind, Line, OnFull, Store, Stuck};
 use crate::pure::fault::Exit;
-use crate::pure::opts::Field;
+use crate::pure::opts::{Field, Given};
 use crate::pure::text::{Put, put_number};
 use crate::pure::time::{Duration, Instant};
 use std::cell::RefCell;
@@ -257,6 +257,9 @@ fn run(on_full: OnFull) {
         assert_eq!(store.retry_at(), retry_at);
     }
     let given_up = !rest.is_empty();
+    // Perhaps the last line has not come to its end.
+    let cut = usize::from(rest.len() > 1 && choose(2) > 0);
+    rest = &rest[..rest.len() - cut];
     dropped |= given_up;
     let was_out = store.is_out() || given_up;
     assert!(store.at_border() || given_up);
@@ -276,7 +279,7 @@ fn run(on_full: OnFull) {
     let (content, said, fails) =
         COURSE.with_borrow(|course| (course.content.clone(), course.said, course.fails));
     let shown = String::from_utf8_lossy(&content);
-    match missing(&lines(&content), &lines(TEXT), false) {
+    match missing(&lines(&content), &lines(&TEXT[..TEXT.len() - cut]), false) {
         Some(0) => {}
         // The disk was full to the end.
         Some(_) => assert!(was_out && store.is_out() && fails, "lines are gone: {shown}"),
@@ -294,9 +297,10 @@ fn run(on_full: OnFull) {
 #[test]
 fn what_to_do_on_a_full_disk_has_two_names() {
     let mut on_full = OnFull::Drop;
-    assert_eq!(on_full.store(c"block").map(|()| on_full), Ok(OnFull::Block));
-    assert_eq!(on_full.store(c"drop").map(|()| on_full), Ok(OnFull::Drop));
-    assert!(on_full.store(c"").is_err() && on_full.store(c"blocks").is_err());
+    let mut set = |word| on_full.set(Given::word(word)).map(|()| on_full);
+    assert_eq!(set(c"block"), Ok(OnFull::Block));
+    assert_eq!(set(c"drop"), Ok(OnFull::Drop));
+    assert!(set(c"").is_err() && set(c"blocks").is_err());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The queue with any messages: at random, and all that can happen to one that is almost full. Test code.
 
-use super::{FRAME, Framing, MOST, Queue, ROOM};
+use super::{Entry, FRAME, Framing, MOST, Queue, ROOM};
 use crate::pure::tests::Random;
 use std::collections::HashSet;
 
@@ -120,7 +120,9 @@ impl World {
             Step::Push(size, last) => {
                 let mut message = vec![b'x'; size];
                 message[..7].copy_from_slice(&Head::Piece(self.line, self.piece, last).bytes());
+                let (fits, lost) = (self.fits(size + FRAME), self.queue.all_lost);
                 self.queue.push(&message, last);
+                assert!(!fits || self.queue.all_lost == lost, "a line is dropped for nothing");
                 self.piece = if last { 0 } else { self.piece + 1 };
                 self.line += u32::from(last);
             }
@@ -141,6 +143,7 @@ impl World {
                         Head::of(message)
                     })
                     .collect();
+                assert_eq!(self.queue.is_empty(), heads.is_empty());
                 let count = most.min(heads.len());
                 heads[..count].iter().for_each(|head| self.receive(*head));
                 self.queue.sent(count);
@@ -149,6 +152,17 @@ impl World {
                 }
             }
         }
+    }
+
+    /// There is free memory behind the newest message or at the beginning, and nothing has to be dropped.
+    fn fits(&self, size: usize) -> bool {
+        let Queue { entries, cut, .. } = &self.queue;
+        let is_free = |from: usize| {
+            let beside = |entry: &Entry| entry.end() <= from || from + size <= entry.from.into();
+            from + size <= ROOM && entries.iter().all(beside)
+        };
+        let end = entries.back().map_or(0, Entry::end);
+        !cut && entries.len() < MOST && (is_free(end) || is_free(0))
     }
 
     /// Lines come in order and whole, and before a line all that are missing before it are told of.

@@ -273,6 +273,7 @@ impl<'a> World<'a> {
                 assert!(tried && bytes > 0, "another logger might have read it: {self:?}");
             }
             Order::ReadLoad => {
+                assert!(self.why.is_none(), "the load is of no matter any more");
                 // Between the limits, 4 and 2, all stays as it is.
                 return [0, 30_000, 90_000]
                     .map(|load| {
