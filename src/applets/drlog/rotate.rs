@@ -178,6 +178,7 @@ mod tests {
             "log-2026-11-22-10:00:00-5",
             "log-2026-11-22-10:00-00",
             "log-2026-11-22-10:00:00.",
+            "log-2026-11-22-10:00:0x",
             "Log-2026-11-22-10:00:00",
             "log-2026-11-22-10:00:00.1.2",
         ] {
@@ -275,6 +276,8 @@ mod tests {
                 };
                 let share = (1..=text.len()).find(fills).unwrap_or(text.len());
                 assert_eq!(limits.share(size, &text), share, "{text:?} into {size} of {limit}");
+                let is_due = size > 0 && limit > 0 && size >= limit;
+                assert_eq!(limits.is_due(size, 0, 0), is_due, "{size} of {limit}");
             }
         }
     }
@@ -304,6 +307,8 @@ mod tests {
                     let name = Name::after(found.newest, clock);
                     assert!(names.iter().all(|other| *other < name), "{name:?} after {names:?}");
                     let text = shown(name);
+                    let fresh = Name::after(None, clock);
+                    assert!(name == fresh || Some(fresh) < found.newest || names.contains(&fresh));
                     assert_eq!(Name::parse(text.as_bytes()), Some(name));
                     // Files are ordered by what others see, too, as long as a second has ten at most.
                     let is_later = |other: &Name| shown(*other) < text;

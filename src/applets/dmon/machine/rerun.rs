@@ -50,3 +50,25 @@ impl Reruns {
         few && self.recent.push_back(now).is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pure::time::Duration;
+
+    #[test]
+    fn a_run_that_went_well_or_lasted_begins_the_list_of_delays_anew() {
+        let mut policy = Policy { interval: Duration::seconds(7), ..Policy::default() };
+        policy.delays.extend([1, 2, 4].map(Duration::seconds));
+        let mut reruns = Reruns::default();
+        let at = |second: u64| Instant::after_zero(Duration::seconds(second));
+        let mut next = |well, lasted: u64| reruns.pause(&policy, well, at(100), at(100 + lasted));
+        for second in [1, 2, 4, 4] {
+            assert_eq!(next(false, 0), at(100 + second));
+        }
+        assert_eq!(next(false, 5), at(101));
+        assert_eq!(next(false, 4), at(102));
+        assert_eq!(next(true, 0), at(107));
+        assert_eq!(next(false, 0), at(101));
+    }
+}

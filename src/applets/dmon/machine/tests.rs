@@ -218,6 +218,7 @@ impl Road {
                 match world.machine.next(world.now) {
                     Order::Quit(_) => break true,
                     Order::Wait(at) => {
+                        world.check_wait(at);
                         deadline = at;
                         break false;
                     }

@@ -309,6 +309,8 @@ impl<'a> World<'a> {
             assert!(!self.policy.logged || self.log.began, "the first line would have no reader");
             self.runs_out = None;
             self.late = false;
+        } else if let Some(Why::Failed(_)) = self.why {
+            panic!("there is nothing to log any more: {self:?}");
         } else if self.reads_until.is_some() {
             self.encores += 1;
             assert!(self.encores == 1 && self.unread > 0, "an encore for nothing: {self:?}");
