@@ -311,10 +311,8 @@ impl<'a> Keeper<'a> {
 
     #[inline(never)]
     fn start(&mut self, who: Who, first: bool) -> Fact {
-        if who == Who::Cmd {
-            if self.voice.on {
-                self.voice.began = clock::now();
-            }
+        if who == Who::Cmd && self.voice.on {
+            self.voice.began = clock::now();
         }
         let [for_cmd, for_log] = &mut self.complaints;
         let (plan, last) = match (who, &mut self.log) {
