@@ -116,6 +116,7 @@ impl<'a> Keeper<'a> {
         job: &'a Job,
         pipe: Option<Pipe>,
         status: Option<Status>,
+        terminal: Option<Terminal>,
         room: &'static mut PathRoom,
         (inherited, mask): Masks,
     ) -> Self {
@@ -153,7 +154,7 @@ impl<'a> Keeper<'a> {
             stop: config.stop_signal,
             status,
             voice: Voice { on: config.verbose, began: Instant::NEVER, load: None },
-            terminal: None,
+            terminal,
             remains: Remains::new(config.stop_signal),
             childless: false,
             log_group: None,
@@ -165,10 +166,7 @@ impl<'a> Keeper<'a> {
 
     /// Runs the job until there is a reason to end. `parent` is released once all runs.
     #[inline(never)]
-    pub fn keep(&mut self, mut policy: Policy, parent: &mut Option<Parent>) -> (Exit, bool) {
-        self.terminal = if parent.is_none() { Terminal::find() } else { None };
-        policy.terminal = self.terminal.is_some();
-        let watched = policy.watch;
+    pub fn keep(&mut self, policy: &Policy, parent: &mut Option<Parent>) -> (Exit, bool) {
         // Time goes on in waits and starts; all else is done in a moment.
         let mut now = clock::now();
         let mut machine = Machine::new(policy, now);
@@ -231,7 +229,7 @@ impl<'a> Keeper<'a> {
                     machine.hear(now, Fact::Unread(bytes));
                 }
                 Order::ReadLoad => {
-                    let reading = watch::read(&watched);
+                    let reading = watch::read(&policy.watch);
                     [self.voice.load, ..] = reading.values;
                     machine.hear(now, Fact::Load(reading));
                 }
@@ -253,7 +251,7 @@ impl<'a> Keeper<'a> {
 
     /// After a wait: which signals came, which children died.
     #[inline(never)]
-    fn look_around(&mut self, machine: &mut Machine, now: Instant) {
+    fn look_around(&mut self, machine: &mut Machine<'_>, now: Instant) {
         for signal in &CAUGHT {
             let signal = *signal;
             if signal::take(signal) && signal != Signal::CHLD {

@@ -271,7 +271,7 @@ impl Signals {
 #[derive(Clone, Debug)]
 #[cfg_attr(test, derive(Hash))]
 #[repr(C)]
-pub struct Machine {
+pub struct Machine<'a> {
     cmd: Life,
     log: Life,
     /// Both have started at least once (the logger: or is not wanted at all).
@@ -295,7 +295,7 @@ pub struct Machine {
     read_load_at: Instant,
     for_cmd: Signals,
     for_log: Signals,
-    policy: Policy,
+    policy: &'a Policy,
     reruns: Reruns,
 }
 
@@ -312,9 +312,9 @@ enum Encore {
     Over,
 }
 
-impl Machine {
+impl<'a> Machine<'a> {
     #[must_use]
-    pub fn new(policy: Policy, now: Instant) -> Self {
+    pub fn new(policy: &'a Policy, now: Instant) -> Self {
         let down = Life::Down { not_before: now };
         Self {
             cmd: down,

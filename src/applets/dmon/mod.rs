@@ -28,6 +28,7 @@ use config::{ABOUT, Config, OPTIONS};
 use keeper::{Job, Keeper};
 use pidfile::PidFile;
 use status::Status;
+use terminal::Terminal;
 
 /// The applet.
 ///
@@ -61,10 +62,12 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     let patience = config.policy.kill_after.unwrap_or(Duration::seconds(10));
     let pid_file = config.pid_file.map(|path| PidFile::claim(path, patience)).transpose()?;
     let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
+    let terminal = if config.foreground { Terminal::find() } else { None };
+    config.policy.terminal = terminal.is_some();
     let end = keeper::make_pipe(&job).and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        Ok(Keeper::new(&config, &job, pipe, status, room, masks)
-            .keep(config.policy.clone(), &mut parent))
+        Ok(Keeper::new(&config, &job, pipe, status, terminal, room, masks)
+            .keep(&config.policy, &mut parent))
     });
     drop(pid_file);
     let end = end.map(|(exit, interrupted)| {

@@ -9,7 +9,7 @@ use crate::pure::fault::Exit;
 use crate::pure::time::Instant;
 use crate::pure::unix::{Pid, Signal, Status};
 
-impl Machine {
+impl Machine<'_> {
     /// Takes in a fact.
     pub fn hear(&mut self, now: Instant, fact: Fact) {
         match fact {
@@ -174,12 +174,12 @@ impl Machine {
         if self.stopping.is_none() {
             if self.policy.once && well {
                 self.stopping = Some(Reason::Done);
-            } else if !self.reruns.allow(&self.policy, now) {
+            } else if !self.reruns.allow(self.policy, now) {
                 let exit = if late { Exit::TIMED_OUT } else { Exit(status.code()) };
                 self.stopping = Some(Reason::GivenUp(exit));
             }
         }
-        self.reruns.pause(&self.policy, well, since, now)
+        self.reruns.pause(self.policy, well, since, now)
     }
 
     const fn signals(&mut self, who: Who) -> &mut Signals {

@@ -9,7 +9,7 @@ use core::ops::ControlFlow::{self, Break, Continue};
 /// An order, or the moment at which there may be one.
 type Flow = ControlFlow<Order, Option<Instant>>;
 
-impl Machine {
+impl Machine<'_> {
     /// The order of the moment.
     #[inline(never)]
     pub fn next(&mut self, now: Instant) -> Order {

@@ -67,7 +67,7 @@ enum Why {
 #[derive(Clone, Debug, Hash)]
 pub struct World<'a> {
     policy: &'a Policy,
-    pub machine: Machine,
+    pub machine: Machine<'a>,
     pub now: Instant,
     cmd: Child,
     log: Child,
@@ -135,7 +135,7 @@ impl<'a> World<'a> {
         let child = |pid| Child { pid, ..Child::default() };
         Self {
             policy,
-            machine: Machine::new(policy.clone(), now),
+            machine: Machine::new(policy, now),
             now,
             cmd: child(100),
             log: child(200),
