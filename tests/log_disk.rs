@@ -240,7 +240,7 @@ fn told_to_block_it_reads_no_more_than_it_can_keep() {
     // What a pipe holds, and a buffer.
     assert!(taken <= 2 << 16, "{taken} bytes were taken and could not be stored");
     dlog.signal(Signal::SIGTERM);
-    assert_eq!(dlog.wait().exits(1).err, FULL);
+    assert_eq!(dlog.wait().exits(1).err, format!("{FULL}dlog: lines lost: 1\n"));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn term_ends_it_while_the_disk_is_full() {
             dlog.signal(asked);
             // The pipe stays open: it is the signal that ends dlog.
             let done = dlog.wait().exits(1);
-            assert_eq!(done.err, FULL, "{option}");
+            assert_eq!(done.err, format!("{FULL}dlog: lines lost: 1\n"), "{option}");
             drop(input);
         }
     }
@@ -268,7 +268,8 @@ fn the_end_of_the_input_ends_it_while_the_disk_is_full() {
     let rig = Rig::new();
     let Some(disk) = Disk::new(&rig) else { return };
     disk.fill();
-    rig.shell(format!("printf 'one\\ntwo' | {disk} dlog disk/f")).exits(1);
+    let done = rig.shell(format!("printf 'one\\ntwo' | {disk} dlog disk/f")).exits(1);
+    assert_eq!(done.err, format!("{FULL}dlog: lines lost: 2\n"));
     assert_eq!(disk.read("f"), "");
 }
 
@@ -278,10 +279,15 @@ fn an_outage_on_the_way_out_leaves_whole_lines() {
     let Some(disk) = Disk::new(&rig) else { return };
     rig.write("in", numbers(100_000));
     let done = rig.run(format!("{disk} dlog disk/f <in")).exits(1);
-    assert_eq!(done.err, FULL);
     let log = disk.read("f");
     assert!(log.len() > 14 * PAGE, "only {} bytes were stored", log.len());
-    let before = gap(&log).map_or(log, |gap| gap.before);
+    let gap = gap(&log);
+    let lost = 100_000 - log.lines().count();
+    match &gap {
+        Some(_) => assert_eq!(done.err, FULL),
+        None => assert_eq!(done.err, format!("{FULL}dlog: lines lost: {lost}\n")),
+    }
+    let before = gap.map_or(log, |gap| gap.before);
     assert!(before.ends_with('\n') && numbers(100_000).starts_with(&before), "{before:?}");
 }
 
@@ -333,12 +339,11 @@ fn a_limit_on_the_size_of_files_is_an_outage_and_not_the_end() {
 #[test]
 fn a_device_that_is_always_full_is_a_loss() {
     let rig = Rig::new();
-    rig.shell("printf 'one\\ntwo\\n' | dlog /dev/full")
-        .exits(1)
-        .says("dlog", &["cannot write /dev/full: No space left on device"]);
-    rig.shell("printf 'one\\ntwo\\n' | dlog >/dev/full")
-        .exits(1)
-        .says("dlog", &["cannot write", "No space left on device"]);
+    for (line, name) in [("dlog /dev/full", "/dev/full"), ("dlog >/dev/full", "standard output")] {
+        let done = rig.shell(format!("printf 'one\\ntwo\\n' | {line}")).exits(1);
+        let why = format!("dlog: cannot write {name}: No space left on device\n");
+        assert_eq!(done.err, why + "dlog: lines lost: 2\n");
+    }
     rig.shell("dlog /dev/full </dev/null").exits(0).says_nothing();
 }
 
@@ -446,7 +451,10 @@ fn a_reader_of_a_fifo_may_leave_and_another_gets_what_comes_meanwhile() {
 fn standard_output_without_a_reader_ends_it() {
     let rig = Rig::new();
     let line = "(sleep 0.1; seq 1 100000) | { dlog; echo $? >status; } | true";
-    rig.shell(line).says("dlog", &["cannot write standard output: Broken pipe"]);
+    let done = rig.shell(line);
+    let (why, lost) = done.err.split_once('\n').expect("two lines");
+    assert_eq!(why, "dlog: cannot write standard output: Broken pipe");
+    assert!(lost.starts_with("dlog: lines lost: "), "{lost}");
     rig.wait_lines("status", 1);
     assert_eq!(rig.read("status"), "1\n");
 }

@@ -4,7 +4,7 @@
 use super::dress::{Dresser, Style};
 use super::pump::{Front, Needs, Out, Sink};
 use super::store::{Store, Stuck};
-use super::tell::speaker;
+use super::tell::{self, speaker};
 use crate::pure::fault::{Exit, Line};
 use crate::pure::lines;
 use crate::pure::text::{Put, put_number};
@@ -192,7 +192,15 @@ impl Sink for Logger<'_> {
     fn close(&mut self, rest: &[u8]) -> Exit {
         let Self { target, dresser, out, pending, .. } = self;
         let pending = out.get(pending.clone()).unwrap_or(&[]);
-        target.store_mut().give_up([pending, rest], &mut |lines, bytes| gap(dresser, lines, bytes));
+        let mut lost = 0;
+        target.store_mut().give_up([pending, rest], &mut |lines, bytes| {
+            lost = lines;
+            gap(dresser, lines, bytes)
+        });
+        if target.store().is_out() {
+            // The log has no room for it.
+            tell::count("lines lost: ", lost);
+        }
         if target.store().has_lost() { Exit::LOST } else { Exit::FINE }
     }
 }
