@@ -144,6 +144,8 @@ impl World {
                     })
                     .collect();
                 assert_eq!(self.queue.is_empty(), heads.is_empty());
+                let all = heads.len() == self.queue.entries.len();
+                assert!(all || self.queue.held && self.queue.lost > 0, "more could be sent");
                 let count = most.min(heads.len());
                 heads[..count].iter().for_each(|head| self.receive(*head));
                 self.queue.sent(count);
