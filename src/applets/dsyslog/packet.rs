@@ -268,10 +268,14 @@ fn plain_length(bytes: &[u8]) -> usize {
     let (words, _) = bytes.as_chunks::<WIDTH>();
     let odd = |word: &[u8; WIDTH]| {
         let word = usize::from_ne_bytes(*word);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let (del, first) = (word ^ (ONES * 0x7f), word ^ (ONES * CONTROLS as usize));
+        let (low, del) = (word.wrapping_sub(ONES * 0x20), word ^ (ONES * 0x7f));
+        if (word | low | del.wrapping_sub(ONES)) & HIGHS == 0 {
+            // All is ASCII, none of it control.
+            return false;
+        }
+        let first = word ^ (ONES * CONTROLS as usize);
         let zeros = del.wrapping_sub(ONES) & !del | first.wrapping_sub(ONES) & !first;
-        (control | zeros & HIGHS) != 0
+        (low & !word | zeros) & HIGHS != 0
     };
     let from = words.iter().take_while(|word| !odd(word)).count() * WIDTH;
     let rest = tail(bytes, from);
