@@ -20,6 +20,8 @@ mod dlog;
 mod ending;
 /// The environment and the folder that dmon gives its commands.
 mod environ;
+/// The examples of services that boot scripts start.
+mod examples;
 /// Each system call fails once.
 mod faults;
 /// Zero wake-ups while nothing happens.
