@@ -24,7 +24,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 .PHONY: all build all-targets install install-files uninstall setup check check-binary check-links test test-old storm soak budget bench \
-    boot man completions dist packages fuzz mutants ci try clean help
+    boot man completions dist packages fuzz mutants ci try record clean help
 
 all: build man completions ## the executable, manuals and completions
 
@@ -154,6 +154,9 @@ mutants: ## break the pure code in a thousand ways, one at a time: a unit test h
 
 try: build ## see dmon at work
 	@scripts/try $(BUILT)/dmon
+
+record: build ## the same into the README
+	scripts/record $(BUILT)/dmon
 
 clean: ## remove what was built
 	cargo clean
