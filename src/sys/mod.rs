@@ -11,6 +11,7 @@ pub mod clock;
 pub mod dir;
 pub mod environment;
 pub mod file;
+pub mod listing;
 pub mod memory;
 pub mod process;
 pub mod signal;

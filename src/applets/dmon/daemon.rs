@@ -1,6 +1,6 @@
 //! Becoming a daemon: the parent stays until both commands run, and ends as the child tells it to.
 
-use super::keeper::{self, Masks};
+use super::signals::{self, Masks};
 use crate::applets::tell::{self, failed, refused};
 use crate::pure::fault::Exit;
 use crate::pure::unix::{Errno, Pid};
@@ -25,7 +25,7 @@ pub fn detach(masks: &Masks) -> Result<Parent, Exit> {
     let (answer, line) = file::pipe().map_err(cannot)?;
     if let Some(child) = process::fork().map_err(cannot)? {
         drop(line);
-        keeper::let_go(masks);
+        signals::let_go(masks);
         wait_for(&answer, child);
     }
     tell::speak_to(ear.number());

@@ -8,6 +8,7 @@ use super::daemon::Parent;
 use super::identity::Identity;
 use super::machine::{Fact, Machine, Order, Policy, Sweep, Who};
 use super::remains::Remains;
+use super::signals::{CAUGHT, Masks};
 use super::status::{Status, Voice};
 use super::terminal::Terminal;
 use super::watch;
@@ -21,24 +22,6 @@ use crate::sys::file::{self, File};
 use crate::sys::process::{PathRoom, Reaped};
 use crate::sys::signal::Mask;
 use crate::sys::{clock, process, signal, wait};
-
-/// What is caught. PIPE only to be harmless: a message to a closed pipe is lost, not dmon.
-const CAUGHT: [Signal; 10] = [
-    Signal::CHLD,
-    Signal::TERM,
-    Signal::INT,
-    Signal::HUP,
-    Signal::QUIT,
-    Signal::ALRM,
-    Signal::USR1,
-    Signal::USR2,
-    Signal::CONT,
-    Signal::PIPE,
-];
-
-/// What else commands shall find at its default, if whoever started us has ignored it: Python and
-/// shells do so. What is caught is so by itself.
-const RESET: [Signal; 4] = [Signal::XFSZ, Signal::TSTP, Signal::TTIN, Signal::TTOU];
 
 /// What is to be run, and as whom.
 pub struct Job {
@@ -76,23 +59,6 @@ pub struct Keeper<'a> {
     /// Why the last start of the command, of the logger, has failed.
     complaints: [Option<Failure>; 2],
     remains: Remains,
-}
-
-/// The mask for commands, and the mask to wait with.
-pub type Masks = (Mask, Mask);
-
-/// Holds back all that is caught, from here on to the first wait.
-///
-/// # Errors
-/// None that a kernel is known to give.
-pub fn catch() -> Result<Masks, Exit> {
-    let refused = |error| refused("cannot catch signals", b"", error);
-    signal::catch_all(&CAUGHT, &RESET, Some(Signal::TTOU)).map_err(refused)
-}
-
-/// Undoes [`catch`], for a process that only waits for another.
-pub fn let_go(masks: &Masks) {
-    signal::let_go(&CAUGHT, &masks.0);
 }
 
 /// Makes the log pipe, if there is a log command.

@@ -13,6 +13,7 @@ pub mod load;
 pub mod machine;
 mod pidfile;
 mod remains;
+mod signals;
 mod status;
 mod terminal;
 mod watch;
@@ -58,7 +59,7 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     let status = config.status.map(Status::open).transpose()?;
     watch::check(&config.policy.watch)?;
     let room = process::path_room().ok_or_else(|| failed("two dmons in one process", b"", ""))?;
-    let masks = keeper::catch()?;
+    let masks = signals::catch()?;
     let patience = config.policy.kill_after.unwrap_or(Duration::seconds(10));
     let pid_file = config.pid_file.map(|path| PidFile::claim(path, patience)).transpose()?;
     let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };

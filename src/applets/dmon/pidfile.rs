@@ -9,7 +9,7 @@ use crate::pure::time::Duration;
 use crate::pure::unix::{Errno, Pid};
 use crate::pure::value;
 use crate::sys::file::{self, File, Kind, Mode};
-use crate::sys::{clock, process, wait};
+use crate::sys::{clock, listing, process, wait};
 
 /// The locked file. Dropping it removes the name, if it is still that of our file, then gives the lock
 /// back.
@@ -91,7 +91,7 @@ fn outlive(file: &File, patience: Duration) {
         return;
     };
     let end = clock::now().plus(patience);
-    while process::has_left_session(dead) && clock::now() < end {
+    while listing::has_left_session(dead) && clock::now() < end {
         wait::pause(LOOK);
     }
 }

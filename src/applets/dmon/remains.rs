@@ -7,7 +7,7 @@
 
 use super::machine::{How, Sweep, Who};
 use crate::pure::unix::{Errno, Pid, Signal};
-use crate::sys::{process, signal};
+use crate::sys::{listing, process, signal};
 use heapless::Vec;
 
 /// How many are remembered as told to stop. More than that are told once others have gone, or killed.
@@ -54,7 +54,7 @@ impl Remains {
 
     fn sweep_children(&mut self, sweep: Sweep, log: Option<Pid>) -> bool {
         let mut left = false;
-        let listed = process::for_each_child(&mut |child| {
+        let listed = listing::for_each_child(&mut |child| {
             // No group: it is gone already.
             let Some(group) = process::group(child) else {
                 return;

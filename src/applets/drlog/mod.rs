@@ -1,5 +1,6 @@
 //! drlog: standard input to a directory of log files: `current`, and a few old ones.
 
+mod files;
 mod rotate;
 
 use crate::applets::dress::Style;
@@ -10,15 +11,15 @@ use crate::applets::store::{Gap, OnFull, Store};
 use crate::applets::tell::refused;
 use crate::pure::fault::Exit;
 use crate::pure::opts::{Opt, Word, opt};
-use crate::pure::text::{Message, Put, head, put_number, tail};
+use crate::pure::text::{head, tail};
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::{Errno, Signal};
 use crate::pure::value::{Count, LongTime, Size};
-use crate::sys::dir::Directory;
-use crate::sys::file::{self, File, Mode};
-use crate::sys::{self, clock};
-use core::ffi::{CStr, c_int};
-use rotate::{Found, Limits, Name};
+use crate::sys::clock;
+use crate::sys::file::{self, File};
+use core::ffi::c_int;
+use files::{Files, Refused, open};
+use rotate::{Limits, Name};
 
 const ABOUT: About = About {
     usage: "Usage: drlog [options] directory
@@ -77,18 +78,12 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     pump::pump(config.input, batch, &mut Logger::new(&mut logs, config.style, sync, front, out))
 }
 
-const CURRENT: &CStr = c"current";
-const TIMESTAMP: &CStr = c".timestamp";
-
 /// How long after a rotation that failed the next is tried.
 const RETRY: Duration = Duration::seconds(1);
 
 /// How many old logs are removed after a rotation: each costs a look through the directory, which must not keep
 /// the service waiting where there are many.
 const MOST_REMOVED: u32 = 64;
-
-/// What could not be done, with which error; the directory's name follows.
-type Refused = (&'static str, Errno);
 
 /// The directory and the file that is written.
 struct Logs {
@@ -104,75 +99,6 @@ struct Logs {
     retry_at: Option<Instant>,
     /// Said once a streak of failures.
     said: bool,
-}
-
-/// The names in the directory.
-struct Files {
-    dir: Directory,
-    /// Between hours and minutes: a dash where the file system has no colons.
-    colon: u8,
-}
-
-impl Files {
-    /// All old logs. Without them there is no name that is certain not to be one of theirs.
-    fn look(&self) -> Result<Found, Errno> {
-        let mut found = Found::default();
-        self.dir.for_each_file(&mut |name| found.hear(name.to_bytes()))?;
-        Ok(found)
-    }
-
-    /// Removes an old log, by whichever of its two spellings it has.
-    fn remove(&self, name: Name) -> Result<(), Errno> {
-        let other = if self.colon == b':' { b'-' } else { b':' };
-        match self.dir.remove(c_str(&name.text(self.colon))) {
-            Err(Errno::NOENT) => self.dir.remove(c_str(&name.text(other))),
-            removed => removed,
-        }
-    }
-
-    /// Removes the oldest log, to make room on a full disk.
-    fn remove_oldest(&self) -> bool {
-        let oldest = self.look().ok().and_then(|found| found.oldest);
-        oldest.is_some_and(|oldest| self.remove(oldest).is_ok())
-    }
-
-    /// Gives `current` the name of an old log.
-    fn rename_current(&mut self, name: Name) -> Result<(), Errno> {
-        match self.dir.rename(CURRENT, c_str(&name.text(self.colon))) {
-            Err(Errno::INVAL) if self.colon == b':' => {
-                self.colon = b'-';
-                self.dir.rename(CURRENT, c_str(&name.text(self.colon)))
-            }
-            other => other,
-        }
-    }
-
-    /// Notes when `current` was begun; nothing depends on it but the age.
-    fn note(&self, begun: i64) {
-        let mut text = Message::<24>::new();
-        put_number(&mut text, begun.unsigned_abs());
-        text.put(b"\n");
-        // Always a new file: whoever may write in the directory shall not have another one emptied.
-        let _ = self.dir.remove(TIMESTAMP);
-        if let Ok(file) = self.dir.open_file(TIMESTAMP, Mode::New) {
-            let _ = file::write(file.number(), text.bytes());
-        }
-    }
-
-    /// When `current` was begun: now, if that is not known.
-    fn noted(&self, now: i64) -> i64 {
-        let mut room = [0; 24];
-        let file = self.dir.open_file(TIMESTAMP, Mode::Own);
-        let read = file.and_then(|file| file::read(file.number(), &mut room)).unwrap_or(0);
-        rotate::begun(head(&room, read), now).unwrap_or_else(|| {
-            self.note(now);
-            now
-        })
-    }
-}
-
-fn c_str(name: &rotate::Text) -> &CStr {
-    sys::c_str(name.bytes()).unwrap_or(c"log-")
 }
 
 impl Logs {
@@ -210,7 +136,7 @@ impl Logs {
             Err(Errno::NOENT) => return self.reopen(),
             other => other.map_err(|error| ("cannot rename current in ", error))?,
         }
-        let current = self.files.dir.open_file(CURRENT, Mode::Current);
+        let current = self.files.current();
         let current = current.map_err(|error| ("cannot make current in ", error))?;
         self.turn_to(current, 0, now);
         self.files.note(now);
@@ -248,13 +174,6 @@ impl Logs {
         self.turn_to(current, size, begun);
         Ok(())
     }
-}
-
-fn open(path: Word) -> Result<(Files, File), Refused> {
-    let dir = Directory::open(path).map_err(|error| ("cannot open ", error))?;
-    let current = dir.open_file(CURRENT, Mode::Current);
-    let current = current.map_err(|error| ("cannot open current in ", error))?;
-    Ok((Files { dir, colon: b':' }, current))
 }
 
 impl Target for Logs {

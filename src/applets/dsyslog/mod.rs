@@ -1,5 +1,6 @@
 //! dsyslog: each line of standard input a message to syslog, here or far away.
 
+pub mod header;
 mod inet;
 mod link;
 pub mod packet;
@@ -18,9 +19,10 @@ use crate::pure::unix::Signal;
 use crate::sys::file::{self, File, Mode};
 use crate::sys::{clock, system};
 use core::ffi::{CStr, c_int};
+use header::{Format, Origin};
 use heapless::Vec;
 use link::{Address, Link, Way};
-use packet::{Format, Origin, Packer};
+use packet::Packer;
 use priority::{Facility, Priority};
 use queue::Queue;
 
@@ -82,7 +84,7 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
         return Err(ABOUT.missing("no name given. "));
     };
     config.format.name = name;
-    if !packet::is_name(name, config.format.rfc5424) {
+    if !header::is_name(name, config.format.rfc5424) {
         let then = "' is no name for syslog: 1 to 48 printing characters";
         return Err(failed("'", name, then));
     }

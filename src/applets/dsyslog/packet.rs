@@ -1,84 +1,15 @@
-//! The text of syslog messages: headers, lines escaped and cut to size. Pure.
+//! The text of syslog messages: lines behind a header, escaped and cut to size. Pure.
 //!
 //! RFC 3164 is what every syslogd reads; RFC 5424 is for central receivers.
 
-use super::priority::Priority;
-use crate::pure::calendar::Civil;
-use crate::pure::stamp::put_civil;
-use crate::pure::text::{
-    CONTROLS, Message, Put, Text, copy, ends_control, head, put_digits, put_number, room, tail,
-};
+use super::header::{Format, Origin};
+use crate::pure::text::{CONTROLS, Message, Put, copy, ends_control, head, room, tail};
 use heapless::Vec;
 
 /// The longest message with its header: RFC 3164, 4.1.
 const LONGEST: usize = 1024;
 /// What every receiver should take: RFC 5424, 6.1.
 pub const LONGEST_5424: usize = 2048;
-
-/// The longest name: APP-NAME of RFC 5424, 6.
-pub const LONGEST_NAME: usize = 48;
-
-/// How messages are made.
-pub struct Format {
-    pub priority: Priority,
-    /// Of the sender: printing ASCII, at most [`LONGEST_NAME`].
-    pub name: &'static [u8],
-    pub rfc5424: bool,
-    /// `<N>` before a line sets its severity (sd-daemon(3)).
-    pub prefixed: bool,
-    /// Leave out empty lines.
-    pub skip_empty: bool,
-}
-
-impl Format {
-    /// What a message begins with.
-    fn header(
-        &self,
-        Origin { moment: (second, nanosecond), host }: Origin,
-        severity: Option<u8>,
-    ) -> Header {
-        let mut header = Header::new();
-        header.put(b"<");
-        put_number(&mut header, self.priority.number(severity));
-        let time = Civil::of_epoch(second);
-        if self.rfc5424 {
-            header.put(b">1 ");
-            put_civil(&mut header, time, b'T', b':');
-            header.put(b".");
-            put_digits(&mut header, u64::from(nanosecond / 1000), 6, false);
-            header.put(b"Z ");
-            header.put(host);
-            header.put(b" ");
-            header.put(self.name);
-            header.put(b" - - - ");
-        } else {
-            header.put(b">");
-            put_bsd_time(&mut header, time);
-            header.put(b" ");
-            header.put(self.name);
-            header.put(b": ");
-        }
-        header
-    }
-}
-
-/// A header, and room for a text of our own behind it.
-type Header = Message<{ 64 + 64 + LONGEST_NAME + 32 }>;
-
-/// Whether a sender may have that name; RFC 5424 allows no blanks in it.
-#[must_use]
-pub fn is_name(name: &[u8], rfc5424: bool) -> bool {
-    let printing = |byte: &u8| byte.is_ascii_graphic() || !rfc5424 && *byte == b' ';
-    (1..=LONGEST_NAME).contains(&name.len()) && name.iter().all(printing)
-}
-
-/// The moment and the machine that a header names.
-#[derive(Clone, Copy)]
-pub struct Origin<'a> {
-    /// Seconds since 1970 and nanoseconds.
-    pub moment: (i64, u32),
-    pub host: &'a [u8],
-}
 
 /// Makes messages of lines that come in pieces.
 // In this order: what is large comes last, so that the way to what is small is short.
@@ -246,19 +177,6 @@ impl<'a> Packer<'a> {
     }
 }
 
-/// `Mmm dd HH:MM:SS`, the day padded with a blank: TIMESTAMP of RFC 3164, 4.1.2.
-fn put_bsd_time(packet: &mut Text, time: Civil) {
-    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let month = usize::from(time.month.wrapping_sub(1)) * 3;
-    packet.put(MONTHS.get(month..month + 3).unwrap_or(b"???"));
-    packet.put(if time.day < 10 { b"  " } else { b" " });
-    put_number(packet, time.day.into());
-    for (mark, number) in [(b' ', time.hour), (b':', time.minute), (b':', time.second)] {
-        packet.put(&[mark]);
-        put_digits(packet, number.into(), 2, false);
-    }
-}
-
 /// How many bytes at the beginning pass as they are: up to a control byte or DEL, or what may be the first byte of a
 /// control character. A word at a time.
 fn plain_length(bytes: &[u8]) -> usize {
@@ -305,7 +223,8 @@ pub fn check(data: &[u8]) {
     let Some(([how, pieces], input)) = data.split_first_chunk() else {
         return;
     };
-    let priority = Priority { facility: super::priority::Facility(3), severity: 4 };
+    let priority =
+        super::priority::Priority { facility: super::priority::Facility(3), severity: 4 };
     let rfc5424 = how & 1 > 0;
     let format = Format { priority, name: b"n", rfc5424, prefixed: false, skip_empty: false };
     let mut packer = Packer::new(&format);
@@ -350,7 +269,7 @@ pub fn check(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::applets::dsyslog::priority::Facility;
+    use crate::applets::dsyslog::priority::{Facility, Priority};
     use crate::pure::tests::Random;
 
     const ORIGIN: Origin = Origin { moment: (1_794_823_200, 123_456_789), host: b"box" };
@@ -394,13 +313,6 @@ mod tests {
             texts(&modern, &[b"a\n"]),
             ["<28>1 2026-11-16T10:00:00.123456Z box name - - - a"]
         );
-    }
-
-    #[test]
-    fn days_below_ten_have_a_blank() {
-        let mut packet = Message::<64>::new();
-        put_bsd_time(&mut packet, Civil::of_epoch(5 * 86_400));
-        assert_eq!(packet.bytes(), b"Jan  6 00:00:00");
     }
 
     #[test]

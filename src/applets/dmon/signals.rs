@@ -1,0 +1,41 @@
+//! The signals that dmon hears, and what commands find of them.
+
+use crate::applets::tell::refused;
+use crate::pure::fault::Exit;
+use crate::pure::unix::Signal;
+use crate::sys::signal::{self, Mask};
+
+/// What is caught. PIPE only to be harmless: a message to a closed pipe is lost, not dmon.
+pub const CAUGHT: [Signal; 10] = [
+    Signal::CHLD,
+    Signal::TERM,
+    Signal::INT,
+    Signal::HUP,
+    Signal::QUIT,
+    Signal::ALRM,
+    Signal::USR1,
+    Signal::USR2,
+    Signal::CONT,
+    Signal::PIPE,
+];
+
+/// What else commands shall find at its default, if whoever started us has ignored it: Python and
+/// shells do so. What is caught is so by itself.
+const RESET: [Signal; 4] = [Signal::XFSZ, Signal::TSTP, Signal::TTIN, Signal::TTOU];
+
+/// The mask for commands, and the mask to wait with.
+pub type Masks = (Mask, Mask);
+
+/// Holds back all that is caught, from here on to the first wait.
+///
+/// # Errors
+/// None that a kernel is known to give.
+pub fn catch() -> Result<Masks, Exit> {
+    let refused = |error| refused("cannot catch signals", b"", error);
+    signal::catch_all(&CAUGHT, &RESET, Some(Signal::TTOU)).map_err(refused)
+}
+
+/// Undoes [`catch`], for a process that only waits for another.
+pub fn let_go(masks: &Masks) {
+    signal::let_go(&CAUGHT, &masks.0);
+}
