@@ -17,6 +17,12 @@ fn wait_foreground(rig: &Rig, leader: i32) {
     rig.wait_for(format!("{leader} in the foreground"), so);
 }
 
+/// What is typed next may be typed ahead: nobody waits for the prompt here. The news that the job goes on may come
+/// while busybox's ash writes that, and then it is never shown, though the shell reads.
+fn to_background(screen: &Screen) {
+    screen.enter("bg");
+}
+
 fn in_each_shell(test: impl Fn(&Rig, &Screen)) {
     for shell in SHELLS {
         let rig = Rig::new();
@@ -64,10 +70,15 @@ fn ctrl_z_stops_both_and_fg_and_bg_let_them_go_on() {
         screen.type_in(CTRL_Z);
         screen.shows("ready> ");
         // In the background cat may not read, so that it is stopped again, and dmon with it.
-        screen.enter("bg");
-        screen.shows("ready> ");
-        rig.wait_state(cat, 'T');
-        rig.wait_state(dmon, 'T');
+        // Each of its stops is one more time that a process gives up the processor.
+        let stops = |pid| proc::status(pid, "voluntary_ctxt_switches").parse::<u64>().unwrap_or(0);
+        let before = [cat, dmon].map(stops);
+        to_background(screen);
+        rig.wait_for("both to be stopped again", || {
+            let again =
+                [cat, dmon].map(stops).iter().zip(before).all(|(now, before)| *now > before);
+            again && [cat, dmon].into_iter().all(|pid| proc::state(pid) == Some('T'))
+        });
         screen.enter("fg");
         wait_foreground(rig, cat);
         screen.enter("third");
@@ -87,10 +98,9 @@ fn what_does_not_read_runs_on_in_the_background() {
         screen.type_in(CTRL_Z);
         screen.shows("ready> ");
         rig.wait_state(sleep, 'T');
-        screen.enter("bg");
+        to_background(screen);
         rig.wait_state(sleep, 'S');
         rig.wait_state(dmon, 'S');
-        screen.shows("ready> ");
         screen.says("echo shell-has-it", "shell-has-it\r\n");
         screen.enter("fg");
         // Not every shell tells a job that runs already; but who does not read needs no terminal.
@@ -117,9 +127,8 @@ fn a_command_brought_back_from_the_background_gets_what_is_typed() {
         let command = rig.child(dmon, "sh command");
         screen.type_in(CTRL_Z);
         screen.shows("ready> ");
-        screen.enter("bg");
+        to_background(screen);
         rig.wait_state(command, 'S');
-        screen.shows("ready> ");
         screen.enter("fg");
         rig.wait_for("the job in the foreground", || {
             [Some(dmon), Some(command)].contains(&proc::foreground(command))
