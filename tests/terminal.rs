@@ -215,6 +215,7 @@ fn who_survives_ctrl_c_runs_on() {
     let dmon = screen.job("dmon -n sh");
     rig.wait_file("begun");
     let command = rig.child(dmon, "sh -c");
+    wait_foreground(&rig, command);
     screen.type_in(CTRL_C);
     rig.wait_lines("caught", 1);
     assert!(proc::state(command).is_some() && proc::state(dmon).is_some());
