@@ -140,20 +140,17 @@ impl Logs {
         let current = current.map_err(|error| ("cannot make current in ", error))?;
         self.turn_to(current, 0, now);
         self.files.note(now);
-        let mut count = found.count + 1;
+        let most = match self.limits.files.0 {
+            0 => u32::MAX,
+            most => most,
+        };
+        let surplus = (found.count + 1).saturating_sub(most).min(MOST_REMOVED);
         let mut oldest = found.oldest;
-        for _ in 0..MOST_REMOVED {
-            let (Some(name), true) =
-                (oldest, self.limits.files.0 > 0 && count > self.limits.files.0)
-            else {
-                break;
-            };
+        for more in (0..surplus).rev() {
+            let Some(name) = oldest else { break };
             self.files.remove(name).map_err(|error| ("cannot remove an old log in ", error))?;
-            count -= 1;
-            oldest = match count > self.limits.files.0 {
-                true => self.files.look().ok().and_then(|found| found.oldest),
-                false => None,
-            };
+            oldest =
+                if more > 0 { self.files.look().ok().and_then(|found| found.oldest) } else { None };
         }
         Ok(())
     }
