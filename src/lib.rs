@@ -4,7 +4,8 @@
 //!
 //! * [`applets`]: what a user runs. Calls the other two.
 //! * [`sys`]: system calls as safe functions; `unsafe` stands here only. Knows the types of `pure`.
-//! * [`pure`]: everything that can be worked out without the kernel. Calls nobody.
+//! * [`pure`]: everything that can be worked out without the kernel. Calls nobody, but for `sys::vector`, which is
+//!   not the kernel's but the processor's.
 //!
 //! `main.rs` hands us the command line and takes away the exit code. Start reading at
 //! `applets/dmon/machine.rs`, where it is decided what happens when.

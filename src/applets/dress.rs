@@ -6,7 +6,7 @@ use crate::pure::fault::Line;
 use crate::pure::lines;
 use crate::pure::opts::{Field, Given, Word};
 use crate::pure::stamp::{Format, Stamper};
-use crate::pure::text::{Put, copy, room};
+use crate::pure::text::{Put, copy};
 use crate::pure::value::Wanted;
 use crate::sys::clock;
 
@@ -71,24 +71,26 @@ impl<'a> Dresser<'a> {
     /// Out of an empty [`Out`](super::pump::Out) at least one line, or all of a batch that ends none, is taken.
     pub fn dress(&mut self, batch: &[u8], out: &mut [u8]) -> (usize, usize) {
         self.make_front();
-        let (mut taken, mut put) = (0, 0);
-        while let Some(rest) = batch.get(taken..).filter(|rest| !rest.is_empty()) {
-            let length = lines::first_line(rest);
-            let line = rest.get(..length.unwrap_or(rest.len())).unwrap_or(rest);
-            let front: &[u8] = if self.border { self.front } else { &[] };
-            if self.border && self.style.skip_empty && length == Some(1) {
-                taken += 1;
+        let (mut rest, mut put) = (batch, 0);
+        while let [first, more @ ..] = rest {
+            if self.border && self.style.skip_empty && *first == b'\n' {
+                rest = more;
                 continue;
             }
-            if out.len() - put < front.len() + line.len() {
+            let front: &[u8] = if self.border { self.front } else { &[] };
+            let place = out.get_mut(put..).and_then(|room| room.split_at_mut_checked(front.len()));
+            let Some((before, place)) = place else {
+                break;
+            };
+            let (size, ended) = lines::copy_first(rest, place);
+            if !ended && size < rest.len() {
                 break;
             }
-            put += copy(front, room(out, put));
-            put += copy(line, room(out, put));
-            taken += line.len();
-            self.border = length.is_some();
+            put += copy(front, before) + size;
+            rest = rest.get(size..).unwrap_or(&[]);
+            self.border = ended;
         }
-        (taken, put)
+        (batch.len() - rest.len(), put)
     }
 
     /// Puts together what stands before the lines of a batch: they have arrived together.

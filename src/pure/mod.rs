@@ -7,6 +7,7 @@ pub mod fault;
 pub mod lines;
 pub mod names;
 pub mod opts;
+pub mod scan;
 pub mod stamp;
 pub mod text;
 pub mod time;

@@ -175,13 +175,8 @@ pub fn copy(from: &[u8], to: &mut [u8]) -> usize {
     };
     match from.last_chunk::<16>() {
         Some(last) if size < LONG => {
-            let (mut from, mut room) = (from, &mut *to);
-            while let (Some((chunk, more)), Some((place, rest))) =
-                (from.split_first_chunk::<16>(), room.split_first_chunk_mut())
-            {
-                *place = *chunk;
-                (from, room) = (more, rest);
-            }
+            let chunks = from.as_chunks::<16>().0;
+            to.as_chunks_mut().0.iter_mut().zip(chunks).for_each(|(place, chunk)| *place = *chunk);
             last_mut(to).into_iter().for_each(|place| *place = *last);
         }
         Some(_) => to.copy_from_slice(from),

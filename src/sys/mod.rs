@@ -19,6 +19,8 @@ pub mod socket;
 pub mod system;
 pub mod terminal;
 pub mod user;
+#[cfg(target_feature = "sse2")]
+pub mod vector;
 pub mod wait;
 
 use crate::pure::unix::Errno;

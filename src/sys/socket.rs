@@ -134,7 +134,7 @@ impl Socket {
     ///
     /// # Errors
     /// As sendmmsg(2), if not even the first went: `ENOSYS` before Linux 3.0.
-    pub fn send_packets(&self, packets: &mut dyn Iterator<Item = &[u8]>) -> Result<usize> {
+    pub fn send_packets<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
         let (mut pieces, count) = gather(packets);
         // SAFETY: all zeros are valid message headers.
         let mut headers: [libc::mmsghdr; MOST] = unsafe { core::mem::zeroed() };
@@ -149,19 +149,25 @@ impl Socket {
         check_long(sent).map(|sent| usize::try_from(sent).unwrap_or(0))
     }
 
-    /// Sends pieces down a stream, at most [`MOST`], one after another; says how many bytes went.
+    /// Sends pieces down a stream, at most [`MOST`], one after another, without the first `skip` bytes of the first; says
+    /// how many bytes went.
     ///
     /// # Errors
     /// As writev(2).
-    pub fn send_pieces(&self, pieces: &mut dyn Iterator<Item = &[u8]>) -> Result<usize> {
-        let (pieces, count) = gather(pieces);
+    pub fn send_pieces<'a>(
+        &self,
+        pieces: impl Iterator<Item = &'a [u8]>,
+        mut skip: usize,
+    ) -> Result<usize> {
+        let (pieces, count) =
+            gather(pieces.map(|piece| piece.get(core::mem::take(&mut skip)..).unwrap_or(piece)));
         // SAFETY: `count` pieces of living slices.
         check_size(unsafe { libc::writev(self.number(), pieces.as_ptr(), count) })
     }
 }
 
 /// The first [`MOST`] slices as the kernel takes them, and how many they are.
-fn gather(slices: &mut dyn Iterator<Item = &[u8]>) -> ([libc::iovec; MOST], c_int) {
+fn gather<'a>(slices: impl Iterator<Item = &'a [u8]>) -> ([libc::iovec; MOST], c_int) {
     // SAFETY: all zeros are valid iovecs.
     let mut pieces: [libc::iovec; MOST] = unsafe { core::mem::zeroed() };
     let mut count = 0;

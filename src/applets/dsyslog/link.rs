@@ -241,12 +241,9 @@ impl<'a> Link<'a> {
     /// Sends some of what waits; says how many messages have gone wholly, and how many bytes of the next.
     fn send(&self, socket: &Socket, queue: &Queue) -> Result<(usize, usize), Errno> {
         if self.flow == Flow::Messages {
-            let nul = usize::from(self.address.framing() == Framing::Nul);
-            let mut packets = queue
-                .messages()
-                .map(|message| message.get(..message.len().saturating_sub(nul)).unwrap_or(message));
+            let mut packets = queue.messages(false);
             let sent = if self.sends_many {
-                socket.send_packets(&mut packets)?
+                socket.send_packets(packets)?
             } else {
                 let packet = packets.next().unwrap_or(&[]);
                 file::write(socket.number(), packet).map(|_| 1)?
@@ -256,13 +253,9 @@ impl<'a> Link<'a> {
         if socket.is_closed() {
             return Err(Errno::PIPE);
         }
-        let mut skip = self.begun;
-        let mut pieces = queue
-            .messages()
-            .map(|message| message.get(core::mem::take(&mut skip)..).unwrap_or(message));
-        let mut rest = self.begun + socket.send_pieces(&mut pieces)?;
+        let mut rest = self.begun + socket.send_pieces(queue.messages(true), self.begun)?;
         let mut whole = 0;
-        for message in queue.messages() {
+        for message in queue.messages(true) {
             if rest < message.len() {
                 break;
             }

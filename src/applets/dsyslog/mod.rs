@@ -149,11 +149,10 @@ impl Sender<'_> {
             return;
         };
         let mut sent = 0;
-        for message in self.queue.messages() {
+        for message in self.queue.messages(false) {
             let text = find(message, b'>').and_then(|at| message.get(at + 1..));
             let mut line = Message::<{ Queue::LONGEST }>::new();
-            let ([text @ .., 0] | text) = text.unwrap_or(message);
-            line.put(text);
+            line.put(text.unwrap_or(message));
             line.put(b"\r\n");
             if file::write(console.number(), line.bytes()).is_err() {
                 break;

@@ -3,6 +3,7 @@
 //! RFC 3164 is what every syslogd reads; RFC 5424 is for central receivers.
 
 use super::header::{Format, Origin};
+use crate::pure::scan::copy_until;
 use crate::pure::text::{CONTROLS, Message, Put, copy, ends_control, head, room, tail};
 use heapless::Vec;
 
@@ -63,18 +64,17 @@ impl<'a> Packer<'a> {
             }
             self.begin_text(origin);
         }
-        let is_control = ends_control(head(&self.packet, self.used).last(), *first);
-        let plain = if is_control { 0 } else { plain_length(piece) };
-        let fitting = self.push_text(head(piece, plain));
-        if fitting < plain {
-            self.cut(origin, send);
-            return fitting;
-        }
+        let before = self.packet.get(self.used.wrapping_sub(1));
+        let plain = if ends_control(before, *first) { 0 } else { self.push_plain(piece) };
         match piece.get(plain) {
             None => plain,
             Some(b'\n') => {
                 self.end(send);
                 plain + 1
+            }
+            Some(_) if self.room() == 0 => {
+                self.cut(origin, send);
+                plain
             }
             Some(byte) => {
                 let [hundreds, tens, ones] =
@@ -130,8 +130,10 @@ impl<'a> Packer<'a> {
     /// Begins the first message of a line. What looked like a prefix and was none is text.
     fn begin_text(&mut self, origin: Origin) {
         self.begin(origin);
-        let text = core::mem::take(&mut self.prefix);
-        self.push_text(&text);
+        if !self.prefix.is_empty() {
+            let text = core::mem::take(&mut self.prefix);
+            self.push_text(&text);
+        }
     }
 
     fn begin(&mut self, origin: Origin) {
@@ -149,6 +151,18 @@ impl<'a> Packer<'a> {
     fn room(&self) -> usize {
         let longest = if self.format.rfc5424 { LONGEST_5424 } else { LONGEST };
         longest.saturating_sub(self.used)
+    }
+
+    /// Puts in what passes as it is, as much as there is room for: up to a control byte or DEL, or what may be the first
+    /// byte of a control character. Says how much.
+    fn push_plain(&mut self, piece: &[u8]) -> usize {
+        let end = self.used + self.room();
+        let place = self.packet.get_mut(self.used..end).unwrap_or(&mut []);
+        let size = copy_until(piece, place, |word| {
+            word.up_to(b' ' - 1) | word.equal(0x7f) | word.equal(CONTROLS)
+        });
+        self.used += size;
+        size
     }
 
     /// Puts in as much as there is room for; says how much.
@@ -175,29 +189,6 @@ impl<'a> Packer<'a> {
         self.text = 0;
         self.severity = None;
     }
-}
-
-/// How many bytes at the beginning pass as they are: up to a control byte or DEL, or what may be the first byte of a
-/// control character. A word at a time.
-fn plain_length(bytes: &[u8]) -> usize {
-    const WIDTH: usize = size_of::<usize>();
-    const ONES: usize = usize::MAX / 255;
-    const HIGHS: usize = ONES << 7;
-    let (words, _) = bytes.as_chunks::<WIDTH>();
-    let odd = |word: &[u8; WIDTH]| {
-        let word = usize::from_ne_bytes(*word);
-        let (low, del) = (word.wrapping_sub(ONES * 0x20), word ^ (ONES * 0x7f));
-        if (word | low | del.wrapping_sub(ONES)) & HIGHS == 0 {
-            // All is ASCII, none of it control.
-            return false;
-        }
-        let first = word ^ (ONES * CONTROLS as usize);
-        let zeros = del.wrapping_sub(ONES) & !del | first.wrapping_sub(ONES) & !first;
-        (low & !word | zeros) & HIGHS != 0
-    };
-    let from = words.iter().take_while(|word| !odd(word)).count() * WIDTH;
-    let rest = tail(bytes, from);
-    from + rest.iter().take_while(|byte| !byte.is_ascii_control() && **byte != CONTROLS).count()
 }
 
 /// How many bytes at the end are the beginning of a UTF-8 character that is not whole. Text in another

@@ -62,6 +62,8 @@ pub struct Queue {
     pub all_lost: u64,
     /// The oldest message has gone partly: it stays, and nothing may come before it.
     pub held: bool,
+    /// Where the newest message ends.
+    end: usize,
     entries: Deque<Entry, MOST>,
 }
 
@@ -74,6 +76,7 @@ impl Queue {
         Self {
             framing,
             bytes,
+            end: 0,
             entries: Deque::new(),
             cut: false,
             lost: 0,
@@ -88,27 +91,27 @@ impl Queue {
         self.entries.is_empty()
     }
 
-    /// Where a message of `size` bytes would lie: behind the newest, or at the beginning again.
+    /// Where a message of `size` bytes goes without dropping another: behind the newest, or at the beginning again.
     fn place(&self, size: usize) -> Option<usize> {
-        let (Some(front), Some(back)) = (self.entries.front(), self.entries.back()) else {
+        let Some(front) = self.entries.front() else {
             return (size <= ROOM).then_some(0);
         };
-        let front = usize::from(front.from);
-        let end = back.end();
-        if usize::from(back.from) < front {
-            // Around the end already: up to the oldest.
-            (end + size <= front).then_some(end)
-        } else if end + size <= ROOM {
+        let (front, end) = (usize::from(front.from), self.end);
+        // Around the end already: up to the oldest.
+        let limit = if end <= front { front } else { ROOM };
+        if self.entries.is_full() {
+            None
+        } else if end + size <= limit {
             Some(end)
         } else {
-            (size <= front).then_some(0)
+            (front < end && size <= front).then_some(0)
         }
     }
 
     /// Whether a message of that size goes in without dropping another.
     #[must_use]
     pub fn has_room(&self, size: usize) -> bool {
-        !self.entries.is_full() && self.place(size).is_some()
+        self.place(size).is_some()
     }
 
     /// Puts in one more message; `last`: the line ends with it.
@@ -118,18 +121,20 @@ impl Queue {
             self.cut = !last;
             return;
         }
-        while !self.has_room(size) {
+        let from = loop {
+            if let Some(from) = self.place(size) {
+                break from;
+            }
             self.drop_line();
             if self.cut {
                 // It was the very line that goes on now.
                 self.cut = !last;
                 return;
             }
-        }
-        if let Some(from) = self.place(size) {
-            let entry = self.put(from, message, last);
-            let _ = self.entries.push_back(entry);
-        }
+        };
+        let entry = self.put(from, message, last);
+        self.end = entry.end();
+        let _ = self.entries.push_back(entry);
     }
 
     /// Drops the oldest line, with all its messages; if its first message has gone partly, the next one.
@@ -141,7 +146,7 @@ impl Queue {
         let told = self.told.take();
         self.entries.pop_front();
         self.drop_front();
-        let _ = self.entries.push_front(Entry { last: true, ..held });
+        self.push_front(Entry { last: true, ..held });
         self.told = if held.last { told } else { Some(0) };
     }
 
@@ -160,13 +165,21 @@ impl Queue {
         self.cut = true;
     }
 
-    /// The messages that may go now, oldest first: behind one that has begun comes the word of lines dropped.
-    pub fn messages(&self) -> impl Iterator<Item = &[u8]> {
+    /// The messages that may go now, oldest first: behind one that has begun comes the word of lines dropped. In a
+    /// `stream`, or as packets, which need no NUL.
+    pub fn messages(&self, stream: bool) -> impl Iterator<Item = &[u8]> {
         let most = if self.held && self.lost > 0 { 1 } else { MOST };
-        self.entries
-            .iter()
-            .take(most)
-            .map(|entry| self.bytes.get(entry.from.into()..entry.end()).unwrap_or(&[]))
+        let nul = usize::from(!stream && self.framing == Framing::Nul);
+        self.entries.iter().take(most).map(move |entry| {
+            self.bytes.get(entry.from.into()..entry.end().saturating_sub(nul)).unwrap_or(&[])
+        })
+    }
+
+    fn push_front(&mut self, entry: Entry) {
+        if self.is_empty() {
+            self.end = entry.end();
+        }
+        let _ = self.entries.push_front(entry);
     }
 
     const fn lose(&mut self, lines: u64) {
@@ -189,11 +202,10 @@ impl Queue {
             self.lost += told;
         }
         let front = self.entries.front().map_or(size, |entry| entry.from.into());
-        let behind = self.entries.back().filter(|back| usize::from(back.from) < front);
-        let free_from = behind.map_or(0, Entry::end);
+        let free_from = if self.is_empty() || self.end > front { 0 } else { self.end };
         if front >= free_from + size && !self.entries.is_full() {
             let entry = self.put(front - size, message, true);
-            let _ = self.entries.push_front(entry);
+            self.push_front(entry);
             self.told = Some(core::mem::take(&mut self.lost));
         } else {
             self.drop_line();
@@ -202,15 +214,19 @@ impl Queue {
 
     /// Puts a message into its place, where it has room with the longest frame.
     fn put(&mut self, from: usize, message: &[u8], last: bool) -> Entry {
-        let mut count = Message::<FRAME>::new();
+        let mut end = from;
         if self.framing == Framing::Count {
+            let mut count = Message::<FRAME>::new();
             put_number(&mut count, message.len() as u64);
             count.put(b" ");
+            end += copy(count.bytes(), room(self.bytes, end));
         }
-        let nul: &[u8] = if self.framing == Framing::Nul { &[0] } else { &[] };
-        let mut end = from;
-        for part in [count.bytes(), message, nul] {
-            end += copy(part, room(self.bytes, end));
+        end += copy(message, room(self.bytes, end));
+        if self.framing == Framing::Nul
+            && let Some(nul) = self.bytes.get_mut(end)
+        {
+            *nul = 0;
+            end += 1;
         }
         Entry { from: short(from), size: short(end - from), last }
     }

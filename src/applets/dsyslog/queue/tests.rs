@@ -26,14 +26,14 @@ fn lines_are_whole_in_order_or_counted() {
                 line += u64::from(last);
             } else {
                 let count = random.below(5);
-                for message in queue.messages().take(count) {
+                for message in queue.messages(true).take(count) {
                     let number = u64::from_le_bytes(message[..8].try_into().unwrap());
                     out.push((number, message[8] == 1));
                 }
                 queue.sent(count);
             }
         }
-        for message in queue.messages() {
+        for message in queue.messages(true) {
             out.push((u64::from_le_bytes(message[..8].try_into().unwrap()), message[8] == 1));
         }
         assert!(out.is_sorted_by_key(|message| message.0), "seed {seed}");
@@ -136,7 +136,7 @@ impl World {
                     message[..7].copy_from_slice(&Head::Told(lost as u32).bytes());
                     self.queue.tell(&message);
                 }
-                let messages = self.queue.messages();
+                let messages = self.queue.messages(true);
                 let heads: Vec<Head> = messages
                     .map(|message| {
                         assert!(message.ends_with(b"x\0"), "something was written over it");
@@ -204,7 +204,9 @@ impl World {
 
     /// The same for all that comes, at whatever number the lines are.
     fn key(&self) -> Vec<u64> {
-        let Queue { cut, lost, told, held, framing: _, bytes: _, all_lost, entries } = &self.queue;
+        let Queue { cut, lost, told, held, framing: _, bytes: _, all_lost, end, entries } =
+            &self.queue;
+        assert!(entries.back().is_none_or(|newest| newest.end() == *end));
         let ago = |head| match head {
             Head::Piece(line, piece, last) => {
                 u64::from(self.line - line) << 16 | u64::from(piece) << 8 | u64::from(last)
