@@ -133,9 +133,9 @@ impl<C> Rows for Table<'_, C> {
 /// What every applet has.
 const COMMON: [Row; 2] = [Row("-h, --help\tShow this."), Row("-V, --version\tShow the version.")];
 
-/// Where the row is that has this letter, or this name.
+/// Where the row is that has this letter, or, if that is blank, this name.
 fn seek(rows: &dyn Rows, letter: u8, name: &[u8]) -> Option<usize> {
-    let fits = |row: Row| row.name() == name || letter != b' ' && row.letter() == letter;
+    let fits = |row: Row| if letter == b' ' { row.name() == name } else { row.letter() == letter };
     (0..).map_while(|at| rows.row(at)).position(fits)
 }
 

@@ -1,7 +1,8 @@
 //! The environment: what we were started with, and a new one in its place that commands get.
 
 use super::memory::Block;
-use crate::pure::text::halves;
+use crate::pure::opts::rest;
+use crate::pure::text::{behind, halves};
 use core::ffi::{CStr, c_char};
 
 /// How many variables a new environment has room for, a choice: a shell has a hundred.
@@ -47,22 +48,20 @@ fn all(at: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
     pointers(at).map(|variable| unsafe { CStr::from_ptr(variable) })
 }
 
-/// The value of a variable. Of the others no more is looked at than the bytes that are alike: there are many.
+/// The value of a variable. Of most others only the first byte is looked at: there are many.
 #[must_use]
 pub fn variable(name: &[u8]) -> Option<&'static CStr> {
-    pointers(pointer()).find_map(|mut at| {
-        for byte in name.iter().chain(b"=") {
-            // SAFETY: all bytes before were those of the name, and none was the NUL at the end.
-            #[allow(clippy::unnecessary_cast, reason = "C's char has a sign on some machines")]
-            let own = unsafe { *at } as u8;
-            if *byte == 0 || own != *byte {
-                return None;
-            }
-            // SAFETY: as above.
-            at = unsafe { at.add(1) };
+    pointers(pointer()).find_map(|variable| {
+        // SAFETY: a word that ends in NUL has a first byte.
+        #[allow(clippy::unnecessary_cast, reason = "C's char has a sign on some machines")]
+        let first = unsafe { *variable } as u8;
+        if name.first() != Some(&first) {
+            return None;
         }
-        // SAFETY: the rest of a word that ends in NUL and stays for the life of the process.
-        Some(unsafe { CStr::from_ptr(at) })
+        // SAFETY: the words end in NUL and stay for the life of the process.
+        let word = unsafe { CStr::from_ptr(variable) };
+        let value = behind(word.to_bytes(), name)?;
+        value.starts_with(b"=").then(|| rest(word, name.len() + 1)).flatten()
     })
 }
 

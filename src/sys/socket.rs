@@ -16,7 +16,7 @@ pub enum Flow {
 pub struct Socket(File);
 
 /// The most messages that one call sends.
-pub const MOST: usize = 32;
+pub const MOST: usize = 40;
 
 impl Socket {
     fn new(family: c_int, flow: Flow) -> Result<Self> {
