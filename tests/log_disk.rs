@@ -2,7 +2,7 @@
 
 use crate::rig::disk::{Disk, PAGE, as_nobody};
 use crate::rig::pipes::{cram, never_wait, pipe};
-use crate::rig::{Rig, Running, assert_same, numbers, proc, times, tools};
+use crate::rig::{Rig, Running, assert_same, numbers, proc, signal, times, tools};
 use nix::sys::signal::Signal;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -816,6 +816,56 @@ fn the_last_line_is_on_the_disk_before_it_ends() {
     rig.shell(format!("echo one | {strace} dlog --sync 1h f")).exits(0);
     let trace = rig.read("trace");
     assert!(moments(&trace, "fdatasync").last() > moments(&trace, "write").last(), "{trace}");
+}
+
+/// Each log in a trace of `strace -y` is put on the disk between the last write and the close; says how many were
+/// closed.
+fn closed_in_order(trace: &str) -> usize {
+    let mut dirty = std::collections::HashSet::new();
+    let mut closed = 0;
+    for line in trace.lines() {
+        let number = || line.split(['(', '<']).nth(1).expect("a descriptor");
+        let is_log =
+            ["current>", ">log", "/log-", "/f>", "/g>"].iter().any(|name| line.contains(name));
+        match line.split('(').next() {
+            Some("write") if is_log => drop(dirty.insert(number())),
+            Some("fdatasync") => drop(dirty.remove(number())),
+            Some("close") if is_log => {
+                assert!(
+                    !dirty.contains(number()),
+                    "closed before it is on the disk: {line}\n{trace}"
+                );
+                closed += 1;
+            }
+            _ => {}
+        }
+    }
+    closed
+}
+
+#[test]
+fn a_file_that_is_left_is_on_the_disk() {
+    if !tools::has(&["strace"]) {
+        return;
+    }
+    let rig = Rig::new();
+    let strace = "strace -y -o trace -e trace=write,writev,fdatasync,close";
+    rig.shell(format!("mkdir log; seq 5000 | {strace} drlog -s 4k log")).exits(0);
+    assert!(closed_in_order(&rig.read("trace")) > 4, "{}", rig.read("trace"));
+    rig.shell(format!("mkdir log2; seq 5000 | {strace} drlog -b -s 4k log2")).exits(0);
+    assert!(!rig.read("trace").contains("fdatasync"), "{}", rig.read("trace"));
+
+    let (dlog, mut input) = rig.start_fed(format!("{strace} dlog --sync 1h f"));
+    for count in 1..=2 {
+        feed(&mut input, "x\n");
+        rig.wait_lines("f", count);
+    }
+    std::fs::rename(rig.path("f"), rig.path("g")).expect("a new name");
+    signal(rig.child(dlog.pid(), "dlog"), Signal::SIGHUP);
+    rig.wait_for("a new file", || rig.path("f").exists());
+    drop(input);
+    dlog.wait().exits(0).says_nothing();
+    assert_eq!(closed_in_order(&rig.read("trace")), 2, "{}", rig.read("trace"));
 }
 
 #[test]

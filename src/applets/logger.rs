@@ -25,16 +25,6 @@ pub trait Target {
     fn hear(&mut self, signal: Signal);
 }
 
-/// When written lines are put on the disk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sync {
-    Never,
-    /// Each batch, before the next is read.
-    Each,
-    /// At most that often.
-    Every(Duration),
-}
-
 pub struct Logger<'a> {
     target: &'a mut dyn Target,
     /// Nothing is put before the lines: they go through as they are.
@@ -42,9 +32,9 @@ pub struct Logger<'a> {
     out: &'static mut Out,
     /// The part of `out` that is still to be written.
     pending: Range<usize>,
-    sync: Sync,
-    /// Written and not on the disk; when it must be there.
-    dirty: bool,
+    /// How often lines are put on the disk at the most; else each batch is, before the next is read.
+    period: Option<Duration>,
+    /// When the next may be.
     sync_at: Option<Instant>,
     /// Signals to obey at the next border.
     reopen: bool,
@@ -56,7 +46,7 @@ impl<'a> Logger<'a> {
     pub fn new(
         target: &'a mut dyn Target,
         style: Style,
-        sync: Sync,
+        period: Option<Duration>,
         front: &'static mut Front,
         out: &'static mut Out,
     ) -> Self {
@@ -66,8 +56,7 @@ impl<'a> Logger<'a> {
             plain: style.is_plain(),
             out,
             pending: 0..0,
-            sync,
-            dirty: false,
+            period,
             sync_at: None,
             reopen: false,
             rotate: false,
@@ -76,13 +65,11 @@ impl<'a> Logger<'a> {
 
     fn write(&mut self, bytes: &[u8]) -> usize {
         let Self { target, dresser, .. } = self;
-        self.dirty = true;
         target.write(bytes, &mut |lines, bytes| gap(dresser, lines, bytes))
     }
 
     fn flush(&mut self) {
         let Self { target, dresser, out, pending, .. } = self;
-        self.dirty = true;
         let bytes = out.get(pending.clone()).unwrap_or(&[]);
         pending.start += target.write(bytes, &mut |lines, bytes| gap(dresser, lines, bytes));
     }
@@ -102,17 +89,16 @@ impl<'a> Logger<'a> {
 
     /// Puts on the disk what must be there now.
     fn settle(&mut self) {
-        if !self.dirty || self.sync == Sync::Never || !self.pending.is_empty() {
+        if !self.target.store().is_dirty() || !self.pending.is_empty() {
             return;
         }
-        if let Sync::Every(period) = self.sync {
+        if let Some(period) = self.period {
             let now = clock::now();
             if self.sync_at.is_some_and(|at| now < at) {
                 return;
             }
             self.sync_at = Some(now.plus(period));
         }
-        self.dirty = false;
         self.target.store_mut().sync();
     }
 }
@@ -155,7 +141,7 @@ impl Sink for Logger<'_> {
 
     fn needs(&self) -> Needs {
         let store = self.target.store();
-        let sync_at = self.sync_at.filter(|_| self.dirty);
+        let sync_at = self.sync_at.filter(|_| store.is_dirty());
         match store.stuck {
             Some(Stuck::Room) => {
                 Needs { stuck: true, room: Some(store.file()), ..Needs::default() }
@@ -197,6 +183,7 @@ impl Sink for Logger<'_> {
             lost = lines;
             gap(dresser, lines, bytes)
         });
+        target.store_mut().sync();
         if target.store().is_out() {
             // The log has no room for it.
             tell::count("lines lost: ", lost);

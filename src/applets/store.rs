@@ -98,6 +98,10 @@ pub struct Store {
     outage: Option<Outage>,
     /// How many bytes of an unfinished line stand at the end of the file.
     open: u64,
+    /// Lines have to be on the disk some time.
+    syncs: bool,
+    /// Some are written and not on the disk.
+    dirty: bool,
     /// Said once an outage.
     said: bool,
     lost: bool,
@@ -105,7 +109,7 @@ pub struct Store {
 
 impl Store {
     #[must_use]
-    pub fn new(name: &'static [u8], on_full: OnFull, file: c_int) -> Self {
+    pub fn new(name: &'static [u8], on_full: OnFull, syncs: bool, file: c_int) -> Self {
         Self {
             name,
             file,
@@ -114,13 +118,17 @@ impl Store {
             stuck: None,
             outage: None,
             open: 0,
+            syncs,
+            dirty: false,
             said: false,
             lost: false,
         }
     }
 
-    /// Another file of the same kind from here on. Only at a border.
+    /// Another file of the same kind from here on; the old one, which must still be open, is left in order. Only at a
+    /// border.
     pub fn turn_to(&mut self, file: &File) {
+        self.sync();
         self.file = file.number();
         self.stuck = None;
     }
@@ -194,16 +202,32 @@ impl Store {
     }
 
     /// One write, which never waits for a reader.
-    fn write_some(&self, bytes: &[u8]) -> Result<usize, Errno> {
+    fn write_some(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
         match self.kind {
-            Kind::Regular => file::write(self.file, bytes),
+            Kind::Regular => self.append(bytes),
             Kind::Other if !file::has_room(self.file) => Err(Errno::AGAIN),
-            Kind::Other => file::write(self.file, head(bytes, PIECE.min(bytes.len()))),
+            Kind::Other => self.append(head(bytes, PIECE.min(bytes.len()))),
         }
     }
 
-    /// Puts on the disk what was written. What has no disk behind it cannot be synced and need not be.
+    fn append(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
+        let n = file::write(self.file, bytes)?;
+        self.dirty = self.syncs;
+        Ok(n)
+    }
+
+    /// Some lines have to be put on the disk.
+    #[must_use]
+    pub const fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// Puts on the disk what was written, if that has to be there. What has no disk behind it cannot be synced and need
+    /// not be.
     pub fn sync(&mut self) {
+        if !core::mem::take(&mut self.dirty) {
+            return;
+        }
         match file::sync(self.file) {
             Ok(()) | Err(Errno::INVAL) => {}
             Err(error) => self.say(error),
@@ -252,11 +276,11 @@ impl Store {
     /// Writes the line in the gap; then the outage is over.
     fn fill_gap(&mut self, outage: &mut Outage, gap: Gap) -> bool {
         let line = gap(outage.lines, outage.bytes);
-        if outage.torn && file::write(self.file, b"\n").is_err() {
+        if outage.torn && self.append(b"\n").is_err() {
             return false;
         }
         outage.torn = false;
-        match file::write(self.file, line.bytes()) {
+        match self.append(line.bytes()) {
             Ok(n) if n == line.bytes().len() => {
                 self.outage = None;
                 self.said = false;

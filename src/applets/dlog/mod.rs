@@ -1,7 +1,7 @@
 //! dlog: standard input to the end of a file, line by line, with a stamp before each if asked for.
 
 use crate::applets::dress::Style;
-use crate::applets::logger::{Logger, Sync, Target};
+use crate::applets::logger::{Logger, Target};
 use crate::applets::options::{About, Call};
 use crate::applets::pump::{self, Buffers};
 use crate::applets::store::{self, Gap, OnFull, Store};
@@ -63,14 +63,12 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     let file = path.map(open).transpose()?;
     let number = file.as_ref().map_or(file::STDOUT, File::number);
     let name = path.map_or(&b"standard output"[..], |path| path.to_bytes());
-    let mut target = FileTarget { path, file, store: Store::new(name, config.on_full, number) };
-    let sync = match config.period {
-        _ if config.buffered || path.is_none() => Sync::Never,
-        Some(period) => Sync::Every(period),
-        None => Sync::Each,
-    };
+    let syncs = path.is_some() && !config.buffered;
+    let store = Store::new(name, config.on_full, syncs, number);
+    let mut target = FileTarget { path, file, store };
     let Buffers { front, batch, out } = pump::buffers()?;
-    pump::pump(config.input, batch, &mut Logger::new(&mut target, config.style, sync, front, out))
+    let mut logger = Logger::new(&mut target, config.style, config.period, front, out);
+    pump::pump(config.input, batch, &mut logger)
 }
 
 /// Opens the file at its end.

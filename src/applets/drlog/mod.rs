@@ -4,7 +4,7 @@ mod files;
 mod rotate;
 
 use crate::applets::dress::Style;
-use crate::applets::logger::{Logger, Sync, Target};
+use crate::applets::logger::{Logger, Target};
 use crate::applets::options::{About, Call};
 use crate::applets::pump::{self, Buffers};
 use crate::applets::store::{Gap, OnFull, Store};
@@ -71,11 +71,10 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     let Some(path) = call.operand(at)? else {
         return Err(ABOUT.missing("no directory given. "));
     };
-    let mut logs = Logs::open(path, config.limits)
+    let mut logs = Logs::open(path, config.limits, !config.buffered)
         .map_err(|(what, error)| refused(what, path.to_bytes(), error))?;
-    let sync = if config.buffered { Sync::Never } else { Sync::Each };
     let Buffers { front, batch, out } = pump::buffers()?;
-    pump::pump(config.input, batch, &mut Logger::new(&mut logs, config.style, sync, front, out))
+    pump::pump(config.input, batch, &mut Logger::new(&mut logs, config.style, None, front, out))
 }
 
 /// How long after a rotation that failed the next is tried.
@@ -102,9 +101,9 @@ struct Logs {
 }
 
 impl Logs {
-    fn open(path: Word, limits: Limits) -> Result<Self, Refused> {
+    fn open(path: Word, limits: Limits, syncs: bool) -> Result<Self, Refused> {
         let (files, current) = open(path)?;
-        let store = Store::new(path.to_bytes(), OnFull::Drop, current.number());
+        let store = Store::new(path.to_bytes(), OnFull::Drop, syncs, current.number());
         let size = file::size(current.number());
         let begun = files.noted(clock::real().0);
         Ok(Self { path, files, current, store, size, begun, limits, retry_at: None, said: false })
