@@ -1,6 +1,6 @@
 //! Where lines end. Pure.
 
-use crate::pure::scan::copy_until;
+use crate::pure::scan::{self, copy_until};
 use crate::pure::text::find;
 
 /// How many bytes the first line has, its newline included; `None` when none ends here.
@@ -26,7 +26,7 @@ pub fn copy_first(from: &[u8], to: &mut [u8]) -> (usize, bool) {
 /// How many bytes come after the last newline; `None` when there is none.
 #[must_use]
 pub fn after_last(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().rev().position(|byte| *byte == b'\n')
+    scan::after_last(bytes, b'\n')
 }
 
 /// How many lines end here.

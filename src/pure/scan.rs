@@ -1,4 +1,4 @@
-//! Copies bytes up to the first of some kind, a word at a time: the inner loop of a stamped log and of
+//! Looks for bytes of some kind, a word at a time: the inner loops of a stamped log, of long lines and of
 //! dsyslog. Pure.
 //!
 //! A word are the 16 bytes of an SSE2 register where there is one, else those of a register of the machine.
@@ -8,6 +8,8 @@ pub use crate::sys::vector::{Found, Word};
 #[cfg(not(target_feature = "sse2"))]
 pub use plain::{Found, Word};
 
+use crate::pure::text::head;
+
 /// Bytes of a word.
 const WIDTH: usize = size_of::<Word>();
 
@@ -15,7 +17,6 @@ const WIDTH: usize = size_of::<Word>();
 /// room may be changed.
 #[inline(always)]
 pub fn copy_until(from: &[u8], to: &mut [u8], stops: impl Fn(Word) -> Found) -> usize {
-    let size = from.len().min(to.len());
     let mut at = 0;
     let (words, _) = from.as_chunks::<WIDTH>();
     let (places, _) = to.as_chunks_mut::<WIDTH>();
@@ -28,7 +29,7 @@ pub fn copy_until(from: &[u8], to: &mut [u8], stops: impl Fn(Word) -> Found) -> 
         }
         at += WIDTH;
     }
-    while let (true, Some(byte), Some(place)) = (at < size, from.get(at), to.get_mut(at)) {
+    while let (Some(byte), Some(place)) = (from.get(at), to.get_mut(at)) {
         if stops(Word::all(*byte)).any() {
             break;
         }
@@ -36,6 +37,20 @@ pub fn copy_until(from: &[u8], to: &mut [u8], stops: impl Fn(Word) -> Found) -> 
         at += 1;
     }
     at
+}
+
+/// How many bytes come after the last `byte`; `None` when there is none.
+#[must_use]
+pub fn after_last(bytes: &[u8], byte: u8) -> Option<usize> {
+    let mut end = bytes.len();
+    // Where there is less than a word, it would begin behind its end.
+    while let Some(word) = bytes.get(end.wrapping_sub(WIDTH)..end)
+        && word.first_chunk().is_some_and(|word| !Word::of(word).equal(byte).any())
+    {
+        end -= WIDTH;
+    }
+    let at = head(bytes, end).iter().rev().position(|one| *one == byte)?;
+    Some(bytes.len() - end + at)
 }
 
 #[cfg(any(test, not(target_feature = "sse2")))]

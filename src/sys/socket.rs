@@ -157,10 +157,13 @@ impl Socket {
     pub fn send_pieces<'a>(
         &self,
         pieces: impl Iterator<Item = &'a [u8]>,
-        mut skip: usize,
+        skip: usize,
     ) -> Result<usize> {
-        let (pieces, count) =
-            gather(pieces.map(|piece| piece.get(core::mem::take(&mut skip)..).unwrap_or(piece)));
+        let (mut pieces, count) = gather(pieces);
+        if let Some(rest) = pieces[0].iov_len.checked_sub(skip) {
+            let begin = pieces[0].iov_base.cast::<u8>().wrapping_add(skip);
+            pieces[0] = libc::iovec { iov_base: begin.cast(), iov_len: rest };
+        }
         // SAFETY: `count` pieces of living slices.
         check_size(unsafe { libc::writev(self.number(), pieces.as_ptr(), count) })
     }
