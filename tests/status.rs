@@ -229,6 +229,19 @@ fn a_full_disk_loses_lines_and_no_half_ones() {
 }
 
 #[test]
+fn a_file_that_may_not_grow_loses_lines_and_stops_nobody() {
+    let rig = Rig::new();
+    // Messages go to such a file as well.
+    let full = "head -c 2048 /dev/zero | tee st >err; ulimit -f 1";
+    rig.run(format!(
+        "{full}; exec dmon -n -v -d 0 -m 5 -I st sh -c 'echo >&3; exit 3' 2>>err 3>>ran"
+    ))
+    .exits(3);
+    assert_eq!(rig.bytes("ran").len(), 6);
+    assert_eq!((rig.bytes("st").len(), rig.bytes("err").len()), (2048, 2048));
+}
+
+#[test]
 fn nothing_of_it_reaches_the_commands() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -I st sleep 1000 -- sleep 2000");

@@ -5,8 +5,9 @@ use crate::pure::fault::Exit;
 use crate::pure::unix::Signal;
 use crate::sys::signal::{self, Mask};
 
-/// What is caught. PIPE only to be harmless: a message to a closed pipe is lost, not dmon.
-pub const CAUGHT: [Signal; 10] = [
+/// What is caught. PIPE and XFSZ only to be harmless: a message to a closed pipe, or to a file that may not grow, is
+/// lost, not dmon.
+pub const CAUGHT: [Signal; 11] = [
     Signal::CHLD,
     Signal::TERM,
     Signal::INT,
@@ -17,11 +18,12 @@ pub const CAUGHT: [Signal; 10] = [
     Signal::USR2,
     Signal::CONT,
     Signal::PIPE,
+    Signal::XFSZ,
 ];
 
 /// What else commands shall find at its default, if whoever started us has ignored it: Python and
 /// shells do so. What is caught is so by itself.
-const RESET: [Signal; 4] = [Signal::XFSZ, Signal::TSTP, Signal::TTIN, Signal::TTOU];
+const RESET: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
 
 /// The mask for commands, and the mask to wait with.
 pub type Masks = (Mask, Mask);
