@@ -113,6 +113,28 @@ fn a_command_that_stopped_itself_is_ended_all_the_same() {
     dmon.wait().exits(143);
 }
 
+/// A program that joins the group of its parent, says so in `up`, and becomes its words.
+const JOIN: &str = "setpgrp(0, getpgrp(getppid())) or die; open(UP, '>up'); exec @ARGV";
+
+#[test]
+fn a_command_that_has_joined_another_group_is_ended_all_the_same() {
+    if !tools::has(&["perl"]) {
+        return;
+    }
+    let rig = Rig::new();
+    rig.write("join", JOIN);
+    // One that obeys; one that does not, and has a child in the group that it was given.
+    let deaf = "sh -c 'trap \"\" TERM; sleep 1001 & exec perl join sh -c \"while :; do sleep 0.05; done\"'";
+    for (command, patience, code) in [("perl join sleep 1000", 1000.0, 143), (deaf, 0.3, 137)] {
+        let dmon = rig.start(format!("dmon -n -k {patience} {command}"));
+        rig.wait_file("up");
+        dmon.signal(Signal::SIGTERM);
+        dmon.wait().exits(code);
+        rig.assert_empty();
+        rig.shell("rm up").exits(0);
+    }
+}
+
 #[test]
 fn the_stop_signal_can_be_another_one() {
     let rig = Rig::new();

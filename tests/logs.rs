@@ -56,6 +56,20 @@ fn the_log_commands_own_output_is_dmons() {
 }
 
 #[test]
+fn a_log_command_that_has_joined_another_group_is_none_of_what_a_run_leaves() {
+    if !tools::has(&["perl"]) {
+        return;
+    }
+    let rig = Rig::new();
+    rig.write("join", "setpgrp(0, getpgrp(getppid())) or die; exec qw(dlog f)");
+    rig.run("dmon -n -d 0 -m 4 -I st sh -c 'until test -e f; do sleep 0.02; done; echo line' -- perl join")
+        .exits(0);
+    assert_eq!(rig.lines("f"), 5);
+    assert_eq!(rig.read("st").matches("log start").count(), 1);
+    rig.assert_empty();
+}
+
+#[test]
 fn bytes_that_are_no_text_pass_unchanged() {
     let rig = Rig::new();
     crate::rig::fill(&rig.path("in"), 3_000_000, 7);

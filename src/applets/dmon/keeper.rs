@@ -154,8 +154,8 @@ impl<'a> Keeper<'a> {
                 Order::Stop(who, group, late) => {
                     let what = if late { "timeout|, stopping" } else { "stop|ping" };
                     self.tell(who, what, group, None);
-                    let _ = signal::send_group(group, Some(self.stop));
-                    let _ = signal::send_group(group, Some(Signal::CONT));
+                    send_run(group, self.stop);
+                    send_run(group, Signal::CONT);
                 }
                 Order::SendGroup(who, group, signal) => {
                     let what = match signal {
@@ -167,7 +167,7 @@ impl<'a> Keeper<'a> {
                     if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
                         terminal.lend(group);
                     }
-                    let _ = signal::send_group(group, Some(signal));
+                    send_run(group, signal);
                     if let (Signal::STOP, Some(terminal)) = (signal, &mut self.terminal) {
                         terminal.take_back(group, true);
                     }
@@ -181,7 +181,7 @@ impl<'a> Keeper<'a> {
                     if let Some(terminal) = &mut self.terminal {
                         terminal.stop_too(group);
                     }
-                    let _ = signal::send_group(group, Some(Signal::CONT));
+                    send_run(group, Signal::CONT);
                     now = clock::now();
                     machine.hear(now, Fact::Resumed);
                 }
@@ -307,5 +307,14 @@ impl<'a> Keeper<'a> {
         } else {
             Fact::Unstarted(who, failure.exit())
         }
+    }
+}
+
+/// To the group that this child of ours has led from its start, and to the child itself if it has joined another.
+#[inline(never)]
+fn send_run(leader: Pid, signal: Signal) {
+    let _ = signal::send_group(leader, Some(signal));
+    if process::group(leader) != Some(leader) {
+        let _ = signal::send(leader, Some(signal));
     }
 }

@@ -60,7 +60,7 @@ impl Remains {
                 return;
             };
             let is_sought = match sweep.who {
-                Who::Cmd => Some(group) != log,
+                Who::Cmd => Some(group) != log && Some(child) != log,
                 Who::Log => sweep.all || group == sweep.group,
             };
             if is_sought {
