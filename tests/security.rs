@@ -1,7 +1,7 @@
 //! Nobody gets more from the programs than is theirs: files that others have put in the way, rights that are given up,
 //! a set-uid bit, bytes that command a terminal or forge a field, texts from outside of any length.
 
-use crate::rig::accounts::{ALICE, ALICES, AUDIO, Accounts, BOB, MEDIA};
+use crate::rig::accounts::{ALICE, ALICES, AUDIO, Accounts, BOB, BOBS, MEDIA};
 use crate::rig::receiver::{Datagrams, Receiver};
 use crate::rig::syslogd::with_dsyslog;
 use crate::rig::{Rig, proc, quoted, times, tools};
@@ -106,11 +106,15 @@ fn rights_that_are_given_up_cannot_be_had_again() {
     let none =
         "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\ndone\n";
     for line in ["-u alice probe", "-u alice:media probe", "-U alice true -- probe"] {
-        // Whatever dmon itself has, and would pass on to a command of its own user.
-        for before in ["", "setpriv --inh-caps=+chown,+setuid --ambient-caps=+chown,+setuid"] {
+        // Whatever dmon itself has, and would pass on to a command of its own user; and whoever it is.
+        let some = "--inh-caps=+setgid,+setuid --ambient-caps=+setgid,+setuid";
+        let other = format!("--reuid={BOB} --regid={BOBS} --clear-groups");
+        for before in [String::new(), format!("setpriv {some}"), format!("setpriv {other} {some}")]
+        {
             let done = rig.run(format!("{accounts} {before} dmon -n -m 0 {line}"));
             let done = done.exits(0);
             assert_eq!(done.out, none, "{before} {line}");
+            rig.shell("rm status").exits(0);
         }
     }
 }

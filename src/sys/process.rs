@@ -229,6 +229,15 @@ pub fn die_with_parent(signal: Signal) -> Result<()> {
     set(libc::PR_SET_PDEATHSIG, signal.number())
 }
 
+/// Gives up the capabilities that would pass through `execve` to who is not root, whoever we are (PR_CAP_AMBIENT of
+/// prctl(2), Linux 4.3). Before that there are none.
+///
+/// # Errors
+/// `EINVAL` on older kernels.
+pub fn drop_capabilities() -> Result<()> {
+    set(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL)
+}
+
 /// Becomes the parent of all orphans among our descendants (Linux 3.4; PR_SET_CHILD_SUBREAPER of
 /// prctl(2)). Process 1 is that by nature.
 ///

@@ -195,6 +195,8 @@ fn prepare(plan: &Plan) -> Result<(), Failure> {
         user::set_gid(identity.gid).map_err(at(Stage::Gid))?;
         if let Some(uid) = identity.uid {
             user::set_uid(uid).map_err(at(Stage::Uid))?;
+            // The kernel takes root's away with the user, but not those of a dmon that is not root.
+            let _ = process::drop_capabilities();
         }
     }
     if let Some(signal) = plan.at_our_death {
