@@ -163,6 +163,34 @@ fn started_in_the_background_it_leaves_the_terminal_to_the_shell() {
 }
 
 #[test]
+fn in_the_background_of_nobody_it_keeps_the_machine_not_busy() {
+    in_each_shell(|rig, screen| {
+        // The shell forgets what it has started below another, and the kernel stops no such job: dmon alone sees
+        // that the command wants to read, and lets it try again.
+        rig.write("late", "until test -e go; do sleep 0.02; done; exec dmon -n cat");
+        screen.enter("(sh late </dev/tty &)");
+        screen.shows("ready> ");
+        let shell = screen.shell();
+        wait_foreground(rig, shell);
+        rig.write("go", "");
+        let cat = rig.wait_some("cat", || rig.copies("cat").first().map(|cat| cat.pid));
+        let dmon = proc::process(cat).expect("cat").parent;
+        rig.wait_state(cat, 'T');
+        let switches = || -> u64 {
+            let fields = ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"];
+            fields.iter().filter_map(|field| proc::status(dmon, field).parse::<u64>().ok()).sum()
+        };
+        let before = switches();
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(switches() < before + 50, "{} times awake within a second", switches() - before);
+        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        signal(dmon, Signal::SIGTERM);
+        rig.wait_gone(cat);
+        rig.wait_dead(dmon);
+    });
+}
+
+#[test]
 fn a_shell_as_the_command_is_a_shell_like_any_other() {
     in_each_shell(|rig, screen| {
         screen.enter("dmon -n -1 sh -i");

@@ -183,7 +183,7 @@ pub fn set_mask(mask: &Mask) -> Result<()> {
 }
 
 /// Lets a second pass, or what is left of it when a signal comes that is held back: that counts as caught.
-pub(super) fn nap() {
+pub fn nap() {
     let all = Mask([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
     // The old timespec of the kernel: two longs everywhere.
     let second: [c_long; 2] = [1, 0];

@@ -184,6 +184,7 @@ impl<'a> Keeper<'a> {
                     send_run(group, Signal::CONT);
                     now = clock::now();
                     machine.hear(now, Fact::Resumed);
+                    self.look_around(&mut machine, now);
                 }
                 Order::Sweep(sweep) => machine.hear(now, self.sweep(sweep)),
                 Order::ClosePipe => {

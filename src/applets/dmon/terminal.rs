@@ -64,6 +64,11 @@ impl Terminal {
         if !self.is_here() {
             self.take_back(group, true);
             let _ = signal::send_own_group(Signal::TSTP);
+            // In the background nobody may have been able to stop us, and the command will try again at once. Who has
+            // let us go on has sent CONT, which ends this.
+            if !self.is_here() {
+                signal::nap();
+            }
         }
         self.lend(group);
     }
