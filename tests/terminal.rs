@@ -50,6 +50,29 @@ fn the_command_reads_what_is_typed_and_dies_of_ctrl_c_with_dmon() {
 }
 
 #[test]
+fn ctrl_c_ends_all_of_the_script_that_dmon_stands_in() {
+    in_each_shell(|rig, screen| {
+        // What stands behind it in a script is not run, as without dmon; the log is complete by then.
+        let slow = "sh -c 'trap \"\" INT; cat; sleep 0.3; echo >logged'";
+        let other = "sh -c 'while :; do sleep 0.02; done'";
+        rig.write("script", format!("dmon -n cat -- {slow} | {other}\necho >went-on\n"));
+        for shell in ["bash", "dash", "busybox ash"] {
+            screen.enter(&format!("{shell} script"));
+            let script = screen.job(&format!("{shell} script"));
+            let dmon = rig.child(script, "dmon -n");
+            let cat = rig.child(dmon, "cat");
+            wait_foreground(rig, cat);
+            screen.type_in(CTRL_C);
+            screen.shows("ready> ");
+            screen.status_is(130);
+            assert!(rig.has("logged") && !rig.has("went-on"), "{shell}: {}", rig.scene());
+            rig.wait_gone(dmon);
+            rig.shell("rm logged").exits(0);
+        }
+    });
+}
+
+#[test]
 fn ctrl_z_stops_both_and_fg_and_bg_let_them_go_on() {
     in_each_shell(|rig, screen| {
         screen.enter("dmon -n cat");

@@ -48,6 +48,8 @@ pub struct Keeper<'a> {
     status: Option<Status>,
     voice: Voice,
     terminal: Option<Terminal>,
+    /// The command had the terminal and died of Ctrl-C, which we and those beside us have not heard.
+    struck: bool,
     /// The last `waitpid` found no children at all.
     childless: bool,
     /// The group of the logger, from its start until nothing of it is left.
@@ -121,6 +123,7 @@ impl<'a> Keeper<'a> {
             status,
             voice: Voice { on: config.verbose, began: Instant::NEVER, load: None },
             terminal,
+            struck: false,
             remains: Remains::new(config.stop_signal),
             childless: false,
             log_group: None,
@@ -138,7 +141,12 @@ impl<'a> Keeper<'a> {
         let mut machine = Machine::new(policy, now);
         loop {
             match machine.next(now) {
-                Order::Quit(exit) => return (exit, machine.was_interrupted()),
+                Order::Quit(exit) => {
+                    if self.struck {
+                        let _ = signal::send_own_group(Signal::INT);
+                    }
+                    return (exit, machine.was_interrupted());
+                }
                 Order::Wait(deadline) => {
                     let limit = deadline.map(|deadline| now.until(deadline));
                     let _ = wait::wait(&self.mask, None, None, limit);
@@ -241,9 +249,10 @@ impl<'a> Keeper<'a> {
                             "exit|ed by signal "
                         };
                         self.tell(who, what, pid, Some(status.0));
-                        self.terminal
-                            .iter_mut()
-                            .for_each(|terminal| terminal.take_back(pid, false));
+                        if let Some(terminal) = &mut self.terminal {
+                            let had_it = terminal.take_back(pid, false);
+                            self.struck |= had_it && status.is_of(Signal::INT);
+                        }
                     }
                     machine.hear(now, Fact::Ended(pid, status));
                 }

@@ -38,9 +38,10 @@ impl Terminal {
         }
     }
 
-    /// Takes it back, if that command has it: in the middle of its run, or at its end.
-    pub fn take_back(&mut self, group: Pid, in_run: bool) {
-        if terminal::foreground() == Some(group) {
+    /// Takes it back, if that command has it: in the middle of its run, or at its end. Says whether it had.
+    pub fn take_back(&mut self, group: Pid, in_run: bool) -> bool {
+        let had_it = terminal::foreground() == Some(group);
+        if had_it {
             if in_run {
                 self.theirs.note();
             } else {
@@ -49,6 +50,7 @@ impl Terminal {
             self.modes.set();
             let _ = terminal::set_foreground(self.us);
         }
+        had_it
     }
 
     /// Takes it back from a command that did not come about.
