@@ -1,6 +1,6 @@
 //! The file with dmon's pid.
 
-use crate::rig::{Rig, proc, times, tools};
+use crate::rig::{Rig, proc, signal, times, tools};
 use nix::sys::signal::Signal;
 use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, Instant};
@@ -168,6 +168,28 @@ fn what_a_killed_dmon_has_left_keeps_nobody_waiting_for_ever() {
     rig.write("pid", format!("{}\n", other.pid()));
     let next = rig.start("dmon -n -k 1000 -p pid sleep 2000");
     rig.child(next.pid(), "sleep 2000");
+}
+
+#[test]
+fn the_wait_for_what_a_killed_dmon_has_left_ends_by_term() {
+    let rig = Rig::new();
+    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{DEAF}'"));
+    rig.wait_lines("log", 1);
+    let left = rig.child(first.pid(), "sh -c trap");
+    let holder = rig.read("pid");
+    first.kill();
+    for daemon in ["", "-n"] {
+        let next = rig.start(format!("dmon {daemon} -k 1000 -p pid touch ran"));
+        rig.wait_for("the pid file to be open", || {
+            proc::descriptors(next.pid()).values().any(|path| *path == rig.path("pid"))
+        });
+        next.signal(Signal::SIGTERM);
+        let done = next.wait();
+        assert!(done.code().is_none() && !rig.has("ran"), "{done}");
+        // For the next one.
+        assert_eq!(rig.read("pid"), holder);
+    }
+    signal(left, Signal::SIGKILL);
 }
 
 #[test]

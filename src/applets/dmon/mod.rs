@@ -59,9 +59,10 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     let status = config.status.map(Status::open).transpose()?;
     watch::check(&config.policy.watch)?;
     let room = process::path_room().ok_or_else(|| failed("two dmons in one process", b"", ""))?;
-    let masks = signals::catch()?;
     let patience = config.policy.kill_after.unwrap_or(Duration::seconds(10));
+    // That may take its time: who is told to stop meanwhile dies of it.
     let pid_file = config.pid_file.map(|path| PidFile::claim(path, patience)).transpose()?;
+    let masks = signals::catch()?;
     let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
     let terminal = if config.foreground { Terminal::find() } else { None };
     config.policy.terminal = terminal.is_some();
