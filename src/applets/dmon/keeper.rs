@@ -321,7 +321,6 @@ impl<'a> Keeper<'a> {
 }
 
 /// To the group that this child of ours has led from its start, and to the child itself if it has joined another.
-#[inline(never)]
 fn send_run(leader: Pid, signal: Signal) {
     let _ = signal::send_group(leader, Some(signal));
     if process::group(leader) != Some(leader) {

@@ -58,7 +58,8 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     identity::look_up(&config.log_owner, &mut job.log_identity)?;
     let status = config.status.map(Status::open).transpose()?;
     watch::check(&config.policy.watch)?;
-    let room = process::path_room().ok_or_else(|| failed("two dmons in one process", b"", ""))?;
+    // Nobody else has asked for it.
+    let room = process::path_room().ok_or(Exit::FAILED)?;
     let patience = config.policy.kill_after.unwrap_or(Duration::seconds(10));
     // That may take its time: who is told to stop meanwhile dies of it.
     let pid_file = config.pid_file.map(|path| PidFile::claim(path, patience)).transpose()?;

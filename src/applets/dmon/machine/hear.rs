@@ -208,15 +208,17 @@ impl Machine<'_> {
 }
 
 impl Life {
-    /// No more grace: KILL now, if the stop signal was sent.
+    /// No more grace: KILL now, if the stop signal was sent; once more, if one was in vain, as by a lack of rights.
     const fn hasten(&mut self, now: Instant) {
-        match self {
-            Self::Dying { kill_at, .. } => *kill_at = Some(now),
-            Self::Left(left) => {
+        match *self {
+            Self::Dying { pid, since, late, .. } | Self::Killed { pid, since, late, .. } => {
+                *self = Self::Dying { pid, since, late, kill_at: Some(now) };
+            }
+            Self::Left(ref mut left) => {
                 left.kill_at = Some(now);
                 left.look_at = now;
             }
-            Self::Down { .. } | Self::Up { .. } | Self::Killed { .. } => {}
+            Self::Down { .. } | Self::Up { .. } => {}
         }
     }
 }

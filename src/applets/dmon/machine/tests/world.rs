@@ -33,7 +33,7 @@ pub struct Child {
     /// A start has worked once.
     began: bool,
     last_start: Option<Instant>,
-    /// When it was sent the stop signal; whether KILL too.
+    /// When it was sent the stop signal; whether KILL too, since it was asked for the last time.
     told: Option<Instant>,
     killed: bool,
     /// An order to stop has come when it was to end anyway.
@@ -496,6 +496,9 @@ impl<'a> World<'a> {
             self.interrupted |= signal == Signal::INT && self.policy.terminal;
             self.log.hurried |= self.reads_until.is_some_and(|end| end <= now);
             self.reads_until = self.reads_until.map(|end| end.min(now));
+            // A KILL that did not help may help now.
+            self.cmd.killed &= !(self.cmd.alive && self.orders > 1);
+            self.log.killed &= !(self.log.alive && self.log.hurried);
         } else {
             let forward = [self.policy.forward_cmd, self.policy.forward_log];
             for (who, forward) in [Who::Cmd, Who::Log].into_iter().zip(forward) {
