@@ -182,15 +182,21 @@ pub enum Kind {
 /// What `file` leads to.
 #[must_use]
 pub fn kind(file: c_int) -> Kind {
-    match status(file) {
-        Some(status) if status.st_mode & libc::S_IFMT == libc::S_IFREG => Kind::Regular,
-        _ => Kind::Other,
-    }
+    if is_of(file, libc::S_IFREG) { Kind::Regular } else { Kind::Other }
 }
 
 #[must_use]
 pub fn is_fifo(file: c_int) -> bool {
-    status(file).is_some_and(|status| status.st_mode & libc::S_IFMT == libc::S_IFIFO)
+    is_of(file, libc::S_IFIFO)
+}
+
+#[must_use]
+pub fn is_directory(file: c_int) -> bool {
+    is_of(file, libc::S_IFDIR)
+}
+
+fn is_of(file: c_int, kind: libc::mode_t) -> bool {
+    status(file).is_some_and(|status| status.st_mode & libc::S_IFMT == kind)
 }
 
 fn status(file: c_int) -> Option<libc::stat> {

@@ -151,8 +151,8 @@ impl Edits {
         [path.to_bytes(), b"/", name.to_bytes()].iter().for_each(|part| shown.put(part));
         let file = directory.open_file(name, Mode::Glance);
         let file = file.map_err(|error| refused("cannot read ", shown.bytes(), error))?;
-        if file::is_fifo(file.number()) {
-            // A link has led to it. Nobody waits for who will write there.
+        if file::is_fifo(file.number()) || file::is_directory(file.number()) {
+            // A link has led to it, or the file system does not say what is what. Nobody waits for who will write.
             return Ok(());
         }
         let mut at = copy(name.to_bytes(), self.room);
