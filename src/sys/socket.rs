@@ -103,31 +103,17 @@ impl Socket {
         self.0.number()
     }
 
-    /// The error that has happened meanwhile, if any (SO_ERROR of socket(7)).
+    /// What has happened meanwhile to a stream: an error, or `EPIPE` when the other side has closed it.
     #[must_use]
     pub fn error(&self) -> Option<Errno> {
-        let mut error: c_int = 0;
-        let mut size = size_of::<c_int>() as libc::socklen_t;
-        // SAFETY: room for one int, and its size.
-        unsafe {
-            libc::getsockopt(
-                self.number(),
-                libc::SOL_SOCKET,
-                libc::SO_ERROR,
-                (&raw mut error).cast(),
-                &raw mut size,
-            )
-        };
-        (error != 0).then_some(Errno(error))
-    }
-
-    /// The other side of a stream has closed it.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
         let mut byte = 0_u8;
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         // SAFETY: room for one byte.
-        unsafe { libc::recv(self.number(), (&raw mut byte).cast(), 1, flags) == 0 }
+        match check_size(unsafe { libc::recv(self.number(), (&raw mut byte).cast(), 1, flags) }) {
+            Ok(0) => Some(Errno::PIPE),
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => None,
+            Err(error) => Some(error),
+        }
     }
 
     /// Sends packets, at most [`MOST`]; says how many went.

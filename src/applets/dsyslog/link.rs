@@ -250,8 +250,8 @@ impl<'a> Link<'a> {
             };
             return Ok((sent, 0));
         }
-        if socket.is_closed() {
-            return Err(Errno::PIPE);
+        if let Some(error) = socket.error() {
+            return Err(error);
         }
         let mut rest = self.begun + socket.send_pieces(queue.messages(true), self.begun)?;
         let mut whole = 0;
