@@ -486,6 +486,41 @@ fn messages_go_to_a_port_for_datagrams() {
 }
 
 #[test]
+fn what_a_port_for_datagrams_refuses_is_counted_and_what_comes_after_it_waits() {
+    let Some(rig) = with_dsyslog() else { return };
+    let port = free_port();
+    rig.write("in", lines(1, 20));
+    let done = rig.run(format!("dsyslog --to udp:127.0.0.1:{port} fan <in"));
+    assert_lost(done, 20, "Connection refused");
+
+    let (dsyslog, mut input) = rig.start_fed(format!("dsyslog --to udp:127.0.0.1:{port} fan"));
+    feed(&mut input, lines(1, 100));
+    rig.wait_for("the word of it", || !dsyslog.err().is_empty());
+    let Some(mut receiver) = Udp::at("127.0.0.1", port) else { return };
+    let mut got = Vec::new();
+    while got.last().is_none_or(|last| last != "line 100") {
+        got.push(receiver.text());
+    }
+    // A line is lost each time that it is tried.
+    let lost = 100 - got.len();
+    assert!((1..=5).contains(&lost), "{lost} lines are lost");
+    assert_lines(&got, lost + 1);
+    drop(input);
+    assert_lost(dsyslog.wait(), lost, "Connection refused");
+
+    // What a firewall says of the first line comes with the second, which waits.
+    if !tools::has(&["strace"]) {
+        return;
+    }
+    let inject = "-e trace=write -e inject=write:error=EHOSTUNREACH:when=2";
+    rig.write("in", lines(1, 3));
+    let strace = format!("strace -o trace {inject}");
+    let done = rig.run(format!("{strace} dsyslog --to udp:127.0.0.1:{port} fan <in"));
+    assert_lines(&receiver.texts(3), 1);
+    assert_lost(done, 1, "No route to host");
+}
+
+#[test]
 fn messages_go_to_a_port_for_streams_with_their_length_before_them() {
     let Some(rig) = with_dsyslog() else { return };
     for (address, written) in [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {

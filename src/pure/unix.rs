@@ -50,6 +50,7 @@ impl Errno {
     pub const NOBUFS: Self = Self(libc::ENOBUFS);
     pub const NOSYS: Self = Self(libc::ENOSYS);
     pub const CONNREFUSED: Self = Self(libc::ECONNREFUSED);
+    pub const HOSTUNREACH: Self = Self(libc::EHOSTUNREACH);
     pub const TIMEDOUT: Self = Self(libc::ETIMEDOUT);
     pub const PROTOTYPE: Self = Self(libc::EPROTOTYPE);
 

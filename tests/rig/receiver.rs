@@ -126,7 +126,12 @@ pub struct Udp(UdpSocket);
 impl Udp {
     /// `address` as in `127.0.0.1` or `::1`; nothing where there is no such address.
     pub fn new(address: &str) -> Option<Udp> {
-        let socket = UdpSocket::bind((address, 0)).ok()?;
+        Udp::at(address, 0)
+    }
+
+    /// The same with a port that was chosen before.
+    pub fn at(address: &str, port: u16) -> Option<Udp> {
+        let socket = UdpSocket::bind((address, port)).ok()?;
         socket.set_read_timeout(Some(LOOK)).expect("a timeout");
         Some(Udp(socket))
     }

@@ -85,7 +85,8 @@ pub struct Link<'a> {
     slow_since: Option<Instant>,
     /// How much of the oldest message has gone down a stream.
     begun: usize,
-    /// sendmmsg(2) is there.
+    /// sendmmsg(2) is there, and says what becomes of each: when it stops at a packet because one before was refused,
+    /// nobody hears of that.
     sends_many: bool,
     /// Lines that the other side has refused after they had left.
     pub refused: u64,
@@ -113,7 +114,7 @@ impl<'a> Link<'a> {
             pause: FIRST_PAUSE,
             slow_since: None,
             begun: 0,
-            sends_many: true,
+            sends_many: !matches!(address.way, Way::Udp(_)),
             refused: 0,
             trouble: None,
         }
@@ -151,6 +152,7 @@ impl<'a> Link<'a> {
     /// were dropped, for which `tell` is called with their number.
     pub fn go(&mut self, queue: &mut Queue, tell: &mut dyn FnMut(&mut Queue, u64)) {
         let now = clock::now();
+        let is_udp = matches!(self.address.way, Way::Udp(_));
         let mut again = true;
         loop {
             queue.held = self.begun > 0;
@@ -174,8 +176,12 @@ impl<'a> Link<'a> {
                     Ok((count, begun)) => {
                         queue.sent(count);
                         self.begun = begun;
-                        self.trouble = None;
                         self.slow_since = None;
+                        // That nobody takes packets is told later, if at all.
+                        if !is_udp || self.at.plus(FIRST_PAUSE) < now {
+                            self.trouble = None;
+                            self.pause = FIRST_PAUSE;
+                        }
                     }
                     Err(Errno::AGAIN | Errno::NOBUFS) => {
                         self.slow_since = self.slow_since.or(Some(now));
@@ -183,13 +189,15 @@ impl<'a> Link<'a> {
                     }
                     Err(Errno::NOSYS) if self.sends_many => self.sends_many = false,
                     Err(error) => {
-                        // A packet that had left before was refused.
+                        // A packet that had left before was refused, by its port or by a firewall.
                         let late =
-                            matches!(self.address.way, Way::Udp(_)) && error == Errno::CONNREFUSED;
+                            is_udp && matches!(error, Errno::CONNREFUSED | Errno::HOSTUNREACH);
                         self.refused += u64::from(late);
                         self.slow_since = None;
                         // The first attempt to make a broken connection again is at once.
-                        self.pause = if again && !late { Duration::ZERO } else { FIRST_PAUSE };
+                        if !late {
+                            self.pause = if again { Duration::ZERO } else { FIRST_PAUSE };
+                        }
                         self.fail(error, now);
                         again = false;
                     }
@@ -229,11 +237,10 @@ impl<'a> Link<'a> {
         };
         self.socket = Some(socket?);
         self.state = State::Up;
+        self.at = now;
         if matches!(way, Way::Tcp(_)) {
             self.state = State::Coming;
             self.at = now.plus(PATIENCE);
-        } else {
-            self.pause = FIRST_PAUSE;
         }
         Ok(())
     }
