@@ -276,11 +276,11 @@ impl Store {
     /// Writes the line in the gap; then the outage is over.
     fn fill_gap(&mut self, outage: &mut Outage, gap: Gap) -> bool {
         let line = gap(outage.lines, outage.bytes);
-        if outage.torn && self.append(b"\n").is_err() {
+        if outage.torn && self.write_some(b"\n").is_err() {
             return false;
         }
         outage.torn = false;
-        match self.append(line.bytes()) {
+        match self.write_some(line.bytes()) {
             Ok(n) if n == line.bytes().len() => {
                 self.outage = None;
                 self.said = false;
