@@ -244,6 +244,32 @@ fn told_to_block_it_reads_no_more_than_it_can_keep() {
 }
 
 #[test]
+fn told_to_block_it_leaves_a_file_that_fills_the_disk() {
+    let rig = Rig::new();
+    let Some(disk) = Disk::new(&rig) else { return };
+    for options in ["", "-p x"] {
+        let (dlog, mut input) =
+            rig.start_fed(format!("{disk} dlog --on-full block {options} disk/f"));
+        let text = numbers(15_000);
+        feed(&mut input, &text);
+        wait_outage(&rig, &dlog, 1);
+        let before = disk.read("f");
+        // As long as it is open, nothing is won by that.
+        std::fs::remove_file(disk.path("f")).expect("the log goes");
+        dlog.signal(Signal::SIGHUP);
+        rig.wait_for("the rest", || disk.read("f").ends_with("15000\n"));
+        drop(input);
+        assert_eq!(dlog.wait().exits(0).err, FULL);
+        let wanted = match options {
+            "" => text,
+            _ => text.lines().map(|line| format!("x {line}\n")).collect(),
+        };
+        assert_same((before + &disk.read("f")).as_bytes(), wanted.as_bytes(), "both files");
+        std::fs::remove_file(disk.path("f")).expect("the log goes");
+    }
+}
+
+#[test]
 fn term_ends_it_while_the_disk_is_full() {
     let rig = Rig::new();
     let Some(disk) = Disk::new(&rig) else { return };
@@ -334,6 +360,28 @@ fn a_limit_on_the_size_of_files_is_an_outage_and_not_the_end() {
         (rig.lines("f.old") + lines, rig.bytes("f.old").len() + bytes),
         (5000, numbers(5000).len())
     );
+}
+
+#[test]
+fn what_is_left_of_a_torn_line_in_one_file_is_no_matter_of_the_next() {
+    if !tools::has(&["prlimit"]) {
+        return;
+    }
+    let rig = Rig::new();
+    let (dlog, mut input) = rig.start_fed("prlimit --fsize=10000 dlog f");
+    feed(&mut input, "half");
+    rig.wait_for("half a line", || rig.read("f") == "half");
+    // Behind what somebody else has appended it cannot be taken back.
+    rig.shell("head -c 10000 /dev/zero >>f").exits(0);
+    feed(&mut input, " a line\nanother\n");
+    wait_outage(&rig, &dlog, 1);
+    wait_asleep(&rig, &dlog);
+    rig.shell("mv f f.old").exits(0);
+    dlog.signal(Signal::SIGHUP);
+    rig.wait_for("the gap", || gap(&rig.read("f")).is_some());
+    drop(input);
+    dlog.wait().exits(1);
+    assert_eq!(rig.read("f"), "dlog: 2 lines (20 bytes) lost\n");
 }
 
 #[test]

@@ -74,9 +74,11 @@ impl<'a> Logger<'a> {
         pending.start += target.write(bytes, &mut |lines, bytes| gap(dresser, lines, bytes));
     }
 
-    /// Obeys what was waiting for a border, if this is one.
+    /// Obeys what was waiting for a border, if this is one, or if nothing more can be written as it is; what could not
+    /// be goes elsewhere then, perhaps.
     fn obey(&mut self) {
-        if !self.pending.is_empty() || !self.target.store().at_border() {
+        let store = self.target.store();
+        if !(self.reopen | self.rotate) || store.stuck.is_none() && !store.at_border() {
             return;
         }
         if core::mem::take(&mut self.reopen) {
@@ -85,6 +87,7 @@ impl<'a> Logger<'a> {
         if core::mem::take(&mut self.rotate) {
             self.target.hear(Signal::ALRM);
         }
+        self.flush();
     }
 
     /// Puts on the disk what must be there now.

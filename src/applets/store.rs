@@ -126,11 +126,15 @@ impl Store {
     }
 
     /// Another file of the same kind from here on; the old one, which must still be open, is left in order. Only at a
-    /// border.
+    /// border, or when the old one takes no more.
     pub fn turn_to(&mut self, file: &File) {
         self.sync();
         self.file = file.number();
         self.stuck = None;
+        self.open = 0;
+        if let Some(outage) = &mut self.outage {
+            outage.torn = false;
+        }
     }
 
     #[must_use]
