@@ -275,22 +275,27 @@ fn a_clock_that_was_wrong_costs_no_log() {
     assert_eq!(old_texts(&rig), ["boot\n"]);
 }
 
-/// The clock is set while drlog runs, from boot in 1970 to now and back and far ahead. A static program
-/// cannot be told another time, so this is the one for the machine's own C library.
+/// The words that call drlog with the time that stands in the file `clock`, if that can be. A static program cannot be
+/// told another time, so this is the one for the machine's own C library.
+fn by_the_clock(rig: &Rig) -> Option<String> {
+    let library = tools::faketime()?;
+    rig.shell(format!("mkdir host; ln -s {} host/drlog", env!("CARGO_BIN_EXE_dmon"))).exits(0);
+    let clock = "FAKETIME_TIMESTAMP_FILE=clock FAKETIME_NO_CACHE=1";
+    Some(format!("env LD_PRELOAD={library} {clock} host/drlog"))
+}
+
+fn set_clock(rig: &Rig, clock: &str) {
+    rig.write("clock.new", format!("{clock}\n"));
+    fs::rename(rig.path("clock.new"), rig.path("clock")).expect("a new clock");
+}
+
+/// The clock is set while drlog runs, from boot in 1970 to now and back and far ahead.
 #[test]
 fn a_clock_that_jumps_while_it_runs_costs_no_log() {
-    let Some(library) = tools::faketime() else {
-        return;
-    };
     let rig = with_folder();
-    rig.shell(format!("mkdir host; ln -s {} host/drlog", env!("CARGO_BIN_EXE_dmon"))).exits(0);
-    let set = |clock: &str| {
-        rig.write("clock.new", format!("{clock}\n"));
-        fs::rename(rig.path("clock.new"), rig.path("clock")).expect("a new clock");
-    };
-    set("1970-01-01 00:10:00");
-    let fake = format!("LD_PRELOAD={library} FAKETIME_TIMESTAMP_FILE=clock FAKETIME_NO_CACHE=1");
-    let (drlog, mut input) = rig.start_fed(format!("env {fake} host/drlog -b -t -s 1 -m 4 d"));
+    let Some(call) = by_the_clock(&rig) else { return };
+    set_clock(&rig, "1970-01-01 00:10:00");
+    let (drlog, mut input) = rig.start_fed(format!("{call} -b -t -s 1 -m 4 d"));
     let mut all = Vec::new();
     for clock in [
         "1970-01-01 00:10:00",
@@ -299,7 +304,7 @@ fn a_clock_that_jumps_while_it_runs_costs_no_log() {
         "2036-11-23 10:00:00",
         "2026-11-23 10:00:00",
     ] {
-        set(clock);
+        set_clock(&rig, clock);
         for _ in 0..3 {
             let line = format!("{}\n", all.len());
             feed(&mut input, &line);
@@ -316,6 +321,24 @@ fn a_clock_that_jumps_while_it_runs_costs_no_log() {
 }
 
 #[test]
+fn the_age_of_a_file_is_counted_on_when_the_clock_was_set_back() {
+    let rig = with_folder();
+    let Some(call) = by_the_clock(&rig) else { return };
+    set_clock(&rig, "2038-01-01 00:00:00");
+    let (drlog, mut input) = rig.start_fed(format!("{call} -T 1h d"));
+    for (clock, files) in
+        [("2038-01-01 00:00:00", 0), ("2026-11-25 10:00:00", 0), ("2026-11-25 11:00:01", 1)]
+    {
+        set_clock(&rig, clock);
+        feed(&mut input, format!("{clock}\n"));
+        rig.wait_for("the line", || rig.read("d/current").ends_with(&format!("{clock}\n")));
+        assert_eq!(old(&rig).len(), files, "at {clock}");
+    }
+    drop(input);
+    drlog.wait().exits(0).says_nothing();
+}
+
+#[test]
 fn where_names_have_no_colons_the_old_files_have_dashes() {
     if !tools::has(&["strace"]) {
         return;
@@ -324,7 +347,8 @@ fn where_names_have_no_colons_the_old_files_have_dashes() {
     rig.write("d/log-2001-01-01-00:00:00", "by colons\n");
     rig.write("in", numbers(5));
     // As vfat refuses a colon: the first name that is tried.
-    let inject = "-e trace=renameat -e inject=renameat:error=EINVAL:when=1";
+    let calls = "renameat,renameat2";
+    let inject = format!("-e trace={calls} -e inject={calls}:error=EINVAL:when=1");
     let done = rig.run(format!("strace -o trace {inject} drlog -b -s 1 -m 3 d <in"));
     done.exits(0).says_nothing();
     let mut names: Vec<String> = fs::read_dir(rig.path("d"))
@@ -448,6 +472,20 @@ fn a_file_that_has_the_name_already_stays() {
     assert_eq!(texts.iter().filter(|text| *text == "mine\n").count(), 20);
     let mine: String = texts.into_iter().filter(|text| text != "mine\n").collect();
     assert_eq!(mine, "1\n2\n3\n");
+}
+
+#[test]
+fn where_there_is_no_newer_name_no_old_file_is_overwritten() {
+    if !tools::can_rename_without_replacing() {
+        return;
+    }
+    let rig = with_folder();
+    let last = "d/log-9999-12-31-23:59:59.4294967295";
+    rig.write(last, "mine\n");
+    let done = rig.shell("seq 1 100 | drlog -s 1 d").exits(0);
+    done.says("drlog", &["cannot rename current in d: ", "exists"]);
+    assert_eq!(rig.read(last), "mine\n");
+    assert_eq!(rig.read("d/current"), numbers(100));
 }
 
 #[test]

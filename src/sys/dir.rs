@@ -3,6 +3,7 @@
 use super::file::{File, Mode};
 use super::{Result, check, check_long, errno};
 use crate::pure::text::{find, head, tail};
+use crate::pure::unix::Errno;
 use core::ffi::CStr;
 
 pub struct Directory(File);
@@ -24,14 +25,22 @@ impl Directory {
         File::open_at(self.0.number(), name, mode, 0o640)
     }
 
-    /// Gives the file `from` the name `to`.
+    /// Gives the file `from` the name `to`, which no other may have.
     ///
     /// # Errors
-    /// As renameat(2).
+    /// As renameat2(2).
     pub fn rename(&self, from: &CStr, to: &CStr) -> Result<()> {
-        let dir = self.0.number();
+        let (dir, call) = (self.0.number(), libc::SYS_renameat2);
+        let (from, to, flags) = (from.as_ptr(), to.as_ptr(), libc::RENAME_NOREPLACE);
         // SAFETY: both names end in NUL.
-        check(unsafe { libc::renameat(dir, from.as_ptr(), dir, to.as_ptr()) }).map(drop)
+        match check_long(unsafe { libc::syscall(call, dir, from, dir, to, flags) }) {
+            // The call is there since Linux 3.15, and some file systems do not know the flag.
+            Err(Errno::NOSYS | Errno::INVAL) => {
+                // SAFETY: as above.
+                check(unsafe { libc::renameat(dir, from, dir, to) }).map(drop)
+            }
+            other => other.map(drop),
+        }
     }
 
     /// Removes the name of a file.

@@ -77,6 +77,14 @@ pub fn can_adopt() -> bool {
         || skip("needs Linux 3.4, which lets orphans be adopted")
 }
 
+/// If the kernel can give a file a name only if no other has it.
+pub fn can_rename_without_replacing() -> bool {
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    let answer = renameat2(AT_FDCWD, "", AT_FDCWD, "", RenameFlags::RENAME_NOREPLACE);
+    // The C library may say EINVAL of a call that is not there.
+    answer == Err(nix::Error::ENOENT) || skip("needs Linux 3.15, which renames without replacing")
+}
+
 /// If we may mount things nobody else sees.
 pub fn can_mount() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();

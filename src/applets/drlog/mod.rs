@@ -184,6 +184,8 @@ impl Target for Logs {
     fn write(&mut self, bytes: &[u8], gap: Gap) -> usize {
         let mut done = 0;
         let (now, _) = clock::real();
+        // A clock that was set back counts from here.
+        self.begun = self.begun.min(now);
         loop {
             if self.store.at_border() && self.is_due(now) {
                 self.rotate(now);
