@@ -2,7 +2,7 @@
 
 use crate::rig::disk::{Disk, PAGE, as_nobody};
 use crate::rig::pipes::{cram, never_wait, pipe};
-use crate::rig::{Rig, Running, assert_same, called, numbers, proc, signal, times, tools};
+use crate::rig::{Rig, Running, assert_same, called, numbers, proc, pty, signal, times, tools};
 use nix::sys::signal::Signal;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -533,13 +533,16 @@ fn term_ends_it_while_nobody_reads_its_standard_output() {
     // Pieces of them fill a pipe to its last byte, where not even the word of lost lines has room.
     rig.write("in", format!("{:>63}\n", "x").repeat(4096));
     for options in ["", "-p x"] {
-        let (_reader, writer) = pipe();
-        let dlog = rig.start_to(format!("dlog {options} <in"), writer);
-        let begun = || called(dlog.pid()).starts_with("dlog");
-        rig.wait_for("dlog to begin", begun);
-        wait_asleep(&rig, &dlog);
-        dlog.signal(Signal::SIGTERM);
-        dlog.wait().exits(1).says("dlog", &["lines lost: "]);
+        let (_reader, to_pipe) = pipe();
+        let (terminal, _master) = pty::held();
+        for output in [to_pipe, terminal] {
+            let dlog = rig.start_to(format!("dlog {options} <in"), output);
+            let begun = || called(dlog.pid()).starts_with("dlog");
+            rig.wait_for("dlog to begin", begun);
+            wait_asleep(&rig, &dlog);
+            dlog.signal(Signal::SIGTERM);
+            dlog.wait().exits(1).says("dlog", &["lines lost: "]);
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub enum Mode {
     Append,
     /// A FIFO at both ends, which never waits for the other one.
     Fifo,
-    /// A terminal to write to, which must be there.
+    /// A terminal or a pipe to write to, which must be there.
     Console,
 }
 

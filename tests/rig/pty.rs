@@ -4,8 +4,29 @@ use super::{Rig, Running};
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 use std::cell::RefCell;
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::ExitStatus;
+
+/// A terminal, which shows nothing as long as nobody reads its master, and that.
+pub fn held() -> (File, PtyMaster) {
+    let (master, path) = open();
+    let mut options = File::options();
+    options.write(true).custom_flags(OFlag::O_NOCTTY.bits());
+    (options.open(path).expect("the terminal"), master)
+}
+
+/// A terminal's master, and its path.
+fn open() -> (PtyMaster, String) {
+    // Not for programs that other tests start at this moment.
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags).expect("a terminal");
+    grantpt(&master).expect("a terminal that is ours");
+    unlockpt(&master).expect("a terminal that can be opened");
+    let path = ptsname_r(&master).expect("the name of the terminal");
+    (master, path)
+}
 
 pub struct Pty<'a> {
     rig: &'a Rig,
@@ -19,12 +40,7 @@ impl<'a> Pty<'a> {
     /// Starts the program of this line in a new terminal. Behind `setsid -c` it leads a session of its own,
     /// and the terminal is the one that controls it.
     pub fn new(rig: &'a Rig, line: &str) -> Pty<'a> {
-        // Not for programs that other tests start at this moment.
-        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let master = posix_openpt(flags).expect("a terminal");
-        grantpt(&master).expect("a terminal that is ours");
-        unlockpt(&master).expect("a terminal that can be opened");
-        let path = ptsname_r(&master).expect("the name of the terminal");
+        let (master, path) = open();
         let program = rig.start(format!("{line} <{path} >{path} 2>&1"));
         Pty { rig, program, master: RefCell::new(master), shown: RefCell::default() }
     }

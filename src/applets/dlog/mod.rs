@@ -10,7 +10,7 @@ use crate::pure::fault::Exit;
 use crate::pure::opts::{Opt, Word, opt};
 use crate::pure::time::Duration;
 use crate::pure::unix::Signal;
-use crate::sys::file::{self, File};
+use crate::sys::file::{self, File, Kind, Mode};
 use core::ffi::c_int;
 
 const ABOUT: About = About {
@@ -60,7 +60,14 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
     };
     let at = call.options(&ABOUT, OPTIONS, &mut config)?;
     let path = call.operand(at)?;
-    let file = path.map(open).transpose()?;
+    let file = match path {
+        Some(path) => Some(open(path)?),
+        // Open for us alone, it does not wait: others may fill a pipe, a terminal may take less than a piece.
+        None if file::kind(file::STDOUT) == Kind::Other => {
+            File::open(c"/proc/self/fd/1", Mode::Console).ok()
+        }
+        None => None,
+    };
     let number = file.as_ref().map_or(file::STDOUT, File::number);
     let name = path.map_or(&b"standard output"[..], |path| path.to_bytes());
     let syncs = path.is_some() && !config.buffered;
