@@ -2,10 +2,11 @@
 
 use crate::rig::receiver::{Datagrams, Message, Receiver, Stream, Udp};
 use crate::rig::syslogd::{NOBODY, Rsyslogd, busybox, devices, free_port, nowhere, with_dsyslog};
-use crate::rig::{Done, Rig, Running, called, numbers, proc, tools};
+use crate::rig::{Done, Rig, Running, called, limit, numbers, proc, tools};
 use nix::sys::signal::Signal;
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::ChildStdin;
 use std::time::{Duration, Instant};
 
@@ -828,6 +829,26 @@ fn a_stream_that_closes_is_opened_again() {
         dsyslog.wait().exits(0);
         assert!(receiver.came >= 5, "{} connections", receiver.came);
     }
+}
+
+#[test]
+fn a_stream_that_closes_after_a_word_of_its_own_is_opened_again_too() {
+    let Some(rig) = with_dsyslog() else { return };
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    listener.set_nonblocking(true).expect("a port that does not wait");
+    let to = format!("tcp:{}", listener.local_addr().expect("an address"));
+    let (dsyslog, mut input) = rig.start_fed(format!("dsyslog --to {to} fan"));
+    for number in 1..=3 {
+        feed(&mut input, lines(number, number));
+        let (mut sender, _) = rig.wait_some("a sender", || listener.accept().ok());
+        sender.set_read_timeout(Some(limit())).expect("a timeout");
+        let mut room = [0; 100];
+        let size = sender.read(&mut room).expect("a message");
+        assert!(room[..size].ends_with(format!("line {number}").as_bytes()));
+        sender.write_all(b"bye\r\n").expect("room for a word");
+    }
+    drop(input);
+    dsyslog.wait().exits(0).says_nothing();
 }
 
 /// Feeds so much that nothing more goes into the stream, until the queue has dropped a lot; the last is `line COUNT`.

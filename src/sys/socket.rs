@@ -1,7 +1,7 @@
 //! Sockets of a client: connected, never waiting. Who sends must have PIPE caught.
 
 use super::file::File;
-use super::{Result, check, check_int, check_long, check_size};
+use super::{Result, check, check_int, check_long, check_size, wait};
 use crate::pure::unix::Errno;
 use core::ffi::{CStr, c_int};
 use core::net::SocketAddr;
@@ -103,17 +103,19 @@ impl Socket {
         self.0.number()
     }
 
-    /// What has happened meanwhile to a stream: an error, or `EPIPE` when the other side has closed it.
+    /// What has happened meanwhile to a stream: an error, or `EPIPE` when the other side has closed it, whatever it has
+    /// said before.
     #[must_use]
     pub fn error(&self) -> Option<Errno> {
+        let (fd, events) = (self.number(), libc::POLLRDHUP);
+        if !wait::look(&mut [libc::pollfd { fd, events, revents: 0 }]) {
+            return None;
+        }
         let mut byte = 0_u8;
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         // SAFETY: room for one byte.
-        match check_size(unsafe { libc::recv(self.number(), (&raw mut byte).cast(), 1, flags) }) {
-            Ok(0) => Some(Errno::PIPE),
-            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => None,
-            Err(error) => Some(error),
-        }
+        let read = check_size(unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, flags) });
+        Some(read.err().unwrap_or(Errno::PIPE))
     }
 
     /// Sends packets, at most [`MOST`]; says how many went.
