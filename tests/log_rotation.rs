@@ -489,6 +489,22 @@ fn where_there_is_no_newer_name_no_old_file_is_overwritten() {
 }
 
 #[test]
+fn two_that_use_the_same_folder_overwrite_nothing() {
+    if !tools::can_rename_without_replacing() {
+        return;
+    }
+    let rig = with_folder();
+    let flood = |name: &str, size| format!("seq -f '{name}%g' 50000 | drlog -b -s {size} -m 0 d");
+    rig.shell(format!("{} & {}; wait", flood("one", "3k"), flood("two", "2k"))).exits(0);
+    let mut lines: Vec<String> = whole(&rig).lines().map(str::to_string).collect();
+    let mut wanted: Vec<String> =
+        (1..=50_000).flat_map(|at| [format!("one{at}"), format!("two{at}")]).collect();
+    lines.sort();
+    wanted.sort();
+    assert!(lines == wanted, "{} lines of {}", lines.len(), wanted.len());
+}
+
+#[test]
 fn files_of_others_are_never_touched() {
     let rig = with_folder();
     let names = [
