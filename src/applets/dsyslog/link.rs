@@ -1,15 +1,21 @@
 //! The way to the receiver: connected, broken, or too slow; and the sending of what waits.
 
+#[cfg(test)]
+mod tests;
+
 use super::inet;
 use super::queue::{Framing, Queue};
 use crate::pure::opts::{Field, Given, Word};
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::Errno;
 use crate::pure::value::Wanted;
-use crate::sys::socket::{Flow, Socket};
-use crate::sys::{clock, file};
+use crate::sys::socket::Flow;
+#[cfg(not(test))]
+use crate::sys::{clock, file, socket::Socket};
 use core::ffi::c_int;
 use core::net::SocketAddr;
+#[cfg(test)]
+use tests::{Socket, clock, file};
 
 /// Where messages are sent, and how the command line says it.
 #[derive(Clone, Copy, Debug)]

@@ -5,19 +5,18 @@
 use super::{Errno, Kind, Line, OnFull, Store, Stuck};
 use crate::pure::fault::Exit;
 use crate::pure::opts::{Field, Given};
+use crate::pure::tests::Ways;
 use crate::pure::text::{Put, put_number};
 use crate::pure::time::{Duration, Instant};
 use std::cell::RefCell;
 
-/// What has been written, and how things go on: the numbers of the ways taken so far, and of how many.
+/// What has been written, and how things go on.
 #[derive(Default)]
 struct Course {
     content: Vec<u8>,
     is_file: bool,
     seconds: u64,
-    ways: Vec<(usize, usize)>,
-    step: usize,
-    faults: usize,
+    ways: Ways,
     said: bool,
     /// The line in a gap is being written; no room is made for that.
     in_gap: bool,
@@ -39,34 +38,8 @@ thread_local! {
     static COURSE: RefCell<Course> = RefCell::default();
 }
 
-impl Course {
-    /// One of so many ways. All but the first are faults, of which a course has few.
-    fn choose(&mut self, ways: usize) -> usize {
-        let ways = if self.faults == 0 { 1 } else { ways };
-        if self.step == self.ways.len() {
-            self.ways.push((0, ways));
-        }
-        let (way, of) = self.ways[self.step];
-        assert_eq!(of, ways, "the same course is another one");
-        self.step += 1;
-        self.faults -= usize::from(way > 0);
-        way
-    }
-
-    /// The next course; none when all have been tried.
-    fn next(&mut self) -> bool {
-        while let Some((way, of)) = self.ways.pop() {
-            if way + 1 < of {
-                self.ways.push((way + 1, of));
-                return true;
-            }
-        }
-        false
-    }
-}
-
 fn choose(ways: usize) -> usize {
-    COURSE.with_borrow_mut(|course| course.choose(ways))
+    COURSE.with_borrow_mut(|course| course.ways.choose(ways))
 }
 
 pub mod clock {
@@ -110,7 +83,7 @@ pub mod file {
     pub fn take_back(_: i32, bytes: u64) -> Result<(), Errno> {
         assert!(bytes > 0, "nothing is there to be taken back");
         COURSE.with_borrow_mut(|course| {
-            if !course.is_file || course.choose(2) > 0 {
+            if !course.is_file || course.ways.choose(2) > 0 {
                 course.stays = true;
                 return Err(Errno::INVAL);
             }
@@ -180,7 +153,7 @@ fn gap(lines: u64, bytes: u64) -> Line {
 fn make_room() -> bool {
     COURSE.with_borrow_mut(|course| {
         assert!(core::mem::take(&mut course.full), "room is made for nothing");
-        course.choose(2) > 0
+        course.ways.choose(2) > 0
     })
 }
 
@@ -234,7 +207,7 @@ fn run(on_full: OnFull) {
     for piece in PIECES {
         rest = &TEXT[from..from + piece];
         from += piece;
-        COURSE.with_borrow_mut(|course| course.seconds += course.choose(2) as u64);
+        COURSE.with_borrow_mut(|course| course.seconds += course.ways.choose(2) as u64);
         let mut tries = 0;
         while !rest.is_empty() {
             COURSE.with_borrow_mut(|course| course.in_gap = false);
@@ -323,16 +296,13 @@ fn each_line_is_in_the_file_or_counted_where_it_is_missing() {
     for (on_full, is_file) in
         [(OnFull::Drop, true), (OnFull::Block, true), (OnFull::Drop, false), (OnFull::Block, false)]
     {
-        let mut ways = Vec::new();
-        loop {
-            COURSE.set(Course { is_file, ways, faults: most, ..Course::default() });
+        let mut ways = Some(Vec::new());
+        while let Some(taken) = ways {
+            let course = Ways::new(taken, most);
+            COURSE.set(Course { is_file, ways: course, ..Course::default() });
             run(on_full);
             courses += 1;
-            let mut course = COURSE.take();
-            if !course.next() {
-                break;
-            }
-            ways = course.ways;
+            ways = COURSE.take().ways.next();
         }
     }
     println!("{courses} courses of a file");
