@@ -102,7 +102,7 @@ soak: build ## a long life in some seven minutes: nothing grows; a table of the 
 budget: build ## system calls, instructions and changed memory, against the limits in scripts/bench/budget
 	scripts/bench/run $(BUILT)/dmon budget.py $(if $(SET),--set)
 
-bench: setup build ## measure it beside its peers (QUICK=1: in two minutes), in target/bench
+bench: setup build ## measure it beside its peers, in ten minutes (QUICK=1: in two to three), in target/bench
 	QUICK=$(QUICK) scripts/bench/run $(BUILT)/dmon bench.py
 
 ci: setup check dist packages budget test ## what must pass before a change is merged
