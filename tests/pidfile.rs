@@ -266,3 +266,16 @@ fn a_symbolic_link_is_no_pid_file_and_stays_and_so_does_its_target() {
     assert_eq!(rig.read("target"), "precious\n");
     assert!(!rig.has("nowhere") && !rig.has("ran"));
 }
+
+#[test]
+fn a_file_with_a_second_name_is_no_pid_file_and_keeps_what_is_in_it() {
+    let rig = Rig::new();
+    rig.shell("echo precious >target; ln target pid").exits(0);
+    for daemon in ["", "-n"] {
+        rig.run(format!("dmon {daemon} -p pid touch ran"))
+            .exits(125)
+            .says("dmon", &["cannot lock pid: it has a second name"]);
+    }
+    assert_eq!(rig.read("target"), "precious\n");
+    assert!(rig.has("pid") && !rig.has("ran"));
+}

@@ -18,9 +18,9 @@ pub struct PidFile {
     path: Word,
 }
 
-/// How often somebody may remove the file between our opening and our locking it. More than once is bad
-/// luck; always is a file system that does not tell files apart, or a second name, by which it may be somebody's file
-/// that shall not be emptied.
+/// How often the file may turn out not to be the only one of its name once it is locked. Somebody may have removed it
+/// since we opened it, which is bad luck more than once. It is always so if it has a second name, by which it may be
+/// somebody's file that shall not be emptied, or if the file system does not tell files apart.
 const ATTEMPTS: u32 = 100;
 
 /// How often we look whether somebody is still there.
@@ -55,7 +55,7 @@ impl PidFile {
                 Ok(()) => {}
             }
         }
-        Err(failed("cannot lock ", path.to_bytes(), ": it is not dmon's alone"))
+        Err(failed("cannot lock ", path.to_bytes(), ": it has a second name"))
     }
 
     /// Writes our number.
