@@ -1,5 +1,5 @@
 //! One open file that lines are appended to, and what happens when it cannot be written. Shared by dlog
-//! and drlog.
+//! and drlog; dmon opens its status file in the same way.
 //!
 //! A full disk must not hang the service that logs. So by default lines are dropped and counted until
 //! the file can be written again; the count then stands in the gap. The file always holds whole lines:

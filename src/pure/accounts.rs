@@ -59,8 +59,9 @@ pub enum Sought<'a> {
 #[repr(C)]
 pub struct Search<'a> {
     sought: Sought<'a>,
+    /// `word` is all of it, and not longer than any name can be.
     whole: bool,
-    /// How many colons stand before it in its line.
+    /// How many colons stand before `word` in its line.
     field: u8,
     /// Of the line so far.
     fits: bool,
@@ -69,7 +70,7 @@ pub struct Search<'a> {
     pub user: Option<User>,
     /// More groups were found than a list holds.
     pub too_many: bool,
-    /// The word that is being read; not `whole` if it is longer than any name can be, and then nobody's.
+    /// What is being read; nobody's name if it is not `whole`.
     word: Login,
     /// The name of the user that was found.
     pub login: Login,

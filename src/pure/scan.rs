@@ -1,7 +1,7 @@
 //! Looks for bytes of some kind, a word at a time: the inner loops of a stamped log, of long lines and of
 //! dsyslog. Pure.
 //!
-//! A word are the 16 bytes of an SSE2 register where there is one, else those of a register of the machine.
+//! A word is the 16 bytes of an SSE2 register where there is one, else those of a register of the machine.
 
 #[cfg(target_feature = "sse2")]
 pub use crate::sys::vector::{Found, Word};

@@ -166,8 +166,8 @@ fn last_mut<const N: usize>(bytes: &mut [u8]) -> Option<&mut [u8; N]> {
 /// From this length on the C library's copy is faster; below, its start costs more than the copy.
 const LONG: usize = 256;
 
-/// Copies as much of `from` as `to` has room for; says how much. Short pieces, as of a log line, go 16 bytes at a
-/// time; the last 16 may overlap those before.
+/// Copies as much of `from` as `to` has room for; says how much. Short pieces, as the front of a log line or a message
+/// for syslog, go 16 bytes at a time; the last 16 may overlap those before.
 pub fn copy(from: &[u8], to: &mut [u8]) -> usize {
     let size = from.len().min(to.len());
     let (Some(from), Some(to)) = (from.get(..size), to.get_mut(..size)) else {

@@ -88,8 +88,8 @@ impl Machine<'_> {
         }
     }
 
-    /// TERM or INT: the first stops the command, the next kill it; in the drain each ends the next thing
-    /// that is waited for.
+    /// TERM or INT: the first stops the command, the next one kills it; in the drain each ends the next
+    /// thing that is waited for.
     fn told_to_stop(&mut self, now: Instant) {
         self.hasty = self.ordered;
         self.ordered = true;
