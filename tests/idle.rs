@@ -26,15 +26,6 @@ fn sleepers(rig: &Rig, dmons: &[Running]) -> Vec<i32> {
     sleepers
 }
 
-/// Waits until what is seen stays the same for a moment; gives it.
-fn settled<T: PartialEq>(rig: &Rig, what: &str, see: impl Fn() -> T) -> T {
-    rig.wait_some(what, || {
-        let seen = see();
-        std::thread::sleep(Duration::from_millis(100));
-        (seen == see()).then_some(seen)
-    })
-}
-
 #[test]
 fn nothing_wakes_up_while_nothing_happens() {
     let rig = Rig::new();
@@ -44,7 +35,7 @@ fn nothing_wakes_up_while_nothing_happens() {
         let fields = ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"];
         sleepers.iter().flat_map(|pid| fields.map(|field| proc::status(*pid, field))).collect()
     };
-    let before = settled(&rig, "all to be asleep", switches);
+    let before = rig.settled("all to be asleep", switches);
     std::thread::sleep(WHILE);
     assert_eq!(switches(), before, "somebody woke up");
 }
@@ -68,7 +59,7 @@ fn no_system_call_is_made_while_nothing_happens() {
     let calls = || -> Vec<String> {
         sleepers.iter().map(|pid| rig.read(&format!("trace.{pid}"))).collect()
     };
-    let before = settled(&rig, "the sleep to go on", calls);
+    let before = rig.settled("the sleep to go on", calls);
     std::thread::sleep(WHILE);
     assert_eq!(calls(), before, "something was called");
     for trace in traces {

@@ -2,14 +2,16 @@
 
 use crate::rig::disk::{Disk, PAGE, as_nobody};
 use crate::rig::pipes::{cram, never_wait, pipe};
-use crate::rig::{Rig, Running, assert_same, called, numbers, proc, pty, signal, times, tools};
+use crate::rig::{
+    Rig, Running, assert_same, called, feed, numbers, proc, pty, signal, times, tools,
+};
 use nix::sys::signal::Signal;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::process::ChildStdin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// A log with one gap in it.
 #[derive(Debug)]
@@ -43,10 +45,6 @@ fn gap(log: &str) -> Option<Gap> {
 /// A line that leaves its file with nothing of its last page.
 fn page() -> String {
     format!("{}\n", "b".repeat(PAGE - 1))
-}
-
-fn feed(input: &mut ChildStdin, text: impl AsRef<[u8]>) {
-    input.write_all(text.as_ref()).expect("the input is taken");
 }
 
 /// Waits until it has nothing more to do with what it was fed.
@@ -955,11 +953,7 @@ fn nothing_wakes_it_after_an_outage() {
     wait_outage(&rig, &dlog, 1);
     disk.empty();
     rig.wait_for("the gap", || gap(&disk.read("f")).is_some());
-    wait_asleep(&rig, &dlog);
-    let switches = || proc::status(dlog.pid(), "voluntary_ctxt_switches");
-    let before = switches();
-    std::thread::sleep(Duration::from_millis(1500));
-    assert_eq!(switches(), before, "it woke up");
+    rig.assert_sleeps(dlog.pid());
     dlog.signal(Signal::SIGTERM);
     dlog.wait().exits(1);
 }

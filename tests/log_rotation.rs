@@ -1,19 +1,14 @@
 //! The log command drlog: a folder, and when which file in it is begun or removed.
 
 use crate::rig::disk::{Disk, as_nobody};
-use crate::rig::{Rig, Running, assert_same, numbers, proc, times, tools};
+use crate::rig::{Rig, Running, assert_same, feed, numbers, proc, times, tools};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::ChildStdin;
 use std::time::{Duration, SystemTime};
-
-fn feed(input: &mut ChildStdin, text: impl AsRef<[u8]>) {
-    input.write_all(text.as_ref()).expect("the input is taken");
-}
 
 /// If this is `log-YYYY-mm-dd-HH:MM:SS`, maybe with `.N` behind it: the moment, and N.
 fn moment(name: &str) -> Option<(String, usize)> {
@@ -890,11 +885,7 @@ fn nothing_wakes_it_while_nothing_happens() {
     let (drlog, mut input) = rig.start_fed("drlog -T 1d d");
     feed(&mut input, "one\n");
     rig.wait_lines("d/current", 1);
-    rig.wait_state(drlog.pid(), 'S');
-    let switches = || proc::status(drlog.pid(), "voluntary_ctxt_switches");
-    let before = switches();
-    std::thread::sleep(Duration::from_millis(1500));
-    assert_eq!(switches(), before, "it woke up");
+    rig.assert_sleeps(drlog.pid());
 }
 
 #[test]

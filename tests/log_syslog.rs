@@ -2,13 +2,13 @@
 
 use crate::rig::receiver::{Datagrams, Message, Receiver, Stream, Udp};
 use crate::rig::syslogd::{NOBODY, Rsyslogd, busybox, devices, free_port, nowhere, with_dsyslog};
-use crate::rig::{Done, Rig, Running, called, limit, numbers, proc, tools};
+use crate::rig::{Done, Rig, Running, called, feed, limit, numbers, tools};
 use nix::sys::signal::Signal;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::ChildStdin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The number of daemon.warning, which messages have if nothing else is said.
 const WARNING: u32 = 3 * 8 + 4;
@@ -16,10 +16,6 @@ const WARNING: u32 = 3 * 8 + 4;
 /// How long a message may be: in the old format (RFC 3164), and in the new one.
 const LIMIT: usize = 1024;
 const NEW_LIMIT: usize = 2048;
-
-fn feed(input: &mut ChildStdin, text: impl AsRef<[u8]>) {
-    input.write_all(text.as_ref()).expect("the input is taken");
-}
 
 /// `line 1` to `line LAST`, a line each.
 fn lines(from: usize, last: usize) -> String {
@@ -955,11 +951,7 @@ fn nothing_wakes_it_while_nothing_happens() {
     let (dsyslog, mut input) = rig.start_fed("dsyslog --to socket fan");
     feed(&mut input, "one\n");
     assert_eq!(receiver.text(), "one");
-    rig.wait_state(dsyslog.pid(), 'S');
-    let switches = || proc::status(dsyslog.pid(), "voluntary_ctxt_switches");
-    let before = switches();
-    std::thread::sleep(Duration::from_millis(1500));
-    assert_eq!(switches(), before, "it woke up");
+    rig.assert_sleeps(dsyslog.pid());
 }
 
 #[test]

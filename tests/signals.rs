@@ -171,7 +171,12 @@ fn a_message_that_nobody_reads_is_no_trouble() {
     rig.wait_file("log.up");
     rig.write("go", "");
     rig.wait_for("the command to vanish", || !rig.has("bin/fleeting"));
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    // One for the end of the command, then two each time that it cannot be started: for the child, for the wait.
+    let switches = || -> u32 {
+        proc::status(dmon.pid(), "voluntary_ctxt_switches").parse().expect("a number")
+    };
+    let before = switches();
+    rig.wait_for("some starts to fail", || switches() > before + 5);
     rig.program("fleeting", "#!/bin/sh\necho >>up; exec sleep 1000\n");
     rig.wait_lines("up", 2);
     assert!(dmon.is_running());

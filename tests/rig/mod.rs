@@ -305,6 +305,24 @@ impl Rig {
         });
     }
 
+    /// Waits until what is seen stays the same for a moment, and gives it.
+    pub fn settled<T: PartialEq>(&self, what: &str, see: impl Fn() -> T) -> T {
+        self.wait_some(what, || {
+            let seen = see();
+            sleep(Duration::from_millis(100));
+            (seen == see()).then_some(seen)
+        })
+    }
+
+    /// That nothing wakes a process that has nothing to do. Half a second longer than the shortest pause that the
+    /// programs make.
+    pub fn assert_sleeps(&self, pid: i32) {
+        let switches = || proc::status(pid, "voluntary_ctxt_switches");
+        let before = self.settled("a sleep", switches);
+        sleep(Duration::from_millis(1500));
+        assert_eq!(switches(), before, "it woke up");
+    }
+
     /// Waits for a process to be gone, zombie and all.
     pub fn wait_gone(&self, pid: i32) {
         self.wait_for(format!("process {pid} to be gone"), || proc::state(pid).is_none());
@@ -383,6 +401,11 @@ impl Drop for Rig {
             sleep(LOOK);
         }
     }
+}
+
+/// Writes to the standard input of a program.
+pub fn feed(input: &mut ChildStdin, text: impl AsRef<[u8]>) {
+    input.write_all(text.as_ref()).expect("the input is taken");
 }
 
 /// A program that was started, killed when the test lets go of it.
