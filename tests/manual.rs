@@ -147,7 +147,7 @@ const CHECKS: &[(&str, &str, Check)] = &[
         }
         rig.wait_empty();
     }),
-    ("dmon", "dmon -n -i 10m fetch-mail", |rig, line| {
+    ("dmon", "dmon -n -i 10m -d 1m fetch-mail", |rig, line| {
         let dmon = rig.start(line);
         rig.wait_lines("fetched", 1);
         rig.wait_for("the pause", || rig.copies("fetch-mail").is_empty());
