@@ -1,5 +1,6 @@
-//! Sixteen bytes at once, where the processor has registers for them: SSE2, which is in each x86-64. The one module
-//! of `sys` that asks no kernel, so that `pure` may use it, in `pure/scan.rs`.
+//! Sixteen bytes at once, where the processor has registers for them: SSE2, which is in each x86-64, and in what Rust
+//! takes for an i686, from the Pentium 4 on. The one module of `sys` that asks no kernel, so that `pure` may use it,
+//! in `pure/scan.rs`.
 //!
 //! Names and meaning of the instructions are those of Intel's Software Developer's Manual, volume 2.
 
