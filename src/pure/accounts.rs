@@ -19,13 +19,10 @@ pub enum Name {
 /// name, and for the highest number, which stands for "nobody" in the calls that set ids (setresuid(2)).
 #[must_use]
 pub fn name(word: &'static [u8]) -> Option<Name> {
-    match word {
-        [] => None,
-        _ if word.iter().all(u8::is_ascii_digit) => {
-            value::number(word).ok().filter(|number| *number != u32::MAX).map(Name::Number)
-        }
-        _ => find(word, b':').is_none().then_some(Name::Text(word)),
+    if word.iter().all(u8::is_ascii_digit) {
+        return value::number(word).ok().filter(|number| *number != u32::MAX).map(Name::Number);
     }
+    find(word, b':').is_none().then_some(Name::Text(word))
 }
 
 /// The ids of an entry in passwd(5).
@@ -187,6 +184,17 @@ mod tests {
         assert_eq!(user(Name::Text(b"bad")), None);
         assert_eq!(user(Name::Text(b"lo")), None);
         assert_eq!(user(Name::Text(b"")), None);
+    }
+
+    #[test]
+    fn what_is_longer_than_any_name_is_nobodys() {
+        const LONGEST: &[u8] = &[b'n'; 256];
+        let is = |size: usize, found| {
+            let file = format!("{}:x:7:70", "n".repeat(size));
+            assert_eq!(search(&file, Sought::User(Name::Text(LONGEST))).user, found, "{size}");
+        };
+        is(256, Some(User { uid: 7, gid: 70 }));
+        is(257, None);
     }
 
     #[test]
