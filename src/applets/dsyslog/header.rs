@@ -53,8 +53,8 @@ impl Format {
     }
 }
 
-/// A header, and room for a text of our own behind it.
-pub type Header = Message<{ 64 + 64 + LONGEST_NAME + 32 }>;
+/// A header, of at most 155 bytes, and room for a text of our own behind it.
+pub type Header = Message<192>;
 
 /// Whether a sender may have that name; RFC 5424 allows no blanks in it.
 #[must_use]
@@ -87,11 +87,45 @@ fn put_bsd_time(packet: &mut Text, time: Civil) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::applets::dsyslog::priority::Facility;
+
+    #[test]
+    fn the_longest_header_leaves_room_for_a_text_of_our_own() {
+        let format = Format {
+            priority: Priority { facility: Facility(23), severity: 7 },
+            name: &[b'n'; LONGEST_NAME],
+            rfc5424: true,
+            prefixed: false,
+            skip_empty: false,
+        };
+        let origin = Origin { moment: (1_794_823_200, 123_456_789), host: &[b'h'; 64] };
+        let mut message = format.header(origin, None);
+        assert_eq!(message.bytes().len(), 155);
+        let text = b"18446744073709551615 lines lost";
+        message.put(text);
+        assert!(message.bytes().ends_with(text));
+    }
+
+    #[test]
+    fn names_are_printing_and_not_too_long() {
+        let longest = [b'n'; LONGEST_NAME];
+        for good in [&b"n"[..], b"a-b.c[7]!~", &longest] {
+            assert!(is_name(good, false) && is_name(good, true), "{good:?}");
+        }
+        assert!(is_name(b"a b", false) && !is_name(b"a b", true));
+        for bad in [&b""[..], b"a\tb", b"a\x7f", b"\xc3\xa4", &[b'n'; LONGEST_NAME + 1]] {
+            assert!(!is_name(bad, false) && !is_name(bad, true), "{bad:?}");
+        }
+    }
 
     #[test]
     fn days_below_ten_have_a_blank() {
-        let mut packet = Message::<64>::new();
-        put_bsd_time(&mut packet, Civil::of_epoch(5 * 86_400));
-        assert_eq!(packet.bytes(), b"Jan  6 00:00:00");
+        let time_of = |day: i64| {
+            let mut packet = Message::<64>::new();
+            put_bsd_time(&mut packet, Civil::of_epoch((day - 1) * 86_400));
+            String::from_utf8(packet.bytes().to_vec()).unwrap()
+        };
+        assert_eq!(time_of(9), "Jan  9 00:00:00");
+        assert_eq!(time_of(10), "Jan 10 00:00:00");
     }
 }
