@@ -115,6 +115,7 @@ fn decimal(second: i64, nanosecond: u32) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pure::opts::tests::word_of;
 
     fn stamp(format: Format, second: i64, nanosecond: u32) -> String {
         String::from_utf8(Stamper::new(format).text((second, nanosecond)).to_vec()).unwrap()
@@ -128,6 +129,31 @@ mod tests {
         assert_eq!(stamp(Format::Tai64n, 0, 0x1234), "@400000000000000a00001234 ");
         assert_eq!(stamp(Format::Epoch, 1_700_000_000, 42), "1700000000.000000042 ");
         assert_eq!(stamp(Format::Mono, 0, 999_999_999), "0.999999999 ");
+    }
+
+    #[test]
+    fn formats_have_names() {
+        let named = |name| {
+            let mut format = None;
+            format.set(Given::word(word_of(name))).map(|()| format.unwrap())
+        };
+        assert_eq!(named("utc"), Ok(Format::Utc));
+        assert_eq!(named("iso"), Ok(Format::Iso));
+        assert_eq!(named("tai64n"), Ok(Format::Tai64n));
+        assert_eq!(named("epoch"), Ok(Format::Epoch));
+        assert_eq!(named("mono"), Ok(Format::Mono));
+        assert!(named("tai64").is_err());
+    }
+
+    #[test]
+    fn a_new_nanosecond_is_seen_where_it_is_shown() {
+        for (format, text) in
+            [(Format::Tai64n, "@400000000000000a00000002 "), (Format::Mono, "0.000000002 ")]
+        {
+            let mut stamper = Stamper::new(format);
+            stamper.text((0, 1));
+            assert_eq!(stamper.text((0, 2)), text.as_bytes());
+        }
     }
 
     #[test]
