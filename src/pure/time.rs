@@ -98,6 +98,15 @@ mod tests {
     }
 
     #[test]
+    fn a_length_has_parts() {
+        let length = Duration::nanoseconds(12_345_678_901);
+        assert_eq!(length.parts(), (12, 345_678_901));
+        assert_eq!(length.hundredths(), 1234);
+        assert_eq!(length.doubled(), Duration::nanoseconds(24_691_357_802));
+        assert!(Duration::ZERO.is_zero() && !length.is_zero());
+    }
+
+    #[test]
     fn the_sooner_of_two_wins_and_never_loses_to_never() {
         let at = |n| Some(Instant::after_zero(Duration::seconds(n)));
         assert_eq!(sooner(at(3), at(2)), at(2));
