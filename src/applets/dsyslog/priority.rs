@@ -76,5 +76,9 @@ mod tests {
         for bad in ["", ".", "local8.err", "daemon.", ".err", "x", "a.b.c"] {
             assert!(set(bad).is_err(), "{bad:?}");
         }
+        let mut facility = Facility(3);
+        assert_eq!(Given::word(word_of("Local0")).to(&mut facility), Ok(()));
+        assert_eq!(facility, Facility(16));
+        assert!(Given::word(word_of("err")).to(&mut facility).is_err());
     }
 }
