@@ -107,5 +107,7 @@ mod tests {
             assert!(set(bad).is_err(), "{bad}");
         }
         assert!(set("help").is_ok() && limits.help);
+        assert_eq!([0, 7, 15].map(name), [Some(&b"cpu"[..]), Some(b"nofile"), Some(b"rttime")]);
+        assert_eq!(name(COUNT), None);
     }
 }
