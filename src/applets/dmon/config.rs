@@ -259,6 +259,7 @@ mod tests {
         assert_eq!(config.policy.respawns.most, Some(5));
         assert_eq!(config.policy.respawns.window, Some(Duration::seconds(60)));
         assert_eq!(config.policy.delays.len(), 3);
+        assert!(try_option(&["-m64/1m"]).is_ok() && try_option(&["-m65"]).is_ok());
         assert_eq!(try_option(&["-m-1"]).ok().unwrap().policy.respawns.most, None);
         for bad in [
             ["-m", "65/1m"],
@@ -294,6 +295,7 @@ mod tests {
         says(&["-1", "-i5"], "options -i and -1 cannot be used together");
         says(&["-L2", "-l2"], "option -l must be lower than option -L");
         says(&["-L2", "-l50%"], "options -L and -l: both or neither must be a percentage");
+        says(&["-n", "-Cx"], "option -C: 'x' is not the first option's, as it must be");
         assert!(try_option(&["-1", "-i0", "-L0", "-l3"]).is_ok());
     }
 }
