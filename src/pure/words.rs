@@ -121,7 +121,7 @@ fn escape(text: &[u8]) -> Result<(usize, u8), &'static str> {
             let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
                 return Err("no escape (like \\n, \\x1b)");
             };
-            return Ok((3, u8::try_from(high << 4 | low).unwrap_or(0)));
+            return Ok((3, u8::try_from((high << 4) + low).unwrap_or(0)));
         }
         _ => return Err("no escape (like \\n, \\x1b)"),
     };

@@ -67,7 +67,7 @@ fn hexadecimal(word: &[u8]) -> Option<u16> {
     }
     word.iter().try_fold(0, |sum: u16, byte| {
         let digit = char::from(*byte).to_digit(16)?;
-        Some(sum << 4 | u16::try_from(digit).ok()?)
+        Some((sum << 4) + u16::try_from(digit).ok()?)
     })
 }
 
