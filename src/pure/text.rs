@@ -190,6 +190,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_fits_is_whole_and_a_cut_is_marked() {
+        let text = |bytes: &[u8]| {
+            let mut text = Message::<8>::new();
+            text.put(b"ab");
+            text.put(bytes);
+            text
+        };
+        assert_eq!(text(b"cdefgh").bytes(), b"abcdefgh");
+        assert_eq!(text(b"cdefghi").bytes(), b"abcd...\n");
+    }
+
+    #[test]
+    fn control_characters_are_not_shown() {
+        let mut text = Message::<32>::new();
+        put_lossy(&mut text, b"a\n\x1b\x7f \xc2\x80\xc2\x9f\xc2\xa0\xc3\x9f\xc2`\x9f");
+        assert_eq!(text.bytes(), b"a??? \xc2?\xc2?\xc2\xa0\xc3\x9f\xc2`\x9f");
+    }
+
+    #[test]
     fn copies_of_every_length_are_copies() {
         let from: std::vec::Vec<u8> = (0..=u8::MAX).cycle().take(600).collect();
         for size in 0..600_usize {
