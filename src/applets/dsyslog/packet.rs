@@ -327,8 +327,8 @@ mod tests {
         let prefixed = Format { prefixed: true, ..format() };
         let text = |pri, text| format!("<{pri}>Nov 16 10:00:00 name: {text}");
         for pieces in [
-            &[&b"<3>bad\n<8>x\n<\n<3\nplain\n<7>\n<3"[..]][..],
-            &[b"<", b"3", b">", b"bad\n<8", b">x\n<\n<3", b"\nplain\n<7>\n<3"],
+            &[&b"<3>bad\n<8>x\n<\n<3\nplain\n<7>\n<3><4>\n<3"[..]][..],
+            &[b"<", b"3", b">", b"bad\n<8", b">x\n<\n<3", b"\nplain\n<7>\n<3>", b"<4>\n<3"],
         ] {
             let all = [
                 text(27, "bad"),
@@ -337,10 +337,36 @@ mod tests {
                 text(28, "<3"),
                 text(28, "plain"),
                 text(31, ""),
+                text(27, "<4>"),
                 text(28, "<3"),
             ];
             assert_eq!(texts(&prefixed, pieces), all);
         }
+        assert_eq!(texts(&format(), &[b"<3>bad\n"]), [text(28, "<3>bad")]);
+    }
+
+    #[test]
+    fn a_message_that_is_just_full_is_not_cut() {
+        let head = "<28>Nov 16 10:00:00 name: ";
+        for (last, shown) in [("a", "a"), ("\t", "\t"), ("\u{7f}", "#177")] {
+            let text = "a".repeat(LONGEST - head.len() - shown.len());
+            let line = format!("{text}{last}\n");
+            let message = format!("{head}{text}{shown}");
+            assert_eq!(pack(&format(), &[line.as_bytes()]), [(message, true)]);
+        }
+    }
+
+    #[test]
+    fn a_message_of_our_own_leaves_the_line_as_it_is() {
+        let format = format();
+        let mut packer = Packer::new(&format);
+        let mut sent = vec![];
+        let mut send = |m: &[u8], last| sent.push((m.to_vec(), last));
+        packer.take(b"be", ORIGIN, &mut send);
+        packer.whole(b"7 lines lost", ORIGIN, &mut send);
+        packer.take(b"gun\n", ORIGIN, &mut send);
+        let message = |text| (format!("<28>Nov 16 10:00:00 name: {text}").into_bytes(), true);
+        assert_eq!(sent, [message("7 lines lost"), message("begun")]);
     }
 
     #[test]
