@@ -258,6 +258,7 @@ impl Field for Count {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pure::opts::tests::word_of;
 
     #[test]
     fn times() {
@@ -270,6 +271,7 @@ mod tests {
         is("1d", 86_400_000);
         is("1w", 604_800_000);
         is("1.", 1000);
+        is("1.5000000000", 1500);
         for bad in [
             "",
             "s",
@@ -281,6 +283,8 @@ mod tests {
             "0x10",
             "1e3",
             "1.0.0",
+            "1:",
+            "1.:",
             "٣",
             "999999999999w",
             "0.0000000001",
@@ -294,7 +298,11 @@ mod tests {
     fn sizes_and_long_times() {
         assert_eq!(size(b"150k"), Ok(153_600));
         assert_eq!(size(b"0"), Ok(0));
-        assert_eq!(size(b"2G"), Ok(2 << 30));
+        for (units, factor) in [("bB", 1), ("kK", 1024), ("mM", 1_048_576), ("gG", 1_073_741_824)] {
+            for unit in units.chars() {
+                assert_eq!(size(format!("3{unit}").as_bytes()), Ok(3 * factor), "{unit}");
+            }
+        }
         assert_eq!(long_time(b"2M"), Ok(Duration::seconds(60 * 86_400)));
         assert_eq!(long_time(b"1y"), time(b"365d"));
         for bad in ["", "k", "1.5k", "-1", "1kb", "99999999999g"] {
@@ -310,6 +318,19 @@ mod tests {
         for bad in ["", "-", "--1", "1x", "+1", "4294967296", " 1"] {
             assert_eq!(count(bad.as_bytes()), Err(COUNT), "{bad}");
         }
+        assert_eq!(whole(b"18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(whole(b"18446744073709551616"), Err(COUNT));
+    }
+
+    #[test]
+    fn processes_and_descriptors() {
+        assert_eq!(pid(b"2147483647").map(Pid::number), Some(i32::MAX));
+        for bad in ["", "0", "-1", "7x", "2147483648"] {
+            assert_eq!(pid(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(descriptor(b"0"), Ok(0));
+        assert_eq!(descriptor(b"2147483647"), Ok(i32::MAX));
+        assert!(descriptor(b"2147483648").is_err() && descriptor(b"-1").is_err());
     }
 
     #[test]
@@ -322,6 +343,7 @@ mod tests {
         for bad in ["", "%", "-1", "4,0", "1.00001", "12.345%", "1%%", "x"] {
             assert_eq!(threshold(bad.as_bytes()), Err(LOAD), "{bad}");
         }
+        assert_eq!(threshold(b"150%").map(Threshold::half), load(7500, true));
     }
 
     #[test]
@@ -331,6 +353,27 @@ mod tests {
         for bad in ["", "0", "65", "TERMINATE", "-9"] {
             assert_eq!(signal(bad.as_bytes()), Err(SIGNAL), "{bad}");
         }
+    }
+
+    #[test]
+    fn fields_take_their_words_and_zero_switches_off() {
+        fn given<F: Field>(mut field: F, word: &str) -> Result<F, Wanted> {
+            Given::word(word_of(word)).to(&mut field)?;
+            Ok(field)
+        }
+        let minute = Duration::seconds(60);
+        assert_eq!(given(Duration::ZERO, "1m"), Ok(minute));
+        assert_eq!(given(minute, "0"), Ok(Duration::ZERO));
+        assert_eq!(given(None, "1m"), Ok(Some(minute)));
+        assert_eq!(given(Some(minute), "0"), Ok(None));
+        let load = threshold(b"0.0001").ok();
+        assert_eq!(given(None, "0.0001"), Ok(load));
+        assert_eq!(given(load, "0%"), Ok(None));
+        assert_eq!(given(Signal::TERM, "INT"), Ok(Signal::INT));
+        assert_eq!(given(0, "7"), Ok(7));
+        assert_eq!(given(LongTime(minute), "1M").map(|time| time.0), long_time(b"30d"));
+        assert_eq!(given(Size(0), "1k").map(|size| size.0), Ok(1024));
+        assert_eq!(given(Count(0), "7").map(|count| count.0), Ok(7));
     }
 
     /// Any bytes at all: an answer, never a panic; and what is understood is understood alike with
