@@ -357,6 +357,19 @@ mod tests {
     }
 
     #[test]
+    fn a_character_is_cut_off_only_if_it_is_not_whole() {
+        let characters = "a\u{e4}\u{20ac}\u{1f980}".chars();
+        for bytes in characters.map(|character| character.to_string().into_bytes()) {
+            for size in 0..=bytes.len() {
+                let text = [b"text", &bytes[..size]].concat();
+                assert_eq!(broken_tail(&text), size % bytes.len(), "{text:?}");
+            }
+        }
+        assert_eq!(broken_tail(b"\x80\x80\x80\x80"), 0);
+        assert_eq!(broken_tail(b"\xff"), 0);
+    }
+
+    #[test]
     fn a_message_of_our_own_leaves_the_line_as_it_is() {
         let format = format();
         let mut packer = Packer::new(&format);
