@@ -318,6 +318,7 @@ pub mod tests {
     /// Words and complaints of a test.
     struct Said<'a> {
         words: std::slice::Iter<'a, &'a str>,
+        bare: bool,
         taken: usize,
         complaint: String,
     }
@@ -327,6 +328,10 @@ pub mod tests {
             let word = self.words.next()?;
             self.taken += 1;
             Some(word_of(word))
+        }
+
+        fn is_bare(&self) -> bool {
+            self.bare
         }
 
         fn complain(&mut self, parts: &[&[u8]]) {
@@ -348,7 +353,16 @@ pub mod tests {
         config: &mut C,
         words: &[&str],
     ) -> Result<Asked, String> {
-        let mut said = Said { words: words.iter(), taken: 0, complaint: String::new() };
+        parse_from(options, config, words, false)
+    }
+
+    fn parse_from<C>(
+        options: &'static [Opt<C>],
+        config: &mut C,
+        words: &[&str],
+        bare: bool,
+    ) -> Result<Asked, String> {
+        let mut said = Said { words: words.iter(), bare, taken: 0, complaint: String::new() };
         match parse(&mut Table { options, config }, &mut said) {
             End::Options => Ok(Asked::Work(said.taken)),
             End::Operand => Ok(Asked::Work(said.taken - 1)),
@@ -412,6 +426,54 @@ pub mod tests {
         assert_eq!(try_words(&["-1h"]).map(|r| r.1), Ok(Asked::Other(End::Help)));
         assert_eq!(try_words(&["--version"]).map(|r| r.1), Ok(Asked::Other(End::Version)));
         assert_eq!(try_words(&[]), Ok((Config::default(), Asked::Work(0))));
+    }
+
+    #[test]
+    fn any_word_is_taken() {
+        let mut field = None;
+        assert_eq!(Given::word(c"-1 or \xff").to(&mut field), Ok(()));
+        assert_eq!(field, Some(c"-1 or \xff"));
+    }
+
+    #[test]
+    fn bare_names_have_no_dashes_and_no_operands_behind_them() {
+        let bare = |words: &[&str]| {
+            let mut config = Config::default();
+            parse_from(ROWS, &mut config, words, true).map(|_| config)
+        };
+        let all = Config { on: false, no_x: true, number: Number(Some(4)) };
+        assert_eq!(bare(&["on", "no-x", "number", "5", "number=4", "no-on"]), Ok(all));
+        for unknown in ["-1", "--on", "--", "cmd", "help", "version"] {
+            let say = format!("unknown option {unknown} (try --help)");
+            assert_eq!(bare(&["on", unknown]), Err(say));
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_word_is_a_word() {
+        assert_eq!([1, 2, 3].map(|at| rest(c"ab", at)), [Some(c"b"), Some(c""), None]);
+    }
+
+    #[test]
+    fn help_has_two_columns() {
+        let mut shown = String::new();
+        let mut config = Config::default();
+        let table = Table { options: ROWS, config: &mut config };
+        let done: Result<(), ()> = help(&table, &mut |line| {
+            shown += core::str::from_utf8(line).unwrap();
+            Ok(())
+        });
+        assert_eq!(done, Ok(()));
+        let rows = [
+            ("-1, --on", "Turn it on."),
+            ("-x, --no-x", "Without x."),
+            ("-n, --number N", "A number."),
+            ("-h, --help", "Show this."),
+            ("-V, --version", "Show the version."),
+        ];
+        assert_eq!(shown, rows.map(|(option, text)| format!(" {option:27}{text}\n")).concat());
+        let long = help_line(Row("-n, --name-that-takes-room LIST\tNames."));
+        assert_eq!(long.bytes(), b" -n, --name-that-takes-room LIST Names.\n");
     }
 
     #[test]
