@@ -273,11 +273,12 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_is_found() {
+    fn every_reason_is_found_and_has_no_more_room_than_it_needs() {
         for (number, text) in REASONS {
             assert_eq!(Errno(*number).text(), Some(text.as_bytes()));
         }
         assert_eq!(Errno(0).text(), None);
         assert_eq!(Errno(250).text(), None);
+        assert_eq!(ERRORS.len(), REASONS.iter().map(|row| row.1.len() + 2).sum());
     }
 }
