@@ -219,7 +219,7 @@ impl Status {
         let [low, high, ..] = self.0.to_le_bytes();
         match low & 0x7f {
             0 => high,
-            signal => 128 | signal,
+            signal => 128 + signal,
         }
     }
 }
@@ -240,6 +240,8 @@ mod tests {
         assert_eq!(Status::exited(3).code(), 3);
         assert_eq!(Status(15).code(), 143);
         assert_eq!(Status(11 | 0x80).code(), 139);
+        assert!(Status(11 | 0x80).is_of(Signal::of(11)) && !Status(11).is_of(Signal::TERM));
+        assert!(!Status::exited(11).is_of(Signal::of(11)));
         assert!(Status::exited(0).is_well());
         assert!(!Status(9).is_well());
     }
