@@ -509,12 +509,15 @@ fn what_a_port_for_datagrams_refuses_is_counted_and_what_comes_after_it_waits() 
     if !tools::has(&["strace"]) {
         return;
     }
-    let inject = "-e trace=write -e inject=write:error=EHOSTUNREACH:when=2";
-    rig.write("in", lines(1, 3));
-    let strace = format!("strace -o trace {inject}");
-    let done = rig.run(format!("{strace} dsyslog --to udp:127.0.0.1:{port} fan <in"));
-    assert_lines(&receiver.texts(3), 1);
-    assert_lost(done, 1, "No route to host");
+    let inject = "-e trace=sendmmsg -e inject=sendmmsg:error=EHOSTUNREACH:when=2";
+    let dsyslog = format!("strace -o trace {inject} dsyslog --to udp:127.0.0.1:{port} fan");
+    let (dsyslog, mut input) = rig.start_fed(dsyslog);
+    for n in 1..=3 {
+        feed(&mut input, lines(n, n));
+        assert_eq!(receiver.text(), format!("line {n}"));
+    }
+    drop(input);
+    assert_lost(dsyslog.wait(), 1, "No route to host");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::pure::opts::{Field, Given, Word};
 use crate::pure::time::{Duration, Instant};
 use crate::pure::unix::Errno;
 use crate::pure::value::Wanted;
-use crate::sys::socket::Flow;
+use crate::sys::socket::{Flow, MOST};
 #[cfg(not(test))]
 use crate::sys::{clock, file, socket::Socket};
 use core::ffi::c_int;
@@ -91,8 +91,7 @@ pub struct Link<'a> {
     slow_since: Option<Instant>,
     /// How much of the oldest message has gone down a stream.
     begun: usize,
-    /// sendmmsg(2) is there, and says what becomes of each: when it stops at a packet because one before was refused,
-    /// nobody hears of that.
+    /// sendmmsg(2) is there.
     sends_many: bool,
     /// Lines that the other side has refused after they had left.
     pub refused: u64,
@@ -120,7 +119,7 @@ impl<'a> Link<'a> {
             pause: FIRST_PAUSE,
             slow_since: None,
             begun: 0,
-            sends_many: !matches!(address.way, Way::Udp(_)),
+            sends_many: true,
             refused: 0,
             trouble: None,
         }
@@ -178,36 +177,47 @@ impl<'a> Link<'a> {
                     self.state = State::Up;
                 }
                 (State::Up, Some(_)) if queue.is_empty() => return,
-                (State::Up, Some(socket)) => match self.send(socket, queue) {
-                    Ok((count, begun)) => {
+                (State::Up, Some(socket)) => {
+                    let mut sent = self.send(socket, queue);
+                    if let Ok((count, begun)) = sent {
                         queue.sent(count);
                         self.begun = begun;
-                        self.slow_since = None;
-                        // That nobody takes packets is told later, if at all.
-                        if !is_udp || self.at.plus(FIRST_PAUSE) < now {
-                            self.trouble = None;
-                            self.pause = FIRST_PAUSE;
+                        let is_early = self.sends_many && count < MOST && !queue.is_empty();
+                        // It has stopped at a packet that would have had room, for one before was refused; the kernel
+                        // says so to nobody.
+                        if is_udp && is_early && file::has_room(socket.number()) {
+                            sent = Err(Errno::CONNREFUSED);
                         }
                     }
-                    Err(Errno::AGAIN | Errno::NOBUFS) => {
-                        self.slow_since = self.slow_since.or(Some(now));
-                        return;
-                    }
-                    Err(Errno::NOSYS) if self.sends_many => self.sends_many = false,
-                    Err(error) => {
-                        // A packet that had left before was refused, by its port or by a firewall.
-                        let late =
-                            is_udp && matches!(error, Errno::CONNREFUSED | Errno::HOSTUNREACH);
-                        self.refused += u64::from(late);
-                        self.slow_since = None;
-                        // The first attempt to make a broken connection again is at once.
-                        if !late {
-                            self.pause = if again { Duration::ZERO } else { FIRST_PAUSE };
+                    match sent {
+                        Ok(_) => {
+                            self.slow_since = None;
+                            // That nobody takes packets is told later, if at all.
+                            if !is_udp || self.at.plus(FIRST_PAUSE) < now {
+                                self.trouble = None;
+                                self.pause = FIRST_PAUSE;
+                            }
                         }
-                        self.fail(error, now);
-                        again = false;
+                        Err(Errno::AGAIN | Errno::NOBUFS) => {
+                            self.slow_since = self.slow_since.or(Some(now));
+                            return;
+                        }
+                        Err(Errno::NOSYS) if self.sends_many => self.sends_many = false,
+                        Err(error) => {
+                            // A packet that had left before was refused, by its port or by a firewall.
+                            let late =
+                                is_udp && matches!(error, Errno::CONNREFUSED | Errno::HOSTUNREACH);
+                            self.refused += u64::from(late);
+                            self.slow_since = None;
+                            // The first attempt to make a broken connection again is at once.
+                            if !late {
+                                self.pause = if again { Duration::ZERO } else { FIRST_PAUSE };
+                            }
+                            self.fail(error, now);
+                            again = false;
+                        }
                     }
-                },
+                }
                 _ if self.at > now => return,
                 _ => {
                     if let Err(error) = self.connect(now) {

@@ -19,6 +19,8 @@ struct Course {
     begun: Vec<u8>,
     /// The last packet has gone to a port, which may refuse it yet.
     may_refuse: bool,
+    /// Why a call has sent fewer packets to a port than it could: there is room, so that one was refused; there is none.
+    early: Option<bool>,
     is_connected: bool,
     seconds: u64,
     /// Calls since the last step.
@@ -82,6 +84,9 @@ pub mod file {
     use super::{COURSE, Errno, choose};
 
     pub fn has_room(_: i32) -> bool {
+        if let Some(has_room) = COURSE.with_borrow_mut(|course| course.early.take()) {
+            return has_room;
+        }
         let has_room = choose(2) == 0;
         COURSE.with_borrow_mut(|course| course.is_connected |= has_room);
         has_room
@@ -135,18 +140,38 @@ impl Socket {
         &self,
         packets: impl Iterator<Item = &'a [u8]>,
     ) -> Result<usize, Errno> {
-        let most = match choose(5) {
-            0 => usize::MAX,
-            1 => 1,
-            2 => return Err(Errno::AGAIN),
-            3 => return Err(Errno::NOSYS),
-            _ => return Err(Errno::CONNREFUSED),
-        };
-        let texts: Vec<String> =
-            packets.take(most).map(|packet| String::from_utf8(packet.to_vec()).unwrap()).collect();
-        let count = texts.len();
-        COURSE.with_borrow_mut(|course| course.got.extend(texts));
-        Ok(count)
+        let mut packets = packets.map(|packet| String::from_utf8(packet.to_vec()).unwrap());
+        let first = packets.next().unwrap();
+        let rest: Vec<String> = packets.collect();
+        let is_udp = COURSE.with_borrow(|course| course.is_udp);
+        let way = choose(if is_udp && !rest.is_empty() { 6 } else { 5 });
+        COURSE.with_borrow_mut(|course| {
+            // A port that has refused a packet tells with the next, and not if some go before that in the same call.
+            let may_refuse = core::mem::replace(&mut course.may_refuse, is_udp && way < 2);
+            match way {
+                0 => {
+                    course.got.extend([vec![first], rest.clone()].concat());
+                    return Ok(1 + rest.len());
+                }
+                1 => course.got.push(first),
+                2 => {
+                    course.may_refuse = may_refuse;
+                    return Err(Errno::AGAIN);
+                }
+                3 => {
+                    course.may_refuse = may_refuse;
+                    return Err(Errno::NOSYS);
+                }
+                4 if may_refuse => {
+                    course.got.pop();
+                    return Err(Errno::CONNREFUSED);
+                }
+                4 => return Err(Errno::PIPE),
+                _ => {}
+            }
+            course.early = (is_udp && !rest.is_empty()).then_some(way > 1);
+            Ok(1)
+        })
     }
 
     pub fn send_pieces<'a>(
