@@ -235,6 +235,30 @@ fn a_shell_as_the_command_is_a_shell_like_any_other() {
 }
 
 #[test]
+fn what_has_the_terminal_from_a_dead_shell_leaves_it_to_the_next_run() {
+    let rig = Rig::new();
+    let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
+        return;
+    };
+    for shell in SHELLS {
+        screen.enter(&format!("PS1=inner'> ' dmon -n -d 0.1 -k 0.1 {shell}"));
+        let dmon = screen.job("dmon -n -d");
+        let inner = rig.child(dmon, shell);
+        screen.shows("inner> ");
+        screen.enter("sleep 1000");
+        wait_foreground(&rig, rig.child(inner, "sleep 1000"));
+        signal(inner, Signal::SIGKILL);
+        let next = rig.next_child(dmon, inner, shell);
+        wait_foreground(&rig, next);
+        screen.shows("inner> ");
+        screen.enter("echo it''self");
+        screen.shows("itself\r\n");
+        signal(dmon, Signal::SIGTERM);
+        screen.shows("ready> ");
+    }
+}
+
+#[test]
 fn an_editor_works_and_leaves_the_terminal_as_it_was() {
     let rig = Rig::new();
     if !tools::has(&["busybox"]) {

@@ -277,8 +277,11 @@ impl<'a> Keeper<'a> {
     fn sweep(&mut self, sweep: Sweep) -> Fact {
         let log = self.log_group.filter(|_| sweep.who == Who::Cmd);
         let left = self.remains.sweep(sweep, log, self.childless);
-        if sweep.who == Who::Log && !left {
-            self.log_group = None;
+        match (sweep.who, &mut self.terminal) {
+            _ if left => {}
+            (Who::Log, _) => self.log_group = None,
+            (Who::Cmd, Some(terminal)) => drop(terminal.take_back(sweep.group, false)),
+            (Who::Cmd, None) => {}
         }
         Fact::Swept(sweep.who, left)
     }

@@ -2,7 +2,7 @@
 //! command and never for the logger. dmon takes it back between runs and in a pause, so that there Ctrl-C is
 //! for dmon.
 
-use crate::pure::unix::{Pid, Signal};
+use crate::pure::unix::{Errno, Pid, Signal};
 use crate::sys::terminal::{self, Modes};
 use crate::sys::{process, signal};
 
@@ -38,10 +38,13 @@ impl Terminal {
         }
     }
 
-    /// Takes it back, if that command has it: in the middle of its run, or at its end. Says whether it had.
+    /// Takes it back, if that command has it: in the middle of its run, or at its end; then also if nobody has it any
+    /// more, as when a shell has died before those that it had lent it to. Says whether the command had it.
     pub fn take_back(&mut self, group: Pid, in_run: bool) -> bool {
-        let had_it = terminal::foreground() == Some(group);
-        if had_it {
+        let holder = terminal::foreground();
+        let had_it = holder == Some(group);
+        let is_gone = |holder| signal::send_group(holder, None) == Err(Errno::SRCH);
+        if had_it || !in_run && holder.is_some_and(is_gone) {
             if in_run {
                 self.theirs.note();
             } else {
