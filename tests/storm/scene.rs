@@ -147,7 +147,7 @@ impl<'a> Scene<'a> {
             return dmon;
         }
         running.wait().exits(0);
-        // It may be over already; then nobody knows its number.
+        // Its file may be gone already; then nobody knows its number, and it is in its last moments.
         let pid = self.rig.read("pid").trim().parse().unwrap_or(0);
         Dmon { pid, begun, status, running: None }
     }
@@ -287,7 +287,9 @@ impl<'a> Scene<'a> {
 
     /// Waits for its end; then nothing of it may be left.
     fn end(&self, dmon: Dmon, life: &mut Life, number: usize, strangers: &[i32]) {
-        self.rig.wait_for("dmon to end", || !dmon.is_alive());
+        self.rig.wait_for("dmon to end", || {
+            !dmon.is_alive() && (dmon.pid > 0 || self.rig.copies("dmon ").is_empty())
+        });
         let alive = || -> Vec<_> {
             let mut alive = self.rig.alive();
             alive.retain(|process| !strangers.contains(&process.pid) && !self.is_ours(process.pid));
