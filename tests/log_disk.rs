@@ -530,16 +530,25 @@ fn term_ends_it_while_nobody_reads_its_standard_output() {
     let rig = Rig::new();
     // Pieces of them fill a pipe to its last byte, where not even the word of lost lines has room.
     rig.write("in", format!("{:>63}\n", "x").repeat(4096));
+    let end = |options: &str, output: File| {
+        let dlog = rig.start_to(format!("dlog {options} <in"), output);
+        rig.wait_for("dlog to begin", || called(dlog.pid()).starts_with("dlog"));
+        wait_asleep(&rig, &dlog);
+        dlog.signal(Signal::SIGTERM);
+        dlog.wait().exits(1)
+    };
     for options in ["", "-p x"] {
         let (_reader, to_pipe) = pipe();
-        let (terminal, _master) = pty::held();
-        for output in [to_pipe, terminal] {
-            let dlog = rig.start_to(format!("dlog {options} <in"), output);
-            let begun = || called(dlog.pid()).starts_with("dlog");
-            rig.wait_for("dlog to begin", begun);
-            wait_asleep(&rig, &dlog);
-            dlog.signal(Signal::SIGTERM);
-            dlog.wait().exits(1).says("dlog", &["lines lost: "]);
+        end(options, to_pipe).says("dlog", &["lines lost: "]);
+        // A busy kernel takes something from a terminal only later; then the word has room there.
+        let (terminal, mut master) = pty::held();
+        let done = end(options, terminal);
+        let mut shown = Vec::new();
+        let _ = master.read_to_end(&mut shown);
+        if String::from_utf8_lossy(&shown).contains(" bytes) lost") {
+            done.says_nothing();
+        } else {
+            done.says("dlog", &["lines lost: "]);
         }
     }
 }
