@@ -68,11 +68,13 @@ def between_runs(path, command):
 
 
 def run(words, stdin, env):
+    # From "/", since valgrind is started by a shell that adds PWD to the environment.
     with open(stdin or os.devnull) as file:
         return subprocess.run(
             words,
             stdin=file,
             env={**ENVIRONMENT, **(env or {})},
+            cwd="/",
             capture_output=True,
             text=True,
             check=False,
