@@ -823,6 +823,26 @@ fn a_stamp_is_the_arrival_of_the_first_byte_of_its_line() {
 }
 
 #[test]
+fn lines_that_came_together_have_the_same_stamp_however_long_they_wait() {
+    let rig = Rig::new();
+    // As much as is read at once, and far more than a pipe holds with its stamps.
+    rig.write("in", b"x\n".repeat(30_000));
+    let (mut reader, writer) = pipe();
+    let dlog = rig.start_to("dlog --time epoch <in", writer);
+    rig.wait_for("dlog to begin", || called(dlog.pid()).starts_with("dlog"));
+    wait_asleep(&rig, &dlog);
+    let asleep = now();
+    rig.wait_for("the clock to go on", || now() > asleep + 0.2);
+    let mut log = String::new();
+    reader.read_to_string(&mut log).expect("a log");
+    dlog.wait().exits(0).says_nothing();
+    let first = log.split(' ').next().expect("a stamp");
+    assert!(with_nanos(first) <= asleep);
+    assert_eq!(log.lines().count(), 30_000);
+    assert!(log.lines().all(|line| line.strip_prefix(first) == Some(" x")), "later than {first}");
+}
+
+#[test]
 fn a_read_is_one_write() {
     if !tools::has(&["strace"]) {
         return;

@@ -56,6 +56,8 @@ pub struct Dresser<'a> {
     stamper: Stamper,
     /// The next byte begins a line.
     border: bool,
+    /// What comes next has come after what was there before.
+    pub fresh: bool,
     /// Stamp and prefix, as they are now.
     front: &'a mut Front,
 }
@@ -64,13 +66,15 @@ impl<'a> Dresser<'a> {
     #[must_use]
     pub fn new(style: Style, front: &'a mut Front) -> Self {
         let stamper = Stamper::new(style.stamp.unwrap_or(Format::Utc));
-        Self { style, stamper, front, border: true }
+        Self { style, stamper, front, border: true, fresh: true }
     }
 
     /// Dresses as much of `batch` as `out` has room for: how many bytes were taken, how many were put.
     /// Out of an empty [`Out`](super::pump::Out) at least one line, or all of a batch that ends none, is taken.
     pub fn dress(&mut self, batch: &[u8], out: &mut [u8]) -> (usize, usize) {
-        self.make_front();
+        if core::mem::take(&mut self.fresh) {
+            self.make_front();
+        }
         let (mut rest, mut put) = (batch, 0);
         while let [first, more @ ..] = rest {
             if self.border && self.style.skip_empty && *first == b'\n' {

@@ -139,6 +139,7 @@ impl Sink for Logger<'_> {
     }
 
     fn rest(&mut self) {
+        self.dresser.fresh = true;
         self.settle();
     }
 
