@@ -234,7 +234,11 @@ impl Store {
         }
         match file::sync(self.file) {
             Ok(()) | Err(Errno::INVAL) => {}
-            Err(error) => self.say(error),
+            Err(error) => {
+                // Nobody knows how much.
+                self.lost = true;
+                self.say(error);
+            }
         }
     }
 
