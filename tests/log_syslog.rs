@@ -602,6 +602,13 @@ fn with_neither_syslog_nor_console_the_service_is_not_blocked() {
 }
 
 #[test]
+fn with_nothing_to_send_nobody_is_missed() {
+    let Some(rig) = with_dsyslog() else { return };
+    rig.run("dsyslog --to socket fan").exits(0).says_nothing();
+    rig.shell("printf '\\n\\n' | dsyslog -e --to socket fan").exits(0).says_nothing();
+}
+
+#[test]
 fn lines_wait_for_a_syslogd_that_starts_late() {
     let Some(rig) = with_dsyslog() else { return };
     let (dsyslog, mut input) = rig.start_fed("dsyslog --to socket fan");

@@ -218,7 +218,7 @@ impl<'a> Link<'a> {
                         }
                     }
                 }
-                _ if self.at > now => return,
+                _ if self.at > now || queue.is_empty() => return,
                 _ => {
                     if let Err(error) = self.connect(now) {
                         self.fail(error, now);
