@@ -2,6 +2,8 @@
 //! All courses with a few such faults are tried. Test code; the module calls this file instead of the kernel.
 
 use super::{Address, Errno, LAST_PAUSE, Link, Queue, Way};
+use crate::pure::opts::Given;
+use crate::pure::opts::tests::word_of;
 use crate::pure::tests::Ways;
 use crate::pure::time::{Duration, Instant};
 use crate::sys::socket::Flow;
@@ -276,5 +278,24 @@ fn who_never_listens_is_not_sought_all_the_time() {
         }
         // After 1, 2, 4, 8, 16 seconds, then each 30; or twice a second, two calls each.
         assert_eq!(COURSE.take().ways.taken(), most);
+    }
+}
+
+#[test]
+fn addresses_are_ports_or_paths() {
+    let way = |word: &str| {
+        let mut address = Address { word: c"", way: Way::Path };
+        let word = word_of(word);
+        Given::word(word).to(&mut address).map(|()| {
+            assert_eq!(address.word, word);
+            address.way
+        })
+    };
+    let port = "[fd00::1]:601";
+    assert_eq!(way(&format!("udp:{port}")), Ok(Way::Udp(port.parse().unwrap())));
+    assert_eq!(way(&format!("tcp:{port}")), Ok(Way::Tcp(port.parse().unwrap())));
+    assert_eq!(way(&"p".repeat(107)), Ok(Way::Path));
+    for bad in ["", "udp:", "tcp:/dev/log", &"p".repeat(108)] {
+        assert!(way(bad).is_err(), "{bad}");
     }
 }
