@@ -130,7 +130,8 @@ def restart_row():
             failed[name] = "is not restarted"
     end_all()
     clear()
-    return Row("the command dies → the next one's first instruction", "µs", {**values, **failed})
+    values |= failed
+    return Row("the command dies → the next one's first instruction", "µs", values, asleep=True)
 
 
 def command_of(pid):
