@@ -685,9 +685,13 @@ fn a_new_file_costs_few_system_calls() {
     };
     rig.write("101", numbers(101));
     rig.write("201", numbers(201));
-    // A write for the line, eleven for a new file, one to remove an old one.
+    // A write for the line, eleven for a new file, one to remove an old one; and one that an old kernel does not know.
     let each = (calls(201) - calls(101)) as f64 / 100.0;
-    assert!(each <= 13.0, "{each} calls for each line that has its own file");
+    let is_old = rig.read("trace").contains("renameat(");
+    assert!(
+        each <= if is_old { 14.0 } else { 13.0 },
+        "{each} calls for each line that has its own file"
+    );
 }
 
 #[test]
