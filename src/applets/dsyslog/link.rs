@@ -157,7 +157,7 @@ impl<'a> Link<'a> {
     /// were dropped, for which `tell` is called with their number.
     pub fn go(&mut self, queue: &mut Queue, tell: &mut dyn FnMut(&mut Queue, u64)) {
         let now = clock::now();
-        let is_udp = matches!(self.address.way, Way::Udp(_));
+        let is_udp = self.is_udp();
         let mut again = true;
         loop {
             queue.held = self.begun > 0;
@@ -177,47 +177,34 @@ impl<'a> Link<'a> {
                     self.state = State::Up;
                 }
                 (State::Up, Some(_)) if queue.is_empty() => return,
-                (State::Up, Some(socket)) => {
-                    let mut sent = self.send(socket, queue);
-                    if let Ok((count, begun)) = sent {
-                        queue.sent(count);
-                        self.begun = begun;
-                        let is_early = self.sends_many && count < MOST && !queue.is_empty();
-                        // It has stopped at a packet that would have had room, for one before was refused; the kernel
-                        // says so to nobody.
-                        if is_udp && is_early && file::has_room(socket.number()) {
-                            sent = Err(Errno::CONNREFUSED);
+                (State::Up, Some(_)) => match self.send(queue) {
+                    Ok(()) => {
+                        self.slow_since = None;
+                        // That nobody takes packets is told later, if at all.
+                        if !is_udp || self.at.plus(FIRST_PAUSE) < now {
+                            self.trouble = None;
+                            self.pause = FIRST_PAUSE;
                         }
                     }
-                    match sent {
-                        Ok(_) => {
-                            self.slow_since = None;
-                            // That nobody takes packets is told later, if at all.
-                            if !is_udp || self.at.plus(FIRST_PAUSE) < now {
-                                self.trouble = None;
-                                self.pause = FIRST_PAUSE;
-                            }
-                        }
-                        Err(Errno::AGAIN | Errno::NOBUFS) => {
-                            self.slow_since = self.slow_since.or(Some(now));
-                            return;
-                        }
-                        Err(Errno::NOSYS) if self.sends_many => self.sends_many = false,
-                        Err(error) => {
-                            // A packet that had left before was refused, by its port or by a firewall.
-                            let late =
-                                is_udp && matches!(error, Errno::CONNREFUSED | Errno::HOSTUNREACH);
-                            self.refused += u64::from(late);
-                            self.slow_since = None;
-                            // The first attempt to make a broken connection again is at once.
-                            if !late {
-                                self.pause = if again { Duration::ZERO } else { FIRST_PAUSE };
-                            }
-                            self.fail(error, now);
-                            again = false;
-                        }
+                    Err(Errno::AGAIN | Errno::NOBUFS) => {
+                        self.slow_since = self.slow_since.or(Some(now));
+                        return;
                     }
-                }
+                    Err(Errno::NOSYS) if self.sends_many => self.sends_many = false,
+                    Err(error) => {
+                        // A packet that had left before was refused, by its port or by a firewall.
+                        let late =
+                            is_udp && matches!(error, Errno::CONNREFUSED | Errno::HOSTUNREACH);
+                        self.refused += u64::from(late);
+                        self.slow_since = None;
+                        // The first attempt to make a broken connection again is at once.
+                        if !late {
+                            self.pause = if again { Duration::ZERO } else { FIRST_PAUSE };
+                        }
+                        self.fail(error, now);
+                        again = false;
+                    }
+                },
                 _ if self.at > now || queue.is_empty() => return,
                 _ => {
                     if let Err(error) = self.connect(now) {
@@ -261,17 +248,28 @@ impl<'a> Link<'a> {
         Ok(())
     }
 
-    /// Sends some of what waits; says how many messages have gone wholly, and how many bytes of the next.
-    fn send(&self, socket: &Socket, queue: &Queue) -> Result<(usize, usize), Errno> {
+    /// Sends some of what waits, and takes from the queue what has gone.
+    fn send(&mut self, queue: &mut Queue) -> Result<(), Errno> {
+        let Some(socket) = &self.socket else {
+            return Ok(());
+        };
         if self.flow == Flow::Messages {
             let mut packets = queue.messages(false);
-            let sent = if self.sends_many {
-                socket.send_packets(packets)?
-            } else {
-                let packet = packets.next().unwrap_or(&[]);
-                file::write(socket.number(), packet).map(|_| 1)?
-            };
-            return Ok((sent, 0));
+            if !self.sends_many {
+                file::write(socket.number(), packets.next().unwrap_or(&[]))?;
+                drop(packets);
+                queue.sent(1);
+                return Ok(());
+            }
+            let count = socket.send_packets(packets)?;
+            queue.sent(count);
+            // It has stopped at a packet that would have had room, for one before was refused; the kernel says so to
+            // nobody.
+            let is_early = count < MOST && !queue.is_empty();
+            if self.is_udp() && is_early && file::has_room(socket.number()) {
+                return Err(Errno::CONNREFUSED);
+            }
+            return Ok(());
         }
         if let Some(error) = socket.error() {
             return Err(error);
@@ -285,6 +283,12 @@ impl<'a> Link<'a> {
             rest -= message.len();
             whole += 1;
         }
-        Ok((whole, rest))
+        queue.sent(whole);
+        self.begun = rest;
+        Ok(())
+    }
+
+    const fn is_udp(&self) -> bool {
+        matches!(self.address.way, Way::Udp(_))
     }
 }

@@ -72,10 +72,6 @@ impl<'a> Packer<'a> {
                 self.end(send);
                 plain + 1
             }
-            Some(_) if self.room() == 0 => {
-                self.cut(origin, send);
-                plain
-            }
             Some(byte) => {
                 let [hundreds, tens, ones] =
                     [byte >> 6, (byte >> 3) & 7, byte & 7].map(|d| d + b'0');
@@ -85,6 +81,7 @@ impl<'a> Packer<'a> {
                 };
                 if self.room() < escaped.len() {
                     self.cut(origin, send);
+                    return plain;
                 }
                 self.push_text(escaped);
                 plain + 1

@@ -62,7 +62,7 @@ pub struct Queue {
     pub all_lost: u64,
     /// The oldest message has gone partly: it stays, and nothing may come before it.
     pub held: bool,
-    /// Where the newest message ends.
+    /// Where the newest message ends, as it stands in `entries`; kept, because each line asks twice.
     end: usize,
     entries: Deque<Entry, MOST>,
 }
