@@ -1,0 +1,4 @@
+//! Tests of denv and envdir.
+
+/// The new environment of the command.
+mod variables;
