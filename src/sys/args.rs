@@ -69,7 +69,7 @@ impl Argv {
         self.name
     }
 
-    pub(super) const fn pointer(&self) -> *const *const c_char {
+    pub(crate) const fn pointer(&self) -> *const *const c_char {
         self.first
     }
 }

@@ -1,6 +1,6 @@
 //! The clocks: one that only ever goes forward, for waiting; one that people set, for stamps.
 
-use crate::pure::time::{Duration, Instant};
+use pure::time::{Duration, Instant};
 
 fn read(clock: libc::clockid_t) -> (i64, u32) {
     // SAFETY: all zeros are a valid timespec; on 32-bit ARM it has padding, so no literal.
@@ -24,8 +24,8 @@ fn read(clock: libc::clockid_t) -> (i64, u32) {
 #[must_use]
 pub fn now() -> Instant {
     let (seconds, nanoseconds) = monotonic();
-    let seconds = Duration::seconds(u64::try_from(seconds).unwrap_or(0));
-    Instant::after_zero(seconds).plus(Duration::nanoseconds(u64::from(nanoseconds)))
+    let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    Instant::from_clock(seconds).add(Duration::from_nanos(u64::from(nanoseconds)))
 }
 
 /// The same in the form of [`real`].

@@ -2,9 +2,9 @@
 
 use super::file::{File, Mode};
 use super::{Result, check, check_long, errno};
-use crate::pure::text::{find, head, tail};
-use crate::pure::unix::Errno;
 use core::ffi::CStr;
+use pure::text::{find_byte, first, skip};
+use pure::unix::Errno;
 
 pub struct Directory(File);
 
@@ -22,7 +22,7 @@ impl Directory {
     /// # Errors
     /// As openat(2).
     pub fn open_file(&self, name: &CStr, mode: Mode) -> Result<File> {
-        File::open_at(self.0.number(), name, mode, 0o640)
+        File::open_at(self.0.fd(), name, mode, 0o640)
     }
 
     /// Gives the file `from` the name `to`, which no other may have.
@@ -30,7 +30,7 @@ impl Directory {
     /// # Errors
     /// As renameat2(2).
     pub fn rename(&self, from: &CStr, to: &CStr) -> Result<()> {
-        let (dir, call) = (self.0.number(), libc::SYS_renameat2);
+        let (dir, call) = (self.0.fd(), libc::SYS_renameat2);
         let (from, to, flags) = (from.as_ptr(), to.as_ptr(), libc::RENAME_NOREPLACE);
         // SAFETY: both names end in NUL.
         match check_long(unsafe { libc::syscall(call, dir, from, dir, to, flags) }) {
@@ -49,7 +49,7 @@ impl Directory {
     /// As unlinkat(2).
     pub fn remove(&self, name: &CStr) -> Result<()> {
         // SAFETY: the name ends in NUL.
-        check(unsafe { libc::unlinkat(self.0.number(), name.as_ptr(), 0) }).map(drop)
+        check(unsafe { libc::unlinkat(self.0.fd(), name.as_ptr(), 0) }).map(drop)
     }
 
     /// Passes the names in it to `take`, in no order; not those of directories and devices, where the file
@@ -76,11 +76,11 @@ impl Directory {
         const NAME: usize = 19;
         let mut room = [0_u8; 1024];
         // SAFETY: numbers.
-        if unsafe { libc::lseek(self.0.number(), 0, libc::SEEK_SET) } != 0 {
+        if unsafe { libc::lseek(self.0.fd(), 0, libc::SEEK_SET) } != 0 {
             return Err(errno());
         }
         loop {
-            let (file, size) = (self.0.number(), room.len());
+            let (file, size) = (self.0.fd(), room.len());
             // SAFETY: pointer and length are those of an array.
             let n = unsafe { libc::syscall(libc::SYS_getdents64, file, room.as_mut_ptr(), size) };
             let mut entries = match check_long(n)? {
@@ -89,11 +89,11 @@ impl Directory {
             };
             while let Some([low, high, kind]) = entries.get(LENGTH..=KIND) {
                 let length = usize::from(u16::from_ne_bytes([*low, *high]));
-                let name = tail(entries, NAME);
+                let name = skip(entries, NAME);
                 // What comes behind its NUL may be anything.
-                let name = super::c_str(head(name, find(name, 0).unwrap_or(0) + 1));
+                let name = super::c_str(first(name, find_byte(name, 0).unwrap_or(0) + 1));
                 name.filter(|_| kinds.contains(kind)).into_iter().for_each(&mut *take);
-                entries = tail(entries, length.max(NAME));
+                entries = skip(entries, length.max(NAME));
             }
         }
     }

@@ -1,17 +1,17 @@
 //! The environment: what we were started with, and a new one in its place that commands get.
 
-use super::memory::Block;
-use crate::pure::opts::rest;
-use crate::pure::text::{behind, halves};
+use super::static_cell::StaticCell;
 use core::ffi::{CStr, c_char};
+use pure::cli::getopt::rest;
+use pure::text::{split_once, strip_prefix};
 
 /// How many variables a new environment has room for, a choice: a shell has a hundred.
-pub const MOST: usize = 1000;
+pub const MAX_VARIABLES: usize = 1000;
 
 /// Pointers to `NAME=VALUE` as `execve` takes them, null from the end on.
-type Vector = [*const c_char; MOST + 1];
+type Vector = [*const c_char; MAX_VARIABLES + 1];
 
-static VECTOR: Block<Vector> = Block::new([core::ptr::null(); MOST + 1]);
+static VECTOR: StaticCell<Vector> = StaticCell::new([core::ptr::null(); MAX_VARIABLES + 1]);
 
 unsafe extern "C" {
     /// What the kernel has told musl's start in `AT_SECURE`.
@@ -23,7 +23,7 @@ unsafe extern "C" {
 }
 
 /// The environment in force.
-pub(super) fn pointer() -> *const *const c_char {
+pub(crate) fn pointer() -> *const *const c_char {
     // SAFETY: set by the C runtime and by `put_in_force`, always to a vector that ends in null.
     unsafe { environ }
 }
@@ -60,7 +60,7 @@ pub fn variable(name: &[u8]) -> Option<&'static CStr> {
         }
         // SAFETY: the words end in NUL and stay for the life of the process.
         let word = unsafe { CStr::from_ptr(variable) };
-        let value = behind(word.to_bytes(), name)?;
+        let value = strip_prefix(word.to_bytes(), name)?;
         value.starts_with(b"=").then(|| rest(word, name.len() + 1)).flatten()
     })
 }
@@ -88,7 +88,7 @@ pub struct Environment {
 pub struct Full;
 
 fn name_of(variable: &CStr) -> &[u8] {
-    halves(variable.to_bytes(), b'=').0
+    split_once(variable.to_bytes(), b'=').0
 }
 
 impl Environment {
@@ -98,7 +98,7 @@ impl Environment {
     }
 
     /// Puts it in the place of the one in force.
-    pub fn put_in_force(&self) {
+    pub fn install(&self) {
         // SAFETY: there is one thread; the vector is static, and null from its end on.
         unsafe { environ = self.vector.as_ptr() };
     }
@@ -132,7 +132,7 @@ impl Environment {
     pub fn set(&mut self, variable: &'static CStr) -> Result<(), Full> {
         let place = self.place(name_of(variable));
         // The last pointer stays null.
-        let pointer = self.vector.get_mut(place).filter(|_| place < MOST).ok_or(Full)?;
+        let pointer = self.vector.get_mut(place).filter(|_| place < MAX_VARIABLES).ok_or(Full)?;
         *pointer = variable.as_ptr();
         self.count = self.count.max(place + 1);
         Ok(())

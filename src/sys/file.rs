@@ -1,11 +1,11 @@
 //! Files: opened, read, written, locked, named.
 
-use super::{Result, check, check_int, check_long, check_size, wait};
-use crate::pure::text;
+use super::{Result, check, check_int, check_long, check_size, poll};
 use core::ffi::{CStr, c_int};
 use libc::{
     O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY,
 };
+use pure::text;
 
 /// An open file of ours, closed when it goes out of scope and never passed on to a command.
 pub struct File(c_int);
@@ -20,16 +20,16 @@ pub const STDERR: c_int = libc::STDERR_FILENO;
 pub enum Mode {
     Read,
     /// The same without waiting for who writes.
-    Glance,
+    ReadNonblock,
     /// To read its names.
     Directory,
     ReadWrite,
     /// Write, made; it must not be there, nor lead anywhere.
-    New,
+    CreateNew,
     /// As `Append`, but never by way of a symbolic link.
-    Current,
+    AppendNoFollow,
     /// Read, and write at the end, made if it is not there; never by way of a symbolic link, nor waiting for anybody.
-    Own,
+    LockFile,
     /// Each write at the end, made if it is not there; what has no room for a write refuses it.
     Append,
     /// A FIFO at both ends, which never waits for the other one.
@@ -56,16 +56,16 @@ impl File {
     }
 
     /// The same for a path relative to an open directory, and with other permissions.
-    pub(super) fn open_at(from: c_int, path: &CStr, mode: Mode, permissions: u32) -> Result<Self> {
+    pub(crate) fn open_at(from: c_int, path: &CStr, mode: Mode, permissions: u32) -> Result<Self> {
         let flags = match mode {
             Mode::Read => O_RDONLY,
-            Mode::Glance => O_RDONLY | O_NONBLOCK,
+            Mode::ReadNonblock => O_RDONLY | O_NONBLOCK,
             Mode::Directory => O_RDONLY | libc::O_DIRECTORY,
             Mode::ReadWrite => O_RDWR,
-            Mode::New => O_WRONLY | O_CREAT | libc::O_EXCL,
-            Mode::Own => O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
+            Mode::CreateNew => O_WRONLY | O_CREAT | libc::O_EXCL,
+            Mode::LockFile => O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
             Mode::Append => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK,
-            Mode::Current => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
+            Mode::AppendNoFollow => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
             Mode::Fifo => O_RDWR | O_NONBLOCK,
             Mode::Console => O_WRONLY | O_NONBLOCK,
         } | O_CLOEXEC
@@ -75,12 +75,12 @@ impl File {
     }
 
     #[must_use]
-    pub const fn number(&self) -> c_int {
+    pub const fn fd(&self) -> c_int {
         self.0
     }
 
     /// Takes over a descriptor that nobody else closes.
-    pub(super) const fn adopt(number: c_int) -> Self {
+    pub(crate) const fn adopt(number: c_int) -> Self {
         Self(number)
     }
 }
@@ -126,7 +126,7 @@ pub fn sync(file: c_int) -> Result<()> {
 
 /// How many bytes wait to be read; 0 when that cannot be told.
 #[must_use]
-pub fn waiting(file: c_int) -> usize {
+pub fn bytes_readable(file: c_int) -> usize {
     let mut bytes: c_int = 0;
     // SAFETY: FIONREAD writes one int.
     match check(unsafe { libc::ioctl(file, libc::FIONREAD, &raw mut bytes) }) {
@@ -139,7 +139,7 @@ pub fn waiting(file: c_int) -> usize {
 ///
 /// # Errors
 /// As dup3(2): the two must differ.
-pub fn duplicate(from: c_int, to: c_int) -> Result<()> {
+pub fn dup_onto(from: c_int, to: c_int) -> Result<()> {
     // SAFETY: numbers.
     check_long(unsafe { libc::syscall(libc::SYS_dup3, from, to, 0) }).map(drop)
 }
@@ -148,7 +148,7 @@ pub fn duplicate(from: c_int, to: c_int) -> Result<()> {
 ///
 /// # Errors
 /// As fcntl(2), `F_DUPFD_CLOEXEC`.
-pub fn another(file: c_int) -> Result<File> {
+pub fn dup_cloexec(file: c_int) -> Result<File> {
     // SAFETY: numbers. From 3 on, so that it is never taken for one of the standard three.
     let answer = unsafe { libc::syscall(libc::SYS_fcntl, file, libc::F_DUPFD_CLOEXEC, 3) };
     check_int(answer).map(File)
@@ -159,7 +159,7 @@ pub fn another(file: c_int) -> Result<File> {
 /// every read and write.
 pub fn open_standard() {
     let mut three = [STDIN, STDOUT, STDERR].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
-    wait::look(&mut three);
+    poll::poll_now(&mut three);
     for _ in three.iter().filter(|one| one.revents & libc::POLLNVAL != 0) {
         // The lowest free number is the one that is missing.
         // SAFETY: the path ends in NUL.
@@ -227,15 +227,15 @@ pub fn size(file: c_int) -> u64 {
 
 /// Whether a write would be taken now, at least PIPE_BUF bytes of it, or fail at once.
 #[must_use]
-pub fn has_room(file: c_int) -> bool {
-    wait::look(&mut [libc::pollfd { fd: file, events: libc::POLLOUT, revents: 0 }])
+pub fn is_writable(file: c_int) -> bool {
+    poll::poll_now(&mut [libc::pollfd { fd: file, events: libc::POLLOUT, revents: 0 }])
 }
 
 /// Cuts off the last `bytes` that we have appended to a file on a disk.
 ///
 /// # Errors
 /// `EINVAL` for what is no such file, and when somebody else has appended since.
-pub fn take_back(file: c_int, bytes: u64) -> Result<()> {
+pub fn undo_append(file: c_int, bytes: u64) -> Result<()> {
     // SAFETY: numbers. After an append the position is the end of what was written.
     let position = unsafe { libc::lseek(file, 0, libc::SEEK_CUR) };
     let end = size(file);
@@ -244,7 +244,7 @@ pub fn take_back(file: c_int, bytes: u64) -> Result<()> {
             // SAFETY: numbers.
             check(unsafe { libc::ftruncate(file, left) }).map(drop)
         }
-        _ => Err(crate::pure::unix::Errno::INVAL),
+        _ => Err(pure::unix::Errno::INVAL),
     }
 }
 
@@ -262,14 +262,14 @@ pub fn lock(file: &File) -> Result<()> {
 ///
 /// # Errors
 /// As ftruncate(2).
-pub fn empty(file: &File) -> Result<()> {
+pub fn truncate(file: &File) -> Result<()> {
     // SAFETY: two numbers.
     check(unsafe { libc::ftruncate(file.0, 0) }).map(drop)
 }
 
 /// Whether `path` is still the name of that open file, and its only one.
 #[must_use]
-pub fn is_named(file: &File, path: &CStr) -> bool {
+pub fn is_sole_name(file: &File, path: &CStr) -> bool {
     match (status(file.0), status_at(libc::AT_FDCWD, path)) {
         (Some(open), Some(named)) => {
             open.st_dev == named.st_dev && open.st_ino == named.st_ino && named.st_nlink < 2
@@ -295,9 +295,9 @@ pub fn for_each_piece(path: &CStr, take: &mut dyn FnMut(&[u8])) -> Result<()> {
     let file = File::open(path, Mode::Read)?;
     let mut room = [0; 1024];
     loop {
-        match read(file.number(), &mut room)? {
+        match read(file.fd(), &mut room)? {
             0 => return Ok(()),
-            n => take(text::head(&room, n)),
+            n => take(text::first(&room, n)),
         }
     }
 }
@@ -308,17 +308,17 @@ pub fn for_each_piece(path: &CStr, take: &mut dyn FnMut(&[u8])) -> Result<()> {
 /// As open(2) and read(2).
 pub fn head<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]> {
     let file = File::open(path, Mode::Read)?;
-    let n = read(file.number(), room)?;
-    Ok(text::head(room, n))
+    let n = read(file.fd(), room)?;
+    Ok(text::first(room, n))
 }
 
 /// Whether the symbolic link `path` consists of that number.
 #[must_use]
-pub fn leads_to_number(path: &CStr, number: c_int) -> bool {
+pub fn link_is_number(path: &CStr, number: c_int) -> bool {
     let mut room = [0_u8; 16];
     // SAFETY: the path ends in NUL; pointer and length are those of an array.
     let n = unsafe { libc::readlink(path.as_ptr(), room.as_mut_ptr().cast(), room.len()) };
     let text = usize::try_from(n).ok().and_then(|n| room.get(..n));
-    let read = text.and_then(|text| crate::pure::value::number(text).ok());
+    let read = text.and_then(|text| pure::cli::value::number(text).ok());
     read.and_then(|read| c_int::try_from(read).ok()) == Some(number)
 }

@@ -1,11 +1,11 @@
 //! Processes: made, executed, waited for.
 
 use super::args::Argv;
-use super::memory::Block;
+use super::static_cell::StaticCell;
 use super::{Result, check, check_long, environment, signal};
-use crate::pure::text::{Message, Put, find};
-use crate::pure::unix::{Errno, Pid, Signal, Status};
 use core::ffi::{CStr, c_int, c_void};
+use pure::text::{Message, Put, find_byte};
+use pure::unix::{Errno, Pid, Signal, WaitStatus};
 
 /// How far below a local of [`spawn`] a child's stack begins: beyond all that this one call has there.
 const BELOW: usize = 1024;
@@ -55,14 +55,14 @@ pub fn spawn<F: FnMut() -> c_int>(life: &mut F) -> Result<Pid> {
 }
 
 /// Room for the path of a file: a directory of $PATH, of PATH_MAX bytes at the most, and a name.
-pub type PathRoom = Message<{ 4096 + 256 }>;
+pub type PathBuf = Message<{ 4096 + 256 }>;
 
 /// The room of this process, which lies where a stack would have to grow for it.
-static ROOM: Block<PathRoom> = Block::new(PathRoom::new());
+static PATH_BUF: StaticCell<PathBuf> = StaticCell::new(PathBuf::new());
 
 /// The room, for the first who asks.
-pub fn path_room() -> Option<&'static mut PathRoom> {
-    ROOM.take()
+pub fn path_buf() -> Option<&'static mut PathBuf> {
+    PATH_BUF.take()
 }
 
 /// Where commands are looked for without $PATH.
@@ -71,9 +71,9 @@ const PATH: &CStr = c"/usr/local/bin:/bin:/usr/bin";
 /// Becomes the command, looked for in $PATH if its name has no slash, as execvp(3) does; comes back only
 /// if that failed.
 #[must_use]
-pub fn execute(command: &Argv, file: &mut PathRoom) -> Errno {
+pub fn execvp(command: &Argv, file: &mut PathBuf) -> Errno {
     let name = command.name();
-    if find(name.to_bytes(), b'/').is_some() {
+    if find_byte(name.to_bytes(), b'/').is_some() {
         return execute_file(name, command);
     }
     let mut end = Errno::NOENT;
@@ -119,7 +119,7 @@ pub fn exit(code: u8) -> ! {
 /// What `waitpid` knows.
 pub enum Reaped {
     /// That child ended so, and is gone now.
-    Died(Pid, Status),
+    Died(Pid, WaitStatus),
     /// That child was stopped by a signal.
     Stopped(Pid),
     /// There are children, all alive.
@@ -136,42 +136,42 @@ pub fn reap() -> Reaped {
         check(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) });
     match answer.map(Pid::new) {
         Ok(Some(pid)) if libc::WIFSTOPPED(status) => Reaped::Stopped(pid),
-        Ok(Some(pid)) => Reaped::Died(pid, Status(status)),
+        Ok(Some(pid)) => Reaped::Died(pid, WaitStatus(status)),
         Ok(None) => Reaped::NotYet,
         Err(_) => Reaped::NoChildren,
     }
 }
 
 /// Waits until that child has ended, and takes it in. For a process that has nothing else to do.
-pub fn await_end(child: Pid) {
+pub fn wait_for(child: Pid) {
     // SAFETY: a number, and no status wanted.
     unsafe { libc::waitpid(child.number(), core::ptr::null_mut(), 0) };
 }
 
 /// Our own number.
 #[must_use]
-pub fn me() -> c_int {
+pub fn getpid() -> c_int {
     // SAFETY: no arguments.
     unsafe { libc::getpid() }
 }
 
 /// Our parent's number; 0 when it is not in our pid namespace.
 #[must_use]
-pub fn parent() -> c_int {
+pub fn getppid() -> c_int {
     // SAFETY: no arguments.
     unsafe { libc::getppid() }
 }
 
 /// The process group of a child of ours; `None` when there is no such process.
 #[must_use]
-pub fn group(of: Pid) -> Option<Pid> {
+pub fn getpgid(of: Pid) -> Option<Pid> {
     // SAFETY: a number.
     Pid::new(unsafe { libc::getpgid(of.number()) })
 }
 
 /// Our own process group.
 #[must_use]
-pub fn own_group() -> Option<Pid> {
+pub fn getpgrp() -> Option<Pid> {
     // SAFETY: a number; 0 is this process.
     Pid::new(unsafe { libc::getpgid(0) })
 }
@@ -180,7 +180,7 @@ pub fn own_group() -> Option<Pid> {
 ///
 /// # Errors
 /// As setpgid(2).
-pub fn lead_group() -> Result<()> {
+pub fn setpgid_self() -> Result<()> {
     // SAFETY: two numbers.
     check(unsafe { libc::setpgid(0, 0) }).map(drop)
 }
@@ -190,7 +190,7 @@ pub fn lead_group() -> Result<()> {
 ///
 /// # Errors
 /// As prlimit(2): `EPERM`, `EINVAL`.
-pub fn limit(number: usize, soft: u64, hard: Option<u64>) -> Result<()> {
+pub fn set_rlimit(number: usize, soft: u64, hard: Option<u64>) -> Result<()> {
     let mut old = [0_u64; 2];
     let none = core::ptr::null::<u64>();
     let call = libc::SYS_prlimit64;
@@ -215,7 +215,7 @@ pub fn change_directory(path: &CStr) -> Result<()> {
 ///
 /// # Errors
 /// As setsid(2).
-pub fn lead_session() -> Result<()> {
+pub fn setsid() -> Result<()> {
     // SAFETY: no arguments.
     check(unsafe { libc::setsid() }).map(drop)
 }
@@ -225,7 +225,7 @@ pub fn lead_session() -> Result<()> {
 ///
 /// # Errors
 /// As prctl(2).
-pub fn die_with_parent(signal: Signal) -> Result<()> {
+pub fn set_parent_death_signal(signal: Signal) -> Result<()> {
     set(libc::PR_SET_PDEATHSIG, signal.number())
 }
 
@@ -243,9 +243,9 @@ pub fn drop_capabilities() -> Result<()> {
 ///
 /// # Errors
 /// `EINVAL` on older kernels.
-pub fn adopt_orphans() -> Result<()> {
+pub fn become_subreaper() -> Result<()> {
     set(libc::PR_SET_CHILD_SUBREAPER, 1)
-        .or_else(|error| if me() == 1 { Ok(()) } else { Err(error) })
+        .or_else(|error| if getpid() == 1 { Ok(()) } else { Err(error) })
 }
 
 fn set(option: c_int, value: c_int) -> Result<()> {

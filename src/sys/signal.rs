@@ -4,9 +4,9 @@
 //! commands start with the default action for all that is caught here.
 
 use super::{Result, check, check_long};
-use crate::pure::unix::{Pid, Signal};
 use core::ffi::{c_int, c_long, c_ulong};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use pure::unix::{Pid, Signal};
 
 /// Signals below 32, one flag each; set by the handler, taken after each wait.
 static CAUGHT: [AtomicBool; 32] = [const { AtomicBool::new(false) }; 32];
@@ -35,7 +35,7 @@ fn give_back(number: c_int) {
 }
 
 /// Called around the birth of a child that shares our memory.
-pub(super) fn in_child(yes: bool) {
+pub(crate) fn in_child(yes: bool) {
     IN_CHILD.store(yes, Relaxed);
 }
 
@@ -43,14 +43,14 @@ pub(super) fn in_child(yes: bool) {
 /// 128.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct Mask([c_ulong; SIZE / size_of::<c_ulong>()]);
+pub struct SignalSet([c_ulong; SIZE / size_of::<c_ulong>()]);
 
 /// Bytes of it.
 const SIZE: usize = if cfg!(target_arch = "mips") { 16 } else { 8 };
 
-const EMPTY: Mask = Mask([0; SIZE / size_of::<c_ulong>()]);
+const EMPTY: SignalSet = SignalSet([0; SIZE / size_of::<c_ulong>()]);
 
-impl Mask {
+impl SignalSet {
     /// The word and the bit of it that stand for `signal`.
     fn place(&mut self, signal: Signal) -> (Option<&mut c_ulong>, c_ulong) {
         let at = signal.number().unsigned_abs() - 1;
@@ -69,14 +69,14 @@ impl Mask {
     }
 
     /// For calls that hand it to the kernel as it is.
-    pub(super) const fn pointer(&self) -> *const libc::sigset_t {
+    pub(crate) const fn pointer(&self) -> *const libc::sigset_t {
         core::ptr::from_ref(self).cast()
     }
 }
 
 /// Changes the signals that are held back; gives those that were before. By number, because the C
 /// library's function asks for two signals of its own to be let through.
-fn hold(how: c_int, mask: &Mask) -> Result<Mask> {
+fn sigprocmask(how: c_int, mask: &SignalSet) -> Result<SignalSet> {
     let mut before = EMPTY;
     let call = libc::SYS_rt_sigprocmask;
     // SAFETY: two sets of that size.
@@ -93,10 +93,10 @@ pub fn catch_all(
     signals: &[Signal],
     reset: &[Signal],
     other: Option<Signal>,
-) -> Result<(Mask, Mask)> {
+) -> Result<(SignalSet, SignalSet)> {
     let mut held = EMPTY;
     signals.iter().chain(&other).for_each(|signal| held.add(*signal));
-    let inherited = hold(libc::SIG_BLOCK, &held)?;
+    let inherited = sigprocmask(libc::SIG_BLOCK, &held)?;
     let mut waiting = inherited;
     for signal in signals {
         waiting.remove(*signal);
@@ -107,7 +107,7 @@ pub fn catch_all(
 }
 
 /// Undoes [`catch_all`]: default actions, and the mask we were started with.
-pub fn let_go(signals: &[Signal], inherited: &Mask) {
+pub fn restore_defaults(signals: &[Signal], inherited: &SignalSet) {
     signals.iter().for_each(|signal| to_default(*signal));
     let _ = set_mask(inherited);
 }
@@ -123,7 +123,7 @@ struct Action {
     handler: usize,
     flags: c_ulong,
     restorer: usize,
-    mask: Mask,
+    mask: SignalSet,
 }
 
 /// On MIPS it has another order, and no restorer: what stands behind the mask is not read.
@@ -132,7 +132,7 @@ struct Action {
 struct Action {
     flags: c_ulong,
     handler: usize,
-    mask: Mask,
+    mask: SignalSet,
     restorer: usize,
 }
 
@@ -178,13 +178,13 @@ pub fn take(signal: Signal) -> bool {
 ///
 /// # Errors
 /// As sigprocmask(2).
-pub fn set_mask(mask: &Mask) -> Result<()> {
-    hold(libc::SIG_SETMASK, mask).map(drop)
+pub fn set_mask(mask: &SignalSet) -> Result<()> {
+    sigprocmask(libc::SIG_SETMASK, mask).map(drop)
 }
 
 /// Lets a second pass, or what is left of it when a signal comes that is held back: that counts as caught.
-pub fn nap() {
-    let all = Mask([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
+pub fn wait_one_second() {
+    let all = SignalSet([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
     // The old timespec of the kernel: two longs everywhere.
     let second: [c_long; 2] = [1, 0];
     let (call, none) = (libc::SYS_rt_sigtimedwait, core::ptr::null_mut::<c_int>());
@@ -197,7 +197,7 @@ pub fn nap() {
 ///
 /// # Errors
 /// As kill(2): `ESRCH` when there is no such process.
-pub fn send(to: Pid, signal: Option<Signal>) -> Result<()> {
+pub fn kill(to: Pid, signal: Option<Signal>) -> Result<()> {
     // SAFETY: two numbers, the first above zero.
     check(unsafe { libc::kill(to.number(), signal.map_or(0, Signal::number)) }).map(drop)
 }
@@ -206,13 +206,13 @@ pub fn send(to: Pid, signal: Option<Signal>) -> Result<()> {
 ///
 /// # Errors
 /// As kill(2).
-pub fn send_own_group(signal: Signal) -> Result<()> {
+pub fn killpg_self(signal: Signal) -> Result<()> {
     // SAFETY: two numbers.
     check(unsafe { libc::kill(0, signal.number()) }).map(drop)
 }
 
 /// Ends this process as if nobody had caught `signal`.
-pub fn die_of(signal: Signal) {
+pub fn reraise(signal: Signal) {
     to_default(signal);
     let _ = set_mask(&EMPTY);
     // SAFETY: two numbers.
@@ -223,9 +223,9 @@ pub fn die_of(signal: Signal) {
 ///
 /// # Errors
 /// As kill(2): `ESRCH` when it has no members.
-pub fn send_group(group: Pid, signal: Option<Signal>) -> Result<()> {
+pub fn killpg(group: Pid, signal: Option<Signal>) -> Result<()> {
     match group.number() {
-        1 => Err(crate::pure::unix::Errno(libc::ESRCH)),
+        1 => Err(pure::unix::Errno(libc::ESRCH)),
         // SAFETY: two numbers, the first below −1.
         number => check(unsafe { libc::kill(-number, signal.map_or(0, Signal::number)) }).map(drop),
     }

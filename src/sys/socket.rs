@@ -1,28 +1,28 @@
 //! Sockets of a client: connected, never waiting. Who sends must have PIPE caught.
 
 use super::file::File;
-use super::{Result, check, check_int, check_long, check_size, wait};
-use crate::pure::unix::Errno;
+use super::{Result, check, check_int, check_long, check_size, poll};
 use core::ffi::{CStr, c_int};
 use core::net::SocketAddr;
+use pure::unix::Errno;
 
 /// Messages one by one, or a stream of bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Flow {
-    Messages,
+pub enum SocketType {
+    Datagram,
     Stream,
 }
 
 pub struct Socket(File);
 
 /// The most messages that one call sends.
-pub const MOST: usize = 40;
+pub const MAX_MESSAGES: usize = 40;
 
 impl Socket {
-    fn new(family: c_int, flow: Flow) -> Result<Self> {
+    fn new(family: c_int, flow: SocketType) -> Result<Self> {
         let kind = match flow {
-            Flow::Messages => libc::SOCK_DGRAM,
-            Flow::Stream => libc::SOCK_STREAM,
+            SocketType::Datagram => libc::SOCK_DGRAM,
+            SocketType::Stream => libc::SOCK_STREAM,
         };
         // Both flags are there since Linux 2.6.27.
         let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
@@ -41,7 +41,7 @@ impl Socket {
     /// # Errors
     /// As connect(2): `EPROTOTYPE` when it is of the other flow, `ENOENT` and `ECONNREFUSED` when nobody
     /// listens.
-    pub fn unix(path: &CStr, flow: Flow) -> Result<Self> {
+    pub fn unix(path: &CStr, flow: SocketType) -> Result<Self> {
         // SAFETY: all zeros are a valid sockaddr_un.
         let mut address: libc::sockaddr_un = unsafe { core::mem::zeroed() };
         address.sun_family = libc::AF_UNIX as u16;
@@ -59,7 +59,7 @@ impl Socket {
     ///
     /// # Errors
     /// As connect(2).
-    pub fn inet(to: SocketAddr, flow: Flow) -> Result<Self> {
+    pub fn inet(to: SocketAddr, flow: SocketType) -> Result<Self> {
         match to {
             SocketAddr::V4(to) => {
                 // SAFETY: all zeros are a valid sockaddr_in.
@@ -84,8 +84,7 @@ impl Socket {
     fn connect<A>(self, address: &A) -> Result<Self> {
         let size = libc::socklen_t::try_from(size_of::<A>()).unwrap_or(0);
         // SAFETY: an address of that size, of the socket's family.
-        let answer =
-            unsafe { libc::connect(self.number(), core::ptr::from_ref(address).cast(), size) };
+        let answer = unsafe { libc::connect(self.fd(), core::ptr::from_ref(address).cast(), size) };
         match check(answer) {
             Ok(_) | Err(Errno::INPROGRESS) => Ok(self),
             Err(error) => Err(error),
@@ -99,16 +98,16 @@ impl Socket {
     }
 
     #[must_use]
-    pub const fn number(&self) -> c_int {
-        self.0.number()
+    pub const fn fd(&self) -> c_int {
+        self.0.fd()
     }
 
     /// What has happened meanwhile to a stream: an error, or `EPIPE` when the other side has closed it, whatever it has
     /// said before.
     #[must_use]
     pub fn error(&self) -> Option<Errno> {
-        let (fd, events) = (self.number(), libc::POLLRDHUP);
-        if !wait::look(&mut [libc::pollfd { fd, events, revents: 0 }]) {
+        let (fd, events) = (self.fd(), libc::POLLRDHUP);
+        if !poll::poll_now(&mut [libc::pollfd { fd, events, revents: 0 }]) {
             return None;
         }
         let mut byte = 0_u8;
@@ -122,15 +121,15 @@ impl Socket {
     ///
     /// # Errors
     /// As sendmmsg(2), if not even the first went: `ENOSYS` before Linux 3.0.
-    pub fn send_packets<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
+    pub fn sendmmsg<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
         let (mut pieces, count) = gather(packets);
         // SAFETY: all zeros are valid message headers.
-        let mut headers: [libc::mmsghdr; MOST] = unsafe { core::mem::zeroed() };
+        let mut headers: [libc::mmsghdr; MAX_MESSAGES] = unsafe { core::mem::zeroed() };
         for (header, piece) in headers.iter_mut().zip(&mut pieces) {
             header.msg_hdr.msg_iov = piece;
             header.msg_hdr.msg_iovlen = 1;
         }
-        let (socket, first) = (self.number(), headers.as_mut_ptr());
+        let (socket, first) = (self.fd(), headers.as_mut_ptr());
         // By number, because musl's function sends them one by one.
         // SAFETY: `count` headers are filled in, each with one piece of a living slice.
         let sent = unsafe { libc::syscall(libc::SYS_sendmmsg, socket, first, count, 0) };
@@ -142,25 +141,21 @@ impl Socket {
     ///
     /// # Errors
     /// As writev(2).
-    pub fn send_pieces<'a>(
-        &self,
-        pieces: impl Iterator<Item = &'a [u8]>,
-        skip: usize,
-    ) -> Result<usize> {
+    pub fn writev<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>, skip: usize) -> Result<usize> {
         let (mut pieces, count) = gather(pieces);
         if let Some(rest) = pieces[0].iov_len.checked_sub(skip) {
             let begin = pieces[0].iov_base.cast::<u8>().wrapping_add(skip);
             pieces[0] = libc::iovec { iov_base: begin.cast(), iov_len: rest };
         }
         // SAFETY: `count` pieces of living slices.
-        check_size(unsafe { libc::writev(self.number(), pieces.as_ptr(), count) })
+        check_size(unsafe { libc::writev(self.fd(), pieces.as_ptr(), count) })
     }
 }
 
 /// The first [`MOST`] slices as the kernel takes them, and how many they are.
-fn gather<'a>(slices: impl Iterator<Item = &'a [u8]>) -> ([libc::iovec; MOST], c_int) {
+fn gather<'a>(slices: impl Iterator<Item = &'a [u8]>) -> ([libc::iovec; MAX_MESSAGES], c_int) {
     // SAFETY: all zeros are valid iovecs.
-    let mut pieces: [libc::iovec; MOST] = unsafe { core::mem::zeroed() };
+    let mut pieces: [libc::iovec; MAX_MESSAGES] = unsafe { core::mem::zeroed() };
     let mut count = 0;
     for (piece, slice) in pieces.iter_mut().zip(slices) {
         piece.iov_base = slice.as_ptr().cast_mut().cast();

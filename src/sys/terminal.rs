@@ -2,8 +2,8 @@
 
 use super::file::STDIN;
 use super::{Result, check};
-use crate::pure::unix::Pid;
 use core::ffi::c_int;
+use pure::unix::Pid;
 
 /// How a terminal treats what is typed and shown (termios(3)), once that was noted.
 pub struct Modes {
