@@ -63,7 +63,7 @@ impl Invocation {
         }
         for name in about.variables {
             if let Some(value) = trusted_variable(name)? {
-                let text = alloc(&mut room, value.count_bytes(), name.as_bytes())?;
+                let text = reserve(&mut room, value.count_bytes(), name.as_bytes())?;
                 copy(value.to_bytes(), text);
                 TextSource::new(name.as_bytes(), Syntax::Variable, text).read(about, rows)?;
             }
@@ -219,7 +219,7 @@ fn claim_buffer(room: &mut &'static mut [u8]) {
 }
 
 /// Takes `size` bytes of the room, and one.
-fn alloc(
+fn reserve(
     room: &mut &'static mut [u8],
     size: usize,
     whose: &[u8],
@@ -239,7 +239,7 @@ fn read_file(path: CliWord, room: &mut &'static mut [u8]) -> Result<&'static mut
     let file = File::open(path, Mode::Read).map_err(cannot)?;
     loop {
         match file::read(file.fd(), text::spare(room, size)) {
-            Ok(0) => return alloc(room, size, path.to_bytes()),
+            Ok(0) => return reserve(room, size, path.to_bytes()),
             Ok(n) => size += n,
             Err(error) => return Err(cannot(error)),
         }

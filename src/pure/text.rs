@@ -1,8 +1,10 @@
 //! Text built in a fixed buffer: the messages people read, stamps, names of files, and numbers with
 //! leading zeros.
 
+use core::convert::Infallible;
 use core::ops::{Deref, DerefMut};
 use heapless::{Vec, VecView};
+use ufmt::{uWrite, uwrite};
 
 /// A text of any room, to put something behind it. One function that writes a date serves all.
 pub type Text = VecView<u8>;
@@ -27,6 +29,24 @@ impl Put for Text {
 }
 
 const CUT: &[u8; 4] = b"...\n";
+
+/// The writer behind every `uwrite!`: it appends to a [`Text`] and cannot fail, because [`Put::put`] marks what it
+/// cuts. Bytes from outside may be invalid UTF-8, which ufmt does not accept: [`put_escaped`] appends those.
+pub struct Writer<'a>(pub &'a mut Text);
+
+impl uWrite for Writer<'_> {
+    type Error = Infallible;
+
+    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
+        self.0.put(text.as_bytes());
+        Ok(())
+    }
+
+    /// ufmt's default uses the deprecated `mem::uninitialized`.
+    fn write_char(&mut self, c: char) -> Result<(), Infallible> {
+        self.write_str(c.encode_utf8(&mut [0; 4]))
+    }
+}
 
 /// A text of at most `N` bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -101,12 +121,7 @@ pub fn put_padded(text: &mut Text, number: u64, digits: usize, hex: bool) {
 
 /// A number without leading zeros.
 pub fn put_number(text: &mut Text, number: u64) {
-    let (mut digits, mut rest) = (1, number / 10);
-    while rest > 0 {
-        digits += 1;
-        rest /= 10;
-    }
-    put_padded(text, number, digits, false);
+    let Ok(()) = uwrite!(Writer(text), "{}", number);
 }
 
 /// The first `size` bytes; none if there are fewer.
