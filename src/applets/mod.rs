@@ -12,6 +12,7 @@ pub mod line_prefix;
 mod log_file;
 mod option_sources;
 mod pump;
+mod wait;
 
 use diag::{error, os_error};
 pub use option_sources::Invocation;

@@ -6,13 +6,14 @@
 //! the hearing.
 
 use super::diag::{error, os_error};
+use super::wait::wait;
 use core::ffi::c_int;
 use heapless::Vec;
 use pure::exit::Exit;
 use pure::time::{Duration, Instant};
 use pure::unix::{Errno, Signal};
 use sys::static_cell::StaticCell;
-use sys::{clock, file, poll, signal};
+use sys::{clock, file, signal};
 
 /// As much as a pipe holds (pipe(7)): one read empties it.
 pub const BATCH_SIZE: usize = 64 << 10;
@@ -158,7 +159,7 @@ pub fn pump(from: c_int, buffer: &mut [u8; BATCH_SIZE], sink: &mut dyn Sink) -> 
         let reads = full.is_empty() && input == Input::Open && !interest.blocked;
         let at = pure::time::earliest(interest.at, deadline);
         let limit = at.map(|at| clock::now().until(at));
-        let ready = poll::ppoll(&mask, reads.then_some(from), interest.room, limit);
+        let ready = wait(&mask, reads.then_some(from), interest.room, limit);
         for signal in &[Signal::HUP, Signal::ALRM] {
             if signal::take(*signal) {
                 sink.on_signal(*signal);

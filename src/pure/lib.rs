@@ -30,6 +30,7 @@ pub mod diag;
 pub mod exit;
 pub mod log;
 pub mod name_table;
+pub mod process_stat;
 pub mod supervise;
 pub mod syslog;
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! System calls as safe functions: the one place where the kernel is asked, and the one where `unsafe`
-//! stands.
+//! The kernel interface: system calls as safe functions. Only this crate uses libc.
 //!
-//! No wrapper decides anything. Each gives what the kernel gave, as a [`Result`] with the errno of
-//! the call; each is safe for any argument its types allow.
+//! The applets call it. No function decides anything: each returns the kernel's answer, as a [`Result`] with the errno
+//! of the call, and is safe for every argument that its types allow. Functions have the names of their calls.
+//!
+//! Many calls are made by number, with syscall(2), where the C library's function would add code for threads.
 
 #![cfg_attr(not(test), no_std)]
 #![deny(clippy::undocumented_unsafe_blocks)]
@@ -18,19 +19,22 @@
         clippy::unwrap_used
     )
 )]
-#![allow(clippy::useless_conversion, reason = "what is one on 64 bits is needed on 32")]
+#![allow(clippy::useless_conversion, reason = "some are needed on 32 bits only")]
 
 pub mod args;
 pub mod clock;
 pub mod credentials;
 pub mod dir;
 pub mod environment;
+pub mod fd;
 pub mod file;
+pub mod flock;
 pub mod poll;
 pub mod process;
 pub mod procfs;
 pub mod signal;
 pub mod socket;
+pub mod stat;
 pub mod static_cell;
 pub mod sysinfo;
 pub mod terminal;
@@ -38,37 +42,38 @@ pub mod terminal;
 use core::ffi::{CStr, c_int, c_long};
 use pure::unix::{Errno, Signal};
 
+/// The result of a system call.
 pub type Result<T> = core::result::Result<T, Errno>;
 
-/// Bytes that end in a NUL as the kernel takes them.
+/// Returns the bytes up to the first NUL as a C string; `None` unless the last byte is NUL.
 #[must_use]
 pub fn c_str(bytes: &[u8]) -> Option<&CStr> {
-    // SAFETY: a NUL is there, at the end at the latest.
+    // SAFETY: there is a NUL, at the latest at the end.
     (bytes.last() == Some(&0)).then(|| unsafe { CStr::from_ptr(bytes.as_ptr().cast()) })
 }
 
-/// What the last failed call left in errno.
+/// Returns errno of the last failed call.
 fn errno() -> Errno {
-    // SAFETY: the location is this thread's own and always valid.
+    // SAFETY: the location belongs to this thread and is always valid.
     Errno(unsafe { *libc::__errno_location() })
 }
 
-/// −1 is a failure, all else the answer.
+/// Converts the answer of a call: −1 is a failure.
 fn check(answer: c_int) -> Result<c_int> {
     if answer == -1 { Err(errno()) } else { Ok(answer) }
 }
 
-/// The same for calls that answer with a size.
+/// As [`check`], for calls that return a size.
 fn check_size(answer: isize) -> Result<usize> {
     usize::try_from(answer).map_err(|_| errno())
 }
 
-/// The same for calls made by number that answer with an int.
+/// As [`check`], for calls made by number that return an int.
 fn check_int(answer: c_long) -> Result<c_int> {
     check(c_int::try_from(answer).unwrap_or(-1))
 }
 
-/// The same for calls made by number.
+/// As [`check`], for calls made by number.
 fn check_long(answer: c_long) -> Result<c_long> {
     if answer == -1 { Err(errno()) } else { Ok(answer) }
 }

@@ -1,58 +1,58 @@
-//! The one place where the program waits: for input, for room to write, for a moment, for any caught
-//! signal.
+//! Waiting for input, for buffer space, for a time, for a caught signal (ppoll(2)).
 
-use super::errno;
-use super::signal::{self, SignalSet};
+use super::signal::SignalSet;
+use super::{Result, check};
 use core::ffi::c_int;
 use pure::time::Duration;
 use pure::unix::Errno;
 
-/// What a wait has found.
+/// The result of a wait.
 #[derive(Clone, Copy)]
 pub struct Ready {
     /// The input can be read, or has ended.
     pub input: bool,
-    /// The output has room, or is broken.
+    /// The output can be written, or is broken.
     pub output: bool,
 }
 
-/// Waits until `input` can be read (or has ended), `output` can be written (or is broken), `limit` is
-/// over, or a signal was caught, whichever is first. None given: only a signal ends it.
+/// Waits until `input` can be read, `output` can be written, `limit` has passed or a caught signal arrives.
 ///
-/// ppoll(2) lets the caught signals in and shuts them out again in one step with the waiting.
-#[must_use]
+/// ppoll(2) installs `mask` for the duration of the wait, so a signal that arrives just before it is not missed.
+///
+/// # Errors
+/// `EINVAL` if the limit on open files is too low for two descriptors; `ENOMEM`. A signal is not an error.
 pub fn ppoll(
     mask: &SignalSet,
     input: Option<c_int>,
     output: Option<c_int>,
     limit: Option<Duration>,
-) -> Ready {
-    // A number below zero is passed over.
-    let watch =
+) -> Result<Ready> {
+    // The kernel ignores an entry with a negative descriptor.
+    let entry =
         |fd: Option<c_int>, events| libc::pollfd { fd: fd.unwrap_or(-1), events, revents: 0 };
-    let mut watched = [watch(input, libc::POLLIN), watch(output, libc::POLLOUT)];
-    let found = poll(&mut watched, limit, Some(mask));
-    if found < 0 && errno() != Errno::INTR {
-        // More descriptors than a limit of one allows, say: that must neither make us deaf nor keep the machine busy.
-        signal::wait_one_second();
-    }
-    let any = found > 0;
-    let [input, output] = watched.map(|one| any && one.revents != 0);
-    Ready { input, output }
+    let mut entries = [entry(input, libc::POLLIN), entry(output, libc::POLLOUT)];
+    let any = match check(poll(&mut entries, limit, Some(mask))) {
+        Ok(count) => count > 0,
+        Err(Errno::INTR) => false,
+        Err(error) => return Err(error),
+    };
+    let [input, output] = entries.map(|entry| any && entry.revents != 0);
+    Ok(Ready { input, output })
 }
 
-/// The same without waiting: whether there is anything to say of these.
-pub(crate) fn poll_now(watched: &mut [libc::pollfd]) -> bool {
-    poll(watched, Some(Duration::ZERO), None) > 0
+/// Fills in `revents` without waiting and reports whether any is set.
+pub(crate) fn poll_now(entries: &mut [libc::pollfd]) -> bool {
+    poll(entries, Some(Duration::ZERO), None) > 0
 }
 
-/// Lets this time pass. Signals that are caught wait, too.
+/// Sleeps. Blocked signals do not end the sleep.
 pub fn sleep(time: Duration) {
     poll(&mut [], Some(time), None);
 }
 
-fn poll(watched: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&SignalSet>) -> c_int {
-    // SAFETY: all zeros are a valid timespec; on 32-bit ARM it has padding, so no literal.
+fn poll(entries: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&SignalSet>) -> c_int {
+    // On 32-bit ARM a timespec contains padding, so it is zeroed and not written as a literal.
+    // SAFETY: all zeros are a valid timespec.
     let mut time: libc::timespec = unsafe { core::mem::zeroed() };
     if let Some(limit) = limit {
         let (seconds, nanoseconds) = limit.as_timespec();
@@ -61,7 +61,7 @@ fn poll(watched: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&Sig
     }
     let time = if limit.is_some() { &raw const time } else { core::ptr::null() };
     let mask = mask.map_or(core::ptr::null(), SignalSet::pointer);
-    let count = watched.len() as libc::nfds_t;
-    // SAFETY: a slice of entries, a timespec or null, a mask of ours or null.
-    unsafe { libc::ppoll(watched.as_mut_ptr(), count, time, mask) }
+    let count = entries.len() as libc::nfds_t;
+    // SAFETY: a slice of entries, a timespec or null, a signal set or null.
+    unsafe { libc::ppoll(entries.as_mut_ptr(), count, time, mask) }
 }

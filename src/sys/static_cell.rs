@@ -1,21 +1,22 @@
-//! The big buffers: fixed memory that costs nothing until it is written to.
+//! Large static buffers, each handed out once.
 //!
-//! They lie in .bss and not on the stack, where the compiler would touch every page of them.
+//! They are in .bss and not on the stack: the kernel provides a page only when it is written, whereas the compiler
+//! touches every page of a large stack frame.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// A piece of static memory that is handed out once.
-// In this order: the mark is in the page that is used first.
+/// Static memory with one owner.
+// repr(C): the flag is in the page that is written first.
 #[repr(C)]
 pub struct StaticCell<T> {
     taken: AtomicBool,
     content: UnsafeCell<T>,
 }
 
-// SAFETY: the content is reached only through `take`, which gives it to one caller. The program has one
-// thread, so that looking and marking need not be one step (on ARM64 that would take a kilobyte of code
-// that asks for the kind of processor).
+// SAFETY: the content is only accessible through `take`, which returns it once. The process has one thread, so the
+// flag need not be read and written in one step (on ARM64 that step would take a kilobyte of code that detects the
+// processor).
 unsafe impl<T> Sync for StaticCell<T> {}
 
 impl<T> StaticCell<T> {
@@ -24,14 +25,14 @@ impl<T> StaticCell<T> {
         Self { content: UnsafeCell::new(content), taken: AtomicBool::new(false) }
     }
 
-    /// The memory, for the first who asks.
+    /// Returns the memory to the first caller, and `None` to each later one.
     #[allow(clippy::mut_from_ref, reason = "the flag lets one caller through")]
     pub fn take(&'static self) -> Option<&'static mut T> {
         if self.taken.load(Ordering::Relaxed) {
             return None;
         }
         self.taken.store(true, Ordering::Relaxed);
-        // SAFETY: the mark makes this the only reference there will ever be.
+        // SAFETY: the flag makes this the only reference.
         Some(unsafe { &mut *self.content.get() })
     }
 }

@@ -5,10 +5,11 @@
 //! A group is met as a whole only if a child of ours leads it; what has joined a group of somebody else
 //! is met alone.
 
+use super::process_list;
 use heapless::Vec;
 use pure::supervise::machine::{Role, Sweep, SweepMode};
 use pure::unix::{Errno, Pid, Signal};
-use sys::{process, procfs, signal};
+use sys::{process, signal};
 
 /// SweepMode many are remembered as told to stop. More than that are told once others have gone, or killed.
 const MAX_SIGNALLED: usize = 32;
@@ -54,7 +55,7 @@ impl Leftovers {
 
     fn sweep_children(&mut self, sweep: Sweep, log: Option<Pid>) -> bool {
         let mut left = false;
-        let listed = procfs::for_each_child(&mut |child| {
+        let listed = process_list::for_each_child(&mut |child| {
             // No group: it is gone already.
             let Some(group) = process::getpgid(child) else {
                 return;

@@ -9,6 +9,7 @@ mod daemon;
 mod leftovers;
 mod load_sampler;
 mod pidfile;
+mod process_list;
 mod signals;
 mod spawn;
 mod status;

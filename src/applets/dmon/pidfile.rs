@@ -1,6 +1,7 @@
 //! The pid file: one dmon a file, held by a lock that dies with its holder, so that stale content is
 //! no obstacle. It tells whom a killed dmon has left behind, and the next one waits until they are gone.
 
+use super::process_list;
 use crate::applets::diag::{self, error, os_error};
 use pure::cli::getopt::CliWord;
 use pure::cli::value;
@@ -9,7 +10,7 @@ use pure::text::{Message, Put, first, put_number};
 use pure::time::Duration;
 use pure::unix::{Errno, Pid};
 use sys::file::{self, File, Kind, Mode};
-use sys::{clock, poll, process, procfs};
+use sys::{clock, poll, process};
 
 /// The locked file. Dropping it removes the name, if it is still that of our file, then gives the lock
 /// back.
@@ -91,7 +92,7 @@ fn wait_for_previous(file: &File, timeout: Duration) {
         return;
     };
     let end = clock::now().add(timeout);
-    while procfs::has_left_session(dead) && clock::now() < end {
+    while process_list::has_left_session(dead) && clock::now() < end {
         poll::sleep(POLL_INTERVAL);
     }
 }

@@ -12,6 +12,7 @@ use super::spawn::{self, Failure, SpawnSpec};
 use super::status::{Status, VerboseLog};
 use super::terminal::Terminal;
 use crate::applets::diag::{self, os_error};
+use crate::applets::wait;
 use pure::exit::Exit;
 use pure::supervise::machine::{Action, Event, Machine, Role, Sweep};
 use pure::supervise::policy::Policy;
@@ -22,7 +23,7 @@ use sys::args::Argv;
 use sys::file::{self, File};
 use sys::process::{PathBuf, Reaped};
 use sys::signal::SignalSet;
-use sys::{clock, poll, process, signal};
+use sys::{clock, process, signal};
 
 /// What is to be run, and as whom.
 pub struct Job {
@@ -149,7 +150,7 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::Wait(deadline) => {
                     let limit = deadline.map(|deadline| now.until(deadline));
-                    let _ = poll::ppoll(&self.mask, None, None, limit);
+                    let _ = wait::wait(&self.mask, None, None, limit);
                     now = clock::now();
                     self.collect_events(&mut machine, now);
                 }

@@ -20,7 +20,7 @@ impl Terminal {
         terminal::foreground()?;
         let own_group = process::getpgrp()?;
         let mut terminal = Self { own_group, modes: Modes::none(), cmd_modes: Modes::none() };
-        terminal.modes.note().then_some(terminal)
+        terminal.modes.save().then_some(terminal)
     }
 
     /// It is ours now: we are not in the background, and nobody has it from us.
@@ -32,7 +32,7 @@ impl Terminal {
     /// Lends it to a command again that was in the middle of its run, if we have it.
     pub fn give_to(&mut self, group: Pid) {
         if self.is_foreground() {
-            self.cmd_modes.set();
+            self.cmd_modes.restore();
             self.cmd_modes.forget();
             let _ = terminal::set_foreground(group);
         }
@@ -46,11 +46,11 @@ impl Terminal {
         let is_gone = |holder| signal::killpg(holder, None) == Err(Errno::SRCH);
         if had_it || !in_run && holder.is_some_and(is_gone) {
             if in_run {
-                self.cmd_modes.note();
+                self.cmd_modes.save();
             } else {
                 self.cmd_modes.forget();
             }
-            self.modes.set();
+            self.modes.restore();
             let _ = terminal::set_foreground(self.own_group);
         }
         had_it

@@ -52,11 +52,20 @@ impl LogDir {
 
     /// Gives `current` the name of an old log.
     pub fn rename_current(&mut self, name: ArchiveName) -> Result<(), Errno> {
-        match self.dir.rename(CURRENT, c_str(&name.text(self.colon))) {
+        match self.rename_to(&name.text(self.colon)) {
             Err(Errno::INVAL) if self.colon == b':' => {
                 self.colon = b'-';
-                self.dir.rename(CURRENT, c_str(&name.text(self.colon)))
+                self.rename_to(&name.text(self.colon))
             }
+            other => other,
+        }
+    }
+
+    /// Renames `current`. Where neither the kernel (before Linux 3.15) nor the file system can refuse to replace a
+    /// file, the name is only free because it was chosen to be new.
+    fn rename_to(&self, name: &rotate::ArchiveNameText) -> Result<(), Errno> {
+        match self.dir.rename_no_replace(CURRENT, c_str(name)) {
+            Err(Errno::NOSYS | Errno::INVAL) => self.dir.rename(CURRENT, c_str(name)),
             other => other,
         }
     }

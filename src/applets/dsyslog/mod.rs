@@ -11,7 +11,7 @@ use heapless::Vec;
 use pure::cli::getopt::{Opt, opt};
 use pure::exit::Exit;
 use pure::log::lines;
-use pure::syslog::header::{MessageFormat, Origin};
+use pure::syslog::header::{self, MessageFormat, Origin};
 use pure::syslog::message::MessageBuilder;
 use pure::syslog::priority::{Facility, Priority};
 use pure::syslog::queue::Queue;
@@ -79,7 +79,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         return Err(INFO.missing("no name given. "));
     };
     config.format.name = name;
-    if !pure::syslog::header::is_name(name, config.format.rfc5424) {
+    if !header::is_name(name, config.format.rfc5424) {
         let then = "' is no name for syslog: 1 to 48 printing characters";
         return Err(error("'", name, then));
     }
@@ -88,12 +88,19 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         builder: MessageBuilder::new(&config.format),
         queue: Queue::new(out, config.to.framing()),
         connection: Connection::new(&config.to, clock::now()),
-        host: if config.format.rfc5424 { sysinfo::host_name() } else { Vec::new() },
+        host: if config.format.rfc5424 { host_name() } else { Vec::new() },
         console: config.console,
         reported: false,
         ending: None,
     };
     pump::pump(config.input, batch, &mut sender)
+}
+
+/// Returns the host name as a header may contain it.
+fn host_name() -> Vec<u8, 64> {
+    let mut name = sysinfo::host_name();
+    header::replace_unprintable(&mut name);
+    name
 }
 
 /// The sink.

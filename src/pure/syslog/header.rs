@@ -56,6 +56,11 @@ impl MessageFormat {
 /// A header, of at most 155 bytes, and room for a text of our own behind it.
 pub type Header = Message<192>;
 
+/// Replaces each byte of a host name that is not printable ASCII by a dash: HOSTNAME of RFC 5424, 6, is PRINTUSASCII.
+pub fn replace_unprintable(host: &mut [u8]) {
+    host.iter_mut().filter(|byte| !byte.is_ascii_graphic()).for_each(|byte| *byte = b'-');
+}
+
 /// Whether a sender may have that name; RFC 5424 allows no blanks in it.
 #[must_use]
 pub fn is_name(name: &[u8], rfc5424: bool) -> bool {
