@@ -36,38 +36,38 @@ mod tests {
         }
     }
 
-    /// Any words, and what a look at each byte finds in them.
-    macro_rules! finds_what_bytes_find {
-        ($word:ty) => {{
+    /// Compares the masks of random blocks with a comparison byte by byte.
+    macro_rules! check_against_bytes {
+        ($block:ty) => {{
             let mut random = Random(7);
             for n in 0..200_000 {
-                let mut bytes = [0; size_of::<$word>()];
-                // Around the values that are looked for, where borrows would show; or anything.
+                let mut bytes = [0; size_of::<$block>()];
+                // Bytes around the values that are compared, where a wrong borrow would show; or any bytes.
                 bytes.fill_with(|| match n % 3 {
                     0 => 9 + random.below(3),
                     1 => 0x1e + random.below(4) * 0x20,
                     _ => random.number() as u8,
                 });
-                let block = <$word>::load(&bytes);
-                let mut copy = [0; size_of::<$word>()];
+                let block = <$block>::load(&bytes);
+                let mut copy = [0; size_of::<$block>()];
                 block.store(&mut copy);
                 assert_eq!(copy, bytes);
                 let either = block.eq(0x7e) | block.eq(0x0a) | block.le(0x0a);
                 let found = [block.eq(0x0a), block.le(0x1f), either];
-                let plain: [fn(u8) -> bool; 3] =
+                let expected: [fn(u8) -> bool; 3] =
                     [|byte| byte == 0x0a, |byte| byte <= 0x1f, |byte| byte == 0x7e || byte <= 0x0a];
-                for (found, plain) in found.into_iter().zip(plain) {
-                    let place = found.any().then(|| found.first());
-                    assert_eq!(place, bytes.iter().position(|byte| plain(*byte)), "{bytes:?}");
+                for (found, matches) in found.into_iter().zip(expected) {
+                    let first = found.any().then(|| found.first());
+                    assert_eq!(first, bytes.iter().position(|byte| matches(*byte)), "{bytes:?}");
                 }
-                assert!(<$word>::splat(bytes[0]).eq(bytes[0]).any());
+                assert!(<$block>::splat(bytes[0]).eq(bytes[0]).any());
             }
         }};
     }
 
     #[test]
-    fn a_word_finds_what_bytes_find() {
-        finds_what_bytes_find!(Block);
-        finds_what_bytes_find!(portable::Block);
+    fn a_word_check_against_bytes() {
+        check_against_bytes!(Block);
+        check_against_bytes!(portable::Block);
     }
 }

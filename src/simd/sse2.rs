@@ -1,8 +1,6 @@
-//! Sixteen bytes at once, where the processor has registers for them: SSE2, which is in each x86-64, and in what Rust
-//! takes for an i686, from the Pentium 4 on. The one module of `sys` that asks no kernel, so that `pure` may use it,
-//! in `pure/scan.rs`.
+//! Blocks of 16 bytes in SSE2 registers. Every x86-64 has SSE2, and so has Rust's i686 target (from the Pentium 4 on).
 //!
-//! Names and meaning of the instructions are those of Intel's Software Developer's Manual, volume 2.
+//! The instructions are described in Intel's Software Developer's Manual, volume 2.
 
 #[cfg(target_arch = "x86")]
 use core::arch::x86 as arch;
@@ -14,25 +12,27 @@ use core::ops::BitOr;
 #[derive(Clone, Copy)]
 pub struct Block(arch::__m128i);
 
-/// Which bytes of a word are meant: all their bits are set.
+/// The result of a comparison: all bits of a byte are set if it matched.
 #[derive(Clone, Copy)]
 pub struct ByteMask(arch::__m128i);
 
 impl Block {
+    /// Loads a block from memory.
     #[inline(always)]
     #[must_use]
     pub fn load(bytes: &[u8; 16]) -> Self {
-        // SAFETY: 16 bytes, wherever they lie.
+        // SAFETY: the instruction reads 16 bytes at any alignment.
         Self(unsafe { arch::_mm_loadu_si128(bytes.as_ptr().cast()) })
     }
 
+    /// Stores the block to memory.
     #[inline(always)]
     pub fn store(self, place: &mut [u8; 16]) {
-        // SAFETY: room for 16 bytes, wherever it lies.
+        // SAFETY: the instruction writes 16 bytes at any alignment.
         unsafe { arch::_mm_storeu_si128(place.as_mut_ptr().cast(), self.0) };
     }
 
-    /// The same byte at each place.
+    /// Returns a block of 16 times the same byte.
     #[inline(always)]
     #[must_use]
     pub fn splat(byte: u8) -> Self {
@@ -40,7 +40,7 @@ impl Block {
         Self(unsafe { arch::_mm_set1_epi8(byte.cast_signed()) })
     }
 
-    /// Where that byte is.
+    /// Compares each byte: equal to `byte`.
     #[inline(always)]
     #[must_use]
     pub fn eq(self, byte: u8) -> ByteMask {
@@ -48,7 +48,7 @@ impl Block {
         ByteMask(unsafe { arch::_mm_cmpeq_epi8(self.0, Self::splat(byte).0) })
     }
 
-    /// Where bytes are at most that.
+    /// Compares each byte: less than or equal to `byte`.
     #[inline(always)]
     #[must_use]
     pub fn le(self, byte: u8) -> ByteMask {
@@ -60,20 +60,21 @@ impl Block {
 }
 
 impl ByteMask {
-    /// One bit a byte.
+    /// Returns one bit for each byte.
     #[inline(always)]
     fn bits(self) -> i32 {
         // SAFETY: the processor has SSE2.
         unsafe { arch::_mm_movemask_epi8(self.0) }
     }
 
+    /// Reports whether any byte matched.
     #[inline(always)]
     #[must_use]
     pub fn any(self) -> bool {
         self.bits() != 0
     }
 
-    /// The place of the first, if there is any.
+    /// Returns the index of the first byte that matched; 32 if there is none.
     #[inline(always)]
     #[must_use]
     pub fn first(self) -> usize {
