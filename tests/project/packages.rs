@@ -1,6 +1,6 @@
-//! What is installed, packed and unpacked: `make install` and back, packages for Debian, OpenWrt and Alpine, recipes.
+//! `make install` and `make uninstall`, packages for Debian, OpenWrt and Alpine, and the recipes.
 //!
-//! The scripts work in a folder like target/, in which the tested program stands as the one that was built.
+//! The scripts get a copy of the layout of target/ that contains the tested program.
 
 use crate::rig::{Done, Rig, tools};
 use std::collections::BTreeSet;
@@ -8,17 +8,15 @@ use std::fmt::Write as _;
 
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The names but envdir's, which is another program's in Debian.
+/// The applets except envdir: in Debian, daemontools provides this name.
 const NAMES: [&str; 6] = ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv"];
 
-/// A folder like target/; nothing where packages of this machine cannot be made or tried.
+/// Fills `target` like a build does and returns the target triple. `None` where packages cannot be built or run.
 fn build(rig: &Rig) -> Option<String> {
-    if !tools::is_native("packages of other machines are tried by make packages")
-        || !tools::has(&["make"])
-    {
+    if !tools::is_native("make packages tests other architectures") || !tools::has(&["make"]) {
         return None;
     }
-    // The name of the loader stands near the beginning.
+    // PT_INTERP, the path of the dynamic loader, is near the start of the file.
     if rig.shell("head -c 4096 bin/dmon | grep -aq /ld-").code() == Some(0) {
         tools::skip("needs the static executable, in DMON");
         return None;
@@ -45,7 +43,7 @@ fn build(rig: &Rig) -> Option<String> {
     Some(target)
 }
 
-/// Makes a package; its path.
+/// Builds a package and returns its path.
 fn pack(rig: &Rig, kind: &str, target: &str) -> String {
     let done = rig
         .shell(format!("CARGO_TARGET_DIR=$PWD/target {PROJECT}/scripts/packages/{kind} {target}"))
@@ -54,44 +52,45 @@ fn pack(rig: &Rig, kind: &str, target: &str) -> String {
     done.out.trim_end().to_string()
 }
 
-/// Files and links below a folder, by their paths from there.
+/// Lists files and links below a folder, as relative paths.
 fn files(rig: &Rig, folder: &str) -> BTreeSet<String> {
     let list = rig.shell(format!("cd {folder} && find . ! -type d")).exits(0).out;
     list.lines().map(|line| line.trim_start_matches("./").to_string()).collect()
 }
 
-/// The version as packages write a release that is to come.
+/// The version with a package format's mark of a pre-release.
 fn version(mark: char) -> String {
     env!("CARGO_PKG_VERSION").replace('-', &mark.to_string())
 }
 
-/// That in a folder that is a whole system the program works by all its names.
-fn works_in(rig: &Rig, root: &str) {
+/// Asserts that the installed applets run below this root.
+#[track_caller]
+fn assert_works_in(rig: &Rig, root: &str) {
     let inside =
         |line: &str| rig.shell(format!("PATH=/usr/bin exec $(command -v chroot) {root} {line}"));
-    let said = inside("dmon -n -m 0 denv -E A=1 dlog --version").exits(0).out;
-    assert_eq!(said, format!("dmon {}\n", env!("CARGO_PKG_VERSION")));
+    let version = inside("dmon -n -m 0 denv -E A=1 dlog --version").exits(0).out;
+    assert_eq!(version, format!("dmon {}\n", env!("CARGO_PKG_VERSION")));
     inside("dmon -n -m 0 dmon --version -- dlog /log").exits(0).says_nothing();
-    assert_eq!(rig.read(&format!("{root}/log")), said);
+    assert_eq!(rig.read(&format!("{root}/log")), version);
     rig.shell(format!("rm {root}/log")).exits(0);
 }
 
-fn install(rig: &Rig, what: &str, target: &str) -> Done {
+fn make(rig: &Rig, goal: &str, target: &str) -> Done {
     rig.shell(format!(
-        "make -s -C {PROJECT} {what} TARGET={target} OUTPUT=$PWD/target DESTDIR=$PWD/root PREFIX=/usr"
+        "make -s -C {PROJECT} {goal} TARGET={target} OUTPUT=$PWD/target DESTDIR=$PWD/root PREFIX=/usr"
     ))
     .exits(0)
     .says_nothing()
 }
 
 #[test]
-fn what_make_installs_it_takes_away_again() {
+fn make_uninstall_removes_what_make_install_installed() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
     };
     rig.shell("mkdir -p root/usr/bin && : >root/usr/bin/other").exits(0);
-    install(&rig, "install-files", &target);
+    make(&rig, "install-files", &target);
     let found = files(&rig, "root/usr");
     for name in NAMES.iter().chain(&["envdir"]) {
         for file in [
@@ -107,14 +106,14 @@ fn what_make_installs_it_takes_away_again() {
     assert_eq!(found.len(), 1 + 7 * 5, "{found:?}");
     rig.shell("cd root/usr/bin && ./envdir --version && cd ../share/man && mandoc man8/dslog.8")
         .exits(0);
-    // Twice is as good as once.
-    install(&rig, "install-files", &target);
-    install(&rig, "uninstall", &target);
+    // Installing twice must not leave anything behind.
+    make(&rig, "install-files", &target);
+    make(&rig, "uninstall", &target);
     assert_eq!(files(&rig, "root"), BTreeSet::from(["usr/bin/other".to_string()]));
 }
 
 #[test]
-fn the_debian_package_is_installed_works_and_is_removed() {
+fn the_debian_package_installs_works_and_purges() {
     if !tools::has(&["dpkg", "dpkg-deb"]) || !tools::is_root() {
         return;
     }
@@ -136,7 +135,7 @@ fn the_debian_package_is_installed_works_and_is_removed() {
     let before = files(&rig, "root");
     let dpkg = "dpkg --root=$PWD/root --log=/dev/null";
     rig.shell(format!("{dpkg} -i {package}")).exits(0);
-    works_in(&rig, "root");
+    assert_works_in(&rig, "root");
     let state = rig.shell(format!("{dpkg} -s dmon")).exits(0).out;
     for line in ["Status: install ok installed", "Section: admin"] {
         assert!(state.contains(line), "{state}");
@@ -148,7 +147,7 @@ fn the_debian_package_is_installed_works_and_is_removed() {
         assert!(found.contains(&format!("share/man/man8/{name}.8.gz")), "{name}: {found:?}");
     }
     assert!(!found.iter().any(|file| file.contains("envdir")), "daemontools has it: {found:?}");
-    // A link in the manuals leads to a file that is packed itself.
+    // dslog.8 is only a `.so` line, which must lead to a compressed page.
     if tools::has(&["mandoc"]) {
         let text = rig.shell("cd root/usr/share/man && mandoc man8/dslog.8.gz").exits(0).out;
         assert!(text.contains("standard input to syslog"), "{text}");
@@ -167,7 +166,7 @@ fn the_debian_package_is_installed_works_and_is_removed() {
 }
 
 #[test]
-fn the_package_for_openwrt_has_the_form_of_an_ipk() {
+fn the_openwrt_package_is_a_valid_ipk() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
@@ -188,18 +187,18 @@ fn the_package_for_openwrt_has_the_form_of_an_ipk() {
     let wanted = NAMES.iter().chain(&["envdir"]).map(|name| format!("usr/bin/{name}")).collect();
     assert_eq!(files(&rig, "root"), wanted);
     if tools::is_root() {
-        works_in(&rig, "root");
+        assert_works_in(&rig, "root");
     }
 }
 
 #[test]
-fn the_package_for_alpine_has_the_form_of_an_apk() {
+fn the_alpine_package_is_a_valid_apk() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
     };
     let package = pack(&rig, "apk", &target);
-    // Two streams of gzip, of which the first says what the sum of the second is.
+    // An apk is two gzip streams; `datahash` in the first is the SHA-256 of the second.
     rig.shell(format!("mkdir root && tar -xzf {package} -C root 2>/dev/null")).exits(0);
     let info = rig.read("root/.PKGINFO");
     let value = |key: &str| {
@@ -216,10 +215,10 @@ fn the_package_for_alpine_has_the_form_of_an_apk() {
             sum.starts_with(&value("datahash"))
         });
     assert!(second, "no stream has the sum of the files");
-    // The first is a tar that does not end, so that the other goes on behind it.
+    // The first tar has no end mark, so that the second continues it.
     let names = rig.shell(format!("tar -tzf {package} 2>/dev/null")).exits(0).out;
     assert!(names.starts_with(".PKGINFO\nusr/\nusr/bin/\n"), "{names}");
-    // Each file has its sum before it: as many as there are files, and that of the program is right.
+    // A pax header before each file contains its SHA-1.
     let tar = rig
         .shell("gunzip -c second >data.tar && grep -ao 'APK-TOOLS.checksum.SHA1=.*' data.tar")
         .exits(0)
@@ -229,12 +228,12 @@ fn the_package_for_alpine_has_the_form_of_an_apk() {
     let sum = rig.shell("sha1sum <root/usr/bin/dmon").exits(0).out;
     assert!(sums.iter().any(|one| sum.starts_with(one)), "{sum}");
     if tools::is_root() {
-        works_in(&rig, "root");
+        assert_works_in(&rig, "root");
     }
 }
 
 #[test]
-fn a_package_is_the_same_when_it_is_made_again() {
+fn packages_are_reproducible() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
@@ -248,7 +247,7 @@ fn a_package_is_the_same_when_it_is_made_again() {
 }
 
 #[test]
-fn an_architecture_that_is_not_known_is_named() {
+fn unknown_architectures_are_reported() {
     let rig = Rig::new();
     rig.shell("mkdir -p target/strange/release && : >target/strange/release/dmon").exits(0);
     for kind in ["deb", "ipk", "apk"] {
@@ -263,14 +262,14 @@ fn an_architecture_that_is_not_known_is_named() {
     }
 }
 
-/// A file of the recipes.
+/// Reads a recipe.
 fn recipe(name: &str) -> String {
     let path = format!("{PROJECT}/scripts/packages/recipes/{name}");
-    std::fs::read_to_string(&path).unwrap_or_else(|fault| panic!("{path}: {fault}"))
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 #[test]
-fn the_recipes_are_for_this_version() {
+fn the_recipes_name_the_current_version() {
     let version = env!("CARGO_PKG_VERSION");
     for (file, line) in [
         ("openwrt/Makefile", format!("DMON_VERSION:={version}")),
@@ -286,7 +285,7 @@ fn the_recipes_are_for_this_version() {
     assert!(log.contains(&format!("\n## [{version}] - ")), "no section for {version}");
 }
 
-/// What the recipes call, as far as they call it, in make.
+/// OpenWrt's build system, reduced to the parts that the recipe uses.
 const OPENWRT: &str = "ARCH = x86_64
 INCLUDE_DIR = .
 BUILD_DIR = .
@@ -298,6 +297,7 @@ install:
 \tcp -R archive $(PKG_BUILD_DIR)
 \t$(call Package/dmon/install,root)
 ";
+/// Buildroot, reduced likewise.
 const BUILDROOT: &str = "ARCH = x86_64
 INSTALL = install
 TARGET_DIR = root
@@ -309,7 +309,7 @@ install:
 ";
 
 #[test]
-fn the_recipes_install_what_is_in_an_archive() {
+fn the_recipes_install_the_release_archive() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
@@ -338,7 +338,7 @@ fn the_recipes_install_what_is_in_an_archive() {
     .says_nothing();
     assert!(wanted.is_subset(&files(&rig, "root")), "{target}");
     assert!(rig.has("root/usr/share/licenses/dmon/LICENSE"));
-    // The sum of the licence that Yocto's recipe names.
+    // Yocto's LIC_FILES_CHKSUM.
     let sum = rig.shell(format!("md5sum <{PROJECT}/LICENSE")).exits(0).out;
     assert!(recipe("yocto/dmon.bb").contains(sum.split(' ').next().unwrap()));
 }
