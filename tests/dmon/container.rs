@@ -24,7 +24,7 @@ fn first(rig: &Rig, outer: i32) -> i32 {
 }
 
 #[test]
-fn process_1_ends_with_the_status_of_the_command() {
+fn pid_1_exits_with_the_status_of_the_command() {
     let Some(container) = container() else {
         return;
     };
@@ -46,7 +46,7 @@ fn process_1_ends_with_the_status_of_the_command() {
 }
 
 #[test]
-fn process_1_is_stopped_by_those_inside_as_well() {
+fn processes_in_the_container_can_stop_pid_1() {
     let Some(container) = container() else {
         return;
     };
@@ -64,7 +64,7 @@ fn process_1_is_stopped_by_those_inside_as_well() {
 }
 
 #[test]
-fn process_1_lets_no_other_signal_end_it() {
+fn other_signals_do_not_end_pid_1() {
     let Some(container) = container() else {
         return;
     };
@@ -83,7 +83,7 @@ fn process_1_lets_no_other_signal_end_it() {
 }
 
 #[test]
-fn process_1_is_all_that_survives_a_kill_of_all() {
+fn pid_1_restarts_its_commands_after_a_kill_of_all() {
     let Some(container) = container() else {
         return;
     };
@@ -95,7 +95,7 @@ fn process_1_is_all_that_survives_a_kill_of_all() {
 }
 
 #[test]
-fn a_crowd_of_orphans_is_reaped() {
+fn pid_1_reaps_thousands_of_orphans() {
     let Some(container) = container() else {
         return;
     };
@@ -118,7 +118,7 @@ fn a_crowd_of_orphans_is_reaped() {
 }
 
 #[test]
-fn a_run_that_leaves_something_is_ended_completely_by_process_1() {
+fn pid_1_ends_leftovers_before_the_next_run() {
     let Some(container) = container() else {
         return;
     };
@@ -130,7 +130,7 @@ fn a_run_that_leaves_something_is_ended_completely_by_process_1() {
 }
 
 #[test]
-fn with_the_processes_of_another_namespace_in_proc_it_runs_again_and_ends() {
+fn pid_1_works_with_proc_of_another_pid_namespace() {
     let Some(container) = container() else {
         return;
     };
@@ -149,7 +149,7 @@ fn with_the_processes_of_another_namespace_in_proc_it_runs_again_and_ends() {
 }
 
 #[test]
-fn ctrl_c_is_for_the_command_and_ends_process_1_with_130() {
+fn ctrl_c_reaches_the_command_and_pid_1_exits_with_130() {
     let Some(container) = container_with_terminal() else {
         return;
     };
@@ -171,7 +171,7 @@ fn ctrl_c_is_for_the_command_and_ends_process_1_with_130() {
 }
 
 #[test]
-fn ctrl_z_stops_nothing_where_nobody_could_let_it_go_on() {
+fn ctrl_z_does_not_suspend_the_command_of_pid_1() {
     let Some(container) = container_with_terminal() else {
         return;
     };
@@ -192,7 +192,7 @@ fn ctrl_z_stops_nothing_where_nobody_could_let_it_go_on() {
 }
 
 #[test]
-fn it_runs_where_there_is_nothing_but_its_own_executable() {
+fn pid_1_needs_only_its_executable_in_the_container() {
     if !tools::is_root()
         || !tools::has(&["chroot"])
         || !tools::is_native("the emulator would be missing there")

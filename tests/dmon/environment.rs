@@ -42,7 +42,7 @@ fn variables_are_set_and_removed_for_both_commands() {
 }
 
 #[test]
-fn variables_change_in_the_order_of_the_options_and_nothing_else_changes() {
+fn edits_apply_in_order_and_keep_other_variables() {
     let rig = Rig::new();
     for (options, wanted) in [
         ("", "A=1 B=2 AB=3"),
@@ -68,7 +68,7 @@ fn variables_change_in_the_order_of_the_options_and_nothing_else_changes() {
 }
 
 #[test]
-fn a_value_may_be_anything() {
+fn a_value_may_contain_any_bytes() {
     let rig = Rig::new();
     let long = "x".repeat(100_000);
     for (name, value) in [
@@ -99,7 +99,7 @@ fn a_value_may_be_anything() {
 }
 
 #[test]
-fn a_variable_without_a_name_is_refused() {
+fn a_variable_without_a_name_is_an_error() {
     let rig = Rig::new();
     for word in ["=x", "=", "", "==", "=A=1"] {
         for option in ["-E ", "--environ ", "--environ="] {
@@ -115,7 +115,7 @@ fn a_variable_without_a_name_is_refused() {
 }
 
 #[test]
-fn a_name_that_was_there_twice_is_there_once_or_no_more() {
+fn a_duplicate_variable_is_replaced_or_removed_completely() {
     if !tools::has(&["gcc"]) {
         return;
     }
@@ -143,7 +143,7 @@ fn a_name_that_was_there_twice_is_there_once_or_no_more() {
 }
 
 #[test]
-fn a_thousand_variables_are_too_many_and_hundreds_are_not() {
+fn the_number_of_variables_is_limited_if_they_are_edited() {
     let rig = Rig::new();
     let options = |count: usize| (0..count).map(|n| format!(" -E V{n}={n}")).collect::<String>();
     assert_eq!(found(&rig, "", &options(900)).len(), 900);
@@ -168,7 +168,7 @@ fn a_thousand_variables_are_too_many_and_hundreds_are_not() {
 }
 
 #[test]
-fn the_new_path_is_where_both_commands_are_looked_for() {
+fn both_commands_are_searched_in_the_new_path() {
     let rig = Rig::new();
     rig.shell("mkdir there").exits(0);
     for (name, text) in [("tool", "#!/bin/sh\necho there\n"), ("keep", "#!/bin/sh\nexec cat >f\n")]
@@ -191,7 +191,7 @@ fn the_new_path_is_where_both_commands_are_looked_for() {
 }
 
 #[test]
-fn without_a_path_the_customary_folders_are_searched() {
+fn without_path_the_default_directories_are_searched() {
     let rig = Rig::new();
     rig.program("tool", "#!/bin/sh\n");
     rig.run("dmon -n1 -E PATH true").exits(0).says_nothing();
@@ -199,7 +199,7 @@ fn without_a_path_the_customary_folders_are_searched() {
 }
 
 #[test]
-fn each_run_and_each_log_command_has_the_same_environment() {
+fn the_environment_is_the_same_after_each_restart() {
     let rig = Rig::new();
     let command = r#"sh -c 'echo "$A ${B-none}"'"#;
     let log = r#"sh -c 'echo "$A ${B-none}" >>logs; read line; echo "$line" >>lines'"#;
@@ -213,7 +213,7 @@ fn each_run_and_each_log_command_has_the_same_environment() {
 }
 
 #[test]
-fn variables_of_file_variable_and_command_line_add_up() {
+fn variables_from_all_option_sources_add_up() {
     let rig = Rig::new();
     rig.write("conf", "environ A=file environ B=file environ C=file environ D environ E=file");
     let options = "env DMON_OPTIONS='-E B=variable -E C=variable -E E' D=caller";
@@ -223,7 +223,7 @@ fn variables_of_file_variable_and_command_line_add_up() {
 }
 
 #[test]
-fn what_is_put_into_the_environment_is_for_the_commands_and_not_for_dmon() {
+fn edited_variables_do_not_affect_dmon_itself() {
     let rig = Rig::new();
     let command = r#"sh -c 'echo "${DMON_OPTIONS-none}"'"#;
     let done = rig.run(format!("dmon -n1 -E DMON_OPTIONS=--bogus {command}")).exits(0);
@@ -246,7 +246,7 @@ fn what_is_put_into_the_environment_is_for_the_commands_and_not_for_dmon() {
 
 /// As scripts for the C dmon do it: a library of theirs keeps a program from going to the background.
 #[test]
-fn a_library_is_loaded_before_the_command() {
+fn ld_preload_takes_effect_in_the_command() {
     if !tools::has(&["gcc"]) {
         return;
     }
@@ -272,7 +272,7 @@ fn a_library_is_loaded_before_the_command() {
 }
 
 #[test]
-fn the_help_names_both_options() {
+fn the_help_lists_environ_and_work_dir() {
     let rig = Rig::new();
     let done = rig.run("dmon --help").exits(0);
     for words in ["-E, --environ NAME[=VALUE]", "-W, --work-dir DIR"] {
@@ -281,7 +281,7 @@ fn the_help_names_both_options() {
 }
 
 #[test]
-fn dmon_and_both_commands_are_in_the_folder_they_were_sent_to() {
+fn work_dir_applies_to_dmon_and_both_commands() {
     let rig = Rig::new();
     rig.shell("mkdir -p a/b").exits(0);
     for option in ["-W a/b", "-Wa/b", "--work-dir a/b", "--work-dir=a/b", "-W \"$PWD/a/b\""] {
@@ -295,7 +295,7 @@ fn dmon_and_both_commands_are_in_the_folder_they_were_sent_to() {
 }
 
 #[test]
-fn all_other_paths_begin_in_the_folder_dmon_was_sent_to() {
+fn other_paths_are_relative_to_the_work_dir() {
     let rig = Rig::new();
     rig.program("tool", "#!/bin/sh\necho tool\nexec sleep 1000\n");
     rig.shell("mkdir a; mv bin/tool a/").exits(0);
@@ -318,7 +318,7 @@ fn all_other_paths_begin_in_the_folder_dmon_was_sent_to() {
 }
 
 #[test]
-fn a_relative_search_path_begins_in_the_folder_dmon_was_sent_to() {
+fn a_relative_path_variable_is_relative_to_the_work_dir() {
     let rig = Rig::new();
     rig.program("tool", "#!/bin/sh\necho here\n");
     rig.shell("mkdir -p a/sub; mv bin/tool a/sub/").exits(0);
@@ -327,7 +327,7 @@ fn a_relative_search_path_begins_in_the_folder_dmon_was_sent_to() {
 }
 
 #[test]
-fn the_configuration_file_is_looked_for_where_dmon_was_called() {
+fn the_config_file_is_relative_to_the_old_directory() {
     let rig = Rig::new();
     rig.shell("mkdir a").exits(0);
     rig.write("conf", "pid-file pid\nno-daemon once\nwork-dir a\n");
@@ -341,7 +341,7 @@ fn the_configuration_file_is_looked_for_where_dmon_was_called() {
 }
 
 #[test]
-fn of_two_folders_the_last_counts() {
+fn the_last_of_two_work_dirs_wins() {
     let rig = Rig::new();
     rig.shell("mkdir a b").exits(0);
     let done = rig.run("env DMON_OPTIONS='-W nosuch' dmon -n1 -W a -W b pwd -P").exits(0);
@@ -350,7 +350,7 @@ fn of_two_folders_the_last_counts() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_entered_is_named_and_nothing_starts() {
+fn an_invalid_work_dir_is_reported_and_nothing_starts() {
     let rig = Rig::new();
     rig.write("plain", "");
     let long = "x".repeat(300);
@@ -379,7 +379,7 @@ fn a_folder_that_cannot_be_entered_is_named_and_nothing_starts() {
 }
 
 #[test]
-fn a_folder_that_dmon_may_not_enter_is_named() {
+fn a_work_dir_without_permission_is_reported() {
     let rig = Rig::new();
     let Some(nobody) = as_nobody(&rig) else {
         return;
@@ -393,7 +393,7 @@ fn a_folder_that_dmon_may_not_enter_is_named() {
 
 /// The folder is entered as who dmon is, not as who the command is to be.
 #[test]
-fn a_folder_that_only_dmon_may_enter_does_for_the_command_of_another_user() {
+fn the_work_dir_is_entered_with_dmons_own_credentials() {
     if !tools::is_root() {
         return;
     }

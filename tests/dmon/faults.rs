@@ -152,7 +152,7 @@ fn complaint_of_dmon(rig: &Rig, done: &Done, well: i32) -> Option<&'static str> 
 }
 
 #[test]
-fn in_the_foreground_each_call_of_dmon_and_its_children_may_fail() {
+fn each_call_of_dmon_in_the_foreground_may_fail() {
     fail_each(|strace| {
         let rig = scene();
         let done = rig.run(format!("{strace} dmon -n {OPTIONS} svc -- dlog out"));
@@ -163,7 +163,7 @@ fn in_the_foreground_each_call_of_dmon_and_its_children_may_fail() {
 
 /// In the parent, in the daemon, between fork and exec.
 #[test]
-fn as_a_daemon_each_call_of_its_processes_may_fail() {
+fn each_call_of_a_daemon_and_its_parent_may_fail() {
     fail_each(|strace| {
         let rig = scene();
         let done = rig.run(format!("{strace} dmon {OPTIONS} svc -- dlog out"));
@@ -315,7 +315,7 @@ fn assert_calm(rig: &Rig, call: &str) {
 }
 
 #[test]
-fn a_call_of_dmon_that_fails_for_ever_keeps_neither_the_machine_busy_nor_dmon_from_its_end() {
+fn a_persistent_error_neither_spins_nor_blocks_dmon() {
     if !can_fail() {
         return;
     }
@@ -374,7 +374,7 @@ fn a_call_of_dmon_that_fails_for_ever_keeps_neither_the_machine_busy_nor_dmon_fr
 }
 
 #[test]
-fn a_wait_that_fails_for_ever_keeps_no_log_command_from_its_end() {
+fn a_persistent_ppoll_error_does_not_block_a_logger() {
     if !can_fail() {
         return;
     }
@@ -398,7 +398,7 @@ fn used(pid: i32) -> u64 {
 }
 
 #[test]
-fn a_limit_of_one_file_set_from_outside_makes_no_program_deaf_or_restless() {
+fn prlimit_nofile_neither_blocks_nor_spins_dmon_and_dlog() {
     if !tools::has(&["prlimit"]) || !tools::is_native("the emulator needs files itself") {
         return;
     }

@@ -25,7 +25,7 @@ fn phases() -> String {
 }
 
 #[test]
-fn a_process_beside_dmon_gets_none_of_its_signals() {
+fn unrelated_processes_are_never_signalled() {
     if !tools::can_be_init() {
         return;
     }
@@ -53,7 +53,7 @@ fn a_process_beside_dmon_gets_none_of_its_signals() {
 }
 
 #[test]
-fn a_process_that_dmon_inherited_gets_none_of_its_signals() {
+fn inherited_children_are_never_signalled() {
     let rig = Rig::new();
     rig.write("bystander", BYSTANDER);
     // The shell starts the bystander and becomes dmon, which so has a child it knows nothing of. What
@@ -73,7 +73,7 @@ fn a_process_that_dmon_inherited_gets_none_of_its_signals() {
 }
 
 #[test]
-fn an_inherited_process_does_not_keep_dmon_from_restarting_or_ending() {
+fn inherited_children_do_not_delay_restart_or_exit() {
     let rig = Rig::new();
     rig.write("bystander", BYSTANDER);
     rig.write(
@@ -91,7 +91,7 @@ fn an_inherited_process_does_not_keep_dmon_from_restarting_or_ending() {
 }
 
 #[test]
-fn as_pid_1_a_strangers_zombie_is_reaped() {
+fn pid_1_reaps_zombies_from_outside() {
     if !tools::is_root() || !tools::can_be_init() || !tools::has(&["nsenter"]) {
         return;
     }
@@ -117,7 +117,7 @@ fn as_pid_1_a_strangers_zombie_is_reaped() {
 }
 
 #[test]
-fn a_pid_that_was_taken_by_another_process_gets_no_signal() {
+fn a_reused_pid_is_never_signalled() {
     if !tools::is_root() || !tools::can_be_init() {
         return;
     }
@@ -148,7 +148,7 @@ fn a_pid_that_was_taken_by_another_process_gets_no_signal() {
 }
 
 #[test]
-fn a_leftover_that_has_joined_another_group_is_ended_alone() {
+fn a_leftover_in_a_foreign_group_is_signalled_alone() {
     if !tools::has(&["perl"]) || !tools::can_adopt() {
         return;
     }

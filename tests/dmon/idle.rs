@@ -27,7 +27,7 @@ fn sleepers(rig: &Rig, dmons: &[Running]) -> Vec<i32> {
 }
 
 #[test]
-fn nothing_wakes_up_while_nothing_happens() {
+fn an_idle_dmon_and_dlog_never_wake_up() {
     let rig = Rig::new();
     let dmons = LINES.map(|line| rig.start(line));
     let sleepers = sleepers(&rig, &dmons);
@@ -41,7 +41,7 @@ fn nothing_wakes_up_while_nothing_happens() {
 }
 
 #[test]
-fn no_system_call_is_made_while_nothing_happens() {
+fn an_idle_dmon_and_dlog_make_no_system_call() {
     if !tools::has(&["strace"]) {
         return;
     }

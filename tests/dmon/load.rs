@@ -15,7 +15,7 @@ fn wait_group(rig: &Rig, leader: i32, stopped: bool) {
 }
 
 #[test]
-fn a_high_load_pauses_the_whole_group_and_a_low_one_resumes_it() {
+fn a_high_load_pauses_the_group_and_a_low_load_resumes_it() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 0.5) else {
         return;
@@ -34,7 +34,7 @@ fn a_high_load_pauses_the_whole_group_and_a_low_one_resumes_it() {
 }
 
 #[test]
-fn between_the_two_limits_nothing_changes() {
+fn a_load_between_the_thresholds_changes_nothing() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 3.0) else {
         return;
@@ -55,7 +55,7 @@ fn between_the_two_limits_nothing_changes() {
 }
 
 #[test]
-fn a_limit_in_percent_is_per_processor() {
+fn a_threshold_in_percent_is_per_cpu() {
     let rig = Rig::new();
     let processors = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten().unwrap_or(1) as f64;
     let Some(load) = Load::new(&rig, processors * 0.8 + 0.01) else {
@@ -69,7 +69,7 @@ fn a_limit_in_percent_is_per_processor() {
 }
 
 #[test]
-fn a_run_that_begins_while_the_load_is_high_is_paused_at_once() {
+fn a_run_started_under_high_load_is_paused_at_once() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 9.0) else {
         return;
@@ -84,7 +84,7 @@ fn a_run_that_begins_while_the_load_is_high_is_paused_at_once() {
 }
 
 #[test]
-fn a_paused_command_can_be_ended() {
+fn sigterm_ends_a_paused_command() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 9.0) else {
         return;
@@ -99,7 +99,7 @@ fn a_paused_command_can_be_ended() {
 }
 
 #[test]
-fn a_paused_command_that_ignores_term_is_killed() {
+fn a_paused_command_that_ignores_sigterm_is_killed() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 0.1) else {
         return;
@@ -116,7 +116,7 @@ fn a_paused_command_that_ignores_term_is_killed() {
 }
 
 #[test]
-fn a_pause_does_not_count_as_running_time() {
+fn a_load_pause_does_not_count_towards_the_timeout() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 9.0) else {
         return;
@@ -132,7 +132,7 @@ fn a_pause_does_not_count_as_running_time() {
 }
 
 #[test]
-fn a_copy_is_paused_by_the_load_run_again_when_killed_and_ends_complete() {
+fn a_paused_and_killed_rsync_still_completes_its_copy() {
     if !tools::has(&["rsync", "diff"]) {
         return;
     }

@@ -4,7 +4,7 @@ use crate::rig::{Rig, assert_same, numbers, proc, times, tools};
 use nix::sys::signal::Signal;
 
 #[test]
-fn twenty_thousand_lines_are_stored_every_time() {
+fn twenty_thousand_lines_are_stored_in_every_round() {
     let rig = Rig::new();
     let wanted = numbers(20000);
     for round in 1..=times(25, 1000) {
@@ -15,7 +15,7 @@ fn twenty_thousand_lines_are_stored_every_time() {
 }
 
 #[test]
-fn a_command_that_is_over_at_once_ends_dmon_every_time() {
+fn dmon_always_exits_if_the_command_exits_at_once() {
     let rig = Rig::new();
     // Both cores have other things to do.
     let _busy: Vec<_> = (0..2).map(|_| rig.start("sh -c 'while :; do :; done'")).collect();
@@ -28,7 +28,7 @@ fn a_command_that_is_over_at_once_ends_dmon_every_time() {
 }
 
 #[test]
-fn standard_error_goes_to_the_log_only_if_asked() {
+fn stderr_goes_to_the_log_only_with_stderr_redir() {
     let rig = Rig::new();
     let command = "sh -c 'echo one; echo two >&2; echo three'";
     let done = rig.run(format!("dmon -n -1 {command} -- dlog f")).exits(0);
@@ -40,7 +40,7 @@ fn standard_error_goes_to_the_log_only_if_asked() {
 }
 
 #[test]
-fn without_a_log_command_standard_error_can_follow_standard_output() {
+fn stderr_redir_works_without_a_log_command() {
     let rig = Rig::new();
     let done = rig.run("dmon -n -1 -e sh -c 'echo one; echo two >&2'").exits(0);
     assert_eq!(done.out, "one\ntwo\n");
@@ -48,7 +48,7 @@ fn without_a_log_command_standard_error_can_follow_standard_output() {
 }
 
 #[test]
-fn the_log_commands_own_output_is_dmons() {
+fn the_log_command_inherits_dmons_output() {
     let rig = Rig::new();
     let done = rig.run("dmon -n -1 echo hello -- sh -c 'cat; echo bye >&2'").exits(0);
     assert_eq!(done.out, "hello\n");
@@ -56,7 +56,7 @@ fn the_log_commands_own_output_is_dmons() {
 }
 
 #[test]
-fn a_log_command_that_has_joined_another_group_is_none_of_what_a_run_leaves() {
+fn a_log_command_in_another_group_is_not_a_leftover() {
     if !tools::has(&["perl"]) {
         return;
     }
@@ -70,7 +70,7 @@ fn a_log_command_that_has_joined_another_group_is_none_of_what_a_run_leaves() {
 }
 
 #[test]
-fn bytes_that_are_no_text_pass_unchanged() {
+fn binary_data_reaches_the_log_command_unchanged() {
     let rig = Rig::new();
     crate::rig::fill(&rig.path("in"), 3_000_000, 7);
     rig.run("dmon -n -1 cat in -- sh -c 'cat >f'").exits(0);
@@ -78,7 +78,7 @@ fn bytes_that_are_no_text_pass_unchanged() {
 }
 
 #[test]
-fn one_pipe_is_held_for_the_whole_life_of_dmon() {
+fn the_log_pipe_stays_the_same_across_restarts() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -d 0.1 sleep 1000 -- sleep 2000");
     let pipe = |words, end| proc::descriptors(rig.child(dmon.pid(), words))[&end].clone();
@@ -94,7 +94,7 @@ fn one_pipe_is_held_for_the_whole_life_of_dmon() {
 }
 
 #[test]
-fn ends_and_restarts_of_both_sides_lose_no_line() {
+fn restarts_of_both_commands_lose_no_line() {
     let rig = Rig::new();
     // The command prints the next thousand at each run; dlog is asked to end again and again meanwhile.
     let command = "sh -c 'echo >>runs; n=$(wc -l <runs); seq $((n * 1000 - 999)) $((n * 1000)); test -e enough'";
@@ -176,7 +176,7 @@ fn cron_in_the_foreground_logs_to_a_file() {
 }
 
 #[test]
-fn a_fan_control_logs_its_errors_and_ends_by_its_pid_file() {
+fn a_fan_control_logs_stderr_and_stops_by_its_pid_file() {
     let rig = Rig::new();
     rig.program("vfand", "#!/bin/sh\necho too hot >&2\nexec sleep 1000\n");
     rig.run("dmon -e -p vfand.pid vfand -- dlog -t vfand.log").exits(0);
@@ -188,7 +188,7 @@ fn a_fan_control_logs_its_errors_and_ends_by_its_pid_file() {
 }
 
 #[test]
-fn without_any_time_to_drain_no_line_is_lost() {
+fn no_line_is_lost_without_drain_time() {
     let rig = Rig::new();
     let _busy: Vec<_> = (0..2).map(|_| rig.start("sh -c 'while :; do :; done'")).collect();
     let wanted = numbers(100);
@@ -200,7 +200,7 @@ fn without_any_time_to_drain_no_line_is_lost() {
 }
 
 #[test]
-fn a_log_command_that_is_asked_to_end_before_it_can_hear_loses_no_line_either() {
+fn a_log_command_stopped_before_it_is_ready_loses_no_line() {
     let rig = Rig::new();
     let log = "sh -c 'sleep 0.2; exec dlog f'";
     rig.run(format!("dmon -n -1 -D 0 seq 1 2000 -- {log}")).exits(0).says_nothing();
@@ -208,7 +208,7 @@ fn a_log_command_that_is_asked_to_end_before_it_can_hear_loses_no_line_either() 
 }
 
 #[test]
-fn lines_that_no_log_command_has_read_are_spoken_of() {
+fn unread_bytes_in_the_log_pipe_are_reported() {
     let rig = Rig::new();
     rig.run("dmon -n -1 seq 1 1000 -- false").exits(0).says("dmon", &["unread", "3893"]);
 }

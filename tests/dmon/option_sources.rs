@@ -67,7 +67,7 @@ fn both_names_of_dsyslog_take_options_from_both_variables() {
 }
 
 #[test]
-fn the_variable_of_another_program_changes_nothing() {
+fn variables_of_other_programs_are_ignored() {
     let rig = Rig::new();
     let all = |but: &str| {
         let names = ["DMON", "DLOG", "DRLOG", "DSYSLOG", "DSLOG", "DENV", "ENVDIR"];
@@ -92,7 +92,7 @@ fn the_variable_of_another_program_changes_nothing() {
 }
 
 #[test]
-fn a_variable_of_nothing_but_blanks_changes_nothing() {
+fn a_blank_variable_changes_nothing() {
     let rig = Rig::new();
     for text in ["", " ", "\n", " \t\n\x0b\x0c\r "] {
         rig.run(format!("{} dmon -n1 true", with("DMON_OPTIONS", text))).exits(0).says_nothing();
@@ -101,14 +101,14 @@ fn a_variable_of_nothing_but_blanks_changes_nothing() {
 }
 
 #[test]
-fn blanks_of_all_kinds_part_the_words_of_a_variable() {
+fn any_white_space_separates_words_of_a_variable() {
     let rig = Rig::new();
     let options = "\n -n\t\t-d 0.1\n\n-m\x0b2\x0c\r ";
     assert_eq!(runs(&rig, &with("DMON_OPTIONS", options), ""), 3);
 }
 
 #[test]
-fn quotes_keep_blanks_in_a_word_and_may_stand_anywhere_in_it() {
+fn quotes_keep_blanks_and_may_start_inside_a_word() {
     let rig = Rig::new();
     for (options, wanted) in [
         ("-p 'a  b'", "a  b l\n"),
@@ -143,7 +143,7 @@ fn quotes_keep_blanks_in_a_word_and_may_stand_anywhere_in_it() {
 }
 
 #[test]
-fn an_empty_word_in_quotes_is_a_word() {
+fn empty_quotes_are_an_empty_word() {
     let rig = Rig::new();
     let plain = rig.shell("printf '\\nl\\n' | dlog -p '' -e").exits(0).out;
     for empty in ["''", "\"\"", "''\"\""] {
@@ -163,7 +163,7 @@ fn an_empty_word_in_quotes_is_a_word() {
 }
 
 #[test]
-fn a_quote_that_is_not_closed_is_refused_and_the_variable_named() {
+fn an_unclosed_quote_is_reported_with_its_variable() {
     let rig = Rig::new();
     for (name, variable) in VARIABLES {
         for options in ["'", "\"", "-p 'a", "-p \"a'", "-p a\"", "-p 'a' 'b", "-p \"a\n"] {
@@ -176,7 +176,7 @@ fn a_quote_that_is_not_closed_is_refused_and_the_variable_named() {
 }
 
 #[test]
-fn a_word_of_a_variable_that_is_no_option_is_refused_and_named_with_the_variable() {
+fn an_operand_in_a_variable_is_an_error() {
     let rig = Rig::new();
     for (name, variable) in VARIABLES {
         for options in ["surplus", "-- surplus", "-", "surplus -V"] {
@@ -193,7 +193,7 @@ fn a_word_of_a_variable_that_is_no_option_is_refused_and_named_with_the_variable
 }
 
 #[test]
-fn an_option_of_a_variable_that_is_wrong_is_named_with_the_variable() {
+fn a_wrong_option_is_reported_with_its_variable() {
     let rig = Rig::new();
     for (name, variable) in VARIABLES {
         rig.run(format!("{} {name} touch ran", with(variable, "-Z")))
@@ -218,7 +218,7 @@ fn an_option_of_a_variable_that_is_wrong_is_named_with_the_variable() {
 }
 
 #[test]
-fn the_last_option_of_a_variable_takes_no_value_from_the_command_line() {
+fn an_option_value_cannot_follow_on_the_command_line() {
     let rig = Rig::new();
     for option in ["-t", "--timeout", "-n1t"] {
         rig.run(format!("{} dmon 5 touch ran", with("DMON_OPTIONS", option)))
@@ -234,7 +234,7 @@ fn the_last_option_of_a_variable_takes_no_value_from_the_command_line() {
 }
 
 #[test]
-fn the_command_line_wins_over_the_variable() {
+fn the_command_line_overrides_the_variable() {
     let rig = Rig::new();
     let before = with("DMON_OPTIONS", "-n -d 0.1 -m 2");
     assert_eq!(runs(&rig, &before, ""), 3);
@@ -250,7 +250,7 @@ fn the_command_line_wins_over_the_variable() {
 }
 
 #[test]
-fn the_variable_wins_over_the_file_and_the_command_line_over_both() {
+fn the_variable_overrides_the_file() {
     let rig = Rig::new();
     rig.write("conf", "max-respawns 3\ndelay 0.1\nno-daemon\n");
     assert_eq!(runs(&rig, "", "-C conf"), 4);
@@ -267,7 +267,7 @@ fn the_variable_wins_over_the_file_and_the_command_line_over_both() {
 }
 
 #[test]
-fn help_and_version_can_be_asked_for_in_a_variable() {
+fn help_and_version_work_in_a_variable() {
     let rig = Rig::new();
     for (name, variable) in VARIABLES {
         for option in ["-V", "--version", "-h", "--help"] {
@@ -280,7 +280,7 @@ fn help_and_version_can_be_asked_for_in_a_variable() {
 }
 
 #[test]
-fn commands_find_the_variables_as_they_were() {
+fn option_variables_reach_the_commands_unchanged() {
     let rig = Rig::new();
     let options = " -n   '-1' ";
     let line = r#"dmon sh -c 'echo "$DMON_OPTIONS"'"#;
@@ -293,14 +293,14 @@ fn commands_find_the_variables_as_they_were() {
 }
 
 #[test]
-fn a_daemon_takes_options_from_its_variable_too() {
+fn a_daemon_takes_options_from_its_variable() {
     let rig = Rig::new();
     rig.run(format!("{} dmon sleep 1000", with("DMON_OPTIONS", "-p 'the pid'"))).exits(0);
     rig.child(rig.pid_in("the pid"), "sleep 1000");
 }
 
 #[test]
-fn any_bytes_but_nul_can_be_in_a_variable() {
+fn a_variable_may_contain_any_byte_except_nul() {
     let rig = Rig::new();
     // All of them but those that mean something here.
     let bytes: Vec<u8> = (1..=255).filter(|byte| !b"\"\n".contains(byte)).collect();
@@ -310,7 +310,7 @@ fn any_bytes_but_nul_can_be_in_a_variable() {
 }
 
 #[test]
-fn options_of_some_thousand_bytes_are_taken_and_too_many_are_refused() {
+fn options_in_a_variable_are_limited_to_16384_bytes() {
     let rig = Rig::new();
     for (length, fits) in [(8_000, true), (16_000, true), (16_386, false), (100_000, false)] {
         rig.write("options", "-b ".repeat(length / 3));
@@ -330,7 +330,7 @@ fn options_of_some_thousand_bytes_are_taken_and_too_many_are_refused() {
 }
 
 #[test]
-fn the_file_is_named_by_the_first_option() {
+fn the_config_file_is_given_by_the_first_option() {
     let rig = Rig::new();
     rig.write("conf", "no-daemon\ndelay 0.1\nmax-respawns 1\n");
     for options in [
@@ -351,7 +351,7 @@ fn the_file_is_named_by_the_first_option() {
 }
 
 #[test]
-fn the_file_can_be_named_nowhere_else() {
+fn the_config_option_must_be_the_first() {
     let rig = Rig::new();
     rig.write("conf", "no-daemon\n");
     for options in [
@@ -389,7 +389,7 @@ fn the_loggers_have_no_configuration_file() {
 }
 
 #[test]
-fn a_file_holds_names_and_values_parted_by_blanks_of_any_kind() {
+fn any_white_space_separates_words_of_a_config_file() {
     let rig = Rig::new();
     for text in [
         "no-daemon max-respawns 2 delay 0.1",
@@ -408,7 +408,7 @@ fn a_file_holds_names_and_values_parted_by_blanks_of_any_kind() {
 }
 
 #[test]
-fn no_before_a_name_turns_a_switch_off_in_a_file() {
+fn a_no_prefix_turns_a_switch_off_in_a_config_file() {
     let rig = Rig::new();
     rig.write("conf", "no-daemon once no-once max-respawns 1 delay 0.1");
     rig.run("dmon -C conf sh -c 'echo >>runs'").exits(0);
@@ -419,7 +419,7 @@ fn no_before_a_name_turns_a_switch_off_in_a_file() {
 }
 
 #[test]
-fn a_file_may_hold_nothing() {
+fn an_empty_config_file_changes_nothing() {
     let rig = Rig::new();
     for text in ["", "\n", "  \t", "#", "# nothing\n\n # more of it"] {
         rig.write("conf", text);
@@ -430,7 +430,7 @@ fn a_file_may_hold_nothing() {
 }
 
 #[test]
-fn the_file_may_be_a_pipe() {
+fn the_config_file_may_be_a_pipe() {
     let rig = Rig::new();
     let done = rig.shell("printf 'no-daemon\\nonce' | dmon -C /dev/stdin echo hello").exits(0);
     assert_eq!(done.says_nothing().out, "hello\n");
@@ -449,7 +449,7 @@ fn value(rig: &Rig, text: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 #[test]
-fn strings_of_a_file_keep_blanks_and_know_escapes() {
+fn quoted_strings_keep_blanks_and_expand_escapes() {
     let rig = Rig::new();
     for (string, wanted) in [
         (r#""A=""#, &b""[..]),
@@ -471,7 +471,7 @@ fn strings_of_a_file_keep_blanks_and_know_escapes() {
 }
 
 #[test]
-fn outside_of_strings_a_file_knows_no_escapes_and_hashes_begin_comments() {
+fn unquoted_words_expand_no_escapes_and_end_at_a_hash() {
     let rig = Rig::new();
     for (text, wanted) in [
         (r"environ A=a\nb", &br"a\nb"[..]),
@@ -492,7 +492,7 @@ fn outside_of_strings_a_file_knows_no_escapes_and_hashes_begin_comments() {
 }
 
 #[test]
-fn any_bytes_but_nul_can_be_in_a_file() {
+fn a_config_file_may_contain_any_byte_except_nul() {
     let rig = Rig::new();
     let bytes: Vec<u8> = (1..=255).filter(|byte| !b"\"\\".contains(byte)).collect();
     let text = [b"environ \"A=", &bytes[..], b"\""].concat();
@@ -513,7 +513,7 @@ fn refuses(rig: &Rig, text: impl AsRef<[u8]>, place: &str, words: &[&str]) {
 }
 
 #[test]
-fn what_is_wrong_in_a_file_is_named_with_its_place() {
+fn config_errors_are_reported_with_line_and_column() {
     let rig = Rig::new();
     for (text, place, word) in [
         ("bogus", "1:1", "bogus"),
@@ -556,7 +556,7 @@ fn what_is_wrong_in_a_file_is_named_with_its_place() {
 }
 
 #[test]
-fn a_string_that_is_wrong_is_refused_at_the_place_where_it_begins() {
+fn string_errors_are_reported_at_the_start_of_the_string() {
     let rig = Rig::new();
     for (text, place) in [
         ("\"", "1:1"),
@@ -588,7 +588,7 @@ fn a_string_that_is_wrong_is_refused_at_the_place_where_it_begins() {
 }
 
 #[test]
-fn the_first_thing_that_is_wrong_is_what_is_said() {
+fn only_the_first_error_is_reported() {
     let rig = Rig::new();
     refuses(&rig, "bogus\ntimeout never \"", "1:1", &["bogus"]);
     rig.run(format!("{} dmon -C conf -Z", with("DMON_OPTIONS", "-Z"))).exits(125);
@@ -599,7 +599,7 @@ fn the_first_thing_that_is_wrong_is_what_is_said() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_with_the_reason() {
+fn an_unreadable_config_file_is_reported_with_the_reason() {
     let rig = Rig::new();
     for form in ["-C ", "-C", "--config ", "--config="] {
         rig.run(format!("dmon {form}nosuch -n1 touch ran"))
@@ -621,7 +621,7 @@ fn a_file_that_cannot_be_read_is_named_with_the_reason() {
 }
 
 #[test]
-fn a_file_that_dmon_may_not_read_is_named() {
+fn a_config_file_without_permission_is_reported() {
     let rig = Rig::new();
     let Some(nobody) = as_nobody(&rig) else {
         return;
@@ -633,7 +633,7 @@ fn a_file_that_dmon_may_not_read_is_named() {
 }
 
 #[test]
-fn the_file_is_read_when_standard_descriptors_are_closed() {
+fn the_config_file_is_read_if_descriptors_0_to_2_are_closed() {
     let rig = Rig::new();
     rig.write("conf", "no-daemon once # nothing else\n");
     for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
@@ -647,7 +647,7 @@ fn the_file_is_read_when_standard_descriptors_are_closed() {
 }
 
 #[test]
-fn the_file_is_closed_when_a_command_runs() {
+fn commands_do_not_inherit_the_config_file() {
     let rig = Rig::new();
     let plain = rig.start("sleep 3000");
     rig.wait_for("a plain program", || proc::words(plain.pid()) == "sleep 3000");
@@ -666,7 +666,7 @@ fn the_file_is_closed_when_a_command_runs() {
 }
 
 #[test]
-fn a_wrong_file_leaves_no_pid_file_and_starts_no_log_command() {
+fn a_config_error_leaves_no_pid_file_and_starts_nothing() {
     let rig = Rig::new();
     rig.write("conf", "pid-file pid\nbogus\n");
     rig.run("dmon -C conf touch ran -- dlog f").exits(125).says("dmon", &["conf:2:1", "bogus"]);
@@ -675,7 +675,7 @@ fn a_wrong_file_leaves_no_pid_file_and_starts_no_log_command() {
 }
 
 #[test]
-fn a_file_of_some_thousand_bytes_is_taken_and_one_with_too_many_is_refused() {
+fn a_config_file_is_limited_to_16384_bytes() {
     let rig = Rig::new();
     for (length, fits) in [(8_000, true), (16_000, true), (17_000, false), (3_000_000, false)] {
         rig.write("conf", "once ".repeat(length / 5));
@@ -691,7 +691,7 @@ fn a_file_of_some_thousand_bytes_is_taken_and_one_with_too_many_is_refused() {
 }
 
 #[test]
-fn the_file_and_the_variable_share_the_room() {
+fn the_config_file_and_the_variable_share_one_limit() {
     let rig = Rig::new();
     rig.write("conf", "once ".repeat(2000));
     rig.write("options", "-n ".repeat(2000));
@@ -704,7 +704,7 @@ fn the_file_and_the_variable_share_the_room() {
 }
 
 #[test]
-fn the_help_names_the_file() {
+fn the_help_lists_the_config_option() {
     let rig = Rig::new();
     let done = rig.run("dmon --help").exits(0);
     assert!(done.out.contains("-C, --config"), "{done}");
@@ -712,7 +712,7 @@ fn the_help_names_the_file() {
 
 /// A file as somebody would write it who has many things to say.
 #[test]
-fn a_service_can_be_described_by_a_file() {
+fn a_config_file_can_describe_a_service() {
     let rig = Rig::new();
     rig.write(
         "conf",
@@ -728,7 +728,7 @@ fn a_service_can_be_described_by_a_file() {
 
 /// Any values, written in any way that the grammars allow, arrive.
 #[test]
-fn values_of_any_bytes_arrive_from_both_sources() {
+fn random_values_arrive_unchanged_from_both_sources() {
     let rig = Rig::new();
     let mut random = Random::new();
     for _ in 0..crate::rig::times(20, 1000) {
@@ -817,7 +817,7 @@ fn in_variable(random: &mut Random, word: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_configuration_of_any_bytes_is_an_error_or_none_and_never_a_crash() {
+fn a_random_config_file_never_crashes_dmon() {
     let rig = Rig::new();
     let mut random = Random::new();
     for _ in 0..crate::rig::times(100, 5000) {

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, Instant};
 
 #[test]
-fn the_pid_file_holds_dmons_own_pid_and_goes_with_it() {
+fn the_pid_file_contains_dmons_pid_until_sigterm() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -p pid sleep 1000");
     rig.child(dmon.pid(), "sleep");
@@ -17,7 +17,7 @@ fn the_pid_file_holds_dmons_own_pid_and_goes_with_it() {
 }
 
 #[test]
-fn the_pid_file_goes_when_dmon_ends_by_itself() {
+fn the_pid_file_is_removed_if_dmon_exits_without_a_signal() {
     let rig = Rig::new();
     rig.run("dmon -n -1 -p pid test -s pid").exits(0);
     assert!(!rig.has("pid"));
@@ -28,7 +28,7 @@ fn the_pid_file_goes_when_dmon_ends_by_itself() {
 }
 
 #[test]
-fn a_second_dmon_on_the_same_pid_file_is_refused() {
+fn a_second_dmon_with_the_same_pid_file_fails() {
     let rig = Rig::new();
     rig.run("dmon -p pid sleep 1000").exits(0);
     let first = rig.pid_in("pid");
@@ -42,7 +42,7 @@ fn a_second_dmon_on_the_same_pid_file_is_refused() {
 }
 
 #[test]
-fn of_two_dmons_started_together_one_is_refused() {
+fn of_two_dmons_started_together_one_fails() {
     let rig = Rig::new();
     for _ in 0..times(10, 300) {
         let two = [rig.start("dmon -p pid sleep 1000"), rig.start("dmon -p pid sleep 1000")];
@@ -68,7 +68,7 @@ fn of_two_dmons_started_together_one_is_refused() {
 }
 
 #[test]
-fn a_restart_by_the_pid_file_never_finds_its_own_lock() {
+fn the_pid_file_is_removed_after_all_children_are_gone() {
     let rig = Rig::new();
     for _ in 0..times(10, 300) {
         rig.run("dmon -p pid sleep 1000").exits(0).says_nothing();
@@ -80,7 +80,7 @@ fn a_restart_by_the_pid_file_never_finds_its_own_lock() {
 }
 
 #[test]
-fn stale_content_is_no_obstacle() {
+fn stale_pid_file_content_is_replaced() {
     let rig = Rig::new();
     for stale in [
         "",
@@ -116,7 +116,7 @@ const SLOW: &str =
 const DEAF: &str = "trap \"\" TERM; echo begin >>log; while :; do sleep 0.01; done";
 
 #[test]
-fn what_a_killed_dmon_has_left_ends_before_the_next_begins() {
+fn leftovers_of_a_killed_dmon_end_before_the_next_run() {
     let rig = Rig::new();
     // As a daemon, or below an init, dmon leads its session.
     let first = rig.start(format!("setsid dmon -n -p pid sh -c '{SLOW}' -- dlog -t out"));
@@ -134,7 +134,7 @@ fn what_a_killed_dmon_has_left_ends_before_the_next_begins() {
 }
 
 #[test]
-fn what_a_killed_dmon_has_left_ends_first_though_nobody_has_reaped_that_dmon() {
+fn leftovers_of_a_zombie_dmon_end_before_the_next_run() {
     let rig = Rig::new();
     let first = rig.start(format!("setsid dmon -n -p pid sh -c '{SLOW}'"));
     rig.wait_lines("log", 1);
@@ -147,7 +147,7 @@ fn what_a_killed_dmon_has_left_ends_first_though_nobody_has_reaped_that_dmon() {
 }
 
 #[test]
-fn what_a_killed_dmon_has_left_keeps_nobody_waiting_for_ever() {
+fn the_wait_for_leftovers_of_a_killed_dmon_is_limited() {
     let rig = Rig::new();
     let first = rig.start(format!("setsid dmon -n -p pid sh -c '{DEAF}'"));
     rig.wait_lines("log", 1);
@@ -171,7 +171,7 @@ fn what_a_killed_dmon_has_left_keeps_nobody_waiting_for_ever() {
 }
 
 #[test]
-fn the_wait_for_what_a_killed_dmon_has_left_ends_by_term() {
+fn sigterm_ends_the_wait_for_leftovers_of_a_killed_dmon() {
     let rig = Rig::new();
     let first = rig.start(format!("setsid dmon -n -p pid sh -c '{DEAF}'"));
     rig.wait_lines("log", 1);
@@ -193,7 +193,7 @@ fn the_wait_for_what_a_killed_dmon_has_left_ends_by_term() {
 }
 
 #[test]
-fn a_pid_file_that_is_no_longer_ours_stays() {
+fn a_replaced_pid_file_is_not_removed() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -p pid sleep 1000");
     rig.child(dmon.pid(), "sleep");
@@ -204,7 +204,7 @@ fn a_pid_file_that_is_no_longer_ours_stays() {
 }
 
 #[test]
-fn a_pid_file_somebody_removed_is_no_trouble() {
+fn a_pid_file_removed_by_hand_does_no_harm() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -p pid sleep 1000");
     rig.child(dmon.pid(), "sleep");
@@ -214,7 +214,7 @@ fn a_pid_file_somebody_removed_is_no_trouble() {
 }
 
 #[test]
-fn a_pid_file_that_cannot_be_opened_is_named_and_nothing_starts() {
+fn an_unopenable_pid_file_is_reported_and_nothing_starts() {
     let rig = Rig::new();
     for daemon in ["", "-n"] {
         let done = rig.run(format!("dmon {daemon} -p no/such/pid touch ran")).exits(125);
@@ -227,7 +227,7 @@ fn a_pid_file_that_cannot_be_opened_is_named_and_nothing_starts() {
 }
 
 #[test]
-fn a_fifo_is_no_pid_file_and_stays() {
+fn a_fifo_is_rejected_as_pid_file_and_kept() {
     let rig = Rig::new();
     rig.shell("mkfifo pid").exits(0);
     for daemon in ["", "-n"] {
@@ -239,7 +239,7 @@ fn a_fifo_is_no_pid_file_and_stays() {
 }
 
 #[test]
-fn a_device_is_no_pid_file_and_stays() {
+fn a_device_is_rejected_as_pid_file_and_kept() {
     if !tools::is_root() {
         return;
     }
@@ -254,7 +254,7 @@ fn a_device_is_no_pid_file_and_stays() {
 }
 
 #[test]
-fn a_symbolic_link_is_no_pid_file_and_stays_and_so_does_its_target() {
+fn a_symlink_is_rejected_as_pid_file_and_kept() {
     let rig = Rig::new();
     rig.shell("echo precious >target; ln -s target pid; ln -s nowhere dangling").exits(0);
     for daemon in ["", "-n"] {
@@ -268,7 +268,7 @@ fn a_symbolic_link_is_no_pid_file_and_stays_and_so_does_its_target() {
 }
 
 #[test]
-fn a_file_with_a_second_name_is_no_pid_file_and_keeps_what_is_in_it() {
+fn a_hard_link_is_rejected_as_pid_file_and_kept() {
     let rig = Rig::new();
     rig.shell("echo precious >target; ln target pid").exits(0);
     for daemon in ["", "-n"] {

@@ -60,7 +60,7 @@ fn text(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn each_pressure_pauses_the_command_and_lets_it_go_on() {
+fn each_kind_of_pressure_pauses_and_resumes_the_command() {
     for kind in ["cpu", "io", "memory"] {
         let rig = Rig::new();
         let Some(pressure) = Pressure::new(&rig) else {
@@ -80,7 +80,7 @@ fn each_pressure_pauses_the_command_and_lets_it_go_on() {
 }
 
 #[test]
-fn the_lower_limit_may_be_given_and_the_other_kinds_do_not_count() {
+fn the_lower_threshold_can_be_set() {
     let rig = Rig::new();
     let Some(pressure) = Pressure::new(&rig) else {
         return;
@@ -98,7 +98,7 @@ fn the_lower_limit_may_be_given_and_the_other_kinds_do_not_count() {
 }
 
 #[test]
-fn it_runs_when_all_that_is_watched_is_low() {
+fn the_command_resumes_only_if_every_metric_is_low() {
     let rig = Rig::new();
     let Some(pressure) = Pressure::new(&rig) else {
         return;
@@ -123,7 +123,7 @@ fn it_runs_when_all_that_is_watched_is_low() {
 }
 
 #[test]
-fn a_paused_command_that_dies_is_run_again_and_paused_again() {
+fn a_paused_command_that_dies_is_restarted_and_paused() {
     let rig = Rig::new();
     let Some(pressure) = Pressure::new(&rig) else {
         return;
@@ -142,7 +142,7 @@ fn a_paused_command_that_dies_is_run_again_and_paused_again() {
 }
 
 #[test]
-fn what_is_no_pressure_is_refused() {
+fn an_invalid_pressure_threshold_is_an_error() {
     let rig = Rig::new();
     for word in
         ["", "cpu", "cpu:", "disk:10", "cpu:10:10", "cpu:10:20", "cpu:x", "io:40%", "io:1:2:3"]
@@ -155,7 +155,7 @@ fn what_is_no_pressure_is_refused() {
 }
 
 #[test]
-fn a_kernel_that_tells_none_is_an_error_at_the_start() {
+fn a_kernel_without_psi_is_an_error_at_startup() {
     let rig = Rig::new();
     if !tools::can_mount() || !fs::exists("/proc/pressure").unwrap_or(false) {
         return;

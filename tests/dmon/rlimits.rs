@@ -76,7 +76,7 @@ fn each_limit_can_be_set_by_each_of_its_names() {
 }
 
 #[test]
-fn a_fraction_of_a_second_of_processor_time_is_a_second() {
+fn fractional_cpu_seconds_are_rounded_up() {
     let rig = Rig::new();
     for (value, seconds) in [("0.1", "1"), ("1.0", "1"), ("1.001", "2"), ("0.5m", "30")] {
         let dmon = rig.start(format!("dmon -n -r cpu={value} sleep 1000"));
@@ -103,7 +103,7 @@ fn a_second_value_is_the_hard_limit() {
 }
 
 #[test]
-fn unlimited_is_a_value() {
+fn unlimited_is_a_valid_value() {
     if !tools::has(&["prlimit"]) {
         return;
     }
@@ -163,7 +163,7 @@ fn only_the_command_is_limited() {
 }
 
 #[test]
-fn each_run_has_the_limits_of_the_first() {
+fn each_run_has_the_same_limits() {
     let rig = Rig::new();
     let command = "sh -c 'echo $(ulimit -n) $(ulimit -Hn)'";
     let done = rig.run(format!("dmon -n -d 0.1 -m 2 -r nofile=50:60 {command}")).exits(0);
@@ -179,7 +179,7 @@ fn the_command_of_a_daemon_is_limited() {
 }
 
 #[test]
-fn a_limit_is_one_of_the_options_of_the_file_and_the_variable() {
+fn limits_can_be_set_in_the_config_file_and_the_variable() {
     let rig = Rig::new();
     rig.write("conf", "no-daemon limit nofile=50 limit core=0 limit sigpending=70");
     let variable = "env DMON_OPTIONS='-r nofile=60 -r cpu=50'";
@@ -196,7 +196,7 @@ fn a_limit_is_one_of_the_options_of_the_file_and_the_variable() {
 }
 
 #[test]
-fn limits_are_listed_a_name_a_line() {
+fn limit_names_are_listed_one_per_line() {
     let rig = Rig::new();
     for line in [
         "dmon -r help",
@@ -221,7 +221,7 @@ fn limits_are_listed_a_name_a_line() {
 }
 
 #[test]
-fn the_help_names_the_option_and_its_list() {
+fn the_help_lists_the_limit_option() {
     let rig = Rig::new();
     let done = rig.run("dmon --help").exits(0);
     for words in ["-r, --limit", "-r help"] {
@@ -230,7 +230,7 @@ fn the_help_names_the_option_and_its_list() {
 }
 
 #[test]
-fn a_word_that_is_no_limit_is_refused_and_named() {
+fn an_invalid_limit_is_reported() {
     let rig = Rig::new();
     for word in [
         "nofile",
@@ -300,7 +300,7 @@ fn a_word_that_is_no_limit_is_refused_and_named() {
 
 /// A limit on times that the kernel can count, but nobody will reach.
 #[test]
-fn a_time_too_long_to_count_is_refused_and_never_a_short_one() {
+fn an_overlong_time_limit_never_becomes_a_short_one() {
     let rig = Rig::new();
     for name in ["cpu", "rttime"] {
         for time in ["1000w", "30000000w", "18446744073709w", "18446744073710", "30500568904943w"] {
@@ -321,7 +321,7 @@ fn a_time_too_long_to_count_is_refused_and_never_a_short_one() {
 }
 
 #[test]
-fn a_limit_that_the_kernel_refuses_ends_the_start() {
+fn a_limit_that_the_kernel_rejects_fails_the_start() {
     let rig = Rig::new();
     for daemon in ["-n", ""] {
         for (option, name, reason) in [
@@ -346,7 +346,7 @@ fn a_limit_that_the_kernel_refuses_ends_the_start() {
 }
 
 #[test]
-fn who_may_not_raise_a_limit_is_told_so() {
+fn raising_a_limit_without_privilege_is_reported() {
     if !tools::has(&["prlimit", "setpriv"]) {
         return;
     }
@@ -373,7 +373,7 @@ fn who_may_not_raise_a_limit_is_told_so() {
 }
 
 #[test]
-fn a_command_of_another_user_is_limited() {
+fn limits_apply_to_a_command_of_another_user() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -387,7 +387,7 @@ fn a_command_of_another_user_is_limited() {
 }
 
 #[test]
-fn a_command_that_uses_too_much_ends_by_the_kernels_signal() {
+fn a_command_above_its_limit_dies_of_the_kernels_signal() {
     let rig = Rig::new();
     let begun = "dmon -n -m 0";
     rig.run(format!("{begun} -r cpu=1 sh -c 'while :; do :; done'"))
@@ -398,7 +398,7 @@ fn a_command_that_uses_too_much_ends_by_the_kernels_signal() {
 }
 
 #[test]
-fn a_log_can_be_longer_than_a_file_of_the_command() {
+fn fsize_does_not_limit_the_log_file() {
     let rig = Rig::new();
     let done = rig.run("dmon -n1 -e -r fsize=1k seq 1 20000 -- dlog f").exits(0);
     done.says_nothing();
@@ -406,7 +406,7 @@ fn a_log_can_be_longer_than_a_file_of_the_command() {
 }
 
 #[test]
-fn a_command_that_may_open_nothing_can_still_be_started_and_its_failure_told() {
+fn a_command_limited_to_0_descriptors_can_start() {
     if !tools::has(&["busybox"]) {
         return;
     }

@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 #[test]
-fn no_link_in_the_directory_of_drlog_is_followed() {
+fn drlog_follows_no_symlink_in_its_directory() {
     let rig = Rig::new();
     rig.shell("mkdir d e; echo precious >target; ln -s ../target d/current").exits(0);
     rig.shell("echo one | drlog d").exits(125).says("drlog", &["current in d", "symbolic links"]);
@@ -22,7 +22,7 @@ fn no_link_in_the_directory_of_drlog_is_followed() {
 }
 
 #[test]
-fn a_fifo_in_the_directory_of_drlog_keeps_nobody_waiting() {
+fn a_fifo_in_its_directory_does_not_block_drlog() {
     let rig = Rig::new();
     rig.shell("mkdir d; mkfifo d/.timestamp; seq 9 | drlog -s 2 d").exits(0).says_nothing();
     assert_eq!(rig.shell("cat d/log* d/current").out, "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
@@ -31,7 +31,7 @@ fn a_fifo_in_the_directory_of_drlog_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_file_with_two_names_is_no_pid_file_and_keeps_what_it_holds() {
+fn a_pid_file_with_two_names_keeps_its_content() {
     let rig = Rig::new();
     rig.shell("echo precious >target; ln target pid").exits(0);
     for daemon in ["", "-n"] {
@@ -42,7 +42,7 @@ fn a_file_with_two_names_is_no_pid_file_and_keeps_what_it_holds() {
 }
 
 #[test]
-fn no_descriptor_is_ever_made_that_a_command_would_inherit() {
+fn every_new_descriptor_is_close_on_exec() {
     if !tools::has(&["strace"]) || !tools::is_native("strace sees the calls of the emulator") {
         return;
     }
@@ -92,7 +92,7 @@ const PROBE: &str = "#!/bin/sh
     echo done\n";
 
 #[test]
-fn rights_that_are_given_up_cannot_be_had_again() {
+fn dropped_privileges_cannot_be_regained() {
     if !tools::has(&["setpriv"]) {
         return;
     }
@@ -126,7 +126,7 @@ fn rights_that_are_given_up_cannot_be_had_again() {
 }
 
 #[test]
-fn groups_go_before_the_group_and_that_before_the_user() {
+fn setgroups_precedes_setgid_and_setuid() {
     if !tools::has(&["strace"]) || !tools::is_native("strace sees the calls of the emulator") {
         return;
     }
@@ -161,7 +161,7 @@ fn groups_go_before_the_group_and_that_before_the_user() {
 }
 
 #[test]
-fn a_user_without_a_name_is_in_no_group() {
+fn an_empty_user_name_matches_no_group_member() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -174,7 +174,7 @@ fn a_user_without_a_name_is_in_no_group() {
 }
 
 #[test]
-fn lines_of_any_length_about_accounts_are_read_and_belong_to_nobody() {
+fn overlong_account_lines_are_parsed_correctly() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -216,7 +216,7 @@ fn set_uid() -> Option<(Rig, &'static str)> {
 }
 
 #[test]
-fn who_has_fewer_rights_than_a_set_uid_program_cannot_steer_it_by_variables() {
+fn set_uid_programs_reject_option_variables() {
     let Some((rig, nobody)) = set_uid() else {
         return;
     };
@@ -239,7 +239,7 @@ fn who_has_fewer_rights_than_a_set_uid_program_cannot_steer_it_by_variables() {
 }
 
 #[test]
-fn a_set_uid_program_without_such_variables_does_its_work() {
+fn set_uid_programs_work_without_option_variables() {
     let Some((rig, nobody)) = set_uid() else {
         return;
     };
@@ -258,7 +258,7 @@ fn a_set_uid_program_without_such_variables_does_its_work() {
 const ODD: &str = "a\nb\u{1b}c\u{7f}d\u{9b}e\u{85}f\u{b0}g\u{e9}h\u{b}";
 
 #[test]
-fn no_word_of_a_message_commands_a_terminal() {
+fn messages_contain_no_control_characters() {
     let rig = Rig::new();
     let odd = quoted(ODD);
     for line in [
@@ -289,7 +289,7 @@ fn no_word_of_a_message_commands_a_terminal() {
 }
 
 #[test]
-fn control_characters_of_two_bytes_are_escaped_for_syslog() {
+fn c1_control_characters_are_escaped_for_syslog() {
     let Some(rig) = with_dsyslog() else { return };
     let mut receiver = Datagrams::new(rig.path("socket"));
     let mut input = String::new();
@@ -314,7 +314,7 @@ fn control_characters_of_two_bytes_are_escaped_for_syslog() {
 }
 
 #[test]
-fn the_name_of_the_machine_can_forge_no_field_of_a_message() {
+fn the_host_name_cannot_forge_a_syslog_field() {
     let Some(rig) = with_dsyslog() else { return };
     let settable = "unshare -u sh -c 'echo x >/proc/sys/kernel/hostname' 2>/dev/null";
     if !tools::is_root() || rig.shell(settable).code() != Some(0) {
@@ -333,7 +333,7 @@ fn the_name_of_the_machine_can_forge_no_field_of_a_message() {
 }
 
 #[test]
-fn a_name_that_could_forge_a_field_is_no_name() {
+fn a_name_that_could_forge_a_syslog_field_is_an_error() {
     let rig = Rig::new();
     let long = "n".repeat(49);
     for name in ["", "a\nb", "a\u{1b}", "a\u{9b}", "caf\u{e9}", "a\tb", &long] {
@@ -346,7 +346,7 @@ fn a_name_that_could_forge_a_field_is_no_name() {
 }
 
 #[test]
-fn whatever_stands_in_the_timestamp_of_drlog_costs_no_line() {
+fn a_corrupt_timestamp_file_costs_drlog_no_line() {
     let rig = Rig::new();
     rig.shell("mkdir d").exits(0);
     let long = "9".repeat(1 << 20);
@@ -368,7 +368,7 @@ fn whatever_stands_in_the_timestamp_of_drlog_costs_no_line() {
 }
 
 #[test]
-fn old_logs_beyond_number_keep_no_service_waiting() {
+fn thousands_of_archived_logs_do_not_block_drlog() {
     let rig = Rig::new();
     rig.shell("mkdir d").exits(0);
     let count = times(2_000, 100_000);
@@ -387,7 +387,7 @@ fn old_logs_beyond_number_keep_no_service_waiting() {
 }
 
 #[test]
-fn words_as_long_as_the_kernel_allows_are_passed_on_whole() {
+fn arguments_of_maximum_length_are_passed_on() {
     let rig = Rig::new();
     let word = "$(head -c 131000 /dev/zero | tr '\\0' a)";
     let words = format!("{word} {word} {word} {word} {word} {word} {word} {word}");
@@ -399,7 +399,7 @@ fn words_as_long_as_the_kernel_allows_are_passed_on_whole() {
 }
 
 #[test]
-fn files_without_an_end_are_refused() {
+fn endless_files_are_an_error() {
     let rig = Rig::new();
     symlink("/dev/zero", rig.path("zero")).expect("a link");
     rig.run("dmon -C zero true").exits(125).says("dmon", &["zero", "16384"]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 const DEAF: &str = r#"sh -c 'trap "" TERM; echo >>up; while :; do sleep 0.05; done'"#;
 
 #[test]
-fn one_kill_by_the_pid_file_ends_all_and_leaves_nothing() {
+fn sigterm_by_the_pid_file_stops_everything() {
     let rig = Rig::new();
     rig.run("dmon -p pid sleep 1000 -- dlog f").exits(0);
     let dmon = rig.pid_in("pid");
@@ -19,7 +19,7 @@ fn one_kill_by_the_pid_file_ends_all_and_leaves_nothing() {
 }
 
 #[test]
-fn after_term_or_int_the_exit_is_the_status_of_the_command() {
+fn after_sigterm_or_sigint_dmon_exits_like_the_command() {
     let rig = Rig::new();
     for asked in [Signal::SIGTERM, Signal::SIGINT] {
         let dmon = rig.start("dmon -n sleep 1000 -- dlog f");
@@ -42,7 +42,7 @@ fn after_term_or_int_the_exit_is_the_status_of_the_command() {
 }
 
 #[test]
-fn term_between_two_runs_ends_dmon_at_once() {
+fn sigterm_between_two_runs_ends_dmon_at_once() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -d 1000 sh -c 'echo $$ >first; exit 6' -- dlog f");
     rig.wait_lines("first", 1);
@@ -53,7 +53,7 @@ fn term_between_two_runs_ends_dmon_at_once() {
 }
 
 #[test]
-fn a_command_that_ignores_term_is_killed_when_the_time_for_it_is_over() {
+fn a_command_that_ignores_sigterm_is_killed_later() {
     let rig = Rig::new();
     let dmon = rig.start(format!("dmon -n -k 0.8 {DEAF}"));
     rig.wait_file("up");
@@ -69,7 +69,7 @@ fn a_command_that_ignores_term_is_killed_when_the_time_for_it_is_over() {
 }
 
 #[test]
-fn a_second_term_kills_at_once() {
+fn a_second_sigterm_kills_at_once() {
     let rig = Rig::new();
     for patience in ["1000", "0"] {
         rig.shell("rm -f up");
@@ -87,7 +87,7 @@ fn a_second_term_kills_at_once() {
 }
 
 #[test]
-fn the_log_is_still_drained_after_a_second_term() {
+fn the_log_is_drained_even_after_a_second_sigterm() {
     let rig = Rig::new();
     let command = r#"sh -c 'trap "" TERM; echo $$ >up; seq 1 5000; echo >printed; while :; do sleep 0.05; done'"#;
     let log = "sh -c 'until test -e go; do sleep 0.02; done; exec cat >f'";
@@ -104,7 +104,7 @@ fn the_log_is_still_drained_after_a_second_term() {
 }
 
 #[test]
-fn a_command_that_stopped_itself_is_ended_all_the_same() {
+fn a_command_that_suspended_itself_is_stopped() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -k 1000 sh -c 'echo $$ >up; kill -STOP $$'");
     rig.wait_lines("up", 1);
@@ -117,7 +117,7 @@ fn a_command_that_stopped_itself_is_ended_all_the_same() {
 const JOIN: &str = "setpgrp(0, getpgrp(getppid())) or die; open(UP, '>up'); exec @ARGV";
 
 #[test]
-fn a_command_that_has_joined_another_group_is_ended_all_the_same() {
+fn a_command_that_changed_its_group_is_stopped() {
     if !tools::has(&["perl"]) {
         return;
     }
@@ -136,7 +136,7 @@ fn a_command_that_has_joined_another_group_is_ended_all_the_same() {
 }
 
 #[test]
-fn the_stop_signal_can_be_another_one() {
+fn the_stop_signal_can_be_chosen() {
     let rig = Rig::new();
     let number = tools::number(Signal::SIGUSR1).to_string();
     for name in ["USR1", "SIGUSR1", &number] {
@@ -151,7 +151,7 @@ fn the_stop_signal_can_be_another_one() {
 }
 
 #[test]
-fn the_whole_process_group_is_ended() {
+fn the_whole_process_group_is_stopped() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -k 1000 sh -c 'sleep 1001 & sleep 1002 & exec sleep 1000'");
     rig.wait_for("three processes", || rig.copies("sleep 100").len() == 3);
@@ -161,7 +161,7 @@ fn the_whole_process_group_is_ended() {
 }
 
 #[test]
-fn the_end_of_a_group_is_not_waited_for_longer_than_it_takes() {
+fn a_group_member_that_ignores_sigterm_is_killed() {
     let rig = Rig::new();
     // The leader ends by TERM; a deaf one of its group needs KILL, and the exit is the leader's.
     let command =
@@ -174,7 +174,7 @@ fn the_end_of_a_group_is_not_waited_for_longer_than_it_takes() {
 }
 
 #[test]
-fn what_a_command_leaves_in_other_sessions_is_ended_before_dmon_exits() {
+fn leftovers_in_other_sessions_end_before_dmon_exits() {
     if !tools::can_adopt() {
         return;
     }
@@ -187,7 +187,7 @@ fn what_a_command_leaves_in_other_sessions_is_ended_before_dmon_exits() {
 }
 
 #[test]
-fn what_a_command_leaves_is_killed_when_it_ignores_term() {
+fn leftovers_that_ignore_sigterm_are_killed() {
     if !tools::can_adopt() {
         return;
     }
@@ -198,7 +198,7 @@ fn what_a_command_leaves_is_killed_when_it_ignores_term() {
 }
 
 #[test]
-fn what_a_run_leaves_is_ended_before_the_next_run_begins() {
+fn leftovers_of_a_run_end_before_the_next_run() {
     if !tools::can_adopt() {
         return;
     }
@@ -212,7 +212,7 @@ fn what_a_run_leaves_is_ended_before_the_next_run_begins() {
 }
 
 #[test]
-fn a_log_command_that_never_ends_is_waited_for_only_so_long() {
+fn the_wait_for_the_log_command_is_limited() {
     let rig = Rig::new();
     let done = rig.run("dmon -n -1 -D 1 echo hello -- sleep 1000").exits(0);
     assert!(done.took > Duration::from_millis(950), "{done}");
@@ -221,7 +221,7 @@ fn a_log_command_that_never_ends_is_waited_for_only_so_long() {
 }
 
 #[test]
-fn a_log_command_that_never_ends_and_ignores_term_is_killed() {
+fn a_log_command_that_ignores_sigterm_is_killed() {
     let rig = Rig::new();
     rig.run(format!(
         "dmon -n -1 -D 0.3 -k 0.3 sh -c 'until test -e up; do sleep 0.02; done' -- {DEAF}"
@@ -231,7 +231,7 @@ fn a_log_command_that_never_ends_and_ignores_term_is_killed() {
 }
 
 #[test]
-fn a_log_command_may_take_its_time_to_finish() {
+fn a_slow_log_command_may_finish_within_the_drain_time() {
     let rig = Rig::new();
     // Two seconds are within the five that -D allows if it is not given.
     rig.run("dmon -n -1 seq 1 5000 -- sh -c 'sleep 2; cat >f'").exits(0);
@@ -239,7 +239,7 @@ fn a_log_command_may_take_its_time_to_finish() {
 }
 
 #[test]
-fn lines_printed_while_ending_are_all_stored() {
+fn lines_printed_during_shutdown_are_all_stored() {
     let rig = Rig::new();
     let command =
         r#"sh -c 'trap "seq 1 20001; exit 0" TERM; echo >up; while :; do sleep 0.02; done'"#;
@@ -258,7 +258,7 @@ fn lines_printed_while_ending_are_all_stored() {
 }
 
 #[test]
-fn a_log_command_that_dies_with_data_left_is_started_once_more() {
+fn a_log_command_that_exits_early_is_restarted_to_drain() {
     let rig = Rig::new();
     // The first one reads nothing and dies when dmon has reaped the command.
     let log = "sh -c 'if mkdir first; then until test -s up; do sleep 0.02; done; \
@@ -268,7 +268,7 @@ fn a_log_command_that_dies_with_data_left_is_started_once_more() {
 }
 
 #[test]
-fn a_log_command_that_always_dies_does_not_keep_dmon_from_ending() {
+fn a_log_command_that_always_exits_does_not_block_dmon() {
     let rig = Rig::new();
     rig.run("dmon -n -1 seq 1 1000 -- false").exits(0);
     let dmon = rig.start("dmon -n sh -c 'seq 1 1000; echo >up; exec sleep 1000' -- false");
@@ -279,7 +279,7 @@ fn a_log_command_that_always_dies_does_not_keep_dmon_from_ending() {
 }
 
 #[test]
-fn a_killed_dmon_takes_its_command_with_it_and_the_log_command_ends_by_itself() {
+fn sigkill_of_dmon_stops_the_command() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n sh -c 'seq 1 1000; echo >up; exec sleep 1000' -- dlog f");
     rig.wait_file("up");
@@ -289,7 +289,7 @@ fn a_killed_dmon_takes_its_command_with_it_and_the_log_command_ends_by_itself() 
 }
 
 #[test]
-fn the_log_command_may_read_on_after_dmon_was_killed() {
+fn the_log_command_drains_the_pipe_after_sigkill_of_dmon() {
     let rig = Rig::new();
     let log = "sh -c 'until test -e go; do sleep 0.02; done; exec cat >f'";
     let dmon = rig.start(format!("dmon -n sh -c 'seq 1 1000; echo >up; exec sleep 1000' -- {log}"));
@@ -303,7 +303,7 @@ fn the_log_command_may_read_on_after_dmon_was_killed() {
 }
 
 #[test]
-fn the_stop_signal_is_what_the_command_gets_when_dmon_is_killed() {
+fn the_stop_signal_reaches_the_command_if_dmon_is_killed() {
     let rig = Rig::new();
     let command = r#"sh -c 'trap "" TERM; trap "echo usr1 >got; exit 0" USR1; echo >up; while :; do sleep 0.05; done'"#;
     let dmon = rig.start(format!("dmon -n --stop-signal USR1 {command}"));
@@ -314,7 +314,7 @@ fn the_stop_signal_is_what_the_command_gets_when_dmon_is_killed() {
 }
 
 #[test]
-fn a_killed_dmon_that_is_started_again_never_makes_two_copies() {
+fn a_restarted_dmon_never_runs_two_copies() {
     let rig = Rig::new();
     let line = "dmon -n -d 0.1 sh -c 'exec 9>lock; flock -n 9 || echo >>two; echo >>up; exec sleep 1000' -- dlog f";
     for round in 1..=times(10, 200) {
@@ -329,7 +329,7 @@ fn a_killed_dmon_that_is_started_again_never_makes_two_copies() {
 }
 
 #[test]
-fn a_dmon_killed_while_it_starts_leaves_no_command_behind() {
+fn sigkill_during_startup_leaves_no_command_behind() {
     let rig = Rig::new();
     for round in 0..times(20, 500) {
         let dmon = rig.start("dmon -n sleep 1000 -- dlog f");
@@ -340,7 +340,7 @@ fn a_dmon_killed_while_it_starts_leaves_no_command_behind() {
 }
 
 #[test]
-fn a_stopped_command_ends_too_when_dmon_is_killed() {
+fn a_suspended_command_ends_if_dmon_is_killed() {
     let rig = Rig::new();
     let dmon = rig.start("setsid dmon -n sleep 1000");
     let command = rig.child(dmon.pid(), "sleep 1000");
@@ -351,7 +351,7 @@ fn a_stopped_command_ends_too_when_dmon_is_killed() {
 }
 
 #[test]
-fn what_a_log_command_leaves_may_read_to_the_end() {
+fn leftovers_of_a_log_command_may_drain_the_pipe() {
     if !tools::has(&["bash", "gzip"]) {
         return;
     }
@@ -365,7 +365,7 @@ fn what_a_log_command_leaves_may_read_to_the_end() {
 }
 
 #[test]
-fn what_a_log_command_leaves_in_another_session_is_ended_before_dmon_exits() {
+fn leftovers_of_a_log_command_end_before_dmon_exits() {
     if !tools::can_adopt() {
         return;
     }
@@ -375,7 +375,7 @@ fn what_a_log_command_leaves_in_another_session_is_ended_before_dmon_exits() {
 }
 
 #[test]
-fn what_a_killed_command_leaves_in_another_session_is_asked_before_it_is_killed() {
+fn leftovers_of_a_killed_command_get_sigterm_first() {
     if !tools::can_adopt() {
         return;
     }
@@ -417,7 +417,7 @@ sleep 1 while 1;
 }
 
 #[test]
-fn what_a_command_leaves_is_asked_once() {
+fn leftovers_get_sigterm_only_once() {
     if !tools::has(&["perl"]) || !tools::can_adopt() {
         return;
     }
@@ -428,7 +428,7 @@ fn what_a_command_leaves_is_asked_once() {
 }
 
 #[test]
-fn what_a_command_leaves_is_asked_once_however_often_the_log_command_dies() {
+fn log_restarts_send_no_second_sigterm_to_leftovers() {
     if !tools::has(&["perl"]) || !tools::can_adopt() {
         return;
     }
@@ -439,7 +439,7 @@ fn what_a_command_leaves_is_asked_once_however_often_the_log_command_dies() {
 }
 
 #[test]
-fn a_second_term_ends_the_wait_for_the_log_command() {
+fn a_second_sigterm_ends_the_wait_for_the_log_command() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -D 1000 sleep 1000 -- sleep 2000");
     let command = rig.child(dmon.pid(), "sleep 1000");

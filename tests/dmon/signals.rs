@@ -41,7 +41,7 @@ fn send_six(rig: &Rig, dmon: i32, each: impl Fn(&str)) {
 }
 
 #[test]
-fn six_signals_are_passed_on_to_the_command_if_asked() {
+fn cmd_sigs_forwards_six_signals_to_the_command() {
     let rig = rig();
     let dmon = rig.start("dmon -n -s sh family cmd -- sh recorder log");
     for file in ["cmd.up", "cmd.child.up", "log.up"] {
@@ -56,7 +56,7 @@ fn six_signals_are_passed_on_to_the_command_if_asked() {
 }
 
 #[test]
-fn six_signals_are_passed_on_to_the_log_command_if_asked() {
+fn log_sigs_forwards_six_signals_to_the_log_command() {
     let rig = rig();
     let dmon = rig.start("dmon -n --log-sigs sh recorder cmd -- sh family log");
     for file in ["cmd.up", "log.child.up", "log.up"] {
@@ -70,7 +70,7 @@ fn six_signals_are_passed_on_to_the_log_command_if_asked() {
 }
 
 #[test]
-fn both_can_get_them() {
+fn cmd_sigs_and_log_sigs_can_be_combined() {
     let rig = rig();
     let dmon = rig.start("dmon -n -sS sh recorder cmd -- sh recorder log");
     for file in ["cmd.up", "log.up"] {
@@ -86,7 +86,7 @@ fn both_can_get_them() {
 }
 
 #[test]
-fn six_signals_are_ignored_if_nobody_asked_for_them() {
+fn six_signals_are_ignored_by_default() {
     let rig = rig();
     let dmon = rig.start("dmon -n -D 0.1 sh recorder cmd -- sh recorder log");
     for file in ["cmd.up", "log.up"] {
@@ -105,7 +105,7 @@ fn six_signals_are_ignored_if_nobody_asked_for_them() {
 }
 
 #[test]
-fn a_daemon_ignores_them_too() {
+fn a_daemon_ignores_six_signals_by_default() {
     let rig = rig();
     rig.run("dmon -p pid sh recorder cmd").exits(0);
     let dmon = rig.pid_in("pid");
@@ -116,7 +116,7 @@ fn a_daemon_ignores_them_too() {
 }
 
 #[test]
-fn a_log_file_is_rotated_by_a_signal_that_is_passed_on() {
+fn a_forwarded_sighup_reopens_the_log_file() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -S sh -c 'echo one; until test -e go; do sleep 0.02; done; echo two; exec sleep 1000' -- dlog f");
     rig.wait_lines("f", 1);
@@ -130,7 +130,7 @@ fn a_log_file_is_rotated_by_a_signal_that_is_passed_on() {
 }
 
 #[test]
-fn a_signal_between_two_runs_is_no_trouble() {
+fn a_signal_between_two_runs_does_no_harm() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -s -S -d 1000 sh -c 'echo $$ >first; exit 1'");
     rig.wait_lines("first", 1);
@@ -141,7 +141,7 @@ fn a_signal_between_two_runs_is_no_trouble() {
 }
 
 #[test]
-fn pipe_is_none_of_the_signals_that_are_passed_on() {
+fn sigpipe_is_not_forwarded() {
     let rig = rig();
     let dmon = rig.start("dmon -n -s -S sh recorder cmd -- sh recorder log");
     for file in ["cmd.up", "log.up"] {
@@ -158,7 +158,7 @@ fn pipe_is_none_of_the_signals_that_are_passed_on() {
 }
 
 #[test]
-fn a_message_that_nobody_reads_is_no_trouble() {
+fn sigpipe_from_dmons_own_messages_does_no_harm() {
     let rig = rig();
     // The command vanishes, which dmon complains of; its complaint meets a pipe without a reader.
     let wait = "until test -e go; do sleep 0.02; done";

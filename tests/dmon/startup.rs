@@ -33,7 +33,7 @@ fn the_status_is_that_of_the_last_run() {
 }
 
 #[test]
-fn a_command_that_is_not_there_is_named_and_the_exit_is_127() {
+fn a_missing_command_is_reported_with_status_127() {
     let rig = Rig::new();
     for name in ["nosuch", "./nosuch", "/nosuch/nosuch"] {
         rig.run(format!("dmon -n {name} -x")).exits(127).says("dmon", &[name, "No such file"]);
@@ -43,7 +43,7 @@ fn a_command_that_is_not_there_is_named_and_the_exit_is_127() {
 }
 
 #[test]
-fn an_empty_name_of_a_command_can_be_seen_in_the_message() {
+fn an_empty_command_name_is_quoted_in_the_message() {
     let rig = Rig::new();
     rig.run("dmon -n ''").exits(127).says("dmon", &["''", "No such file"]);
     rig.run("dmon -n touch ran -- ''").exits(127).says("dmon", &["''", "No such file"]);
@@ -51,7 +51,7 @@ fn an_empty_name_of_a_command_can_be_seen_in_the_message() {
 }
 
 #[test]
-fn a_command_that_cannot_be_executed_is_named_and_the_exit_is_126() {
+fn a_non_executable_file_is_reported_with_status_126() {
     let rig = Rig::new();
     rig.write("plain", "not a program");
     for name in ["./plain", "/dev/null", "/"] {
@@ -62,7 +62,7 @@ fn a_command_that_cannot_be_executed_is_named_and_the_exit_is_126() {
 }
 
 #[test]
-fn a_log_command_that_cannot_start_keeps_the_command_from_starting() {
+fn a_log_command_that_cannot_start_prevents_the_first_run() {
     let rig = Rig::new();
     for daemon in ["", "-n"] {
         rig.run(format!("dmon {daemon} touch ran -- nosuch"))
@@ -77,7 +77,7 @@ fn a_log_command_that_cannot_start_keeps_the_command_from_starting() {
 }
 
 #[test]
-fn a_log_command_ends_when_the_command_cannot_start() {
+fn the_log_command_exits_if_the_command_cannot_start() {
     let rig = Rig::new();
     for daemon in ["", "-n"] {
         rig.run(format!("dmon {daemon} -p pid nosuch -- dlog f"))
@@ -89,7 +89,7 @@ fn a_log_command_ends_when_the_command_cannot_start() {
 }
 
 #[test]
-fn a_command_that_vanishes_later_is_an_end_like_any_other_and_said_once() {
+fn a_command_that_vanishes_later_is_reported_once() {
     let rig = Rig::new();
     rig.program("fleeting", "#!/bin/sh\necho >>runs; rm -f bin/fleeting\n");
     let dmon = rig.start("dmon -n -d 0.1 fleeting");
@@ -100,7 +100,7 @@ fn a_command_that_vanishes_later_is_an_end_like_any_other_and_said_once() {
 }
 
 #[test]
-fn when_both_commands_vanish_each_is_said_once() {
+fn two_commands_that_vanish_are_reported_once_each() {
     let rig = Rig::new();
     for name in ["fleeting", "passing"] {
         rig.program(name, &format!("#!/bin/sh\nrm -f bin/{name}\n"));
@@ -115,7 +115,7 @@ fn when_both_commands_vanish_each_is_said_once() {
 }
 
 #[test]
-fn the_daemons_parent_returns_when_both_run_and_the_pid_file_is_complete() {
+fn the_daemons_parent_exits_after_startup_is_complete() {
     let rig = Rig::new();
     for round in 1..=10 {
         rig.run(format!("dmon -p pid{round} sleep 1000 -- sleep 2000")).exits(0).says_nothing();
@@ -129,7 +129,7 @@ fn the_daemons_parent_returns_when_both_run_and_the_pid_file_is_complete() {
 }
 
 #[test]
-fn a_daemon_has_a_session_of_its_own_and_no_terminal() {
+fn a_daemon_has_its_own_session() {
     let rig = Rig::new();
     rig.run("dmon -p pid sleep 1000").exits(0);
     let dmon = proc::process(rig.pid_in("pid")).expect("dmon");
@@ -162,7 +162,7 @@ fn a_daemon_has_its_standard_descriptors_on_dev_null() {
 }
 
 #[test]
-fn a_daemon_keeps_its_folder_and_umask() {
+fn a_daemon_keeps_its_directory_and_umask() {
     let rig = Rig::new();
     rig.shell("mkdir sub; cd sub; umask 027; exec dmon -p ../pid sleep 1000").exits(0);
     let dmon = rig.pid_in("pid");
@@ -174,7 +174,7 @@ fn a_daemon_keeps_its_folder_and_umask() {
 }
 
 #[test]
-fn in_the_foreground_standard_input_stays_open() {
+fn in_the_foreground_the_command_inherits_stdin() {
     let rig = Rig::new();
     let done = rig.shell("echo hello | dmon -n -1 cat").exits(0);
     assert_eq!(done.out, "hello\n");
@@ -192,7 +192,7 @@ fn each_child_leads_a_process_group_in_dmons_session() {
 }
 
 #[test]
-fn none_of_dmons_descriptors_reaches_a_child_and_what_it_was_given_does() {
+fn children_inherit_only_the_descriptors_given_to_dmon() {
     let rig = Rig::new();
     // What this test itself passes on to every program is not dmon's doing.
     let plain = rig.start("sleep 3000 7<bin");
@@ -208,7 +208,7 @@ fn none_of_dmons_descriptors_reaches_a_child_and_what_it_was_given_does() {
 }
 
 #[test]
-fn standard_descriptors_that_are_closed_at_the_start_do_no_harm() {
+fn dmon_works_if_descriptors_0_to_2_are_closed() {
     let rig = Rig::new();
     for closed in ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"] {
         for daemon in ["-n", ""] {
@@ -228,7 +228,7 @@ fn standard_descriptors_that_are_closed_at_the_start_do_no_harm() {
 }
 
 #[test]
-fn a_failure_is_still_an_exit_status_when_standard_error_is_closed() {
+fn the_exit_status_is_the_same_if_stderr_is_closed() {
     let rig = Rig::new();
     rig.run("dmon -n nosuch <&- >&- 2>&-").exits(127);
     rig.run("dmon -p pid nosuch <&- >&- 2>&-").exits(127);
@@ -242,7 +242,7 @@ fn bits(signals: &[Signal]) -> u64 {
 }
 
 #[test]
-fn signals_blocked_at_the_start_stay_blocked_in_the_command_and_dmon_hears_them() {
+fn blocked_signals_stay_blocked_in_the_command_only() {
     let rig = Rig::new();
     let dmon =
         rig.start("env --block-signal=TERM,CHLD,HUP,USR1 dmon -n -k 0.2 sleep 1000 -- sleep 2000");
@@ -258,7 +258,7 @@ fn signals_blocked_at_the_start_stay_blocked_in_the_command_and_dmon_hears_them(
 }
 
 #[test]
-fn dmon_works_with_every_signal_blocked_at_the_start() {
+fn dmon_works_if_all_signals_are_blocked_at_startup() {
     let rig = Rig::new();
     rig.run("env --block-signal dmon -n -d 0.1 -m 2 sh -c 'echo >>runs; exit 4' -- dlog f")
         .exits(4);
@@ -270,7 +270,7 @@ fn dmon_works_with_every_signal_blocked_at_the_start() {
 }
 
 #[test]
-fn signals_ignored_at_the_start_are_not_ignored_by_the_command() {
+fn ignored_signals_are_reset_in_the_command() {
     let rig = Rig::new();
     // Those that dmon itself uses, and those that shells and Python ignore.
     let ignored = "TERM,INT,HUP,CHLD,PIPE,USR1,XFSZ,TSTP,TTIN,TTOU";
@@ -302,7 +302,7 @@ fn dmon_runs_without_proc() {
 }
 
 #[test]
-fn dmon_ends_where_proc_is_that_of_another_process_namespace() {
+fn dmon_exits_with_proc_of_another_pid_namespace() {
     if !tools::can_be_init() {
         return;
     }
@@ -321,14 +321,14 @@ fn dmon_runs_with_an_empty_environment() {
 }
 
 #[test]
-fn the_command_gets_dmons_environment() {
+fn the_command_inherits_dmons_environment() {
     let rig = Rig::new();
     let done = rig.run(r#"env COLOUR=red dmon -n1 sh -c 'echo "$COLOUR"'"#).exits(0);
     assert_eq!(done.out, "red\n");
 }
 
 #[test]
-fn a_daemon_that_cannot_even_fork_is_dmons_own_failure() {
+fn a_daemon_that_cannot_fork_exits_with_125() {
     if !tools::is_root()
         || !tools::has(&["setpriv", "prlimit"])
         || !tools::is_native("it has threads of its own, which count as processes")
@@ -345,7 +345,7 @@ fn a_daemon_that_cannot_even_fork_is_dmons_own_failure() {
 }
 
 #[test]
-fn a_daemon_told_to_stop_before_its_command_could_be_forked_has_not_started() {
+fn a_daemon_stopped_before_its_first_run_exits_with_125() {
     if !tools::is_root()
         || !tools::has(&["setpriv", "prlimit"])
         || !tools::is_native("it has threads of its own, which count as processes")
@@ -365,7 +365,7 @@ fn a_daemon_told_to_stop_before_its_command_could_be_forked_has_not_started() {
 }
 
 #[test]
-fn a_first_fork_that_is_refused_is_tried_again_until_it_succeeds_or_nobody_wants_it() {
+fn a_failed_first_fork_is_retried_until_sigterm() {
     if !tools::is_root()
         || !tools::has(&["setpriv", "prlimit"])
         || !tools::is_native("it has threads of its own, which count as processes")
@@ -391,7 +391,7 @@ fn a_first_fork_that_is_refused_is_tried_again_until_it_succeeds_or_nobody_wants
 }
 
 #[test]
-fn a_fork_refused_later_is_tried_again_until_it_succeeds() {
+fn a_failed_later_fork_is_retried_until_it_succeeds() {
     if !tools::is_root() || !tools::has(&["setpriv", "prlimit"]) {
         return;
     }
@@ -411,7 +411,7 @@ fn a_fork_refused_later_is_tried_again_until_it_succeeds() {
 }
 
 #[test]
-fn with_too_few_descriptors_to_start_anything_dmon_ends() {
+fn emfile_at_the_first_start_ends_dmon() {
     if !tools::is_native("it needs descriptors itself") {
         return;
     }
@@ -426,7 +426,7 @@ fn with_too_few_descriptors_to_start_anything_dmon_ends() {
 }
 
 #[test]
-fn a_full_pipe_for_messages_holds_up_nobody() {
+fn a_full_stderr_pipe_does_not_block_dmon() {
     let rig = Rig::new();
     rig.program("once", "#!/bin/sh\nexec rm \"$0\"\n");
     let (reader, mut writer) = pipe();

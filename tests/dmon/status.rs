@@ -28,7 +28,7 @@ fn lettered(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn starts_and_ends_are_told_with_the_number_of_waitpid() {
+fn status_lines_contain_the_wait_status_of_waitpid() {
     let rig = Rig::new();
     rig.run("dmon -n -m 1 -d 0 -I st sh -c 'exit 3' -- dlog f").exits(3);
     assert_eq!(
@@ -49,7 +49,7 @@ fn starts_and_ends_are_told_with_the_number_of_waitpid() {
 }
 
 #[test]
-fn an_order_to_stop_is_told_and_the_signal_that_a_run_died_of() {
+fn a_status_line_reports_the_stop_of_a_run() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -I st sleep 1000");
     rig.child(dmon.pid(), "sleep 1000");
@@ -60,7 +60,7 @@ fn an_order_to_stop_is_told_and_the_signal_that_a_run_died_of() {
 }
 
 #[test]
-fn a_run_that_is_late_is_told_and_that_it_is_killed() {
+fn status_lines_report_timeout_and_sigkill() {
     let rig = Rig::new();
     let line = "trap \"\" TERM; echo >ready; while :; do sleep 0.05; done";
     rig.run(format!("dmon -n -m 0 -t 0.5 -k 0.2 -I st sh -c '{line}'")).exits(124);
@@ -71,7 +71,7 @@ fn a_run_that_is_late_is_told_and_that_it_is_killed() {
 }
 
 #[test]
-fn forwarded_signals_are_told() {
+fn status_lines_report_forwarded_signals() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -s -S -I st sleep 1000 -- sleep 2000");
     rig.child(dmon.pid(), "sleep 1000");
@@ -89,7 +89,7 @@ fn forwarded_signals_are_told() {
 }
 
 #[test]
-fn a_pause_by_the_load_and_its_end_are_told() {
+fn status_lines_report_pause_and_resume() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 9.0) else {
         return;
@@ -103,7 +103,7 @@ fn a_pause_by_the_load_and_its_end_are_told() {
 }
 
 #[test]
-fn a_fifo_keeps_the_lines_until_somebody_reads() {
+fn a_fifo_keeps_the_status_lines_until_they_are_read() {
     let rig = Rig::new();
     rig.shell("mkfifo st").exits(0);
     let dmon = rig.start("dmon -n -d 0 -I st sh -c 'echo >>ran; sleep 0.05'");
@@ -125,7 +125,7 @@ fn a_fifo_keeps_the_lines_until_somebody_reads() {
 }
 
 #[test]
-fn a_full_fifo_loses_whole_lines_and_stops_nobody() {
+fn a_full_fifo_loses_only_whole_status_lines() {
     let rig = Rig::new();
     rig.shell("mkfifo st").exits(0);
     let mut both = OpenOptions::new();
@@ -146,7 +146,7 @@ fn a_full_fifo_loses_whole_lines_and_stops_nobody() {
 }
 
 #[test]
-fn a_socket_of_messages_may_go_and_come_again() {
+fn a_datagram_socket_for_status_lines_may_be_replaced() {
     let rig = Rig::new();
     let listen = |name| {
         let receiver = UnixDatagram::bind(rig.path(name)).expect("a socket");
@@ -172,7 +172,7 @@ fn a_socket_of_messages_may_go_and_come_again() {
 }
 
 #[test]
-fn a_socket_of_a_stream_gets_the_same_lines() {
+fn a_stream_socket_receives_status_lines() {
     let rig = Rig::new();
     let receiver = UnixListener::bind(rig.path("st")).expect("a socket");
     receiver.set_nonblocking(true).expect("a socket that is only looked at");
@@ -187,7 +187,7 @@ fn a_socket_of_a_stream_gets_the_same_lines() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_an_error_at_once() {
+fn an_unopenable_status_file_is_an_error_at_startup() {
     let rig = Rig::new();
     rig.shell("mkdir d").exits(0);
     for path in ["d", "none/st", "''"] {
@@ -200,7 +200,7 @@ fn what_cannot_be_opened_is_an_error_at_once() {
 }
 
 #[test]
-fn a_full_disk_loses_lines_and_no_half_ones() {
+fn a_full_disk_loses_only_whole_status_lines() {
     let rig = Rig::new();
     let Some(disk) = Disk::new(&rig) else {
         return;
@@ -229,7 +229,7 @@ fn a_full_disk_loses_lines_and_no_half_ones() {
 }
 
 #[test]
-fn a_file_that_may_not_grow_loses_lines_and_stops_nobody() {
+fn an_fsize_limit_loses_status_lines_without_harm() {
     let rig = Rig::new();
     // Messages go to such a file as well.
     let full = "head -c 2048 /dev/zero | tee st >err; ulimit -f 1";
@@ -242,7 +242,7 @@ fn a_file_that_may_not_grow_loses_lines_and_stops_nobody() {
 }
 
 #[test]
-fn nothing_of_it_reaches_the_commands() {
+fn commands_do_not_inherit_the_status_file() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -I st sleep 1000 -- sleep 2000");
     let cmd = rig.child(dmon.pid(), "sleep 1000");

@@ -33,7 +33,7 @@ fn in_each_shell(test: impl Fn(&Rig, &Screen)) {
 }
 
 #[test]
-fn the_command_reads_what_is_typed_and_dies_of_ctrl_c_with_dmon() {
+fn the_command_reads_the_terminal_and_ctrl_c_ends_both() {
     in_each_shell(|rig, screen| {
         screen.enter("dmon -n cat");
         let dmon = screen.job("dmon -n cat");
@@ -50,7 +50,7 @@ fn the_command_reads_what_is_typed_and_dies_of_ctrl_c_with_dmon() {
 }
 
 #[test]
-fn ctrl_c_ends_all_of_the_script_that_dmon_stands_in() {
+fn ctrl_c_ends_the_script_that_runs_dmon() {
     in_each_shell(|rig, screen| {
         // What stands behind it in a script is not run, as without dmon; the log is complete by then.
         let slow = "sh -c 'trap \"\" INT; cat; sleep 0.3; echo >logged'";
@@ -73,7 +73,7 @@ fn ctrl_c_ends_all_of_the_script_that_dmon_stands_in() {
 }
 
 #[test]
-fn ctrl_z_stops_both_and_fg_and_bg_let_them_go_on() {
+fn ctrl_z_suspends_both_and_fg_and_bg_resume_them() {
     in_each_shell(|rig, screen| {
         screen.enter("dmon -n cat");
         let dmon = screen.job("dmon -n cat");
@@ -113,7 +113,7 @@ fn ctrl_z_stops_both_and_fg_and_bg_let_them_go_on() {
 }
 
 #[test]
-fn what_does_not_read_runs_on_in_the_background() {
+fn a_job_that_reads_no_input_runs_in_the_background() {
     in_each_shell(|rig, screen| {
         screen.enter("dmon -n sleep 1000");
         let dmon = screen.job("dmon -n sleep");
@@ -138,7 +138,7 @@ fn what_does_not_read_runs_on_in_the_background() {
 }
 
 #[test]
-fn a_command_brought_back_from_the_background_gets_what_is_typed() {
+fn fg_gives_the_terminal_back_to_the_command() {
     in_each_shell(|rig, screen| {
         rig.write(
             "command",
@@ -168,7 +168,7 @@ fn a_command_brought_back_from_the_background_gets_what_is_typed() {
 }
 
 #[test]
-fn started_in_the_background_it_leaves_the_terminal_to_the_shell() {
+fn a_background_job_leaves_the_terminal_to_the_shell() {
     in_each_shell(|rig, screen| {
         screen.enter("dmon -n cat &");
         let dmon = screen.job("dmon -n cat");
@@ -186,7 +186,7 @@ fn started_in_the_background_it_leaves_the_terminal_to_the_shell() {
 }
 
 #[test]
-fn in_the_background_of_nobody_it_keeps_the_machine_not_busy() {
+fn an_orphaned_background_job_does_not_spin() {
     in_each_shell(|rig, screen| {
         // The shell forgets what it has started below another, and the kernel stops no such job: dmon alone sees
         // that the command wants to read, and lets it try again.
@@ -214,7 +214,7 @@ fn in_the_background_of_nobody_it_keeps_the_machine_not_busy() {
 }
 
 #[test]
-fn a_shell_as_the_command_is_a_shell_like_any_other() {
+fn an_interactive_shell_works_as_the_command() {
     in_each_shell(|rig, screen| {
         screen.enter("dmon -n -1 sh -i");
         let shell = rig.child(screen.job("dmon -n -1 sh"), "sh -i");
@@ -235,7 +235,7 @@ fn a_shell_as_the_command_is_a_shell_like_any_other() {
 }
 
 #[test]
-fn what_has_the_terminal_from_a_dead_shell_leaves_it_to_the_next_run() {
+fn the_next_run_takes_the_terminal_from_leftovers() {
     if !tools::can_adopt() {
         return;
     }
@@ -262,7 +262,7 @@ fn what_has_the_terminal_from_a_dead_shell_leaves_it_to_the_next_run() {
 }
 
 #[test]
-fn an_editor_works_and_leaves_the_terminal_as_it_was() {
+fn an_editor_works_and_restores_the_terminal() {
     let rig = Rig::new();
     if !tools::has(&["busybox"]) {
         return;
@@ -282,7 +282,7 @@ fn an_editor_works_and_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn who_survives_ctrl_c_runs_on() {
+fn a_command_that_catches_sigint_keeps_running() {
     let rig = Rig::new();
     let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
         return;
@@ -303,7 +303,7 @@ fn who_survives_ctrl_c_runs_on() {
 }
 
 #[test]
-fn the_log_command_never_hears_ctrl_c_and_reads_everything() {
+fn ctrl_c_does_not_reach_the_log_command() {
     let rig = Rig::new();
     let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
         return;
@@ -320,7 +320,7 @@ fn the_log_command_never_hears_ctrl_c_and_reads_everything() {
 }
 
 #[test]
-fn the_modes_of_the_terminal_are_restored_and_ctrl_c_ends_the_pause() {
+fn the_terminal_modes_are_restored_after_a_run() {
     let rig = Rig::new();
     let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
         return;
@@ -357,7 +357,7 @@ fn paused_in_a_terminal(test: impl Fn(&Rig, &Screen, &Load, i32, i32)) {
 }
 
 #[test]
-fn ctrl_c_ends_it_while_the_load_has_paused_it() {
+fn ctrl_c_ends_a_command_paused_by_the_load() {
     paused_in_a_terminal(|rig, screen, _, dmon, cat| {
         wait_foreground(rig, proc::process(dmon).unwrap().group);
         screen.type_in(CTRL_C);
@@ -368,7 +368,7 @@ fn ctrl_c_ends_it_while_the_load_has_paused_it() {
 }
 
 #[test]
-fn after_a_pause_by_the_load_the_command_has_the_terminal_again() {
+fn the_terminal_returns_to_the_command_after_a_load_pause() {
     paused_in_a_terminal(|rig, screen, load, _, cat| {
         load.set(1.0);
         wait_foreground(rig, cat);
@@ -378,7 +378,7 @@ fn after_a_pause_by_the_load_the_command_has_the_terminal_again() {
 }
 
 #[test]
-fn time_spent_stopped_does_not_count_for_the_time_limit() {
+fn suspended_time_does_not_count_towards_the_timeout() {
     let rig = Rig::new();
     let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
         return;
@@ -404,7 +404,7 @@ fn time_spent_stopped_does_not_count_for_the_time_limit() {
 }
 
 #[test]
-fn a_change_of_the_window_is_told_to_the_command() {
+fn a_window_change_sends_sigwinch_to_the_command() {
     let rig = Rig::new();
     let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
         return;
@@ -421,7 +421,7 @@ fn a_change_of_the_window_is_told_to_the_command() {
 }
 
 #[test]
-fn a_command_that_cannot_start_leaves_the_terminal_to_the_shell() {
+fn a_failed_start_leaves_the_terminal_to_the_shell() {
     in_each_shell(|_, screen| {
         screen.enter("dmon -n ./none");
         screen.shows("cannot execute ./none");
@@ -432,7 +432,7 @@ fn a_command_that_cannot_start_leaves_the_terminal_to_the_shell() {
 }
 
 #[test]
-fn a_job_in_a_pipe_is_stopped_as_a_whole() {
+fn ctrl_z_suspends_a_pipeline_as_a_whole() {
     let rig = Rig::new();
     let Some(screen) = Screen::new(&rig, SHELLS[0]) else {
         return;

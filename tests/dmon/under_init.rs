@@ -96,7 +96,7 @@ fn kill_often(rig: &Rig, machine: &On, log: &str) {
 }
 
 #[test]
-fn busyboxs_init_runs_a_killed_dmon_again_and_nothing_twice() {
+fn busybox_init_restarts_a_killed_dmon_without_duplicates() {
     let rig = Rig::new();
     let Some(machine) = busybox(&rig) else { return };
     let machine = machine.boot(&busybox_inittab(&format!("::respawn:{DMON}")));
@@ -107,7 +107,7 @@ fn busyboxs_init_runs_a_killed_dmon_again_and_nothing_twice() {
 }
 
 #[test]
-fn sysvinit_runs_a_killed_dmon_again_and_nothing_twice() {
+fn sysvinit_restarts_a_killed_dmon_without_duplicates() {
     let rig = Rig::new();
     let Some(machine) = sysvinit(&rig) else { return };
     let machine = machine.boot(&sysvinit_inittab(&format!("vf:2345:respawn:{DMON}")));
@@ -119,7 +119,7 @@ fn sysvinit_runs_a_killed_dmon_again_and_nothing_twice() {
 }
 
 #[test]
-fn a_daemon_that_busyboxs_init_starts_once_lives_until_the_machine_is_off() {
+fn a_daemon_started_by_init_lives_until_the_shutdown() {
     for (order, end) in [(Signal::SIGUSR2, Signal::SIGINT), (Signal::SIGTERM, Signal::SIGHUP)] {
         let rig = Rig::new();
         let Some(machine) = busybox(&rig) else { return };
@@ -141,7 +141,7 @@ fn a_daemon_that_busyboxs_init_starts_once_lives_until_the_machine_is_off() {
 }
 
 #[test]
-fn a_line_that_leaves_the_inittab_takes_its_service_along() {
+fn a_service_ends_if_its_inittab_line_is_removed() {
     for sysv in [false, true] {
         let rig = Rig::new();
         let (machine, with, without) = if sysv {
@@ -172,7 +172,7 @@ fn a_line_that_leaves_the_inittab_takes_its_service_along() {
 }
 
 #[test]
-fn without_console_and_proc_and_room_to_write_it_runs_and_syslog_gets_all() {
+fn dmon_runs_on_a_read_only_system_without_console_or_proc() {
     let rig = Rig::new();
     let Some(mut machine) = busybox(&rig) else { return };
     // The service ends after each line, and the log is complete only when a syslogd has come at last.
@@ -201,7 +201,7 @@ fn without_console_and_proc_and_room_to_write_it_runs_and_syslog_gets_all() {
 }
 
 #[test]
-fn a_service_that_always_fails_does_not_make_sysvinit_give_up() {
+fn a_failing_service_does_not_trip_sysvinits_rate_limit() {
     let rig = Rig::new();
     let Some(machine) = sysvinit(&rig) else { return };
     machine.script("svc", "echo >>/var/log/runs; exit 1");
@@ -247,7 +247,7 @@ fn under_supervisor(rig: &Rig, supervisor: i32, order: impl Fn(&str)) {
 }
 
 #[test]
-fn under_runsv_it_is_one_service() {
+fn runsv_controls_dmon_as_one_service() {
     let Some(runsv) = tools::peer("runsv") else { return };
     let rig = Rig::new();
     service_folder(&rig);
@@ -262,7 +262,7 @@ fn under_runsv_it_is_one_service() {
 }
 
 #[test]
-fn under_s6_supervise_it_is_one_service() {
+fn s6_supervise_controls_dmon_as_one_service() {
     let (Some(supervise), Some(control)) = (tools::peer("s6-supervise"), tools::peer("s6-svc"))
     else {
         return;

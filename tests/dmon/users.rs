@@ -58,7 +58,7 @@ fn the_command_gets_the_ids_and_groups_of_its_user() {
 }
 
 #[test]
-fn a_group_alone_changes_no_user() {
+fn a_group_alone_does_not_change_the_user() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -88,7 +88,7 @@ fn the_log_command_can_have_another_user() {
 }
 
 #[test]
-fn a_media_server_and_its_log_run_as_two_users_as_a_daemon() {
+fn a_daemon_runs_service_and_logger_as_two_users() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -112,7 +112,7 @@ fn a_media_server_and_its_log_run_as_two_users_as_a_daemon() {
 }
 
 #[test]
-fn a_killed_dmon_takes_a_command_of_another_user_with_it() {
+fn sigkill_of_dmon_stops_commands_of_other_users() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -124,7 +124,7 @@ fn a_killed_dmon_takes_a_command_of_another_user_with_it() {
 }
 
 #[test]
-fn an_unknown_user_or_group_is_refused_and_named() {
+fn an_unknown_user_or_group_is_reported() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -156,7 +156,7 @@ fn an_unknown_user_or_group_is_refused_and_named() {
 }
 
 #[test]
-fn a_number_without_an_entry_needs_a_group() {
+fn a_uid_without_passwd_entry_needs_a_group() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -169,7 +169,7 @@ fn a_number_without_an_entry_needs_a_group() {
 }
 
 #[test]
-fn a_user_that_cannot_be_had_ends_the_start() {
+fn a_user_change_without_privilege_fails_the_start() {
     if !tools::has(&["setpriv"]) {
         return;
     }

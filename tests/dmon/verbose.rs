@@ -36,7 +36,7 @@ fn seconds(word: &str) -> Option<f64> {
 }
 
 #[test]
-fn starts_and_ends_are_said_with_the_status_and_the_time() {
+fn verbose_reports_starts_and_exits_with_their_duration() {
     let rig = Rig::new();
     let done = rig.run("dmon -n -v -m 1 -d 0 sh -c 'sleep 0.3; exit 3' -- dlog f").exits(3);
     assert_eq!(
@@ -56,14 +56,14 @@ fn starts_and_ends_are_said_with_the_status_and_the_time() {
 }
 
 #[test]
-fn without_it_nothing_is_said() {
+fn without_verbose_no_event_is_reported() {
     let rig = Rig::new();
     rig.run("dmon -n -m 1 -d 0 false -- dlog f").exits(1).says_nothing();
     rig.run("dmon -n -v --no-verbose -m 1 -d 0 false").exits(1).says_nothing();
 }
 
 #[test]
-fn status_lines_stay_as_they_are_beside_it() {
+fn verbose_does_not_change_the_status_lines() {
     let rig = Rig::new();
     rig.run("dmon -n -v -m 0 -I st sh -c 'exit 3'").exits(3);
     let text = rig.read("st");
@@ -75,7 +75,7 @@ fn status_lines_stay_as_they_are_beside_it() {
 }
 
 #[test]
-fn an_order_to_stop_and_the_signal_that_a_run_died_of_are_said() {
+fn verbose_reports_the_stop_and_the_fatal_signal() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -v sleep 1000");
     rig.child(dmon.pid(), "sleep 1000");
@@ -86,7 +86,7 @@ fn an_order_to_stop_and_the_signal_that_a_run_died_of_are_said() {
 }
 
 #[test]
-fn a_run_that_is_late_and_killed_is_said() {
+fn verbose_reports_timeout_and_sigkill() {
     let rig = Rig::new();
     let line = "trap \"\" TERM; while :; do sleep 0.05; done";
     let done = rig.run(format!("dmon -n -v -m 0 -t 0.5 -k 0.2 sh -c '{line}'")).exits(124);
@@ -102,7 +102,7 @@ fn a_run_that_is_late_and_killed_is_said() {
 }
 
 #[test]
-fn forwarded_signals_are_said() {
+fn verbose_reports_forwarded_signals() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -v -s sleep 1000");
     rig.child(dmon.pid(), "sleep 1000");
@@ -113,7 +113,7 @@ fn forwarded_signals_are_said() {
 }
 
 #[test]
-fn a_pause_and_its_end_are_said_with_the_load() {
+fn verbose_reports_pause_and_resume_with_the_load() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 4.21) else {
         return;
@@ -128,7 +128,7 @@ fn a_pause_and_its_end_are_said_with_the_load() {
 }
 
 #[test]
-fn a_pause_is_seen_in_the_terminal() {
+fn verbose_messages_appear_on_a_terminal_with_tostop() {
     let rig = Rig::new();
     let (Some(load), Some(screen)) = (Load::new(&rig, 1.0), Screen::new(&rig, "bash")) else {
         return;
@@ -146,7 +146,7 @@ fn a_pause_is_seen_in_the_terminal() {
 }
 
 #[test]
-fn a_daemon_says_it_until_both_run() {
+fn a_daemon_is_verbose_until_startup_is_complete() {
     let rig = Rig::new();
     let done = rig.run("dmon -v -p pid sleep 1000 -- sleep 2000").exits(0);
     assert_eq!(lettered(&done.err), ["log A started", "cmd B started"]);

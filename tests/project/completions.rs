@@ -99,7 +99,7 @@ fn compare(rig: &Rig, shell: &str, script: &str) {
 }
 
 #[test]
-fn bash_offers_what_fits() {
+fn bash_offers_matching_completions() {
     if !tools::has(&["bash"]) {
         return;
     }
@@ -110,7 +110,7 @@ fn bash_offers_what_fits() {
 }
 
 #[test]
-fn fish_offers_what_fits() {
+fn fish_offers_matching_completions() {
     if !tools::has(&["fish"]) {
         return;
     }
@@ -157,14 +157,14 @@ fn press_tab(rig: &Rig, shell: &str, setup: &str) {
 }
 
 #[test]
-fn in_a_terminal_bash_completes_at_a_tab() {
+fn bash_completes_on_tab() {
     let rig = Rig::new();
     make(&rig, "bash");
     press_tab(&rig, "bash --norc", "for file in ../made/*.bash; do . $file; done");
 }
 
 #[test]
-fn in_a_terminal_bash_completes_at_a_tab_with_bash_completion() {
+fn bash_with_bash_completion_completes_on_tab() {
     let library = "/usr/share/bash-completion/bash_completion";
     if !std::path::Path::new(library).is_file() {
         tools::skip("needs bash-completion");
@@ -177,7 +177,7 @@ fn in_a_terminal_bash_completes_at_a_tab_with_bash_completion() {
 }
 
 #[test]
-fn in_a_terminal_zsh_completes_at_a_tab() {
+fn zsh_completes_on_tab() {
     let rig = Rig::new();
     make(&rig, "zsh");
     let setup = "fpath=(../made $fpath); autoload -U compinit; compinit -D -u";
@@ -185,7 +185,7 @@ fn in_a_terminal_zsh_completes_at_a_tab() {
 }
 
 #[test]
-fn every_option_is_offered_by_every_shell() {
+fn every_shell_offers_every_option() {
     let rig = Rig::new();
     for shell in ["bash", "zsh", "fish"] {
         make(&rig, shell);
@@ -208,7 +208,7 @@ fn every_option_is_offered_by_every_shell() {
 }
 
 #[test]
-fn every_word_that_is_offered_is_understood() {
+fn every_offered_value_is_accepted() {
     let rig = Rig::new();
     for name in APPLETS {
         let project = env!("CARGO_MANIFEST_DIR");

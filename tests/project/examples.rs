@@ -49,7 +49,7 @@ fn goes_through_its_life(rig: &Rig, call: &str, ended: i32) {
 }
 
 #[test]
-fn debians_init_scripts_start_and_stop_it() {
+fn debian_init_scripts_control_the_service() {
     let rig = Rig::new();
     if !tools::is_native("start-stop-daemon would find the emulator")
         || !tools::has(&["start-stop-daemon"])
@@ -62,7 +62,7 @@ fn debians_init_scripts_start_and_stop_it() {
 }
 
 #[test]
-fn openrc_starts_and_stops_it() {
+fn openrc_controls_the_service() {
     let rig = Rig::new();
     if !tools::is_native("start-stop-daemon would find the emulator") {
         return;
@@ -87,7 +87,7 @@ fn openrc_starts_and_stops_it() {
 
 /// procd is asked by functions of a shell library, of which these tell what they were asked.
 #[test]
-fn openwrts_procd_is_asked_for_what_runs() {
+fn procd_starts_the_service() {
     let rig = Rig::new();
     service(&rig, "openwrt");
     rig.write(

@@ -22,7 +22,7 @@ fn project() -> &'static Path {
 }
 
 #[test]
-fn every_option_is_in_the_manual_and_nothing_else() {
+fn the_manual_describes_exactly_the_options() {
     let rig = Rig::new();
     for name in PAGES {
         let done = page(&rig, project(), name).exits(0).says_nothing();
@@ -35,7 +35,7 @@ fn every_option_is_in_the_manual_and_nothing_else() {
 }
 
 #[test]
-fn the_pages_are_good_mdoc() {
+fn mandoc_accepts_the_manual_pages() {
     if !tools::has(&["mandoc"]) {
         return;
     }
@@ -48,7 +48,7 @@ fn the_pages_are_good_mdoc() {
 }
 
 #[test]
-fn an_option_without_a_paragraph_is_named() {
+fn an_undocumented_option_is_reported() {
     let rig = Rig::new();
     let copy = rig.path("project");
     let source = project().display();
@@ -63,7 +63,7 @@ fn an_option_without_a_paragraph_is_named() {
 }
 
 #[test]
-fn every_page_has_its_sections() {
+fn every_manual_page_has_its_sections() {
     let rig = Rig::new();
     for name in PAGES {
         let text = page(&rig, project(), name).exits(0).out;
@@ -288,7 +288,7 @@ fn examples(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_example_does_what_it_says() {
+fn every_example_in_the_manual_works() {
     for name in PAGES {
         let rig = Rig::new();
         furnish(&rig);
