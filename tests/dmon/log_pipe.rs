@@ -1,7 +1,12 @@
-//! The pipe to the log command: no byte is lost.
+//! The pipe from the command to the log command: no byte is lost.
 
-use crate::rig::{Rig, assert_same, numbers, proc, times, tools};
+use crate::rig::{Rig, Running, assert_same, fill, numbers, proc, signal, times, tools};
 use nix::sys::signal::Signal;
+
+/// Two busy processes, so that dmon and its children are scheduled late.
+fn busy_loops(rig: &Rig) -> Vec<Running<'_>> {
+    (0..2).map(|_| rig.start("sh -c 'while :; do :; done'")).collect()
+}
 
 #[test]
 fn twenty_thousand_lines_are_stored_in_every_round() {
@@ -17,8 +22,7 @@ fn twenty_thousand_lines_are_stored_in_every_round() {
 #[test]
 fn dmon_always_exits_if_the_command_exits_at_once() {
     let rig = Rig::new();
-    // Both cores have other things to do.
-    let _busy: Vec<_> = (0..2).map(|_| rig.start("sh -c 'while :; do :; done'")).collect();
+    let _busy = busy_loops(&rig);
     for _ in 0..times(100, 10_000) {
         rig.run("dmon -n -m 0 true").exits(0).says_nothing();
     }
@@ -72,7 +76,7 @@ fn a_log_command_in_another_group_is_not_a_leftover() {
 #[test]
 fn binary_data_reaches_the_log_command_unchanged() {
     let rig = Rig::new();
-    crate::rig::fill(&rig.path("in"), 3_000_000, 7);
+    fill(&rig.path("in"), 3_000_000, 7);
     rig.run("dmon -n -1 cat in -- sh -c 'cat >f'").exits(0);
     assert_same(&rig.bytes("f"), &rig.bytes("in"), "the log");
 }
@@ -86,7 +90,7 @@ fn the_log_pipe_stays_the_same_across_restarts() {
     assert_eq!(pipe("sleep 2000", 0), first);
     for words in ["sleep 1000", "sleep 2000"] {
         let child = rig.child(dmon.pid(), words);
-        crate::rig::signal(child, Signal::SIGKILL);
+        signal(child, Signal::SIGKILL);
         rig.wait_gone(child);
     }
     assert_eq!(pipe("sleep 1000", 1), first);
@@ -96,25 +100,24 @@ fn the_log_pipe_stays_the_same_across_restarts() {
 #[test]
 fn restarts_of_both_commands_lose_no_line() {
     let rig = Rig::new();
-    // The command prints the next thousand at each run; dlog is asked to end again and again meanwhile.
+    // Each run prints the next thousand numbers; meanwhile dlog is stopped several times.
     let command = "sh -c 'echo >>runs; n=$(wc -l <runs); seq $((n * 1000 - 999)) $((n * 1000)); test -e enough'";
     let dmon = rig.start(format!("dmon -n -1 -d 0.05 {command} -- dlog f"));
     for _ in 0..times(3, 100) {
         let log = rig.child(dmon.pid(), "dlog f");
-        crate::rig::signal(log, Signal::SIGTERM);
+        signal(log, Signal::SIGTERM);
         rig.wait_gone(log);
     }
     rig.write("enough", "");
     dmon.wait().exits(0);
-    // A line that was half in the pipe when dlog was asked to end is ended there, and goes on in the
-    // next line: a newline more, but nothing lost, doubled or out of order.
+    // A dlog that is stopped in the middle of a line ends it with a newline. So compare without newlines.
     let joined =
         |text: &[u8]| text.iter().copied().filter(|byte| *byte != b'\n').collect::<Vec<u8>>();
     let wanted = numbers(rig.lines("runs") * 1000);
     assert_same(&joined(&rig.bytes("f")), &joined(wanted.as_bytes()), "the log");
 }
 
-/// What a log folder of daemontools' kind holds, oldest first.
+/// Returns the content of a log directory in the format of multilog, oldest file first.
 fn stored(rig: &Rig, folder: &str) -> Vec<u8> {
     let mut files: Vec<String> = std::fs::read_dir(rig.path(folder))
         .into_iter()
@@ -123,13 +126,13 @@ fn stored(rig: &Rig, folder: &str) -> Vec<u8> {
         .map(|file| file.file_name().to_string_lossy().into_owned())
         .filter(|name| name.starts_with('@') || name == "current")
         .collect();
-    // `@` comes before `current`, and the stamps in the names are in order.
+    // `@` sorts before `current`, and TAI64N timestamps sort by time.
     files.sort();
     files.iter().flat_map(|file| rig.bytes(&format!("{folder}/{file}"))).collect()
 }
 
-/// Ends well, and ends by TERM: the log program must have it all.
-fn stores_everything(program: &str, words: &str) {
+/// Runs another project's logger below dmon until the command succeeds, and until SIGTERM: the log must be complete.
+fn assert_stores_everything(program: &str, words: &str) {
     let Some(call) = tools::peer(program) else {
         return;
     };
@@ -149,23 +152,23 @@ fn stores_everything(program: &str, words: &str) {
 
 #[test]
 fn multilog_stores_everything() {
-    stores_everything("multilog", "s16777215");
+    assert_stores_everything("multilog", "s16777215");
 }
 
 #[test]
 fn svlogd_stores_everything() {
-    stores_everything("svlogd", "");
+    assert_stores_everything("svlogd", "");
 }
 
 #[test]
 fn s6_log_stores_everything() {
-    stores_everything("s6-log", "s16777215");
+    assert_stores_everything("s6-log", "s16777215");
 }
 
 #[test]
 fn cron_in_the_foreground_logs_to_a_file() {
     let rig = Rig::new();
-    // Stands for the real one, which would need its own folders.
+    // A substitute: the real cron requires its own directories.
     rig.program("cron", "#!/bin/sh\necho \"cron $*\"\nexec sleep 1000\n");
     rig.run("dmon -p pid cron -f -- dlog cron.log").exits(0);
     rig.wait_lines("cron.log", 1);
@@ -190,7 +193,7 @@ fn a_fan_control_logs_stderr_and_stops_by_its_pid_file() {
 #[test]
 fn no_line_is_lost_without_drain_time() {
     let rig = Rig::new();
-    let _busy: Vec<_> = (0..2).map(|_| rig.start("sh -c 'while :; do :; done'")).collect();
+    let _busy = busy_loops(&rig);
     let wanted = numbers(100);
     for round in 1..=times(100, 1000) {
         rig.run("dmon -n -1 -D 0 seq 1 100 -- dlog f").exits(0).says_nothing();

@@ -1,4 +1,4 @@
-//! The command line: forms of options, refusals, help.
+//! The command line: option forms, errors, help and version.
 
 use crate::rig::{Rig, tools};
 
@@ -47,7 +47,7 @@ fn options_are_accepted_in_every_usual_form() {
 fn options_end_at_the_first_operand() {
     let rig = Rig::new();
     let done = rig.run("dmon -n1 echo -n1 --once -m -e").exits(0);
-    // A first word `-n1` is no option of echo's.
+    // echo prints its first operand `-n1` unchanged: `-n1` is not one of its options.
     assert_eq!(done.out, "-n1 --once -m -e\n");
 }
 
@@ -138,7 +138,7 @@ fn the_version_goes_to_stdout() {
 #[test]
 fn an_invalid_value_is_reported_with_its_option() {
     let rig = Rig::new();
-    // The letter and the name of the option, and the word; a message may use either of the first two.
+    // Letter, name, invalid value. The message contains the letter or the name.
     for (letter, name, word) in [
         ("m", "max-respawns", "many"),
         ("m", "max-respawns", "3x"),
@@ -180,7 +180,7 @@ fn an_invalid_value_is_reported_with_its_option() {
             let done = rig.run(line).exits(125).says("dmon", &[word]);
             let named = done.err.contains(name)
                 || (!letter.is_empty() && done.err.contains(&format!("-{letter}")));
-            assert!(named, "the option is not named: {done}");
+            assert!(named, "the message lacks the option: {done}");
         }
     }
     assert!(!rig.has("ran"));
@@ -281,7 +281,7 @@ fn a_usage_error_leaves_no_pid_file() {
 
 #[test]
 fn an_unknown_applet_name_lists_the_known_applets() {
-    if !tools::is_native("the name of the program is that of its file") {
+    if !tools::is_native("an emulator uses the name of the file") {
         return;
     }
     let rig = Rig::new();

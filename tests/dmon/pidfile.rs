@@ -1,4 +1,4 @@
-//! The file with dmon's pid.
+//! The pid file: `-p`.
 
 use crate::rig::{Rig, proc, signal, times, tools};
 use nix::sys::signal::Signal;
@@ -46,17 +46,17 @@ fn of_two_dmons_started_together_one_fails() {
     let rig = Rig::new();
     for _ in 0..times(10, 300) {
         let two = [rig.start("dmon -p pid sleep 1000"), rig.start("dmon -p pid sleep 1000")];
-        let mut refused = 0;
+        let mut failed = 0;
         for dmon in two {
             let done = dmon.wait();
             if done.err.contains("already running") {
                 done.exits(125);
-                refused += 1;
+                failed += 1;
             } else {
                 done.exits(0);
             }
         }
-        assert_eq!(refused, 1);
+        assert_eq!(failed, 1);
         assert_eq!(
             rig.copies("sleep 1000").iter().filter(|process| process.name == "sleep").count(),
             1
@@ -74,7 +74,7 @@ fn the_pid_file_is_removed_after_all_children_are_gone() {
         rig.run("dmon -p pid sleep 1000").exits(0).says_nothing();
         let dmon = rig.pid_in("pid");
         rig.shell("kill $(cat pid); while test -e pid; do :; done").exits(0);
-        // The file goes last, when nothing is left that could be run twice.
+        // dmon removes the file last, so that a new dmon cannot run the command twice.
         assert!(!proc::children(dmon).iter().any(|child| !child.is_zombie()));
     }
 }
@@ -110,15 +110,16 @@ fn the_pid_file_of_a_killed_dmon_is_taken_over() {
     assert_eq!(rig.pid_in("pid"), next.pid());
 }
 
-/// Ends slowly after TERM, or not at all.
+/// Exits 0.3 seconds after SIGTERM.
 const SLOW: &str =
     "trap \"sleep 0.3; echo end >>log; exit\" TERM; echo begin >>log; while :; do sleep 0.01; done";
-const DEAF: &str = "trap \"\" TERM; echo begin >>log; while :; do sleep 0.01; done";
+/// Ignores SIGTERM.
+const STUBBORN: &str = "trap \"\" TERM; echo begin >>log; while :; do sleep 0.01; done";
 
 #[test]
 fn leftovers_of_a_killed_dmon_end_before_the_next_run() {
     let rig = Rig::new();
-    // As a daemon, or below an init, dmon leads its session.
+    // A daemon, or a dmon below an init, leads its session: the new dmon finds the leftovers by it.
     let first = rig.start(format!("setsid dmon -n -p pid sh -c '{SLOW}' -- dlog -t out"));
     rig.wait_lines("log", 1);
     first.kill();
@@ -149,18 +150,18 @@ fn leftovers_of_a_zombie_dmon_end_before_the_next_run() {
 #[test]
 fn the_wait_for_leftovers_of_a_killed_dmon_is_limited() {
     let rig = Rig::new();
-    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{DEAF}'"));
+    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{STUBBORN}'"));
     rig.wait_lines("log", 1);
     let left = rig.child(first.pid(), "sh -c trap");
     first.kill();
-    let begun = Instant::now();
+    let start = Instant::now();
     let next = rig.start("dmon -n -k 0.5 -p pid sleep 2000");
     rig.child(next.pid(), "sleep 2000");
-    assert!(begun.elapsed() >= Duration::from_millis(500));
-    // Nor is it dmon's to kill.
+    assert!(start.elapsed() >= Duration::from_millis(500));
+    // dmon never kills processes that it did not start.
     assert!(rig.alive().iter().any(|process| process.pid == left));
     next.kill();
-    // A number that is somebody else's by now, and leads a session: not one wait.
+    // If another program has the PID and leads a session, dmon does not wait at all.
     let other = rig.start("setsid sleep 3000");
     rig.wait_for("a session", || {
         proc::process(other.pid()).is_some_and(|other| other.session == other.pid)
@@ -173,7 +174,7 @@ fn the_wait_for_leftovers_of_a_killed_dmon_is_limited() {
 #[test]
 fn sigterm_ends_the_wait_for_leftovers_of_a_killed_dmon() {
     let rig = Rig::new();
-    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{DEAF}'"));
+    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{STUBBORN}'"));
     rig.wait_lines("log", 1);
     let left = rig.child(first.pid(), "sh -c trap");
     let holder = rig.read("pid");
@@ -186,7 +187,7 @@ fn sigterm_ends_the_wait_for_leftovers_of_a_killed_dmon() {
         next.signal(Signal::SIGTERM);
         let done = next.wait();
         assert!(done.code().is_none() && !rig.has("ran"), "{done}");
-        // For the next one.
+        // The next dmon needs the content, too.
         assert_eq!(rig.read("pid"), holder);
     }
     signal(left, Signal::SIGKILL);
@@ -232,7 +233,7 @@ fn a_fifo_is_rejected_as_pid_file_and_kept() {
     rig.shell("mkfifo pid").exits(0);
     for daemon in ["", "-n"] {
         rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
-        let kind = rig.path("pid").metadata().expect("the FIFO").file_type();
+        let kind = rig.path("pid").metadata().expect("stat the FIFO").file_type();
         assert!(kind.is_fifo(), "{kind:?}");
     }
     assert!(!rig.has("ran"));
@@ -247,7 +248,7 @@ fn a_device_is_rejected_as_pid_file_and_kept() {
     rig.shell("mknod pid c 1 3").exits(0);
     for daemon in ["", "-n"] {
         rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
-        let kind = rig.path("pid").metadata().expect("the device").file_type();
+        let kind = rig.path("pid").metadata().expect("stat the device").file_type();
         assert!(kind.is_char_device(), "{kind:?}");
     }
     assert!(!rig.has("ran"));

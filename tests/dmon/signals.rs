@@ -1,10 +1,10 @@
-//! Signals that are passed on, and those that are not.
+//! Signal forwarding: `-s` and `-S`.
 
-use crate::rig::{Rig, proc};
+use crate::rig::{Rig, proc, signal};
 use nix::sys::signal::Signal;
 
-/// The six signals that dmon passes on if asked.
-const SIX: [(Signal, &str); 6] = [
+/// The signals that dmon can forward.
+const FORWARDED: [(Signal, &str); 6] = [
     (Signal::SIGCONT, "CONT"),
     (Signal::SIGALRM, "ALRM"),
     (Signal::SIGQUIT, "QUIT"),
@@ -13,7 +13,7 @@ const SIX: [(Signal, &str); 6] = [
     (Signal::SIGHUP, "HUP"),
 ];
 
-/// Writes the names of the signals it gets into the file `$1`, and its own start into `$1.up`.
+/// Records the name of each signal that it receives in the file `$1`, and its start in `$1.up`.
 const RECORDER: &str = r#"
 for name in CONT ALRM QUIT USR1 USR2 HUP PIPE; do trap "echo $name >>$1" $name; done
 trap "echo TERM >>$1; exit 0" TERM
@@ -21,7 +21,7 @@ echo >"$1.up"
 while :; do sleep 0.03; done
 "#;
 
-/// Two recorders in one group: the leader records as `$1`, its child as `$1.child`.
+/// Two recorders in one process group: the leader uses the file `$1`, its child `$1.child`.
 const FAMILY: &str = "sh recorder \"$1.child\" & . ./recorder\n";
 
 fn rig() -> Rig {
@@ -31,11 +31,11 @@ fn rig() -> Rig {
     rig
 }
 
-/// Sends each of the six and waits until it was taken.
-fn send_six(rig: &Rig, dmon: i32, each: impl Fn(&str)) {
-    for (which, name) in SIX {
-        crate::rig::signal(dmon, which);
-        rig.wait_for(format!("{name} to be taken"), || proc::signals(dmon, "ShdPnd") == 0);
+/// Sends each signal to dmon, waits until dmon has handled it, and calls `each`.
+fn send_all(rig: &Rig, dmon: i32, each: impl Fn(&str)) {
+    for (which, name) in FORWARDED {
+        signal(dmon, which);
+        rig.wait_for(format!("{name} to be handled"), || proc::signals(dmon, "ShdPnd") == 0);
         each(name);
     }
 }
@@ -47,12 +47,12 @@ fn cmd_sigs_forwards_six_signals_to_the_command() {
     for file in ["cmd.up", "cmd.child.up", "log.up"] {
         rig.wait_file(file);
     }
-    send_six(&rig, dmon.pid(), |name| {
+    send_all(&rig, dmon.pid(), |name| {
         rig.wait_for(format!("{name} in cmd"), || rig.read("cmd").lines().last() == Some(name));
     });
     assert_eq!(rig.read("cmd"), "CONT\nALRM\nQUIT\nUSR1\nUSR2\nHUP\n");
-    assert!(!rig.has("cmd.child"), "the whole group got {}", rig.read("cmd.child"));
-    assert!(!rig.has("log"), "the log command got {}", rig.read("log"));
+    assert!(!rig.has("cmd.child"), "the whole group received {}", rig.read("cmd.child"));
+    assert!(!rig.has("log"), "the log command received {}", rig.read("log"));
 }
 
 #[test]
@@ -62,11 +62,11 @@ fn log_sigs_forwards_six_signals_to_the_log_command() {
     for file in ["cmd.up", "log.child.up", "log.up"] {
         rig.wait_file(file);
     }
-    send_six(&rig, dmon.pid(), |name| {
+    send_all(&rig, dmon.pid(), |name| {
         rig.wait_for(format!("{name} in log"), || rig.read("log").lines().last() == Some(name));
     });
-    assert!(!rig.has("cmd"), "the command got {}", rig.read("cmd"));
-    assert!(!rig.has("log.child"), "the whole group got {}", rig.read("log.child"));
+    assert!(!rig.has("cmd"), "the command received {}", rig.read("cmd"));
+    assert!(!rig.has("log.child"), "the whole group received {}", rig.read("log.child"));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn cmd_sigs_and_log_sigs_can_be_combined() {
     for file in ["cmd.up", "log.up"] {
         rig.wait_file(file);
     }
-    send_six(&rig, dmon.pid(), |name| {
+    send_all(&rig, dmon.pid(), |name| {
         for file in ["cmd", "log"] {
             rig.wait_for(format!("{name} in {file}"), || {
                 rig.read(file).lines().last() == Some(name)
@@ -93,14 +93,17 @@ fn six_signals_are_ignored_by_default() {
         rig.wait_file(file);
     }
     for _ in 0..3 {
-        send_six(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
+        send_all(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
     }
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(0);
-    // The stop sequence is TERM with a CONT behind it; a shell may run its traps in either order.
+    // dmon sends SIGTERM, then SIGCONT. A shell may run the two traps in either order.
     for file in ["cmd", "log"] {
-        let got = rig.read(file);
-        assert!(got.lines().all(|name| name == "TERM" || name == "CONT"), "{file} got {got:?}");
+        let received = rig.read(file);
+        assert!(
+            received.lines().all(|name| name == "TERM" || name == "CONT"),
+            "{file} received {received:?}"
+        );
     }
 }
 
@@ -110,7 +113,7 @@ fn a_daemon_ignores_six_signals_by_default() {
     rig.run("dmon -p pid sh recorder cmd").exits(0);
     let dmon = rig.pid_in("pid");
     rig.wait_file("cmd.up");
-    send_six(&rig, dmon, |_| ());
+    send_all(&rig, dmon, |_| ());
     assert!(proc::state(dmon).is_some());
     assert!(!rig.has("cmd"));
 }
@@ -135,7 +138,7 @@ fn a_signal_between_two_runs_does_no_harm() {
     let dmon = rig.start("dmon -n -s -S -d 1000 sh -c 'echo $$ >first; exit 1'");
     rig.wait_lines("first", 1);
     rig.wait_gone(rig.pid_in("first"));
-    send_six(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
+    send_all(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(1);
 }
@@ -149,7 +152,7 @@ fn sigpipe_is_not_forwarded() {
     }
     for (which, name) in [(Signal::SIGPIPE, "PIPE"), (Signal::SIGUSR1, "USR1")] {
         dmon.signal(which);
-        rig.wait_for(format!("{name} to be taken"), || proc::signals(dmon.pid(), "ShdPnd") == 0);
+        rig.wait_for(format!("{name} to be handled"), || proc::signals(dmon.pid(), "ShdPnd") == 0);
     }
     for file in ["cmd", "log"] {
         rig.wait_for(format!("USR1 in {file}"), || rig.read(file).contains("USR1"));
@@ -160,7 +163,7 @@ fn sigpipe_is_not_forwarded() {
 #[test]
 fn sigpipe_from_dmons_own_messages_does_no_harm() {
     let rig = rig();
-    // The command vanishes, which dmon complains of; its complaint meets a pipe without a reader.
+    // dmon reports the vanished command to a pipe without a reader.
     let wait = "until test -e go; do sleep 0.02; done";
     rig.program("fleeting", &format!("#!/bin/sh\necho >>up; {wait}; rm bin/fleeting\n"));
     rig.shell("mkfifo err").exits(0);
@@ -171,7 +174,7 @@ fn sigpipe_from_dmons_own_messages_does_no_harm() {
     rig.wait_file("log.up");
     rig.write("go", "");
     rig.wait_for("the command to vanish", || !rig.has("bin/fleeting"));
-    // One for the end of the command, then two each time that it cannot be started: for the child, for the wait.
+    // The exit of the command causes one switch, and each failed start two.
     let switches = || -> u32 {
         proc::status(dmon.pid(), "voluntary_ctxt_switches").parse().expect("a number")
     };
@@ -180,5 +183,5 @@ fn sigpipe_from_dmons_own_messages_does_no_harm() {
     rig.program("fleeting", "#!/bin/sh\necho >>up; exec sleep 1000\n");
     rig.wait_lines("up", 2);
     assert!(dmon.is_running());
-    assert!(!rig.has("log"), "the log command got {}", rig.read("log"));
+    assert!(!rig.has("log"), "the log command received {}", rig.read("log"));
 }

@@ -1,15 +1,15 @@
-//! The limit on how long a run may last.
+//! The limit on the length of a run: `-t`.
 
 use crate::rig::{Rig, times};
 use std::time::Duration;
 
-/// Takes a lock that every process of the run holds; notes a second copy in `two`.
-const ALONE: &str = "exec 9>lock; flock -n 9 || echo >>two; echo >>runs;";
+/// Takes a lock, which all children of the run share, and records a second copy in `two`.
+const LOCK: &str = "exec 9>lock; flock -n 9 || echo >>two; echo >>runs;";
 
 #[test]
 fn a_timed_out_run_is_stopped_and_restarted() {
     let rig = Rig::new();
-    let dmon = rig.start(format!("dmon -n -t 0.3 -d 0.1 sh -c '{ALONE} exec sleep 1000'"));
+    let dmon = rig.start(format!("dmon -n -t 0.3 -d 0.1 sh -c '{LOCK} exec sleep 1000'"));
     rig.wait_lines("runs", 4);
     assert!(dmon.is_running());
     assert!(!rig.has("two"));
@@ -39,14 +39,13 @@ fn a_run_within_its_timeout_is_not_stopped() {
 #[test]
 fn a_timed_out_run_that_ignores_sigterm_is_killed() {
     let rig = Rig::new();
-    // The sleeps are children that hold the lock, too.
-    let command = format!("sh -c 'trap \"\" TERM; {ALONE} while :; do sleep 0.03; done'");
+    let command = format!("sh -c 'trap \"\" TERM; {LOCK} while :; do sleep 0.03; done'");
     let count = times(2, 50);
     let done = rig.run(format!("dmon -n -t 0.4 -k 0.4 -d 0.05 -m {count} {command}")).exits(124);
     assert_eq!(rig.lines("runs"), count + 1);
-    assert!(!rig.has("two"), "two copies at one time");
+    assert!(!rig.has("two"), "two copies at the same time");
     let least = Duration::from_millis(800) * (count as u32 + 1);
-    assert!(done.took > least - Duration::from_millis(100), "ended too soon: {done}");
+    assert!(done.took > least - Duration::from_millis(100), "exited too early: {done}");
     rig.assert_empty();
 }
 

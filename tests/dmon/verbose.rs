@@ -1,13 +1,12 @@
-//! What dmon says with `-v`: the events of the status lines, in words for people.
+//! The messages of `-v`: the events of the status lines as text.
 
 use crate::rig::load::Load;
 use crate::rig::screen::Screen;
-use crate::rig::{Rig, tools};
+use crate::rig::{Rig, signal, tools};
 use nix::sys::signal::Signal;
 
-/// The lines without what dmon puts before each, with the pids replaced by the letters in order of their
-/// appearance, and times by `T`.
-fn lettered(text: &str) -> Vec<String> {
+/// Removes the prefix `dmon: `, and replaces each PID by a letter and each time by `T`.
+fn normalize(text: &str) -> Vec<String> {
     let mut pids: Vec<String> = Vec::new();
     text.lines()
         .map(|line| {
@@ -28,7 +27,7 @@ fn lettered(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// `12.34s`, perhaps with a comma.
+/// Parses `12.34s`, or the same with a comma.
 fn seconds(word: &str) -> Option<f64> {
     let number = word.trim_end_matches(',').strip_suffix('s')?;
     let decimals = number.split('.').nth(1)?.len();
@@ -40,7 +39,7 @@ fn verbose_reports_starts_and_exits_with_their_duration() {
     let rig = Rig::new();
     let done = rig.run("dmon -n -v -m 1 -d 0 sh -c 'sleep 0.3; exit 3' -- dlog f").exits(3);
     assert_eq!(
-        lettered(&done.err),
+        normalize(&done.err),
         [
             "log A started",
             "cmd B started",
@@ -50,8 +49,8 @@ fn verbose_reports_starts_and_exits_with_their_duration() {
             "log A exited with 0",
         ]
     );
-    let first = done.err.lines().find(|line| line.contains("after")).expect("an end");
-    let time = first.rsplit(' ').next().and_then(seconds).expect("a time");
+    let first = done.err.lines().find(|line| line.contains("after")).expect("an exit message");
+    let time = first.rsplit(' ').next().and_then(seconds).expect("a duration");
     assert!((0.3..done.took.as_secs_f64()).contains(&time), "{first}");
 }
 
@@ -81,7 +80,7 @@ fn verbose_reports_the_stop_and_the_fatal_signal() {
     rig.child(dmon.pid(), "sleep 1000");
     dmon.signal(Signal::SIGTERM);
     let done = dmon.wait().exits(143);
-    let lines = lettered(&done.err);
+    let lines = normalize(&done.err);
     assert_eq!(lines, ["cmd A started", "cmd A stopping", "cmd A exited by signal 15 after T"]);
 }
 
@@ -91,7 +90,7 @@ fn verbose_reports_timeout_and_sigkill() {
     let line = "trap \"\" TERM; while :; do sleep 0.05; done";
     let done = rig.run(format!("dmon -n -v -m 0 -t 0.5 -k 0.2 sh -c '{line}'")).exits(124);
     assert_eq!(
-        lettered(&done.err),
+        normalize(&done.err),
         [
             "cmd A started",
             "cmd A timeout, stopping",
@@ -121,9 +120,9 @@ fn verbose_reports_pause_and_resume_with_the_load() {
     let dmon = rig.start(format!("{load} dmon -n -v -L 4 sleep 1000"));
     rig.wait_for("the pause", || dmon.err().lines().count() == 2);
     load.set(1.9);
-    rig.wait_for("its end", || dmon.err().lines().count() == 3);
+    rig.wait_for("the resume", || dmon.err().lines().count() == 3);
     let lines = ["cmd A started, load 4.21", "cmd A paused, load 4.21", "cmd A resumed, load 1.90"];
-    assert_eq!(lettered(&dmon.err()), lines);
+    assert_eq!(normalize(&dmon.err()), lines);
     dmon.kill();
 }
 
@@ -133,7 +132,7 @@ fn verbose_messages_appear_on_a_terminal_with_tostop() {
     let (Some(load), Some(screen)) = (Load::new(&rig, 1.0), Screen::new(&rig, "bash")) else {
         return;
     };
-    // `tostop` stops whoever writes from the background: dmon, while the command has the terminal.
+    // With `tostop`, a background process that writes gets SIGTTOU: dmon while the command has the terminal.
     screen.enter("stty tostop");
     screen.enter(&format!("{load} dmon -n -v -L 4 sleep 1000"));
     screen.shows("started, load 1.00");
@@ -149,7 +148,7 @@ fn verbose_messages_appear_on_a_terminal_with_tostop() {
 fn a_daemon_is_verbose_until_startup_is_complete() {
     let rig = Rig::new();
     let done = rig.run("dmon -v -p pid sleep 1000 -- sleep 2000").exits(0);
-    assert_eq!(lettered(&done.err), ["log A started", "cmd B started"]);
-    crate::rig::signal(rig.pid_in("pid"), Signal::SIGTERM);
+    assert_eq!(normalize(&done.err), ["log A started", "cmd B started"]);
+    signal(rig.pid_in("pid"), Signal::SIGTERM);
     rig.wait_empty();
 }
