@@ -157,7 +157,7 @@ fn ctrl_c_reaches_the_command_and_pid_1_exits_with_130() {
     rig.write("logger", "trap 'echo int >>caught' INT\ncat >>log\necho end >>log\n");
     let terminal = Pty::new(
         &rig,
-        &format!("{container} dmon -n sh -c 'seq 1000; echo >begun; exec cat' -- sh logger"),
+        &format!("{container} dmon -n sh -c 'seq 1000; echo >ready; exec cat' -- sh logger"),
     );
     let dmon = pid_1(&rig, terminal.pid());
     let command = rig.child(dmon, "cat");

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 /// The environment of a command that is started with these variables and options, without PATH and the rig's own.
 #[track_caller]
-fn environment(rig: &Rig, before: &str, options: &str) -> BTreeMap<String, String> {
+fn environment(rig: &Rig, inherited: &str, options: &str) -> BTreeMap<String, String> {
     let kept = "PATH=\"$PATH\" DMON_TEST=\"$DMON_TEST\"";
-    rig.shell(format!("rm -f out; env -i {kept} {before} dmon -n1 {options} env -0 >out"))
+    rig.shell(format!("rm -f out; env -i {kept} {inherited} dmon -n1 {options} env -0 >out"))
         .exits(0)
         .says_nothing();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -20,9 +20,9 @@ fn environment(rig: &Rig, before: &str, options: &str) -> BTreeMap<String, Strin
 }
 
 /// Parses `A=1 B=2`.
-fn variables(words: &str) -> BTreeMap<String, String> {
-    let words = words.split_whitespace().filter_map(|word| word.split_once('='));
-    words.map(|(name, value)| (name.to_string(), value.to_string())).collect()
+fn variables(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }
 
 #[test]
@@ -121,12 +121,12 @@ fn a_duplicate_variable_is_replaced_or_removed_completely() {
     rig.write(
         "twice.c",
         "#define _GNU_SOURCE\n#include <unistd.h>\n#include <stdlib.h>\n#include <stdio.h>\n\
-         int main(int n, char **words) {\n\
+         int main(int argc, char **argv) {\n\
          static char path[10000], mark[10000];\n\
          snprintf(path, sizeof path, \"PATH=%s\", getenv(\"PATH\"));\n\
          snprintf(mark, sizeof mark, \"DMON_TEST=%s\", getenv(\"DMON_TEST\"));\n\
          char *all[] = {\"A=1\", path, \"B=x\", \"A=2\", mark, \"A=3\", 0};\n\
-         environ = all; execvp(words[1], words + 1); return 99; }\n",
+         environ = all; execvp(argv[1], argv + 1); return 99; }\n",
     );
     rig.run("gcc -o twice twice.c").exits(0);
     let count = |options: &str| {

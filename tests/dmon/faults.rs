@@ -284,7 +284,7 @@ fn each_call_of_denv_and_envdir_may_fail() {
             let problem = match done.code() {
                 Some(0) => (out != "one two three\n").then_some("wrong environment"),
                 Some(111) if !out.is_empty() => Some("ran after an error"),
-                Some(111) => done.err.is_empty().then_some("nothing said"),
+                Some(111) => done.err.is_empty().then_some("no message"),
                 _ => Some("wrong status"),
             };
             (rig, done, problem)

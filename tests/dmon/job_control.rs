@@ -167,11 +167,11 @@ fn suspended_time_does_not_count_towards_the_timeout() {
         let resumed = Instant::now();
         screen.enter("fg");
         rig.wait_dead(sleep);
-        let left = resumed.elapsed();
+        let after = resumed.elapsed();
         let slack = Duration::from_millis(500);
         assert!(
-            left + used + slack > limit,
-            "stopped {left:?} after fg and {used:?} before Ctrl-Z"
+            after + used + slack > limit,
+            "stopped {after:?} after fg and {used:?} before Ctrl-Z"
         );
         screen.shows("ready> ");
         screen.status_is(124);

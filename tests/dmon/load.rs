@@ -148,9 +148,9 @@ fn a_paused_and_killed_rsync_still_completes_its_copy() {
     // Files of various sizes: 24 MB, or 300 MB with the full counts.
     let (files, length) = (120, times(200_000, 2_500_000));
     for number in 0..files {
-        let folder = rig.path(&format!("src/{}/{}", number % 3, number % 7));
-        std::fs::create_dir_all(&folder).expect("a directory");
-        fill(&folder.join(format!("file {number}")), length * (number % 5) / 2, number as u64);
+        let directory = rig.path(&format!("src/{}/{}", number % 3, number % 7));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        fill(&directory.join(format!("file {number}")), length * (number % 5) / 2, number as u64);
     }
     // The copy lasts nine seconds, so that it overlaps a sample of the load: dmon takes one every five seconds.
     let rate = format!("{}k", files * length / 9 / 1000);

@@ -118,8 +118,8 @@ fn restarts_of_both_commands_lose_no_line() {
 }
 
 /// Returns the content of a log directory in the format of multilog, oldest file first.
-fn stored(rig: &Rig, folder: &str) -> Vec<u8> {
-    let mut files: Vec<String> = std::fs::read_dir(rig.path(folder))
+fn stored(rig: &Rig, directory: &str) -> Vec<u8> {
+    let mut files: Vec<String> = std::fs::read_dir(rig.path(directory))
         .into_iter()
         .flatten()
         .flatten()
@@ -128,22 +128,22 @@ fn stored(rig: &Rig, folder: &str) -> Vec<u8> {
         .collect();
     // `@` sorts before `current`, and TAI64N timestamps sort by time.
     files.sort();
-    files.iter().flat_map(|file| rig.bytes(&format!("{folder}/{file}"))).collect()
+    files.iter().flat_map(|file| rig.bytes(&format!("{directory}/{file}"))).collect()
 }
 
 /// Runs another project's logger below dmon until the command succeeds, and until SIGTERM: the log must be complete.
-fn assert_stores_everything(program: &str, words: &str) {
+fn assert_stores_everything(program: &str, options: &str) {
     let Some(call) = tools::peer(program) else {
         return;
     };
     let rig = Rig::new();
     rig.shell("mkdir d e").exits(0);
-    rig.run(format!("dmon -n -1 seq 1 20000 -- {call} {words} ./d")).exits(0);
+    rig.run(format!("dmon -n -1 seq 1 20000 -- {call} {options} ./d")).exits(0);
     assert_same(&stored(&rig, "d"), numbers(20000).as_bytes(), program);
 
     let command =
         r#"sh -c 'trap "seq 1 20001; exit 0" TERM; echo >up; while :; do sleep 0.02; done'"#;
-    rig.run(format!("dmon -p pid {command} -- {call} {words} ./e")).exits(0);
+    rig.run(format!("dmon -p pid {command} -- {call} {options} ./e")).exits(0);
     rig.wait_file("up");
     rig.shell("kill $(cat pid)").exits(0);
     rig.wait_empty();

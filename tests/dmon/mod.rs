@@ -1,5 +1,7 @@
 //! Tests of dmon, the supervisor.
 
+/// Errors in the configuration file.
+mod config_errors;
 /// The configuration file (`-C`).
 mod config_file;
 /// dmon as PID 1 of a container.

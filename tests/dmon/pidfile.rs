@@ -33,8 +33,8 @@ fn a_second_dmon_with_the_same_pid_file_fails() {
     rig.run("dmon -p pid sleep 1000").exits(0);
     let first = rig.pid_in("pid");
     for daemon in ["", "-n"] {
-        let words = format!("already running, pid {first}");
-        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &[&words]);
+        let message = format!("already running, pid {first}");
+        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &[&message]);
         assert_eq!(rig.pid_in("pid"), first);
     }
     assert!(!rig.has("ran"));
@@ -152,14 +152,14 @@ fn the_wait_for_leftovers_of_a_killed_dmon_is_limited() {
     let rig = Rig::new();
     let first = rig.start(format!("setsid dmon -n -p pid sh -c '{STUBBORN}'"));
     rig.wait_lines("log", 1);
-    let left = rig.child(first.pid(), "sh -c trap");
+    let leftover = rig.child(first.pid(), "sh -c trap");
     first.kill();
     let start = Instant::now();
     let next = rig.start("dmon -n -k 0.5 -p pid sleep 2000");
     rig.child(next.pid(), "sleep 2000");
     assert!(start.elapsed() >= Duration::from_millis(500));
     // dmon never kills processes that it did not start.
-    assert!(rig.alive().iter().any(|process| process.pid == left));
+    assert!(rig.alive().iter().any(|process| process.pid == leftover));
     next.kill();
     // If another program has the PID and leads a session, dmon does not wait at all.
     let other = rig.start("setsid sleep 3000");
@@ -176,7 +176,7 @@ fn sigterm_ends_the_wait_for_leftovers_of_a_killed_dmon() {
     let rig = Rig::new();
     let first = rig.start(format!("setsid dmon -n -p pid sh -c '{STUBBORN}'"));
     rig.wait_lines("log", 1);
-    let left = rig.child(first.pid(), "sh -c trap");
+    let leftover = rig.child(first.pid(), "sh -c trap");
     let holder = rig.read("pid");
     first.kill();
     for daemon in ["", "-n"] {
@@ -190,7 +190,7 @@ fn sigterm_ends_the_wait_for_leftovers_of_a_killed_dmon() {
         // The next dmon needs the content, too.
         assert_eq!(rig.read("pid"), holder);
     }
-    signal(left, Signal::SIGKILL);
+    signal(leftover, Signal::SIGKILL);
 }
 
 #[test]

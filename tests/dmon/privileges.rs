@@ -66,8 +66,8 @@ fn setgroups_precedes_setgid_and_setuid() {
         [(ALICE, format!("2, [{MEDIA}, {AUDIO}]")), (BOB, format!("1, [{MEDIA}]"))]
     {
         let trace = rig.read("trace");
-        let own = trace.lines().find(|line| line.contains(&format!("({user})"))).expect("setuid");
-        let pid = own.split(' ').next().unwrap_or_default();
+        let call = trace.lines().find(|line| line.contains(&format!("({user})"))).expect("setuid");
+        let pid = call.split(' ').next().unwrap_or_default();
         let calls: Vec<&str> = trace
             .lines()
             .filter_map(|line| line.strip_prefix(pid)?.trim_start().split(" = 0").next())

@@ -108,11 +108,11 @@ fn a_limit_that_the_kernel_rejects_fails_the_start() {
             ("rttime=2:1", "rttime", "Invalid argument"),
             ("fsize=unlimited:5", "fsize", "Invalid argument"),
         ] {
-            let words = format!("dmon: cannot set limit {name} for touch: {reason}\n");
+            let message = format!("dmon: cannot set limit {name} for touch: {reason}\n");
             for log in ["", "-- dlog f"] {
                 let line = format!("dmon {daemon} -p pid -r {option} touch ran {log}");
                 let done = rig.run(line).exits(125);
-                assert_eq!(done.err, words, "{done}");
+                assert_eq!(done.err, message, "{done}");
                 assert!(!rig.has("pid") && !rig.has("ran"));
                 rig.assert_empty();
             }
@@ -137,10 +137,10 @@ fn raising_a_limit_without_privilege_is_reported() {
         ("rss=30:30", "Operation not permitted"),
         ("rss=unlimited:unlimited", "Operation not permitted"),
     ] {
-        let words = format!("cannot set limit rss for touch: {reason}");
+        let message = format!("cannot set limit rss for touch: {reason}");
         rig.run(format!("{nobody} dmon -n -r {option} touch ran"))
             .exits(125)
-            .says("dmon", &[&words]);
+            .says("dmon", &[&message]);
     }
     let done = rig.run(format!("{nobody} dmon -n1 -r rss=20 cat /proc/self/limits")).exits(0);
     let line = done

@@ -144,7 +144,7 @@ fn the_host_name_cannot_forge_a_syslog_field() {
     let Some(rig) = with_dsyslog() else { return };
     let settable = "unshare -u sh -c 'echo x >/proc/sys/kernel/hostname' 2>/dev/null";
     if !tools::is_root() || rig.shell(settable).code() != Some(0) {
-        tools::skip("needs a host name of its own");
+        tools::skip("needs a UTS namespace");
         return;
     }
     let mut receiver = Datagrams::new(rig.path("socket"));
@@ -216,10 +216,10 @@ fn thousands_of_archived_logs_do_not_block_drlog() {
 fn arguments_of_maximum_length_are_passed_on() {
     let rig = Rig::new();
     let word = "$(head -c 131000 /dev/zero | tr '\\0' a)";
-    let words = format!("{word} {word} {word} {word} {word} {word} {word} {word}");
+    let args = format!("{word} {word} {word} {word} {word} {word} {word} {word}");
     let test = "test $# = 8 && test ${#1} = 131000 && test ${#8} = 131000";
-    rig.shell(format!("dmon -n -m 0 sh -c '{test}' sh {words} -- cat")).exits(0).says_nothing();
-    rig.shell(format!("denv -I sh -c '{test}' sh {words}")).exits(0).says_nothing();
+    rig.shell(format!("dmon -n -m 0 sh -c '{test}' sh {args} -- cat")).exits(0).says_nothing();
+    rig.shell(format!("denv -I sh -c '{test}' sh {args}")).exits(0).says_nothing();
     let done = rig.shell(format!("dmon -n {word}")).exits(127);
     assert!(done.err.len() <= 512 && done.err.ends_with("...\n"), "{done}");
 }

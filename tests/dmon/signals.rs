@@ -174,7 +174,7 @@ fn sigpipe_from_dmons_own_messages_does_no_harm() {
     rig.wait_file("log.up");
     rig.write("go", "");
     rig.wait_for("the command to vanish", || !rig.has("bin/fleeting"));
-    // The exit of the command causes one switch, and each failed start two.
+    // dmon wakes up once for the exit of the command, and twice for each failed start.
     let switches = || -> u32 {
         proc::status(dmon.pid(), "voluntary_ctxt_switches").parse().expect("a number")
     };

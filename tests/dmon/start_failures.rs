@@ -127,16 +127,16 @@ fn a_failed_first_fork_is_retried_until_sigterm() {
     let Some(rig) = rig_for_nproc() else { return };
     let user = fresh_user();
     let limited = format!("{user} prlimit --nproc=1:1000 dmon -n -1 touch");
-    let first = rig.start(format!("{limited} ran"));
-    let second = rig.start(format!("{limited} not"));
-    for dmon in [&first, &second] {
+    let retrying = rig.start(format!("{limited} ran"));
+    let stopped = rig.start(format!("{limited} not"));
+    for dmon in [&retrying, &stopped] {
         rig.wait_for("a message about the fork", || dmon.err().contains("touch"));
     }
-    second.signal(Signal::SIGTERM);
+    stopped.signal(Signal::SIGTERM);
     // Without a run the exit status is 0.
-    second.wait().exits(0);
-    rig.run(format!("{user} prlimit --pid {} --nproc=1000:", first.pid())).exits(0);
-    first.wait().exits(0);
+    stopped.wait().exits(0);
+    rig.run(format!("{user} prlimit --pid {} --nproc=1000:", retrying.pid())).exits(0);
+    retrying.wait().exits(0);
     assert!(rig.has("ran") && !rig.has("not"));
 }
 
@@ -192,7 +192,7 @@ fn a_full_stderr_pipe_does_not_block_dmon() {
 fn rig_for_nproc() -> Option<Rig> {
     let can = tools::is_root()
         && tools::has(&["setpriv", "prlimit"])
-        && tools::is_native("it has threads of its own, which count as processes");
+        && tools::is_native("its threads count as processes");
     if !can {
         return None;
     }

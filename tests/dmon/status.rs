@@ -3,6 +3,7 @@
 use crate::rig::disk::Disk;
 use crate::rig::load::Load;
 use crate::rig::{Rig, limit, proc, signal, tools};
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
@@ -14,15 +15,15 @@ fn letter_pids(text: &str) -> Vec<String> {
     let mut pids: Vec<String> = Vec::new();
     text.lines()
         .map(|line| {
-            let mut words: Vec<String> = line.split(' ').map(String::from).collect();
-            if let Some(pid) = words.get_mut(2) {
+            let mut fields: Vec<String> = line.split(' ').map(String::from).collect();
+            if let Some(pid) = fields.get_mut(2) {
                 let at = pids.iter().position(|known| known == pid).unwrap_or(pids.len());
                 if at == pids.len() {
                     pids.push(pid.clone());
                 }
                 *pid = char::from(b'A' + at as u8).into();
             }
-            words.join(" ")
+            fields.join(" ")
         })
         .collect()
 }
@@ -109,7 +110,13 @@ fn a_fifo_keeps_the_status_lines_until_they_are_read() {
     let dmon = rig.start("dmon -n -d 0 -I st sh -c 'echo >>ran; sleep 0.05'");
     rig.wait_lines("ran", 2);
     // The first reader closes the FIFO in the middle of a line, and a second one continues.
-    let open = || OpenOptions::new().read(true).custom_flags(0o4000).open(rig.path("st")).unwrap();
+    let open = || {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(rig.path("st"))
+            .unwrap()
+    };
     let mut first = vec![0; 15];
     open().read_exact(&mut first).expect("read the first bytes");
     let before = rig.lines("ran");
@@ -129,7 +136,7 @@ fn a_full_fifo_loses_only_whole_status_lines() {
     let rig = Rig::new();
     rig.shell("mkfifo st").exits(0);
     let mut both = OpenOptions::new();
-    both.read(true).write(true).custom_flags(0o4000);
+    both.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits());
     let mut fifo = both.open(rig.path("st")).expect("open both ends");
     while fifo.write(&[b'.'; 4096]).is_ok() {}
     let dmon = rig.start("dmon -n -d 0 -I st sh -c 'echo >>ran; sleep 0.02'");
@@ -222,9 +229,9 @@ fn a_full_disk_loses_only_whole_status_lines() {
     dmon.signal(Signal::SIGTERM);
     dmon.wait();
     for line in disk.read("st").lines() {
-        let words: Vec<&str> = line.split(' ').collect();
-        assert!(words[0] == "cmd" && ["start", "exit", "stop"].contains(&words[1]), "{line:?}");
-        assert!(words[2].parse::<i32>().is_ok(), "{line:?}");
+        let fields: Vec<&str> = line.split(' ').collect();
+        assert!(fields[0] == "cmd" && ["start", "exit", "stop"].contains(&fields[1]), "{line:?}");
+        assert!(fields[2].parse::<i32>().is_ok(), "{line:?}");
     }
 }
 

@@ -213,8 +213,8 @@ fn a_failing_service_does_not_trip_sysvinits_rate_limit() {
     assert_eq!(machine.service(dmon), first);
 }
 
-/// A folder for runsv or s6-supervise, with this service under dmon.
-fn service_folder(rig: &Rig) {
+/// Creates a service directory for runsv or s6-supervise that runs the service below dmon.
+fn service_dir(rig: &Rig) {
     rig.shell("mkdir svc").exits(0);
     rig.program("svc", &format!("#!/bin/sh\n{SERVICE}\n"));
     rig.write("svc/run", "#!/bin/sh\nexec dmon -n -e -p pid svc -- dlog log 2>>errors\n");
@@ -250,7 +250,7 @@ fn under_supervisor(rig: &Rig, supervisor: i32, order: impl Fn(&str)) {
 fn runsv_controls_dmon_as_one_service() {
     let Some(runsv) = tools::peer("runsv") else { return };
     let rig = Rig::new();
-    service_folder(&rig);
+    service_dir(&rig);
     let supervisor = rig.start(format!("{runsv} svc"));
     under_supervisor(&rig, supervisor.pid(), |order| {
         rig.shell(format!("printf {order} >svc/supervise/control")).exits(0);
@@ -268,7 +268,7 @@ fn s6_supervise_controls_dmon_as_one_service() {
         return;
     };
     let rig = Rig::new();
-    service_folder(&rig);
+    service_dir(&rig);
     let supervisor = rig.start(format!("{supervise} svc"));
     under_supervisor(&rig, supervisor.pid(), |order| {
         // Without `d`, s6-supervise waits for its service to exit.

@@ -12,17 +12,17 @@ fn normalize(text: &str) -> Vec<String> {
         .map(|line| {
             let line =
                 line.strip_prefix("dmon: ").unwrap_or_else(|| panic!("no message: {line:?}"));
-            let mut words: Vec<String> = line.split(' ').map(String::from).collect();
-            let at = pids.iter().position(|known| *known == words[1]).unwrap_or(pids.len());
+            let mut fields: Vec<String> = line.split(' ').map(String::from).collect();
+            let at = pids.iter().position(|known| *known == fields[1]).unwrap_or(pids.len());
             if at == pids.len() {
-                pids.push(words[1].clone());
+                pids.push(fields[1].clone());
             }
-            words[1] = char::from(b'A' + at as u8).into();
-            if let Some(at) = words.iter().position(|word| word == "after") {
-                assert!(seconds(&words[at + 1]).is_some(), "no time: {line:?}");
-                words[at + 1] = if words[at + 1].ends_with(',') { "T," } else { "T" }.into();
+            fields[1] = char::from(b'A' + at as u8).into();
+            if let Some(at) = fields.iter().position(|word| word == "after") {
+                assert!(seconds(&fields[at + 1]).is_some(), "no time: {line:?}");
+                fields[at + 1] = if fields[at + 1].ends_with(',') { "T," } else { "T" }.into();
             }
-            words.join(" ")
+            fields.join(" ")
         })
         .collect()
 }
@@ -66,9 +66,9 @@ fn verbose_does_not_change_the_status_lines() {
     let rig = Rig::new();
     rig.run("dmon -n -v -m 0 -I st sh -c 'exit 3'").exits(3);
     let text = rig.read("st");
-    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
     assert!(
-        matches!(words[..], ["cmd", "start", a, "cmd", "exit", b, "768"] if a == b),
+        matches!(fields[..], ["cmd", "start", a, "cmd", "exit", b, "768"] if a == b),
         "{text:?}"
     );
 }

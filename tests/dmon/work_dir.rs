@@ -79,7 +79,7 @@ fn an_invalid_work_dir_is_reported_and_nothing_starts() {
     rig.write("plain", "");
     let long = "x".repeat(300);
     let deep = "a/".repeat(3000);
-    for (folder, reason) in [
+    for (dir, reason) in [
         ("nosuch", "No such file or directory"),
         ("/nosuch/nosuch", "No such file or directory"),
         ("plain", "Not a directory"),
@@ -87,9 +87,9 @@ fn an_invalid_work_dir_is_reported_and_nothing_starts() {
         (&long, "File name too long"),
     ] {
         for daemon in ["-n", ""] {
-            let line = format!("dmon {daemon} -W {folder} -p pid touch ran -- dlog f");
+            let line = format!("dmon {daemon} -W {dir} -p pid touch ran -- dlog f");
             let done = rig.run(line).exits(125);
-            assert_eq!(done.err, format!("dmon: cannot change to {folder}: {reason}\n"), "{done}");
+            assert_eq!(done.err, format!("dmon: cannot change to {dir}: {reason}\n"), "{done}");
         }
     }
     rig.run(format!("dmon -n -W {deep} touch ran"))

@@ -220,7 +220,7 @@ fn every_offered_value_is_accepted() {
                 line.split(" -a '").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
             for word in words.split(' ').filter(|_| !words.starts_with('(')) {
                 let value = format!("{word}{}", if word.ends_with([':', '=']) { "1" } else { "" });
-                // dmon checks each value, then prints the help at --help instead of starting.
+                // Because of --help, the applet checks the value but does not run.
                 rig.run(format!("{name} --{option} {} --help", quoted(&value))).exits(0);
             }
         }

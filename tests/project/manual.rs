@@ -134,13 +134,13 @@ const CHECKS: &[(&str, &str, Check)] = &[
         };
         rig.copy_applets();
         create_files(rig);
-        let folder = "root/var/log/mediatomb";
-        rig.shell(format!("mkdir {folder} && chown {BOB} {folder}")).exits(0);
+        let directory = "root/var/log/mediatomb";
+        rig.shell(format!("mkdir {directory} && chown {BOB} {directory}")).exits(0);
         let line = line.replace("-u mediatomb", "-u alice").replace("-U log", "-U bob");
         rig.run(format!("{accounts} {line}")).exits(0);
-        rig.wait_lines(&format!("{folder}/current"), 1);
-        assert_eq!(rig.path(&format!("{folder}/current")).metadata().unwrap().uid(), BOB);
-        let text = rig.read(&format!("{folder}/current"));
+        rig.wait_lines(&format!("{directory}/current"), 1);
+        assert_eq!(rig.path(&format!("{directory}/current")).metadata().unwrap().uid(), BOB);
+        let text = rig.read(&format!("{directory}/current"));
         assert!(text.contains(&format!("uid={ALICE}")) && text.contains("--home"), "{text}");
         for dmon in rig.copies("dmon") {
             signal(dmon.pid, Signal::SIGTERM);

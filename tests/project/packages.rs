@@ -52,9 +52,9 @@ fn pack(rig: &Rig, kind: &str, target: &str) -> String {
     done.out.trim_end().to_string()
 }
 
-/// Lists files and links below a folder, as relative paths.
-fn files(rig: &Rig, folder: &str) -> BTreeSet<String> {
-    let list = rig.shell(format!("cd {folder} && find . ! -type d")).exits(0).out;
+/// Lists files and links below a directory, as relative paths.
+fn files(rig: &Rig, directory: &str) -> BTreeSet<String> {
+    let list = rig.shell(format!("cd {directory} && find . ! -type d")).exits(0).out;
     list.lines().map(|line| line.trim_start_matches("./").to_string()).collect()
 }
 
@@ -153,10 +153,10 @@ fn the_debian_package_installs_works_and_purges() {
         assert!(text.contains("standard input to syslog"), "{text}");
     }
     rig.shell(format!("{dpkg} -P dmon")).exits(0);
-    let left = files(&rig, "root");
+    let remaining = files(&rig, "root");
     assert!(
-        left.iter().all(|file| before.contains(file) || file.starts_with("var/lib/dpkg/")),
-        "{left:?}"
+        remaining.iter().all(|file| before.contains(file) || file.starts_with("var/lib/dpkg/")),
+        "{remaining:?}"
     );
     if tools::has(&["lintian"]) {
         let found =
