@@ -67,9 +67,9 @@ fn both_names_of_dsyslog_take_options_from_both_variables() {
 #[test]
 fn variables_of_other_programs_are_ignored() {
     let rig = Rig::new();
-    let all = |but: &str| {
+    let bogus_except = |applets: &str| {
         let names = ["DMON", "DLOG", "DRLOG", "DSYSLOG", "DSLOG", "DENV", "ENVDIR"];
-        names.iter().filter(|name| !but.contains(*name)).fold(
+        names.iter().filter(|name| !applets.contains(*name)).fold(
             "env".to_string(),
             |mut line, name| {
                 let _ = write!(line, " {name}_OPTIONS='--bogus \"'");
@@ -77,16 +77,16 @@ fn variables_of_other_programs_are_ignored() {
             },
         )
     };
-    rig.run(format!("{} dmon -n1 true", all("DMON"))).exits(0).says_nothing();
-    rig.run(format!("{} dlog f", all("DLOG"))).exits(0).says_nothing();
-    rig.shell(format!("mkdir d; exec {} drlog d", all("DRLOG"))).exits(0).says_nothing();
+    rig.run(format!("{} dmon -n1 true", bogus_except("DMON"))).exits(0).says_nothing();
+    rig.run(format!("{} dlog f", bogus_except("DLOG"))).exits(0).says_nothing();
+    rig.shell(format!("mkdir d; exec {} drlog d", bogus_except("DRLOG"))).exits(0).says_nothing();
     let _receiver = Datagrams::new(rig.path("socket"));
     for name in ["dsyslog", "dslog"] {
-        let line = format!("{} {name} --to socket x", all("DSYSLOG DSLOG"));
+        let line = format!("{} {name} --to socket x", bogus_except("DSYSLOG DSLOG"));
         rig.run(line).exits(0).says_nothing();
     }
-    rig.run(format!("{} denv true", all(""))).exits(0).says_nothing();
-    rig.shell(format!("mkdir e; exec {} envdir e true", all(""))).exits(0).says_nothing();
+    rig.run(format!("{} denv true", bogus_except(""))).exits(0).says_nothing();
+    rig.shell(format!("mkdir e; exec {} envdir e true", bogus_except(""))).exits(0).says_nothing();
 }
 
 #[test]

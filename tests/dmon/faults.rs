@@ -88,7 +88,7 @@ fn fail_each(run: impl Fn(&str) -> (Rig, Done, Option<&'static str>) + Sync) {
     assert!(done.err.is_empty(), "{done}");
     let calls = calls(&rig.read("trace"));
     if calls.contains_key("mprotect") {
-        tools::skip("needs a static executable: the loader's calls are not ours");
+        tools::skip("needs a static executable: a dynamic loader makes calls of its own");
         return;
     }
     assert!(calls.len() > 5, "{calls:?}");

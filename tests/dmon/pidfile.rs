@@ -215,7 +215,7 @@ fn a_pid_file_removed_by_hand_does_no_harm() {
 }
 
 #[test]
-fn an_unopenable_pid_file_is_reported_and_nothing_starts() {
+fn a_pid_file_that_cannot_be_opened_is_an_error() {
     let rig = Rig::new();
     for daemon in ["", "-n"] {
         let done = rig.run(format!("dmon {daemon} -p no/such/pid touch ran")).exits(125);

@@ -53,7 +53,7 @@ fn sigterm_between_two_runs_ends_dmon_at_once() {
 }
 
 #[test]
-fn a_command_that_ignores_sigterm_is_killed_later() {
+fn sigkill_follows_sigterm_after_the_grace_period() {
     let rig = Rig::new();
     let dmon = rig.start(format!("dmon -n -k 0.8 {STUBBORN}"));
     rig.wait_file("up");

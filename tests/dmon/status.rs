@@ -194,7 +194,7 @@ fn a_stream_socket_receives_status_lines() {
 }
 
 #[test]
-fn an_unopenable_status_file_is_an_error_at_startup() {
+fn a_status_file_that_cannot_be_opened_is_an_error() {
     let rig = Rig::new();
     rig.shell("mkdir d").exits(0);
     for path in ["d", "none/st", "''"] {

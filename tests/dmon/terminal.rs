@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use std::process::Command;
 
 /// Interactive shells with job control.
-pub const SHELLS: [&str; 3] = ["bash --norc -i", "dash -i", "busybox ash -i"];
+const SHELLS: [&str; 3] = ["bash --norc -i", "dash -i", "busybox ash -i"];
 
 /// Waits until this process leads the foreground group of its terminal.
 pub fn wait_foreground(rig: &Rig, leader: i32) {
@@ -15,7 +15,7 @@ pub fn wait_foreground(rig: &Rig, leader: i32) {
     rig.wait_for(format!("{leader} in the foreground"), is_foreground);
 }
 
-pub fn in_shell(shell: &str, test: impl FnOnce(&Rig, &Screen)) {
+fn in_shell(shell: &str, test: impl FnOnce(&Rig, &Screen)) {
     let rig = Rig::new();
     if let Some(screen) = Screen::new(&rig, shell) {
         test(&rig, &screen);

@@ -120,7 +120,7 @@ fn sysvinit_restarts_a_killed_dmon_without_duplicates() {
 
 #[test]
 fn a_daemon_started_by_init_lives_until_the_shutdown() {
-    for (order, end) in [(Signal::SIGUSR2, Signal::SIGINT), (Signal::SIGTERM, Signal::SIGHUP)] {
+    for (request, end) in [(Signal::SIGUSR2, Signal::SIGINT), (Signal::SIGTERM, Signal::SIGHUP)] {
         let rig = Rig::new();
         let Some(machine) = busybox(&rig) else { return };
         let daemon = DMON.replace("-n ", "");
@@ -134,7 +134,7 @@ fn a_daemon_started_by_init_lives_until_the_shutdown() {
                 .find(|child| number_inside(*child).to_string() == pid)
         });
         wait_service(&rig, dmon, "root/var/log/svc");
-        assert_eq!(machine.shut_down(order), Some(end as i32));
+        assert_eq!(machine.shut_down(request), Some(end as i32));
         assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), 1);
         rig.assert_empty();
     }
@@ -222,12 +222,12 @@ fn service_dir(rig: &Rig) {
 }
 
 /// Checks dmon as a service of a supervisor: `t` (SIGTERM) and SIGKILL restart it, `d` stops it, `u` starts it.
-fn under_supervisor(rig: &Rig, supervisor: i32, order: impl Fn(&str)) {
+fn check_under_supervisor(rig: &Rig, supervisor: i32, send: impl Fn(&str)) {
     let (log, two) = ("svc/log", "svc/two");
     let first = rig.child(supervisor, "dmon -n");
     let service = wait_service(rig, first, log);
     let next_dmon = |before: i32| rig.next_child(supervisor, before, "dmon -n");
-    order("t");
+    send("t");
     rig.wait_gone(service);
     let second = next_dmon(first);
     let service = wait_service(rig, second, log);
@@ -235,15 +235,15 @@ fn under_supervisor(rig: &Rig, supervisor: i32, order: impl Fn(&str)) {
     rig.wait_dead(service);
     let third = next_dmon(second);
     let service = wait_service(rig, third, log);
-    order("d");
+    send("d");
     rig.wait_gone(service);
     rig.wait_gone(third);
     rig.wait_for("the exit of all log commands", || rig.copies("dlog").is_empty());
     assert_eq!(assert_complete(rig, log, two), 3);
-    order("u");
+    send("u");
     let fourth = next_dmon(third);
     wait_service(rig, fourth, log);
-    order("x");
+    send("x");
 }
 
 #[test]
@@ -252,8 +252,8 @@ fn runsv_controls_dmon_as_one_service() {
     let rig = Rig::new();
     service_dir(&rig);
     let supervisor = rig.start(format!("{runsv} svc"));
-    under_supervisor(&rig, supervisor.pid(), |order| {
-        rig.shell(format!("printf {order} >svc/supervise/control")).exits(0);
+    check_under_supervisor(&rig, supervisor.pid(), |command| {
+        rig.shell(format!("printf {command} >svc/supervise/control")).exits(0);
     });
     supervisor.wait().exits(0);
     rig.wait_empty();
@@ -270,10 +270,10 @@ fn s6_supervise_controls_dmon_as_one_service() {
     let rig = Rig::new();
     service_dir(&rig);
     let supervisor = rig.start(format!("{supervise} svc"));
-    under_supervisor(&rig, supervisor.pid(), |order| {
+    check_under_supervisor(&rig, supervisor.pid(), |command| {
         // Without `d`, s6-supervise waits for its service to exit.
-        let order = if order == "x" { "xd" } else { order };
-        rig.run(format!("{control} -{order} svc")).exits(0);
+        let command = if command == "x" { "xd" } else { command };
+        rig.run(format!("{control} -{command} svc")).exits(0);
     });
     supervisor.wait().exits(0);
     rig.wait_empty();
