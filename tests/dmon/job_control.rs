@@ -65,7 +65,8 @@ fn a_job_that_reads_no_input_runs_in_the_background() {
         rig.wait_state(dmon, 'S');
         screen.says("echo shell-has-it", "shell-has-it\r\n");
         screen.enter("fg");
-        // On `fg`, not every shell sends SIGCONT to a running job. Then dmon keeps the terminal, which sleep does not need.
+        // On `fg`, not every shell sends SIGCONT to a running job. Then dmon keeps the terminal; sleep does not
+        // need it.
         rig.wait_for("the job in the foreground", || {
             [Some(dmon), Some(sleep)].contains(&proc::foreground(sleep))
         });
