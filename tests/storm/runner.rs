@@ -1,7 +1,9 @@
-//! The storm itself: dmon is started, struck and ended as planned, and looked at meanwhile.
+//! Runs a storm: starts dmon, carries out the plan, waits for the exit, and collects the observations.
 
-use super::plan::{Act, Logger, Plan, Target};
-use super::verdict::{self, Life, Said, Seen};
+use super::checks::{self, Instance, Observations};
+use super::journal;
+use super::log_lines::line_counts;
+use super::plan::{Action, Logger, Plan, Target};
 use crate::rig::disk::Disk;
 use crate::rig::load::Load;
 use crate::rig::receiver::{Datagrams, Receiver};
@@ -15,80 +17,76 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How often dmon is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+/// A command that handles SIGTERM exits within this time. One that does not runs longer.
+const TERM_LIMIT: Duration = Duration::from_secs(5);
 
-/// What comes sooner than this after a signal may have come before it to dmon, however busy the machine is.
-const AT_ONCE: Duration = Duration::from_secs(2);
-
-/// What a signal ends is over by then, and what ends by itself is not.
-const SOON: Duration = Duration::from_secs(5);
-
-/// One storm, from its beginning to the verdict.
-pub fn play(plan: &Plan) {
+/// Runs one storm and verifies the promises.
+pub fn run(plan: &Plan) {
     let rig = Rig::new();
-    rig.write("ledger", "");
+    rig.write("journal", "");
     rig.shell("mkdir folder").exits(0);
-    let scene = Scene {
+    let runner = Runner {
         rig: &rig,
         plan,
         disk: plan.disk.then(|| Disk::sized(&rig, "1m").expect("a disk")),
-        is_full: Cell::new(false),
-        load: plan.load.then(|| Load::new(&rig, plan.first_load).expect("a load")),
+        disk_is_full: Cell::new(false),
+        load: plan.load.then(|| Load::new(&rig, plan.initial_load).expect("a load")),
         messages: RefCell::new(Vec::new()),
-        lives: RefCell::new(Vec::new()),
+        instances: RefCell::new(Vec::new()),
     };
     let socket = Datagrams::new(rig.path("socket"));
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let receiver = scope.spawn(|| receive(socket, &done));
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| scene.act_all()));
+        // On a panic the receiver must stop as well, or the scope would wait for it forever.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run_all()));
         done.store(true, Ordering::Relaxed);
-        *scene.messages.borrow_mut() = receiver.join().expect("the receiver");
+        *runner.messages.borrow_mut() = receiver.join().expect("the receiver");
         outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
-    let complaints = verdict::complaints(plan, &scene.seen());
-    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let failures = checks::failures(plan, &runner.observations());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// The texts of all messages that come to the socket, a line each.
+/// Receives syslog messages until `done`, and returns their texts as lines.
 fn receive(mut socket: Datagrams, done: &AtomicBool) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
-        // Looked at first: what was sent before is here by then.
-        let last = done.load(Ordering::Relaxed);
+        // Read before the socket: all messages that were sent before `done` are then received.
+        let is_last = done.load(Ordering::Relaxed);
         while let Some(message) = socket.look() {
             let text = message.windows(2).position(|two| two == b": ").map_or(0, |at| at + 2);
             all.extend_from_slice(&message[text..]);
             all.push(b'\n');
         }
-        if last {
+        if is_last {
             return all;
         }
     }
 }
 
-struct Scene<'a> {
-    rig: &'a Rig,
-    plan: &'a Plan,
-    disk: Option<Disk<'a>>,
-    is_full: Cell<bool>,
-    load: Option<Load>,
+pub struct Runner<'a> {
+    pub rig: &'a Rig,
+    pub plan: &'a Plan,
+    pub disk: Option<Disk<'a>>,
+    pub disk_is_full: Cell<bool>,
+    pub load: Option<Load>,
     messages: RefCell<Vec<u8>>,
-    lives: RefCell<Vec<Life>>,
+    instances: RefCell<Vec<Instance>>,
 }
 
-/// dmon, in one of its lives.
-struct Dmon<'a> {
-    pid: i32,
-    begun: Instant,
-    status: String,
-    /// If we are its parent.
+/// A dmon instance.
+pub struct Dmon<'a> {
+    pub pid: i32,
+    pub started: Instant,
+    /// The name of the file with its status lines.
+    pub status: String,
+    /// `None` for a daemon, which is not our child.
     running: Option<Running<'a>>,
 }
 
 impl Dmon<'_> {
-    fn is_alive(&self) -> bool {
+    pub fn is_alive(&self) -> bool {
         match &self.running {
             Some(running) => running.is_running(),
             None => !matches!(proc::state(self.pid), None | Some('Z' | 'X')),
@@ -96,246 +94,140 @@ impl Dmon<'_> {
     }
 }
 
-impl<'a> Scene<'a> {
-    /// Writes a line into the ledger, where the processes of the storm write as well.
-    fn note(&self, words: &str) {
+impl<'a> Runner<'a> {
+    /// Appends a line to the journal.
+    pub fn note(&self, event: &str) {
         let now: Duration = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("a clock").into();
-        let path = self.rig.path("ledger");
-        let mut ledger = OpenOptions::new().append(true).open(path).expect("the ledger");
-        ledger.write_all(format!("{} {words}\n", now.as_millis()).as_bytes()).expect("a line");
+        let path = self.rig.path("journal");
+        let mut journal = OpenOptions::new().append(true).open(path).expect("the journal");
+        journal.write_all(format!("{} {event}\n", now.as_millis()).as_bytes()).expect("a line");
     }
 
-    fn act_all(&self) {
-        let stormy = &self.plan.stormy;
-        let bystanders = [
-            ("beside", self.rig.start(format!("{stormy} bystand beside"))),
-            ("elsewhere", self.rig.start(format!("setsid {stormy} bystand elsewhere"))),
+    fn run_all(&self) {
+        let chaos_child = &self.plan.chaos_child;
+        // Processes that must not receive any signal: one in our session, one in another.
+        let unrelated = [
+            ("same-session", self.rig.start(format!("{chaos_child} watch same-session"))),
+            ("own-session", self.rig.start(format!("setsid {chaos_child} watch own-session"))),
         ];
-        bystanders.iter().for_each(|(name, _)| self.rig.wait_file(name));
-        let strangers = bystanders.each_ref().map(|(_, bystander)| bystander.pid());
-        for number in 1..=self.plan.lives {
-            let dmon = self.begin(number);
-            let mut life = Life { pid: dmon.pid, ..Life::default() };
-            self.befall(&dmon, &mut life, number);
-            self.end(dmon, &mut life, number, &strangers);
-            self.lives.borrow_mut().push(life);
+        unrelated.iter().for_each(|(name, _)| self.rig.wait_file(name));
+        let unrelated_pids = unrelated.each_ref().map(|(_, process)| process.pid());
+        for number in 1..=self.plan.instances {
+            let dmon = self.start(number);
+            let mut instance = Instance { pid: dmon.pid, ..Instance::default() };
+            self.execute(&dmon, &mut instance, number);
+            self.finish(dmon, &mut instance, number, &unrelated_pids);
+            self.instances.borrow_mut().push(instance);
         }
-        for (name, bystander) in &bystanders {
-            let got = self.rig.read(name);
-            assert!(got.is_empty(), "the bystander {name} has got a {got}");
-            let state = proc::state(bystander.pid());
-            assert!(matches!(state, Some('S' | 'R' | 'D')), "the bystander {name} is {state:?}");
+        for (name, process) in &unrelated {
+            let received = self.rig.read(name);
+            assert!(received.is_empty(), "the unrelated process {name} received {received}");
+            let state = proc::state(process.pid());
+            assert!(matches!(state, Some('S' | 'R' | 'D')), "unrelated process {name}: {state:?}");
         }
     }
 
-    /// Types the line.
-    fn begin(&self, number: usize) -> Dmon<'a> {
-        let mut line = self.plan.line(number);
+    /// Starts the dmon instance with this number.
+    fn start(&self, number: usize) -> Dmon<'a> {
+        let mut line = self.plan.command_line(number);
         if let Some(load) = &self.load {
             line = format!("{load} {line}");
         }
         if let Some(disk) = &self.disk {
             line = format!("{disk} {line}");
         }
-        let (begun, status) = (Instant::now(), format!("status.{number}"));
+        let (started, status) = (Instant::now(), format!("status.{number}"));
         let running = self.rig.start(line);
         if self.plan.foreground {
-            let dmon = Dmon { pid: running.pid(), begun, status, running: Some(running) };
-            // Until then it is a shell, or has not said what it does with signals.
-            let hears = || called(dmon.pid).starts_with("dmon ") && catches(dmon.pid);
-            self.rig.wait_for("dmon to hear", || !dmon.is_alive() || hears());
+            let dmon = Dmon { pid: running.pid(), started, status, running: Some(running) };
+            // Before that it is a shell, or signals would terminate it.
+            let is_ready = || called(dmon.pid).starts_with("dmon ") && catches_alarm(dmon.pid);
+            self.rig.wait_for("dmon to catch signals", || !dmon.is_alive() || is_ready());
             return dmon;
         }
         running.wait().exits(0);
-        // Its file may be gone already; then nobody knows its number, and it is in its last moments.
+        // dmon removes the file just before it exits; then its PID is unknown.
         let pid = self.rig.read("pid").trim().parse().unwrap_or(0);
-        Dmon { pid, begun, status, running: None }
+        Dmon { pid, started, status, running: None }
     }
 
-    /// Whatever is planned for it, as long as it lives.
-    fn befall(&self, dmon: &Dmon, life: &mut Life, number: usize) {
-        let last_life = [(Duration::from_millis(700), Act::Signal(Target::Dmon, Signal::SIGTERM))];
-        let acts = if number == 1 { &self.plan.acts[..] } else { &last_life };
-        let hurry = if number == 1 { &self.plan.hurry[..] } else { &[] };
-        for (at, act) in acts {
-            self.look_on(dmon, life, *at);
+    /// Carries out the planned actions while dmon runs. A second instance is only stopped.
+    fn execute(&self, dmon: &Dmon, instance: &mut Instance, number: usize) {
+        let stop = [(Duration::from_millis(700), Action::Signal(Target::Dmon, Signal::SIGTERM))];
+        let (actions, shutdown_actions) = match number {
+            1 => (&self.plan.actions[..], &self.plan.shutdown_actions[..]),
+            _ => (&stop[..], &[][..]),
+        };
+        for (at, action) in actions {
+            self.observe_until(dmon, instance, *at);
             if !dmon.is_alive() {
                 return;
             }
-            self.act(dmon, *act);
+            self.inject(dmon, *action);
         }
-        life.was_killed = acts.last().is_some_and(|(_, act)| act.kills());
-        for (at, act) in hurry {
-            while dmon.begun.elapsed() < *at && dmon.is_alive() {
-                sleep(LOOK / 4);
+        instance.was_killed = actions.last().is_some_and(|(_, action)| action.kills_dmon());
+        for (at, action) in shutdown_actions {
+            while dmon.started.elapsed() < *at && dmon.is_alive() {
+                sleep(Duration::from_millis(5));
             }
             if dmon.is_alive() {
-                self.act(dmon, *act);
+                self.inject(dmon, *action);
             }
         }
     }
 
-    /// Looks at dmon until that moment.
-    fn look_on(&self, dmon: &Dmon, life: &mut Life, until: Duration) {
-        while let Some(rest) = until.checked_sub(dmon.begun.elapsed()) {
-            sleep(rest.min(LOOK));
-            if !dmon.is_alive() {
-                return;
-            }
-            if self.rig.read("ledger").contains(" begin ") {
-                life.descriptors.push(proc::descriptors(dmon.pid).len());
-                life.data.push(proc::status(dmon.pid, "VmData"));
-            }
-        }
-        let zombies: Vec<_> =
-            proc::children(dmon.pid).into_iter().filter(|c| c.is_zombie()).collect();
-        self.rig.wait_for(format!("no zombie, of {zombies:?}"), || {
-            let is_left =
-                |pid| proc::process(pid).is_some_and(|p| p.is_zombie() && p.parent == dmon.pid);
-            !dmon.is_alive() || !zombies.iter().any(|zombie| is_left(zombie.pid))
-        });
-        self.look_at_pause(dmon);
-    }
-
-    /// A pause by the load is one, and so is its end.
-    fn look_at_pause(&self, dmon: &Dmon) {
-        let status = self.rig.read(&dmon.status);
-        let Some((cmd, is_paused)) = verdict::paused(&status, &self.rig.read("ledger")) else {
-            return;
-        };
-        self.rig.wait_for(format!("{cmd} to be paused: {is_paused}"), || match proc::state(cmd) {
-            None | Some('Z' | 'X') => true,
-            state => (state == Some('T')) == is_paused || self.rig.read(&dmon.status) != status,
-        });
-    }
-
-    /// The process that is meant, if it is there.
-    fn find(&self, dmon: &Dmon, target: Target) -> Option<i32> {
-        let words = match (target, self.plan.logger) {
-            (Target::Dmon, _) => return Some(dmon.pid),
-            (Target::Cmd, _) => format!("{} run", self.plan.stormy),
-            (Target::Log, Logger::None) => return None,
-            (Target::Log, Logger::Dlog) => "dlog ".into(),
-            (Target::Log, Logger::Drlog) => "drlog ".into(),
-            (Target::Log, Logger::Dsyslog) => "dsyslog ".into(),
-            (Target::Log, Logger::Cat) => "cat".into(),
-        };
-        let is_meant =
-            |child: &proc::Process| !child.is_zombie() && called(child.pid).starts_with(&words);
-        proc::children(dmon.pid).into_iter().find(is_meant).map(|child| child.pid)
-    }
-
-    fn act(&self, dmon: &Dmon, act: Act) {
-        match act {
-            Act::Signal(target, which) => {
-                let Some(pid) = self.find(dmon, target) else { return };
-                self.note(&format!("act {target:?} {pid} {}", which as i32));
-                let before = self.rig.read(&dmon.status);
-                signal(pid, which);
-                if target == Target::Dmon {
-                    self.hear(dmon, which, &before);
-                }
-            }
-            Act::Freeze(target, time) => {
-                let Some(pid) = self.find(dmon, target) else { return };
-                self.note(&format!("act {target:?} {pid} {}", Signal::SIGSTOP as i32));
-                signal(pid, Signal::SIGSTOP);
-                sleep(time);
-                if self.find(dmon, target) == Some(pid) {
-                    self.note(&format!("act {target:?} {pid} {}", Signal::SIGCONT as i32));
-                    signal(pid, Signal::SIGCONT);
-                }
-            }
-            Act::Load(load) => {
-                self.note(&format!("load {load}"));
-                self.load.iter().for_each(|file| file.set(load));
-            }
-            Act::Fill => {
-                self.note("full");
-                self.disk.iter().for_each(Disk::fill);
-                self.is_full.set(true);
-            }
-            Act::Empty => {
-                if self.is_full.take() {
-                    self.disk.iter().for_each(Disk::empty);
-                }
-                self.note("empty");
-            }
-        }
-    }
-
-    /// A signal that is passed on reaches the command that was up, unless that ends at the same time.
-    fn hear(&self, dmon: &Dmon, which: Signal, before: &str) {
-        let is_passed = self.plan.told && self.plan.forward_cmd && Plan::is_forwarded(which);
-        let Some(cmd) = verdict::up(before, which).filter(|_| is_passed) else { return };
-        let (number, sent) = (which as i32, Instant::now());
-        self.rig.wait_for(format!("signal {number} to come to {cmd}"), || {
-            let status = self.rig.read(&dmon.status);
-            let after = status.get(before.len()..).unwrap_or_default();
-            if after.contains(&format!("cmd signal {cmd} {number}\n")) {
-                let stopped = matches!(proc::state(cmd), None | Some('Z' | 'X' | 'T'));
-                let got = format!(" got {cmd} {number} {}\n", dmon.pid);
-                return stopped || self.rig.read("ledger").contains(&got);
-            }
-            let has = |what| after.contains(&format!("cmd {what} {cmd}"));
-            let ends = ["exit", "stop", "timeout", "kill"].into_iter().any(has);
-            let is_over = ends || !dmon.is_alive();
-            assert!(!is_over || sent.elapsed() < AT_ONCE, "signal {number} never came to {cmd}");
-            is_over
-        });
-    }
-
-    /// Waits for its end; then nothing of it may be left.
-    fn end(&self, dmon: Dmon, life: &mut Life, number: usize, strangers: &[i32]) {
-        self.rig.wait_for("dmon to end", || {
+    /// Waits until dmon has exited, and verifies that nothing is left.
+    fn finish(&self, dmon: Dmon, instance: &mut Instance, number: usize, unrelated: &[i32]) {
+        self.rig.wait_for("dmon to exit", || {
             !dmon.is_alive() && (dmon.pid > 0 || self.rig.copies("dmon ").is_empty())
         });
-        let alive = || -> Vec<_> {
+        let leftovers = || -> Vec<_> {
             let mut alive = self.rig.alive();
-            alive.retain(|process| !strangers.contains(&process.pid) && !self.is_ours(process.pid));
+            alive.retain(|process| !unrelated.contains(&process.pid) && !is_fixture(process.pid));
             alive
         };
-        if !life.was_killed {
-            let left = alive();
-            assert!(left.is_empty(), "left behind: {left:?}");
-            assert!(!self.rig.has("pid"), "the pid file is still there");
-        } else if number == self.plan.lives {
-            // Those who hear the stop signal that the kernel sends end by that.
-            let killed = Instant::now();
-            let deaf = verdict::deaf(&self.rig.read("ledger"));
-            let command = format!("{} run", self.plan.stormy);
-            self.rig.wait_for("the command of a killed dmon to end", || {
-                alive().iter().all(|process| {
-                    !called(process.pid).starts_with(&command)
-                        || process.state == 'T'
-                        || deaf.contains(&process.pid)
-                })
-            });
-            assert!(killed.elapsed() < SOON, "the command of a killed dmon lives on");
-            let wild = |process: &proc::Process| called(process.pid).starts_with(&self.plan.stormy);
-            for process in alive().into_iter().filter(wild) {
-                signal(process.pid, Signal::SIGKILL);
-            }
-            // Without writers the log command comes to the end of its input.
-            self.rig.wait_for("the end of all", || alive().is_empty());
+        if !instance.was_killed {
+            let left = leftovers();
+            assert!(left.is_empty(), "leftover processes: {left:?}");
+            assert!(!self.rig.has("pid"), "the pid file still exists");
+        } else if number == self.plan.instances {
+            self.finish_killed(&leftovers);
         }
         if let Some(running) = dmon.running {
             let done = running.wait();
-            life.end = Some(done.code());
-            life.out = done.out;
-            life.err = done.err;
+            instance.exit_status = Some(done.code());
+            instance.out = done.out;
+            instance.err = done.err;
         }
-        life.status = self.rig.read(&dmon.status);
+        instance.status = self.rig.read(&dmon.status);
     }
 
-    /// Of the stage, not of the play.
-    fn is_ours(&self, pid: i32) -> bool {
-        called(pid).starts_with("sleep 100000")
+    /// After SIGKILL of dmon: the kernel sends SIGTERM to the command (PR_SET_PDEATHSIG), which exits. The test kills
+    /// the others. Then the log command reads the end of its input and exits.
+    fn finish_killed(&self, leftovers: &dyn Fn() -> Vec<proc::Process>) {
+        let killed = Instant::now();
+        let ignoring_term = journal::ignoring_term(&self.rig.read("journal"));
+        let command = format!("{} run", self.plan.chaos_child);
+        self.rig.wait_for("the command of a killed dmon to exit", || {
+            leftovers().iter().all(|process| {
+                !called(process.pid).starts_with(&command)
+                    || process.state == 'T'
+                    || ignoring_term.contains(&process.pid)
+            })
+        });
+        assert!(killed.elapsed() < TERM_LIMIT, "the command of a killed dmon still runs");
+        let is_chaos_child =
+            |process: &proc::Process| called(process.pid).starts_with(&self.plan.chaos_child);
+        for process in leftovers().into_iter().filter(is_chaos_child) {
+            signal(process.pid, Signal::SIGKILL);
+        }
+        self.rig.wait_for("all leftover processes to exit", || leftovers().is_empty());
     }
 
-    fn seen(&self) -> Seen {
+    fn observations(&self) -> Observations {
+        let instances = self.instances.take();
         let log = match self.plan.logger {
-            Logger::None => self.lives.borrow().iter().flat_map(|life| life.out.bytes()).collect(),
+            Logger::None => instances.iter().flat_map(|instance| instance.out.bytes()).collect(),
             Logger::Drlog => self.rig.rotated("folder").concat(),
             Logger::Dsyslog => self.messages.borrow().clone(),
             Logger::Dlog | Logger::Cat => match &self.disk {
@@ -343,29 +235,36 @@ impl<'a> Scene<'a> {
                 None => self.rig.bytes("log"),
             },
         };
-        Seen {
-            ledger: self.rig.read("ledger"),
-            lives: self.lives.take(),
-            said: said(self.rig),
-            log,
-        }
+        let (journal, line_counts) = (self.rig.read("journal"), line_counts(self.rig));
+        Observations { journal, instances, line_counts, log }
     }
 }
 
-impl Drop for Scene<'_> {
-    /// Tells the whole story, if it had no good end.
+/// Whether this process belongs to the test's disk.
+fn is_fixture(pid: i32) -> bool {
+    called(pid).starts_with("sleep 100000")
+}
+
+/// Whether this process catches SIGALRM, as dmon does.
+fn catches_alarm(pid: i32) -> bool {
+    let caught = proc::status(pid, "SigCgt");
+    u64::from_str_radix(&caught, 16).is_ok_and(|set| set >> (Signal::SIGALRM as i32 - 1) & 1 == 1)
+}
+
+impl Drop for Runner<'_> {
+    /// After a failure, prints everything that helps to find its cause.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             return;
         }
         let tail = |name: &str| {
             let text = self.rig.read(name);
-            let from = text.lines().count().saturating_sub(200);
-            text.lines().skip(from).map(|line| format!("  {line}\n")).collect::<String>()
+            let skipped = text.lines().count().saturating_sub(200);
+            text.lines().skip(skipped).map(|line| format!("  {line}\n")).collect::<String>()
         };
-        println!("{}ledger:\n{}", self.plan, tail("ledger"));
-        for number in 1..=self.plan.lives {
-            println!("status lines of life {number}:\n{}", tail(&format!("status.{number}")));
+        println!("{}journal:\n{}", self.plan, tail("journal"));
+        for number in 1..=self.plan.instances {
+            println!("status lines of instance {number}:\n{}", tail(&format!("status.{number}")));
         }
         for process in self.rig.alive() {
             println!("process {process:?} {}", called(process.pid));
@@ -378,25 +277,4 @@ impl Drop for Scene<'_> {
             }
         }
     }
-}
-
-/// What each process that was `stormy` has counted.
-pub fn said(rig: &Rig) -> Said {
-    let mut said = Vec::new();
-    for file in std::fs::read_dir(rig.path("")).expect("the folder").flatten() {
-        let name = file.file_name().to_string_lossy().into_owned();
-        if let Some(pid) = name.strip_prefix("said.") {
-            let text = rig.read(&name);
-            let mut counts = text.split_whitespace().map(|word| word.parse().expect("a count"));
-            let count = [counts.next().unwrap_or(0), counts.next().unwrap_or(0)];
-            said.push((pid.parse().expect("a pid"), count));
-        }
-    }
-    said
-}
-
-/// If it catches ALRM, as dmon does.
-fn catches(pid: i32) -> bool {
-    let caught = proc::status(pid, "SigCgt");
-    u64::from_str_radix(&caught, 16).is_ok_and(|set| set >> (Signal::SIGALRM as i32 - 1) & 1 == 1)
 }

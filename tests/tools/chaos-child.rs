@@ -1,19 +1,25 @@
-//! A command as unruly as tests/storm.rs wants it, and a bystander that must not be struck. What they see and do
-//! they write down, in the folder they run in.
+//! The supervised command of tests/storm.rs and tests/soak.rs. It does what its arguments say, and records what it does
+//! and receives in its working directory.
 //!
-//!     stormy run STEPS…           the command of dmon: each run does the next of these, round and round
-//!     stormy left RUN STEPS       what a run leaves behind
-//!     stormy bystand NAME         writes all signals it gets into the file NAME
+//!     chaos-child run STEPS…       the command: run N carries out the Nth STEPS, modulo their number
+//!     chaos-child child RUN STEPS  a process that a run leaves behind
+//!     chaos-child watch FILE       appends each signal that it receives to FILE
 //!
-//! STEPS are words with commas between them: `say=N` and `err=N` write so many lines; `sleep=MS`; `deaf` hears no
-//! TERM from now on; `polite=N` writes so many lines at TERM, and ends with 0; `fork=MS`, `double=MS`, `away=MS`
-//! and `hermit=MS` leave somebody for so long: a child, an orphan, an orphan in another session, one of those that is
-//! deaf; `close` gives up standard output; `stop` stops itself; `die` kills itself; `exit=N`. Behind the last it ends
-//! with 0.
+//! STEPS is a comma-separated list. It ends with an implicit `exit=0`.
 //!
-//! `ledger` tells what happened, a line each: `TIME begin PID RUN BIRTH`, `TIME two PID` (another copy lives),
-//! `TIME deaf PID`, `TIME got PID SIGNAL SENDER`, `TIME stop PID`, `TIME exit PID STATUS`, `TIME die PID`. `said.PID` tells how many
-//! lines this process has written in whole to standard output and standard error.
+//! * `out=N`, `err=N`: writes N lines to standard output or standard error.
+//! * `sleep=MS`: handles signals for this time.
+//! * `ignore-term`: records SIGTERM from now on, but does not exit.
+//! * `on-term=N`: on SIGTERM, writes N lines and exits with 0.
+//! * `child=MS`, `orphan=MS`, `daemon=MS`, `stubborn=MS`: starts a process that runs for this time: a child, an orphan,
+//!   an orphan in a new session, an orphan in a new session that ignores SIGTERM.
+//! * `close`: redirects standard output to /dev/null.
+//! * `suspend`: sends itself SIGSTOP. `kill`: sends itself SIGKILL. `exit=STATUS`: exits.
+//!
+//! The file `journal` contains one line for each event: `TIME start PID RUN START_TIME`, `TIME duplicate PID` (another
+//! copy already runs), `TIME ignore-term PID`, `TIME receive PID SIGNAL SENDER`, `TIME suspend PID`,
+//! `TIME exit PID STATUS`, `TIME kill PID`. The file `lines.PID` contains the number of lines that this process has
+//! written to standard output and standard error.
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -28,8 +34,8 @@ use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio, exit, id};
 use std::time::{Duration, Instant};
 
-/// Which signals `got` tells of; others do what they do by default.
-const HEARD: [Signal; 6] = [
+/// Signals that are recorded. The others keep their default action.
+const RECORDED: [Signal; 6] = [
     Signal::SIGHUP,
     Signal::SIGQUIT,
     Signal::SIGUSR1,
@@ -42,38 +48,39 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["run", turns @ ..] => run(turns),
-        ["left", run, steps] => Stormy::new(run.parse().expect("a number")).all(steps),
-        ["bystand", name] => bystand(name),
-        _ => panic!("stormy run STEPS… | left RUN STEPS | bystand NAME"),
+        ["run", runs @ ..] => run(runs),
+        ["child", run, steps] => ChaosChild::new(run.parse().expect("a number")).execute(steps),
+        ["watch", name] => watch(name),
+        _ => panic!("usage: chaos-child run STEPS… | child RUN STEPS | watch FILE"),
     }
 }
 
-fn run(turns: &[&str]) {
+fn run(runs: &[&str]) {
+    // The lock detects a second copy. Leftover processes keep it, for they belong to this run.
     let lock = OpenOptions::new().create(true).append(true).open("lock").expect("the lock");
     let Ok(lock) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else {
-        tell(&format!("two {}", id()));
+        note(&format!("duplicate {}", id()));
         exit(99);
     };
-    let number = read("ledger").lines().filter(|line| line.contains(" begin ")).count();
-    let mut stormy = Stormy::new(number);
+    let number = read("journal").lines().filter(|line| line.contains(" start ")).count();
+    let mut child = ChaosChild::new(number);
     let stat = read("/proc/self/stat");
-    // The 22nd of proc(5); the name, which may hold blanks, is the second.
-    let birth = stat.rsplit(')').next().and_then(|rest| rest.split(' ').nth(20)).unwrap_or("0");
-    tell(&format!("begin {} {number} {birth}", id()));
-    stormy.lock = Some(lock);
-    stormy.all(turns[number % turns.len()]);
-    stormy.end(0);
+    // Field 22 of proc_pid_stat(5). Field 2, the name in parentheses, may contain spaces.
+    let start_time = stat.rsplit(')').next().and_then(|rest| rest.split(' ').nth(20));
+    note(&format!("start {} {number} {}", id(), start_time.unwrap_or("0")));
+    child.lock = Some(lock);
+    child.execute(runs[number % runs.len()]);
+    child.exit(0);
 }
 
-fn bystand(name: &str) {
+fn watch(name: &str) {
     let all = SigSet::all();
     all.thread_block().expect("a mask");
     let signals = SignalFd::new(&all).expect("a signalfd");
     let open = || OpenOptions::new().create(true).append(true).open(name).expect("the file");
     drop(open());
-    while let Ok(Some(got)) = signals.read_signal() {
-        let _ = writeln!(open(), "signal {} from {}", got.ssi_signo, got.ssi_pid);
+    while let Ok(Some(info)) = signals.read_signal() {
+        let _ = writeln!(open(), "signal {} from {}", info.ssi_signo, info.ssi_pid);
     }
 }
 
@@ -85,44 +92,46 @@ fn now() -> Duration {
     clock_gettime(ClockId::CLOCK_MONOTONIC).expect("a clock").into()
 }
 
-/// Writes a line of the ledger, at once.
-fn tell(words: &str) {
-    let mut ledger = OpenOptions::new().create(true).append(true).open("ledger").expect("ledger");
-    ledger.write_all(format!("{} {words}\n", now().as_millis()).as_bytes()).expect("a line");
+/// Appends a line to the journal, in a single write.
+fn note(event: &str) {
+    let open = OpenOptions::new().create(true).append(true).open("journal");
+    let line = format!("{} {event}\n", now().as_millis());
+    open.expect("the journal").write_all(line.as_bytes()).expect("a line");
 }
 
-struct Stormy {
+struct ChaosChild {
     run: usize,
-    /// Held by us, and as their standard input by all that we leave.
+    /// Leftover processes inherit it as their standard input.
     lock: Option<Flock<File>>,
     signals: SignalFd,
-    heard: SigSet,
-    /// Lines to write at TERM.
-    polite: Option<usize>,
+    recorded: SigSet,
+    /// Number of lines to write on SIGTERM before the exit; `None`: SIGTERM does not cause an exit.
+    lines_on_term: Option<usize>,
     is_closed: bool,
-    said: File,
+    counts_file: File,
+    /// Lines written to standard output and standard error.
     counts: [usize; 2],
 }
 
-impl Stormy {
-    fn new(run: usize) -> Stormy {
-        let heard: SigSet = HEARD.into_iter().collect();
-        heard.thread_block().expect("a mask");
-        let signals = SignalFd::new(&heard).expect("a signalfd");
-        let said = File::create(format!("said.{}", id())).expect("a file for the count");
-        Stormy {
+impl ChaosChild {
+    fn new(run: usize) -> ChaosChild {
+        let recorded: SigSet = RECORDED.into_iter().collect();
+        recorded.thread_block().expect("a mask");
+        let signals = SignalFd::new(&recorded).expect("a signalfd");
+        let counts_file = File::create(format!("lines.{}", id())).expect("a file for the counts");
+        ChaosChild {
             run,
             lock: None,
             signals,
-            heard,
-            polite: None,
+            recorded,
+            lines_on_term: None,
             is_closed: false,
-            said,
+            counts_file,
             counts: [0; 2],
         }
     }
 
-    fn all(&mut self, steps: &str) {
+    fn execute(&mut self, steps: &str) {
         for step in steps.split(',') {
             let (word, number) = step.split_once('=').unwrap_or((step, "0"));
             self.step(word, number.parse().expect("a number"));
@@ -131,103 +140,103 @@ impl Stormy {
 
     fn step(&mut self, word: &str, number: usize) {
         match word {
-            "say" => self.say(number, 0),
-            "err" => self.say(number, 1),
+            "out" => self.write_lines(number, 0),
+            "err" => self.write_lines(number, 1),
             "sleep" => self.sleep(number),
-            "deaf" => {
-                self.hear_term();
-                tell(&format!("deaf {}", id()));
+            "ignore-term" => {
+                self.record_term();
+                note(&format!("ignore-term {}", id()));
             }
-            "polite" => {
-                self.polite = Some(number);
-                self.hear_term();
+            "on-term" => {
+                self.lines_on_term = Some(number);
+                self.record_term();
             }
-            "fork" => self.leave(&format!("say=2,sleep={number},say=1")),
-            "double" => self.leave(&format!("fork={number}")),
-            "away" => self.leave(&format!("session,fork={number}")),
-            "hermit" => self.leave(&format!("session,hidden={number}")),
-            "hidden" => self.leave(&format!("deaf,say=1,sleep={number}")),
+            "child" => self.spawn(&format!("out=2,sleep={number},out=1")),
+            "orphan" => self.spawn(&format!("child={number}")),
+            "daemon" => self.spawn(&format!("session,child={number}")),
+            "stubborn" => self.spawn(&format!("session,stubborn-child={number}")),
+            "stubborn-child" => self.spawn(&format!("ignore-term,out=1,sleep={number}")),
             "session" => drop(nix::unistd::setsid().expect("a session")),
             "close" => {
                 let null = File::options().write(true).open("/dev/null").expect("/dev/null");
                 nix::unistd::dup2_stdout(&null).expect("another output");
                 self.is_closed = true;
             }
-            "stop" => {
-                tell(&format!("stop {}", id()));
-                raise(Signal::SIGSTOP).expect("a stop");
-                // What came meanwhile.
+            "suspend" => {
+                note(&format!("suspend {}", id()));
+                raise(Signal::SIGSTOP).expect("SIGSTOP");
+                // Handle the signals that arrived meanwhile.
                 self.sleep(1);
             }
-            "die" => {
-                tell(&format!("die {}", id()));
-                raise(Signal::SIGKILL).expect("an end");
+            "kill" => {
+                note(&format!("kill {}", id()));
+                raise(Signal::SIGKILL).expect("SIGKILL");
             }
-            "exit" => self.end(number as i32),
-            _ => panic!("no such step: {word}"),
+            "exit" => self.exit(number as i32),
+            _ => panic!("unknown step: {word}"),
         }
     }
 
-    fn end(&self, status: i32) -> ! {
-        tell(&format!("exit {} {status}", id()));
+    fn exit(&self, status: i32) -> ! {
+        note(&format!("exit {} {status}", id()));
         exit(status)
     }
 
-    fn hear_term(&mut self) {
-        self.heard.add(Signal::SIGTERM);
-        self.heard.thread_block().expect("a mask");
-        self.signals.set_mask(&self.heard).expect("another mask");
+    fn record_term(&mut self) {
+        self.recorded.add(Signal::SIGTERM);
+        self.recorded.thread_block().expect("a mask");
+        self.signals.set_mask(&self.recorded).expect("another mask");
     }
 
-    /// Somebody who outlives us, perhaps, and is dmon's to take in then.
-    #[expect(clippy::zombie_processes, reason = "we leave it on purpose")]
-    fn leave(&self, steps: &str) {
+    /// Starts a process that may outlive this one; then dmon adopts it.
+    #[expect(clippy::zombie_processes, reason = "left behind on purpose")]
+    fn spawn(&self, steps: &str) {
         let input = match &self.lock {
             Some(lock) => Stdio::from(lock.try_clone().expect("the same lock")),
             None => Stdio::inherit(),
         };
-        let mut left = Command::new(std::env::current_exe().expect("our path"));
+        let mut child = Command::new(std::env::current_exe().expect("the path of this program"));
         let first = if self.is_closed { "close," } else { "" };
-        left.args(["left", &self.run.to_string(), &format!("{first}{steps}")]).stdin(input);
-        let _ = left.spawn().expect("another process");
+        child.args(["child", &self.run.to_string(), &format!("{first}{steps}")]).stdin(input);
+        let _ = child.spawn().expect("another process");
     }
 
     fn sleep(&mut self, milliseconds: usize) {
         let end = Instant::now() + Duration::from_millis(milliseconds as u64);
-        while let Some(rest) = end.checked_duration_since(Instant::now()).filter(|r| !r.is_zero()) {
-            // No sooner than the end.
-            let rest = rest + Duration::from_millis(1);
-            let rest = PollTimeout::try_from(rest).unwrap_or(PollTimeout::MAX);
-            let mut wanted = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut wanted, rest).is_ok_and(|ready| ready > 0) {
-                self.hear();
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|l| !l.is_zero()) {
+            // PollTimeout rounds down to milliseconds.
+            let left = left + Duration::from_millis(1);
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            let mut polled = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut polled, timeout).is_ok_and(|ready| ready > 0) {
+                self.handle_signal();
             }
         }
     }
 
-    /// Takes one signal.
-    fn hear(&mut self) {
-        let Ok(Some(got)) = self.signals.read_signal() else { return };
-        tell(&format!("got {} {} {}", id(), got.ssi_signo, got.ssi_pid));
-        if got.ssi_signo == Signal::SIGTERM as u32
-            && let Some(lines) = self.polite.take()
+    /// Records a pending signal, and exits on SIGTERM after `on-term`.
+    fn handle_signal(&mut self) {
+        let Ok(Some(info)) = self.signals.read_signal() else { return };
+        note(&format!("receive {} {} {}", id(), info.ssi_signo, info.ssi_pid));
+        if info.ssi_signo == Signal::SIGTERM as u32
+            && let Some(lines) = self.lines_on_term.take()
         {
-            self.say(lines, 0);
-            self.end(0);
+            self.write_lines(lines, 0);
+            self.exit(0);
         }
     }
 
-    /// Writes lines, each at once and with its number: `<RUN.PID.CHANNEL.NUMBER:LENGTH:…>`.
-    fn say(&mut self, lines: usize, channel: usize) {
+    /// Writes numbered lines, one per write: `<RUN.PID.CHANNEL.NUMBER:LENGTH:FILLER>`.
+    fn write_lines(&mut self, lines: usize, channel: usize) {
         let (out, err) = (std::io::stdout(), std::io::stderr());
         for _ in 0..lines {
             if channel == 0 && self.is_closed {
                 return;
             }
             let to = if channel == 0 { out.as_fd() } else { err.as_fd() };
-            self.wait_room(to);
+            self.wait_writable(to);
             let number = self.counts[channel];
-            // Mostly short, now and then long, never more than goes into a pipe in one piece.
+            // Mostly short, sometimes long, but always below PIPE_BUF, so that each write is atomic.
             let length = if number % 61 == 60 { 800 } else { (number * 7 + self.run) % 90 };
             let filler = char::from(b'a' + (number % 26) as u8).to_string().repeat(length);
             let line = format!("<{}.{}.{channel}.{number}:{length}:{filler}>\n", self.run, id());
@@ -235,29 +244,29 @@ impl Stormy {
                 match nix::unistd::write(to, line.as_bytes()) {
                     Ok(count) => break assert_eq!(count, line.len(), "half a line"),
                     Err(Errno::EINTR) => {}
-                    // Nobody can ever read it.
-                    Err(_) => self.end(98),
+                    // EPIPE: the line has no reader.
+                    Err(_) => self.exit(98),
                 }
             }
             self.counts[channel] += 1;
             let text = format!("{:>9} {:>9}\n", self.counts[0], self.counts[1]);
-            self.said.write_all_at(text.as_bytes(), 0).expect("room for the count");
+            self.counts_file.write_all_at(text.as_bytes(), 0).expect("space for the counts");
         }
     }
 
-    /// Waits until a line can be written, and hears signals meanwhile.
-    fn wait_room(&mut self, to: BorrowedFd) {
+    /// Waits until a line can be written, and handles signals meanwhile.
+    fn wait_writable(&mut self, to: BorrowedFd) {
         loop {
-            let mut wanted = [
+            let mut polled = [
                 PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
                 PollFd::new(to, PollFlags::POLLOUT),
             ];
-            let _ = poll(&mut wanted, PollTimeout::NONE);
-            let [signal, room] = wanted.map(|one| one.any().unwrap_or(false));
-            if signal {
-                self.hear();
+            let _ = poll(&mut polled, PollTimeout::NONE);
+            let [has_signal, is_writable] = polled.map(|one| one.any().unwrap_or(false));
+            if has_signal {
+                self.handle_signal();
             }
-            if room {
+            if is_writable {
                 return;
             }
         }
