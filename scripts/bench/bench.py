@@ -93,7 +93,8 @@ def main():
             scaling_tables = scaling.run()
         else:
             rows += SUBJECTS[name].rows()
-    full = f"{machine}\n\n{table.markdown(rows, full=True)}\n{scaling_tables}"
+    full_table = f"{table.markdown(rows, full=True)}\n" if rows else ""
+    full = f"{machine}\n\n{full_table}{scaling_tables}"
     short = f"{table.markdown(rows, full=False)}\n{machine}\n"
     for name, text in (("table.md", full), ("readme.md", short)):
         with open(f"{OUTPUT}/{name}", "w") as file:
