@@ -52,7 +52,7 @@ def measure_services(count):
 
 
 def measure_loggers(feed):
-    """Nanoseconds for each logger: the minimum, for other load on the machine only adds to it."""
+    """The minimum of the nanoseconds for each logger: other load on the machine only adds to it."""
     values = interleave(
         ROUNDS,
         {

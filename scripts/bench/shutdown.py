@@ -32,7 +32,7 @@ def measure(families, final_lines):
             wait_exited(one.all_pids)
             microseconds = (time.monotonic_ns() - requested) / 1000
             with open(family.logger(one.folder)[1]) as file:
-                results[family.name] = microseconds, file.read().count("last words")
+                results[family.name] = microseconds, file.read().count("final line")
         except (Unavailable, OSError) as reason:
             results[family.name] = str(reason)
     kill_all()

@@ -141,7 +141,7 @@ def start_together(families, with_logger=False, env=None):
 
 
 def restart_row():
-    """Measures all families at the same time, for a run has to last longer than a second.
+    """Measures all families at the same time, because each run takes more than a second.
 
     Most supervisors delay the restart of a command that exits within a second. The durations
     differ a little, so that the restarts do not coincide.

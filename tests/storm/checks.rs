@@ -67,7 +67,7 @@ impl Checker<'_> {
     fn starts(&mut self) {
         let journal = &self.seen.journal;
         for numbers in events(journal, "duplicate") {
-            self.fail(format!("{} was a second copy", numbers[0]));
+            self.fail(format!("{} started before the previous run was gone", numbers[0]));
         }
         let started: Vec<_> = events(journal, "start").collect();
         if self.plan.instances == 1 {
@@ -198,7 +198,7 @@ impl Checker<'_> {
                 ("log", "signal") => (!plan.forward_log).then_some("should not be forwarded"),
                 // The test suspended it, perhaps after its stop signal.
                 ("cmd", "kill") if plan.has_time_limit && sent.contains(&(pid, STOP)) => None,
-                // A command that handles SIGTERM exits within any grace period of at least 10 s.
+                // A command that handles SIGTERM exits within 10 s. Shorter grace periods may expire.
                 ("cmd", "kill")
                     if stop_signals < 2 && !ignoring.contains(&pid) && started.contains(&pid) =>
                 {

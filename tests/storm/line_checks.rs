@@ -2,53 +2,74 @@
 
 use super::checks::{Checker, Instance};
 use super::journal::{StatusLine, status_lines, term_signal};
-use super::log_lines::{self, disorder, missing, strip};
+use super::log_lines::{self, Record, disorder, missing, strip};
 use super::plan::Logger;
 
 impl Checker<'_> {
-    /// Compares the log with the line counts of all commands.
+    /// Compares the log and standard error with the line counts of all commands.
     pub fn lines(&mut self) {
-        let (plan, counts) = (self.plan, &self.seen.line_counts);
+        let plan = self.plan;
         let log = strip(plan, &self.seen.log);
         let (records, other_bytes) = log_lines::records(&log.text);
-        let log_kills = self.log_kills();
-        // Without status lines the test does not know whether the log command was killed.
-        let is_unsure = !plan.status_lines && plan.logger != Logger::None;
-        if other_bytes > 0 && log_kills == 0 && !is_unsure {
+        if other_bytes > 0 && self.log_kills() == 0 && !self.may_miss_log_kills() {
             self.fail(format!("{other_bytes} bytes of the log belong to no line"));
         }
-        self.failures.extend(disorder(&records, counts));
-        if plan.logger == Logger::None && !plan.foreground {
-            return;
-        }
-        let channels: &[usize] = if plan.log_stderr { &[0, 1] } else { &[0] };
-        let (lost, lost_bytes) = missing(&records, counts, channels);
-        let journal = self.seen.journal.lines();
-        let disk = journal.rev().find(|line| line.ends_with(" full") || line.ends_with(" empty"));
-        if disk.is_some_and(|line| line.ends_with(" full")) {
-            // dmon exited before the disk had space for the loss notice.
-        } else if plan.disk {
-            // The last line of a killed process may be lost without being in its count.
-            let max = lost + counts.len();
-            if log_kills == 0 && !is_unsure && !(lost..=max).contains(&log.reported_lost) {
-                let reported = log.reported_lost;
-                self.fail(format!("{lost} lines are lost, {reported} are reported as lost"));
-            }
-        } else if !is_unsure && lost_bytes > self.max_lost_bytes(log_kills, log.reported_lost) {
-            self.fail(format!(
-                "{lost} lines with {lost_bytes} bytes are lost; the log command was killed \
-                 {log_kills} times"
-            ));
+        self.failures.extend(disorder(&records, &self.seen.line_counts));
+        // Otherwise the output of the command goes to /dev/null.
+        if plan.logger != Logger::None || plan.foreground {
+            self.log_losses(&records, log.reported_lost);
         }
         if plan.foreground && !plan.log_stderr {
-            let err: String = self.seen.instances.iter().map(|one| one.err.as_str()).collect();
-            let (records, _) = log_lines::records(&err);
-            self.failures.extend(disorder(&records, counts));
-            let (lost, _) = missing(&records, counts, &[1]);
-            if lost > 0 {
-                self.fail(format!("{lost} lines are missing in standard error"));
-            }
+            self.stderr_lines();
         }
+    }
+
+    /// Lost lines are reported, or were in the buffer of a killed log command.
+    fn log_losses(&mut self, records: &[Record], reported_lost: usize) {
+        let counts = &self.seen.line_counts;
+        let channels: &[usize] = if self.plan.log_stderr { &[0, 1] } else { &[0] };
+        let (lost, lost_bytes) = missing(records, counts, channels);
+        let log_kills = self.log_kills();
+        if self.may_miss_log_kills() || self.disk_is_full() {
+            return;
+        }
+        if !self.plan.disk {
+            if lost_bytes > self.max_lost_bytes(log_kills, reported_lost) {
+                self.fail(format!(
+                    "{lost} lines with {lost_bytes} bytes are lost; the log command was killed \
+                     {log_kills} times"
+                ));
+            }
+            return;
+        }
+        // The last line of a killed process may be lost without being in its count.
+        let max = lost + counts.len();
+        if log_kills == 0 && !(lost..=max).contains(&reported_lost) {
+            self.fail(format!("{lost} lines are lost, {reported_lost} are reported as lost"));
+        }
+    }
+
+    fn stderr_lines(&mut self) {
+        let counts = &self.seen.line_counts;
+        let err: String = self.seen.instances.iter().map(|one| one.err.as_str()).collect();
+        let (records, _) = log_lines::records(&err);
+        self.failures.extend(disorder(&records, counts));
+        let (lost, _) = missing(&records, counts, &[1]);
+        if lost > 0 {
+            self.fail(format!("{lost} lines are missing in standard error"));
+        }
+    }
+
+    /// Without status lines the test does not know whether the log command was killed.
+    fn may_miss_log_kills(&self) -> bool {
+        !self.plan.status_lines && self.plan.logger != Logger::None
+    }
+
+    /// Whether dmon exited while the disk was full: then there was no space for the loss notice.
+    fn disk_is_full(&self) -> bool {
+        let journal = self.seen.journal.lines();
+        let last = journal.rev().find(|line| line.ends_with(" full") || line.ends_with(" empty"));
+        last.is_some_and(|line| line.ends_with(" full"))
     }
 
     /// How many log commands were killed by a signal. Each loses the data that it has read but not written.

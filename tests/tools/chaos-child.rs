@@ -16,10 +16,14 @@
 //! * `close`: redirects standard output to /dev/null.
 //! * `suspend`: sends itself SIGSTOP. `kill`: sends itself SIGKILL. `exit=STATUS`: exits.
 //!
-//! The file `journal` contains one line for each event: `TIME start PID RUN START_TIME`, `TIME duplicate PID` (another
-//! copy already runs), `TIME ignore-term PID`, `TIME receive PID SIGNAL SENDER`, `TIME suspend PID`,
-//! `TIME exit PID STATUS`, `TIME kill PID`. The file `lines.PID` contains the number of lines that this process has
-//! written to standard output and standard error.
+//! The file `journal` contains one line for each event, which starts with the time in milliseconds:
+//!
+//! * `start PID RUN START_TIME`, `exit PID STATUS`, `kill PID`, `suspend PID`, `ignore-term PID`: as above.
+//! * `receive PID SIGNAL SENDER`: a signal was received.
+//! * `duplicate PID`: this run started while the previous run or one of its leftover processes still existed.
+//!
+//! The file `lines.PID` contains the number of lines that this process has written to standard output and to standard
+//! error.
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -56,7 +60,7 @@ fn main() {
 }
 
 fn run(runs: &[&str]) {
-    // The lock detects a second copy. Leftover processes keep it, for they belong to this run.
+    // The lock is taken while another copy or a leftover process of an earlier run exists.
     let lock = OpenOptions::new().create(true).append(true).open("lock").expect("the lock");
     let Ok(lock) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else {
         note(&format!("duplicate {}", id()));

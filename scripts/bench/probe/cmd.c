@@ -51,7 +51,7 @@ int main(void) {
         sigemptyset(&none);
         while (!got_term) sigsuspend(&none);
         for (int n = atoi(final_lines); n > 0; n--)
-            if (write(1, "one of my last words\n", 21) < 0) return 1;
+            if (write(1, "final line\n", 11) < 0) return 1;
         return 0;
     }
     if (!run_ms)
