@@ -26,7 +26,7 @@ class Timestamps:
     CAPACITY = 510
 
     def __init__(self, folder):
-        self.path = f"{folder}/seen"
+        self.path = f"{folder}/page"
         with open(self.path, "wb") as file:
             file.truncate(4096)
         with open(self.path, "r+b") as file:
@@ -63,8 +63,8 @@ def start_row():
     return Row("start: exec of the supervisor → first instruction of the command", "µs", values)
 
 
-def trace(family, with_logger, starts, env=None):
-    """Traces a supervisor until its command has started and exited `starts` times in total.
+def trace(family, with_logger, events, env=None):
+    """Traces a supervisor until its command has written this many times: of its starts and exits.
 
     Returns the folder of the service and the path of the trace.
     """
@@ -73,7 +73,7 @@ def trace(family, with_logger, starts, env=None):
     path = f"{folder}/strace"
     command = counts.strace_command(family.supervisor(folder, with_logger)[0], path)
     spawn(command, env={**family.env, "BENCH_TIMES": timestamps.path, **(env or {})})
-    timestamps.wait(starts)
+    timestamps.wait(events)
     kill_all()
     return folder, path
 
