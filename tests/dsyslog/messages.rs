@@ -1,6 +1,6 @@
 //! The log command dsyslog: messages for syslog, whatever becomes of who takes them.
 
-use crate::rig::receiver::{Datagrams, Message, Receiver, Stream, Udp};
+use crate::rig::receiver::{Datagrams, Message, Receiver, Stream, Udp, close};
 use crate::rig::syslogd::{NOBODY, Rsyslogd, busybox, devices, free_port, nowhere, with_dsyslog};
 use crate::rig::{Done, Rig, Running, called, feed, limit, numbers, tools};
 use nix::sys::signal::Signal;
@@ -854,6 +854,7 @@ fn a_stream_that_closes_after_a_word_of_its_own_is_opened_again_too() {
         let size = sender.read(&mut room).expect("a message");
         assert!(room[..size].ends_with(format!("line {number}").as_bytes()));
         sender.write_all(b"bye\r\n").expect("room for a word");
+        close(sender);
     }
     drop(input);
     dsyslog.wait().exits(0).says_nothing();

@@ -1,8 +1,10 @@
 //! Syslog daemons that are the test itself: one socket each, and what came out of it.
 
 use super::{Running, limit};
+use nix::sys::stat::fstat;
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, UdpSocket};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -102,26 +104,75 @@ pub trait Receiver {
     }
 }
 
+/// Waits, when it is dropped, until no process has the socket open. Must be dropped after the socket.
+///
+/// Between fork(2) and exec(2), a program that another test starts has a copy of every descriptor of this
+/// process; O_CLOEXEC takes effect only at the exec. Until then a closed socket keeps its address and keeps
+/// receiving messages that the test never reads.
+struct Release {
+    inode: String,
+}
+
+impl Release {
+    fn of(socket: impl AsFd) -> Release {
+        Release { inode: fstat(socket).expect("fstat of a socket").st_ino.to_string() }
+    }
+
+    /// Whether the kernel lists the socket: proc_pid_net(5).
+    fn is_open(&self) -> bool {
+        let tables = [("unix", 6), ("udp", 9), ("udp6", 9), ("tcp", 9), ("tcp6", 9)];
+        tables.into_iter().any(|(table, column)| {
+            // A kernel without IPv6 has no tables for it.
+            let text = std::fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+            text.lines().any(|line| line.split_whitespace().nth(column) == Some(&*self.inode))
+        })
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        let begun = Instant::now();
+        while self.is_open() && !std::thread::panicking() {
+            assert!(begun.elapsed() < limit(), "the socket {} stays open", self.inode);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Closes a socket and waits until its address is free and its peer has noticed.
+pub fn close(socket: impl AsFd) {
+    let _release = Release::of(&socket);
+    drop(socket);
+}
+
 /// A datagram socket with a name in the file system.
-pub struct Datagrams(UnixDatagram);
+///
+/// Fields are dropped in the order of their declaration: the socket first.
+pub struct Datagrams {
+    socket: UnixDatagram,
+    _release: Release,
+}
 
 impl Datagrams {
     pub fn new(path: impl AsRef<Path>) -> Datagrams {
         let socket = UnixDatagram::bind(path).expect("a socket");
         socket.set_read_timeout(Some(LOOK)).expect("a timeout");
-        Datagrams(socket)
+        Datagrams { _release: Release::of(&socket), socket }
     }
 }
 
 impl Receiver for Datagrams {
     fn look(&mut self) -> Option<Vec<u8>> {
         let mut room = vec![0; 1 << 16];
-        datagram(self.0.recv(&mut room), room)
+        datagram(self.socket.recv(&mut room), room)
     }
 }
 
 /// A port for datagrams.
-pub struct Udp(UdpSocket);
+pub struct Udp {
+    socket: UdpSocket,
+    _release: Release,
+}
 
 impl Udp {
     /// `address` as in `127.0.0.1` or `::1`; nothing where there is no such address.
@@ -133,18 +184,18 @@ impl Udp {
     pub fn at(address: &str, port: u16) -> Option<Udp> {
         let socket = UdpSocket::bind((address, port)).ok()?;
         socket.set_read_timeout(Some(LOOK)).expect("a timeout");
-        Some(Udp(socket))
+        Some(Udp { _release: Release::of(&socket), socket })
     }
 
     pub fn port(&self) -> u16 {
-        self.0.local_addr().expect("an address").port()
+        self.socket.local_addr().expect("an address").port()
     }
 }
 
 impl Receiver for Udp {
     fn look(&mut self) -> Option<Vec<u8>> {
         let mut room = vec![0; 1 << 16];
-        datagram(self.0.recv(&mut room), room)
+        datagram(self.socket.recv(&mut room), room)
     }
 }
 
@@ -181,7 +232,7 @@ enum Listener {
 pub struct Stream {
     listener: Listener,
     framing: Framing,
-    sender: Option<Box<dyn Read>>,
+    sender: Option<(Box<dyn Read>, Release)>,
     unread: Vec<u8>,
     /// How many senders have come.
     pub came: usize,
@@ -230,7 +281,7 @@ impl Stream {
         self.sender.is_some()
     }
 
-    fn accept(&self) -> Option<Box<dyn Read>> {
+    fn accept(&self) -> Option<(Box<dyn Read>, Release)> {
         match &self.listener {
             Listener::Local(listener) => {
                 let (sender, _) = listener.accept().ok()?;
@@ -238,7 +289,8 @@ impl Stream {
                     .set_nonblocking(false)
                     .and_then(|()| sender.set_read_timeout(Some(LOOK)))
                     .ok()?;
-                Some(Box::new(sender))
+                let release = Release::of(&sender);
+                Some((Box::new(sender), release))
             }
             Listener::Tcp(listener) => {
                 let (sender, _) = listener.accept().ok()?;
@@ -246,7 +298,8 @@ impl Stream {
                     .set_nonblocking(false)
                     .and_then(|()| sender.set_read_timeout(Some(LOOK)))
                     .ok()?;
-                Some(Box::new(sender))
+                let release = Release::of(&sender);
+                Some((Box::new(sender), release))
             }
         }
     }
@@ -283,7 +336,7 @@ impl Receiver for Stream {
             return None;
         }
         let mut room = vec![0; 1 << 16];
-        match self.sender.as_mut()?.read(&mut room) {
+        match self.sender.as_mut()?.0.read(&mut room) {
             Ok(0) => self.hang_up(),
             Ok(length) => self.unread.extend_from_slice(&room[..length]),
             Err(fault) if is_quiet(fault.kind()) => {}

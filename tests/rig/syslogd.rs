@@ -1,7 +1,7 @@
 //! Real syslog daemons, each with its files, sockets and ports in a place of the test's own.
 
 use super::space::Space;
-use super::{Rig, Running, tools};
+use super::{Rig, Running, receiver, tools};
 use std::io::Write;
 use std::net::UdpSocket;
 
@@ -119,5 +119,7 @@ pub fn nowhere() -> Option<String> {
 /// A port of 127.0.0.1 that nobody uses now.
 pub fn free_port() -> u16 {
     let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a port");
-    socket.local_addr().expect("an address").port()
+    let port = socket.local_addr().expect("an address").port();
+    receiver::close(socket);
+    port
 }
