@@ -2,7 +2,7 @@
 //! init as process 1. The test looks in from outside, at the machine's files in the folder `root` and at its
 //! processes, which have other numbers in there.
 
-use super::{Rig, Running, called, proc, signal, tools};
+use super::{Rig, Running, called, peers, proc, signal, tools};
 use nix::sys::signal::Signal;
 use std::os::unix::process::ExitStatusExt;
 
@@ -23,20 +23,21 @@ pub struct On<'a> {
 impl<'a> Machine<'a> {
     /// With busybox as init; nothing, with a word to the user, where that cannot be.
     pub fn new(rig: &'a Rig) -> Option<Machine<'a>> {
+        let busybox = peers::busybox()?;
         let can = tools::is_root()
-            && tools::has(&["busybox", "unshare", "chroot"])
+            && tools::has(&["unshare", "chroot"])
             && tools::can_be_init()
             && tools::is_native("the emulator is not on the machine");
         if !can {
             return None;
         }
-        rig.shell(
+        rig.shell(format!(
             "mkdir -p root/bin root/sbin root/etc root/dev root/proc root/run root/tmp root/var/log
             ln -s ../run root/var/run
-            cp \"$(command -v busybox)\" root/bin/busybox && chroot root /bin/busybox --install -s /bin
+            cp {busybox} root/bin/busybox && chroot root /bin/busybox --install -s /bin
             for link in init poweroff halt reboot; do ln -s ../bin/busybox root/sbin/$link; done
             cp bin/dmon root/sbin && for link in dlog drlog dsyslog denv; do ln -s dmon root/sbin/$link; done",
-        )
+        ))
         .exits(0);
         if rig.shell("chroot root /sbin/dmon --version").status.code() != Some(0) {
             tools::skip("the tested program needs libraries, which the machine has not");

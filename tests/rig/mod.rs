@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod disk;
 pub mod load;
 pub mod machine;
+mod peers;
 pub mod pipes;
 pub mod proc;
 pub mod pty;
@@ -83,6 +84,11 @@ impl Rig {
         let folder = self.path(if emulator.is_empty() { "bin" } else { "bin/of" });
         fs::create_dir_all(&folder).expect("the folder of the applets");
         APPLETS.iter().for_each(|name| place(program, &folder.join(name)));
+        // An unpacked busybox that comes first in `PATH` hides the one that may be installed.
+        if let Some(busybox) = peers::found("bin/busybox") {
+            fs::create_dir_all(self.path("bin")).expect("the folder of the programs");
+            place(&busybox.to_string_lossy(), &self.path("bin/busybox"));
+        }
         let Some((emulator, options)) = emulator.split_first() else {
             return;
         };

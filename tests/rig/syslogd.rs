@@ -1,7 +1,7 @@
 //! Real syslog daemons, each with its files, sockets and ports in a place of the test's own.
 
 use super::space::Space;
-use super::{Rig, Running, receiver, tools};
+use super::{Rig, Running, peers, receiver, tools};
 use std::io::Write;
 use std::net::UdpSocket;
 
@@ -66,21 +66,15 @@ action(type="omfile" file="FOLDER/got" template="plain")
 impl Rsyslogd<'_> {
     /// Nothing, with a word to the user, where there is no rsyslogd.
     pub fn new(rig: &Rig) -> Option<Rsyslogd<'_>> {
-        // Unpacked, it lies beside the folder of the peers' other programs.
-        let call = tools::peer("../sbin/rsyslogd")?;
-        let modules = match call.split_once("LD_LIBRARY_PATH=") {
-            Some((_, rest)) => {
-                format!(" -M {}/rsyslog", rest.split(' ').next().unwrap_or_default())
-            }
-            None => String::new(),
-        };
+        let call = peers::call("usr/sbin/rsyslogd")?;
+        let modules = peers::libraries().join("rsyslog").display().to_string();
         let port = free_port();
         let folder = rig.path("").display().to_string();
         let config = CONFIG
             .replace("FOLDER", folder.trim_end_matches('/'))
             .replace("PORT", &port.to_string());
         rig.write("rsyslog.conf", config);
-        let call = format!("{call}{modules} -n -f {0}rsyslog.conf -i {0}rsyslog.pid", folder);
+        let call = format!("{call} -M {modules} -n -f {0}rsyslog.conf -i {0}rsyslog.pid", folder);
         Some(Rsyslogd { rig, call, port })
     }
 
@@ -107,12 +101,15 @@ pub const NOBODY: &str = "tcp:10.9.9.2:514";
 /// The words that lead into a network of one's own in which there is `NOBODY`; nothing, with a word
 /// to the user, where that cannot be.
 pub fn nowhere() -> Option<String> {
-    if !tools::can_mount() || !tools::has(&["busybox"]) {
+    let busybox = peers::busybox()?;
+    if !tools::can_mount() {
         return None;
     }
     // What goes out by the loop comes in again, and is for somebody else.
-    let script = "ip() { busybox ip \"$@\"; }; ip link set lo up && ip addr add 10.9.9.1/32 dev lo && \
-        ip route add 10.9.9.2 dev lo && exec \"$@\"";
+    let script = format!(
+        "ip() {{ {busybox} ip \"$@\"; }}; ip link set lo up && ip addr add 10.9.9.1/32 dev lo && \
+        ip route add 10.9.9.2 dev lo && exec \"$@\""
+    );
     Some(format!("{} -n sh -c '{script}' sh", tools::unshare_mounts()))
 }
 
