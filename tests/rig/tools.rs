@@ -65,7 +65,7 @@ pub fn is_native(reason: &str) -> bool {
 pub fn number(signal: Signal) -> i32 {
     static IS_MIPS: OnceLock<bool> = OnceLock::new();
     let is_mips = *IS_MIPS.get_or_init(|| {
-        let words = super::tested();
+        let words = super::applets::tested();
         let elf = words.last().and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
         // e_machine of elf(5) is EM_MIPS, 8, in either byte order.
         matches!(elf.get(18..20), Some([8, 0] | [0, 8]))
