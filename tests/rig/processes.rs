@@ -15,8 +15,11 @@ impl Rig {
     /// Returns all processes of this test except zombies.
     pub fn alive(&self) -> Vec<Process> {
         let mark = format!("{MARK}={}", self.folder.path().display());
-        let mine =
-            |process: &Process| !process.is_zombie() && proc::has_variable(process.pid, &mark);
+        let mine = |process: &Process| {
+            !process.is_zombie()
+                && !process.is_kernel_thread()
+                && proc::has_variable(process.pid, &mark)
+        };
         proc::all().into_iter().filter(mine).collect()
     }
 
