@@ -1,4 +1,4 @@
-//! Syslog daemons that are the test itself: one socket each, and what came out of it.
+//! Syslog receivers inside the test: a socket each, and the messages that arrive there.
 
 use super::{Running, limit};
 use nix::sys::stat::fstat;
@@ -9,17 +9,17 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long a look for something new lasts.
+/// The timeout of one receive call.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A message as RFC 3164 has it.
+/// A message in the format of RFC 3164.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Eight times the facility, and the priority.
+    /// The facility times eight plus the severity.
     pub number: u32,
     /// `Mmm dd HH:MM:SS`.
     pub stamp: String,
-    /// What stands before the colon.
+    /// The tag: the text before the colon.
     pub name: String,
     pub text: Vec<u8>,
 }
@@ -27,9 +27,8 @@ pub struct Message {
 impl Message {
     #[track_caller]
     pub fn parse(bytes: &[u8]) -> Message {
-        Message::parts(bytes).unwrap_or_else(|| {
-            panic!("not a message of syslog: {:?}", String::from_utf8_lossy(bytes))
-        })
+        Message::parts(bytes)
+            .unwrap_or_else(|| panic!("not a syslog message: {:?}", String::from_utf8_lossy(bytes)))
     }
 
     fn parts(bytes: &[u8]) -> Option<Message> {
@@ -48,12 +47,12 @@ impl Message {
     }
 }
 
-/// Something a receiver gets messages from.
+/// A source of messages.
 pub trait Receiver {
-    /// The next message, if it comes within a moment.
+    /// Returns the next message if it arrives within 20 ms.
     fn look(&mut self) -> Option<Vec<u8>>;
 
-    /// The next message as it came.
+    /// Waits for the next message and returns its bytes.
     #[track_caller]
     fn bytes(&mut self) -> Vec<u8> {
         let begun = Instant::now();
@@ -71,7 +70,7 @@ pub trait Receiver {
         Message::parse(&self.bytes())
     }
 
-    /// The text of the next message.
+    /// Waits for the next message and returns its text.
     #[track_caller]
     fn text(&mut self) -> String {
         self.next().text()
@@ -82,23 +81,27 @@ pub trait Receiver {
         (0..count).map(|_| self.text()).collect()
     }
 
-    /// All that comes until the sender has ended.
+    /// Returns all messages that arrive until the sender has exited.
     #[track_caller]
     fn all(&mut self, sender: &Running) -> Vec<Message> {
         let begun = Instant::now();
         let mut all = Vec::new();
         loop {
-            // Looked at first: what it has sent before its end is here by then.
+            // In this order: messages sent before the exit have arrived by the next look.
             let ended = !sender.is_running();
             match self.look() {
                 Some(bytes) => all.push(Message::parse(&bytes)),
                 None if ended => return all,
-                None => assert!(begun.elapsed() < limit(), "the sender does not end"),
+                None => assert!(
+                    begun.elapsed() < limit(),
+                    "waited {:?} for the exit of the sender",
+                    limit()
+                ),
             }
         }
     }
 
-    /// What has been sent and not yet been received.
+    /// Returns the messages that were sent and not yet received.
     fn left(&mut self) -> Vec<Message> {
         std::iter::from_fn(|| self.look()).map(|bytes| Message::parse(&bytes)).collect()
     }
@@ -175,12 +178,12 @@ pub struct Udp {
 }
 
 impl Udp {
-    /// `address` as in `127.0.0.1` or `::1`; nothing where there is no such address.
+    /// Binds any free port of an address such as `127.0.0.1` or `::1`; `None` if the machine lacks the address.
     pub fn new(address: &str) -> Option<Udp> {
         Udp::at(address, 0)
     }
 
-    /// The same with a port that was chosen before.
+    /// Binds this port.
     pub fn at(address: &str, port: u16) -> Option<Udp> {
         let socket = UdpSocket::bind((address, port)).ok()?;
         socket.set_read_timeout(Some(LOOK)).expect("a timeout");
@@ -214,12 +217,12 @@ fn is_quiet(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
-/// Where a message ends in a stream.
+/// How the end of a message in a stream is found.
 #[derive(Clone, Copy)]
 pub enum Framing {
-    /// Its length stands before it (RFC 6587).
+    /// By the length before it (RFC 6587, octet counting).
     Counted,
-    /// A zero byte or a newline stands behind it.
+    /// By a zero byte or a newline after it.
     Ended,
 }
 
@@ -228,27 +231,27 @@ enum Listener {
     Tcp(TcpListener),
 }
 
-/// A stream socket; one sender at a time.
+/// A listening stream socket that serves one sender at a time.
 pub struct Stream {
     listener: Listener,
     framing: Framing,
     sender: Option<(Box<dyn Read>, Release)>,
     unread: Vec<u8>,
-    /// How many senders have come.
+    /// The number of connections accepted so far.
     pub came: usize,
 }
 
 impl Stream {
     pub fn local(path: impl AsRef<Path>) -> Stream {
         let listener = UnixListener::bind(path).expect("a socket");
-        listener.set_nonblocking(true).expect("a socket that does not wait");
+        listener.set_nonblocking(true).expect("a nonblocking socket");
         Stream::new(Listener::Local(listener), Framing::Ended)
     }
 
-    /// Nothing where there is no such address. Port 0 is any that is free.
+    /// Listens at this port, or at any free one for 0; `None` if the machine lacks the address or the port is used.
     pub fn tcp(address: &str, port: u16) -> Option<Stream> {
         let listener = TcpListener::bind((address, port)).ok()?;
-        listener.set_nonblocking(true).expect("a socket that does not wait");
+        listener.set_nonblocking(true).expect("a nonblocking socket");
         Some(Stream::new(Listener::Tcp(listener), Framing::Counted))
     }
 
@@ -263,13 +266,13 @@ impl Stream {
         }
     }
 
-    /// Turns the sender away; it may come again.
+    /// Closes the connection; the sender may connect again.
     pub fn hang_up(&mut self) {
         self.sender = None;
         self.unread.clear();
     }
 
-    /// If a sender is connected, now or after a moment.
+    /// Whether a sender is connected now or within 20 ms.
     pub fn is_connected(&mut self) -> bool {
         if self.sender.is_none() {
             self.sender = self.accept();
@@ -304,7 +307,7 @@ impl Stream {
         }
     }
 
-    /// The first whole message of what was read.
+    /// Removes the first complete message from the unread bytes.
     fn take(&mut self) -> Option<Vec<u8>> {
         let (from, to, next) = match self.framing {
             Framing::Ended => {
