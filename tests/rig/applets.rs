@@ -1,6 +1,6 @@
 //! The tested program in the test's folder `bin`, under the names of all its applets.
 //!
-//! `bin` comes first in `PATH`. It also has the unpacked busybox, which hides an installed one.
+//! `bin` comes first in `PATH`. `bin/peers` is next, with the unpacked busybox, which hides an installed one.
 
 use super::{Rig, peers, quoted, tools};
 use std::fs;
@@ -21,8 +21,10 @@ impl Rig {
         for name in APPLETS {
             place(Path::new(program), &folder.join(name));
         }
+        // Not in `bin` itself, because tests change the modes of all files there.
+        fs::create_dir_all(self.path("bin/peers")).expect("the folder of the peers");
         if let Some(busybox) = peers::found("bin/busybox") {
-            place(&busybox, &self.path("bin/busybox"));
+            place(&busybox, &self.path("bin/peers/busybox"));
         }
         if let Some((emulator, options)) = emulator.split_first() {
             place(Path::new(emulator), &self.path("bin/emulator"));

@@ -1,7 +1,7 @@
 //! Programs of other projects (busybox, multilog, svlogd, s6-log, rsyslogd, sysvinit, OpenRC).
 //!
 //! They come only from the folder into which `scripts/setup` unpacks Debian's packages, never from `PATH`.
-//! Otherwise the result of a test would depend on what is installed. The busybox that most machines have is
+//! Otherwise the result of a test would depend on the installed packages. The busybox of most machines is
 //! dynamic, for example: it cannot run in an empty root file system or without a free descriptor.
 
 use super::tools::skip;

@@ -63,6 +63,8 @@ impl Rig {
         };
         let mut path = self.path("bin").into_os_string();
         path.push(":");
+        path.push(self.path("bin/peers"));
+        path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
         path.push(":/usr/sbin:/sbin");
         let mut command = Command::new("/bin/sh");
