@@ -8,7 +8,7 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
 use pure::diag::{Line, put_line, put_reason};
 use pure::exit::Exit;
-use pure::text::{Message, put_number};
+use pure::text::{TextBuf, put_number};
 use pure::unix::Errno;
 use sys::file;
 
@@ -53,7 +53,7 @@ pub fn error(what: &str, word: &[u8], then: &str) -> Exit {
 
 /// The system's refusal of a call: `WHAT WORD: reason`.
 pub fn os_error(what: &str, word: &[u8], error: Errno) -> Exit {
-    let mut reason = Message::<64>::new();
+    let mut reason = TextBuf::<64>::new();
     put_reason(&mut reason, error);
     let word = if word.is_empty() && what.ends_with(' ') { b"''" } else { word };
     eprint(&[what.as_bytes(), word, b": ", reason.bytes()]);
@@ -62,7 +62,7 @@ pub fn os_error(what: &str, word: &[u8], error: Errno) -> Exit {
 
 /// `WHAT NUMBER`.
 pub fn count(what: &str, number: u64) {
-    let mut text = Message::<20>::new();
+    let mut text = TextBuf::<20>::new();
     put_number(&mut text, number);
     eprint(&[what.as_bytes(), text.bytes()]);
 }

@@ -1,12 +1,12 @@
 //! How the program ends and how it complains: the exit codes, and the one form of every message,
 //! `applet: what went wrong`. `applets/tell.rs` says it.
 
-use crate::text::{Message, Put, Text, put_escaped, put_number};
+use crate::text::{Put, Text, TextBuf, put_escaped, put_number};
 use crate::unix::Errno;
 
 /// A line as it goes to stderr in one write: a pipe keeps up to 4096 bytes in one piece (PIPE_BUF of
 /// pipe(7)), most paths are far shorter.
-pub type Line = Message<512>;
+pub type Line = TextBuf<512>;
 
 /// Puts `applet: PARTS` and a newline.
 pub fn put_line(line: &mut Text, applet: &str, parts: &[&[u8]]) {

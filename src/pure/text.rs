@@ -50,16 +50,16 @@ impl uWrite for Writer<'_> {
 
 /// A text of at most `N` bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Message<const N: usize>(Vec<u8, N>);
+pub struct TextBuf<const N: usize>(Vec<u8, N>);
 
-impl<const N: usize> Message<N> {
+impl<const N: usize> TextBuf<N> {
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
     /// How many bytes there is room for.
-    pub const ROOM: usize = N;
+    pub const CAPACITY: usize = N;
 
     /// What was built.
     #[must_use]
@@ -68,13 +68,13 @@ impl<const N: usize> Message<N> {
     }
 }
 
-impl<const N: usize> Default for Message<N> {
+impl<const N: usize> Default for TextBuf<N> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<const N: usize> Deref for Message<N> {
+impl<const N: usize> Deref for TextBuf<N> {
     type Target = Text;
 
     fn deref(&self) -> &Text {
@@ -82,7 +82,7 @@ impl<const N: usize> Deref for Message<N> {
     }
 }
 
-impl<const N: usize> DerefMut for Message<N> {
+impl<const N: usize> DerefMut for TextBuf<N> {
     fn deref_mut(&mut self) -> &mut Text {
         &mut self.0
     }
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn what_fits_is_whole_and_a_cut_is_marked() {
         let text = |bytes: &[u8]| {
-            let mut text = Message::<8>::new();
+            let mut text = TextBuf::<8>::new();
             text.put(b"ab");
             text.put(bytes);
             text
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_not_shown() {
-        let mut text = Message::<32>::new();
+        let mut text = TextBuf::<32>::new();
         put_escaped(&mut text, b"a\n\x1b\x7f \xc2\x80\xc2\x9f\xc2\xa0\xc3\x9f\xc2`\x9f");
         assert_eq!(text.bytes(), b"a??? \xc2?\xc2?\xc2\xa0\xc3\x9f\xc2`\x9f");
     }

@@ -6,7 +6,7 @@ use super::option_sources::{AppletInfo, Invocation};
 use core::ffi::CStr;
 use pure::cli::getopt::{self, ALREADY_REPORTED, CliWord, Opt, opt};
 use pure::exit::Exit;
-use pure::text::{self, Message, Put, copy, find_byte, first, skip, split_once};
+use pure::text::{self, Put, TextBuf, copy, find_byte, first, skip, split_once};
 use sys::dir::Directory;
 use sys::environment::{Environment, Full};
 use sys::file::{self, File, Mode};
@@ -147,7 +147,7 @@ impl Edits {
         path: CliWord,
         name: &CStr,
     ) -> Result<(), Exit> {
-        let mut shown = Message::<400>::new();
+        let mut shown = TextBuf::<400>::new();
         [path.to_bytes(), b"/", name.to_bytes()].iter().for_each(|part| shown.put(part));
         let file = directory.open_file(name, Mode::ReadNonblock);
         let file = file.map_err(|error| os_error("cannot read ", shown.bytes(), error))?;

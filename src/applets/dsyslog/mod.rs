@@ -15,7 +15,7 @@ use pure::syslog::header::{self, MessageFormat, Origin};
 use pure::syslog::message::MessageBuilder;
 use pure::syslog::priority::{Facility, Priority};
 use pure::syslog::queue::Queue;
-use pure::text::{Message, Put, find_byte, put_number};
+use pure::text::{Put, TextBuf, find_byte, put_number};
 use pure::time::{Duration, Instant, earliest};
 use pure::unix::Signal;
 use sys::file::{self, File, Mode};
@@ -126,7 +126,7 @@ impl Sender<'_> {
     fn flush(&mut self) {
         let Self { builder, queue, connection, host, .. } = self;
         connection.flush(queue, &mut |queue, lost| {
-            let mut text = Message::<32>::new();
+            let mut text = TextBuf::<32>::new();
             put_number(&mut text, lost);
             text.put(b" lines lost");
             let origin = Origin { moment: clock::real(), host };
@@ -153,7 +153,7 @@ impl Sender<'_> {
         let mut sent = 0;
         for message in self.queue.messages(false) {
             let text = find_byte(message, b'>').and_then(|at| message.get(at + 1..));
-            let mut line = Message::<{ Queue::MAX_FRAME }>::new();
+            let mut line = TextBuf::<{ Queue::MAX_FRAME }>::new();
             line.put(text.unwrap_or(message));
             line.put(b"\r\n");
             if file::write(console.fd(), line.bytes()).is_err() {

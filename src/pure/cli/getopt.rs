@@ -6,7 +6,7 @@
 //! by the applet's own check.
 
 use crate::cli::value::Expected;
-use crate::text::{Message, Put, find_byte, first, skip, strip_prefix};
+use crate::text::{Put, TextBuf, find_byte, first, skip, strip_prefix};
 use core::ffi::CStr;
 
 /// One word of the command line. It lives as long as the process.
@@ -284,8 +284,8 @@ pub fn help<E>(
     (0..).map_while(|at| rows.row(at)).try_for_each(|row| out(help_line(row).bytes()))
 }
 
-pub fn help_line(row: Row) -> Message<160> {
-    let mut line = Message::new();
+pub fn help_line(row: Row) -> TextBuf<160> {
+    let mut line = TextBuf::new();
     line.put(b" ");
     for byte in row.0.as_bytes() {
         line.put(&[if *byte == b'\t' { b' ' } else { *byte }]);

@@ -3,7 +3,7 @@
 use super::priority::Priority;
 use crate::calendar::Civil;
 use crate::log::timestamp::put_civil;
-use crate::text::{Message, Put, Text, put_number, put_padded};
+use crate::text::{Put, Text, TextBuf, put_number, put_padded};
 
 /// The longest name: APP-NAME of RFC 5424, 6.
 pub const MAX_NAME: usize = 48;
@@ -54,7 +54,7 @@ impl MessageFormat {
 }
 
 /// A header, of at most 155 bytes, and room for a text of our own behind it.
-pub type Header = Message<192>;
+pub type Header = TextBuf<192>;
 
 /// Replaces each byte of a host name that is not printable ASCII by a dash: HOSTNAME of RFC 5424, 6, is PRINTUSASCII.
 pub fn replace_unprintable(host: &mut [u8]) {
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn days_below_ten_have_a_blank() {
         let time_of = |day: i64| {
-            let mut packet = Message::<64>::new();
+            let mut packet = TextBuf::<64>::new();
             put_bsd_time(&mut packet, Civil::of_epoch((day - 1) * 86_400));
             String::from_utf8(packet.bytes().to_vec()).unwrap()
         };

@@ -4,7 +4,7 @@
 
 use super::header::{MessageFormat, Origin};
 use crate::byte_scan::copy_until;
-use crate::text::{CONTROLS, Message, Put, copy, ends_control, first, skip, spare};
+use crate::text::{CONTROLS, Put, TextBuf, copy, ends_control, first, skip, spare};
 use heapless::Vec;
 
 /// The longest message with its header: RFC 3164, 4.1.
@@ -174,7 +174,7 @@ impl<'a> MessageBuilder<'a> {
     fn cut(&mut self, origin: Origin, send: Send) {
         let text = skip(first(&self.message, self.used), self.text);
         let whole = text.len() - partial_char_len(text);
-        let mut broken = Message::<4>::new();
+        let mut broken = TextBuf::<4>::new();
         broken.put(skip(text, whole));
         send(first(&self.message, self.text + whole), false);
         self.begin(origin);

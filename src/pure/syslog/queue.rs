@@ -5,7 +5,7 @@
 mod tests;
 
 use super::message::MAX_5424;
-use crate::text::{Message, Put, copy, put_number, spare};
+use crate::text::{Put, TextBuf, copy, put_number, spare};
 use heapless::Deque;
 
 /// How many bytes may wait, a choice: half a minute of a talkative service, and little on a router.
@@ -219,7 +219,7 @@ impl Queue {
     fn put(&mut self, from: usize, message: &[u8], last: bool) -> Entry {
         let mut end = from;
         if self.framing == Framing::Count {
-            let mut count = Message::<FRAME_OVERHEAD>::new();
+            let mut count = TextBuf::<FRAME_OVERHEAD>::new();
             put_number(&mut count, message.len() as u64);
             count.put(b" ");
             end += copy(count.bytes(), spare(self.bytes, end));
