@@ -2,8 +2,7 @@
 //! drlog.
 
 use super::pump::{MAX_PREFIX, PrefixBuf};
-use pure::cli::getopt::{Arg, CliWord, OptionValue};
-use pure::cli::value::Expected;
+use pure::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use pure::diag::Line;
 use pure::log::lines;
 use pure::log::timestamp::{TimestampFormat, TimestampFormatter};

@@ -3,7 +3,7 @@
 
 use super::process_list;
 use crate::applets::diag::{self, error, os_error};
-use pure::cli::getopt::CliWord;
+use pure::cli::option_value::CliWord;
 use pure::cli::value;
 use pure::exit::Exit;
 use pure::text::{Put, TextBuf, first, put_number};

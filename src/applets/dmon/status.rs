@@ -4,7 +4,7 @@
 
 use crate::applets::diag::{eprint, os_error};
 use crate::applets::log_file;
-use pure::cli::getopt::CliWord;
+use pure::cli::option_value::CliWord;
 use pure::cli::value::Load;
 use pure::exit::Exit;
 use pure::supervise::machine::Role;

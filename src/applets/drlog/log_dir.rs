@@ -1,7 +1,7 @@
 //! drlog's directory: its files by their names.
 
 use core::ffi::CStr;
-use pure::cli::getopt::CliWord;
+use pure::cli::option_value::CliWord;
 use pure::log::rotate::{self, ArchiveName, Archives};
 use pure::text::{Put, TextBuf, first, put_number};
 use pure::unix::Errno;

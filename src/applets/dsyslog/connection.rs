@@ -5,8 +5,7 @@ mod tests;
 
 use core::ffi::c_int;
 use core::net::SocketAddr;
-use pure::cli::getopt::{Arg, CliWord, OptionValue};
-use pure::cli::value::Expected;
+use pure::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use pure::syslog::queue::{Framing, Queue};
 use pure::syslog::socket_addr;
 use pure::time::{Duration, Instant};

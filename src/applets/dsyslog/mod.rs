@@ -3,12 +3,12 @@
 mod connection;
 
 use crate::applets::diag::{self, error, os_error};
-use crate::applets::option_sources::{AppletInfo, Invocation};
+use crate::applets::option_sources::{AppletInfo, Invocation, Parsed};
 use crate::applets::pump::{self, Buffers, Interest, Sink};
 use connection::{Address, Connection, Transport};
 use core::ffi::{CStr, c_int};
 use heapless::Vec;
-use pure::cli::getopt::{Opt, opt};
+use pure::cli::option_table::{Opt, opt};
 use pure::exit::Exit;
 use pure::log::lines;
 use pure::syslog::header::{self, MessageFormat, Origin};
@@ -74,8 +74,10 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         input: file::STDIN,
         console: false,
     };
-    let at = invocation.options(&INFO, OPTIONS, &mut config)?;
-    let Some(name) = invocation.operand(at)?.map(CStr::to_bytes) else {
+    let Parsed::Options { operands_at } = invocation.options(&INFO, OPTIONS, &mut config)? else {
+        return Ok(Exit::SUCCESS);
+    };
+    let Some(name) = invocation.operand(operands_at)?.map(CStr::to_bytes) else {
         return Err(INFO.missing("no name given. "));
     };
     config.format.name = name;

@@ -1,8 +1,7 @@
 //! Time stamps as they stand before log lines.
 
 use crate::calendar::Civil;
-use crate::cli::getopt::{Arg, OptionValue};
-use crate::cli::value::Expected;
+use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::name_table;
 use crate::text::{self, Put, TextBuf, put_number, put_padded};
 

@@ -1,7 +1,6 @@
 //! How urgent a message is and where it comes from, by the names of syslog(3). Pure.
 
-use crate::cli::getopt::{Arg, OptionValue};
-use crate::cli::value::Expected;
+use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::name_table::index_of;
 use crate::text::split_once;
 

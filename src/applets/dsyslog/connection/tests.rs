@@ -6,7 +6,7 @@ use crate::testing::Ways;
 use crate::testing::word_of;
 use core::cell::RefCell;
 use core::net::SocketAddr;
-use pure::cli::getopt::Arg;
+use pure::cli::option_value::Arg;
 use pure::time::{Duration, Instant};
 use sys::socket::SocketType;
 
