@@ -51,7 +51,7 @@ pub fn error(what: &str, word: &[u8], then: &str) -> Exit {
     error_bytes(what, word, then.as_bytes())
 }
 
-/// Prints `WHAT WORD: REASON`, where the reason is that of a failed system call, and returns [`Exit::FAILED`].
+/// Prints `WHAT WORD: REASON` with the reason of a failed system call and returns [`Exit::FAILED`].
 pub fn os_error(what: &str, word: &[u8], error: Errno) -> Exit {
     let mut reason = TextBuf::<64>::new();
     reason.put(b": ");

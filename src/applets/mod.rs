@@ -78,7 +78,7 @@ fn unknown_applet(name: &[u8]) -> Exit {
 }
 
 /// Returns the end of the message about an unknown name.
-fn known_applets() -> TextBuf<64> {
+fn known_applets() -> TextBuf<128> {
     let mut text = TextBuf::new();
     text.put(b"; there are");
     for applet in APPLETS {

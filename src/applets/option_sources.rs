@@ -1,7 +1,7 @@
 //! The sources of an applet's options: a configuration file, variables and the command line.
 //!
-//! Each applet calls [`Invocation::options`]. The sources are read in this order, and a later option replaces an earlier
-//! one. `-C FILE` must be the first option, because the file is read before all other options.
+//! Each applet calls [`Invocation::options`]. It reads the sources in this order, and a later option replaces an
+//! earlier one. `-C FILE` must be the first option, because the file is read before all other options.
 
 use super::diag::{eprint, error, os_error};
 use super::print;
@@ -48,7 +48,7 @@ pub enum Parsed {
     Shown,
 }
 
-/// The size of all words from a file and from variables together, in bytes. It is chosen: 16 KiB are hundreds of options.
+/// The size of all words from a file and from variables together, in bytes. Chosen: it holds hundreds of options.
 const BUFFER_SIZE: usize = 16 << 10;
 
 static BUFFER: StaticCell<[u8; BUFFER_SIZE]> = StaticCell::new([0; BUFFER_SIZE]);

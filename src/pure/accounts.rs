@@ -52,8 +52,8 @@ pub enum Query<'a> {
 
 /// One pass over a file.
 ///
-/// The lines of both files start alike: a name, a password and an id. The fourth field is the id of the primary group in
-/// /etc/passwd and the list of members in /etc/group.
+/// The lines of both files start with a name, a password and an id. The fourth field is the id of the primary group
+/// in /etc/passwd and the list of members in /etc/group.
 // Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Search<'a> {
@@ -120,9 +120,9 @@ impl<'a> Search<'a> {
     fn end_word(&mut self) {
         let word: &[u8] = if self.word_fits { &self.word } else { &[] };
         let number = value::number(word).ok();
-        match (self.field, self.query) {
-            (0, query) => {
-                self.matches = match query {
+        match self.field {
+            0 => {
+                self.matches = match self.query {
                     Query::User(Name::Text(name)) | Query::Group(name) => name == word,
                     Query::User(Name::Number(_)) | Query::Member(_) => false,
                 };
@@ -132,13 +132,19 @@ impl<'a> Search<'a> {
                     let _ = self.login.extend_from_slice(word);
                 }
             }
-            (2, query) => {
+            2 => {
                 self.id = number;
-                self.matches |= matches!(query, Query::User(Name::Number(n)) if Some(n) == number);
+                self.matches |= match self.query {
+                    Query::User(Name::Number(id)) => Some(id) == number,
+                    Query::User(Name::Text(_)) | Query::Group(_) | Query::Member(_) => false,
+                };
             }
-            (3, Query::User(_)) => self.gid = number,
-            // An empty list of members is one empty word.
-            (3, Query::Member(name)) => self.matches |= name == word && !word.is_empty(),
+            3 => match self.query {
+                Query::User(_) => self.gid = number,
+                Query::Group(_) => {}
+                // An empty list of members is one empty word.
+                Query::Member(name) => self.matches |= name == word && !word.is_empty(),
+            },
             _ => {}
         }
         self.word.clear();

@@ -16,8 +16,8 @@ pub struct Civil {
 impl Civil {
     /// Converts seconds since 1970-01-01 00:00 UTC. Negative numbers are earlier times.
     ///
-    /// The method is `civil_from_days` by Howard Hinnant. Years start in March, so that the leap day is the last day of its
-    /// year. The calendar repeats after an era of 400 years, which has 146 097 days.
+    /// The method is `civil_from_days` by Howard Hinnant. Years start in March, so that the leap day is the last day
+    /// of its year. The calendar repeats after an era of 400 years, which has 146 097 days.
     #[must_use]
     pub fn of_epoch(seconds: i64) -> Self {
         let days = seconds.div_euclid(86_400) + 719_468;

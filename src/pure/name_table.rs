@@ -1,7 +1,7 @@
 //! Tables of names as one string.
 //!
-//! Signals, resource limits, syslog priorities and other option words are looked up in them. One string takes less space
-//! than an array of strings, which needs a pointer and a length for each name.
+//! Signals, resource limits, syslog priorities and other option words are looked up in them. One string takes less
+//! space than an array of strings, which needs a pointer and a length for each name.
 
 /// Returns the index of `name`, in upper or lower case, in a table such as `emerg|panic alert crit`.
 ///

@@ -91,8 +91,8 @@ impl Errno {
 
 /// [`REASONS`] as stored in the executable: for each error the low byte of its number, the text and a NUL.
 ///
-/// An array of strings would be nearly twice as large, because each has a pointer and a length. One byte is enough for the number:
-/// only EDQUOT on MIPS is above 255.
+/// An array of strings would be nearly twice as large, because each has a pointer and a length. One byte is enough
+/// for the number: only EDQUOT on MIPS is above 255.
 static ERRORS: [u8; SIZE] = {
     let mut packed = [0; SIZE];
     pack(&mut packed);

@@ -135,9 +135,9 @@ fn apply(
         return Break(Outcome::Failed);
     }
     let value = value.unwrap_or(c"");
-    match table.set(at, Arg { value, on }) {
+    match table.apply(at, Arg { value, on }) {
         Some(Ok(())) => Continue(()),
-        Some(Err(Rejected::Reported(_))) => Break(Outcome::Failed),
+        Some(Err(Rejected::Reported)) => Break(Outcome::Failed),
         Some(Err(Rejected::Expected(form))) => {
             let (value, form) = (value.to_bytes(), form.as_bytes());
             source.error(&[b"option ", shown, b": '", value, b"' is not ", form]);

@@ -74,7 +74,7 @@ pub enum Rejected {
     /// Its word does not have this form. No message was printed.
     Expected(Expected),
     /// It failed, and its message was printed.
-    Reported(Exit),
+    Reported,
 }
 
 /// The options of one applet with the settings that they change.
@@ -89,7 +89,7 @@ pub trait OptionTable {
     fn row(&self, at: usize) -> Option<Row>;
 
     /// Applies the option with this index; `None` for a row of [`COMMON`], which sets nothing.
-    fn set(&mut self, at: usize, arg: Arg) -> Option<Result<(), Rejected>>;
+    fn apply(&mut self, at: usize, arg: Arg) -> Option<Result<(), Rejected>>;
 }
 
 impl<C> OptionTable for Table<'_, C> {
@@ -100,10 +100,10 @@ impl<C> OptionTable for Table<'_, C> {
         }
     }
 
-    fn set(&mut self, at: usize, arg: Arg) -> Option<Result<(), Rejected>> {
+    fn apply(&mut self, at: usize, arg: Arg) -> Option<Result<(), Rejected>> {
         Some(match self.options.get(at)?.effect {
             Effect::Store(store) => store(self.config, arg).map_err(Rejected::Expected),
-            Effect::Act(act) => act(self.config, arg).map_err(Rejected::Reported),
+            Effect::Act(act) => act(self.config, arg).map_err(|_| Rejected::Reported),
         })
     }
 }
