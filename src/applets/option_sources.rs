@@ -134,7 +134,7 @@ pub fn reject_late_config_file<C>(_: &mut C, _: Arg) -> Result<(), Expected> {
 /// # Errors
 /// [`Exit::FAILED`] after a message, if the variable is set and the program is set-uid or set-gid: the caller must not
 /// give options to a program with more rights.
-pub fn trusted_variable(name: &str) -> Result<Option<CliWord>, Exit> {
+fn trusted_variable(name: &str) -> Result<Option<CliWord>, Exit> {
     match environment::variable(name.as_bytes()) {
         Some(_) if !environment::is_trusted() => {
             Err(error(name, b"", ": set by who has fewer rights"))

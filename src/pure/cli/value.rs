@@ -47,7 +47,7 @@ fn decimal(word: &[u8], scale: u64) -> Option<u64> {
 /// Parses a whole number of 32 bits; `None` for a negative number, which means "no limit".
 ///
 /// # Errors
-/// Another word.
+/// The expected form, for any other word.
 pub fn count(word: &[u8]) -> Result<Option<u32>, Expected> {
     if let [b'-', rest @ ..] = word {
         return digits(rest).map(|_| None).ok_or(COUNT);
@@ -58,7 +58,7 @@ pub fn count(word: &[u8]) -> Result<Option<u32>, Expected> {
 /// Parses a whole number of 64 bits.
 ///
 /// # Errors
-/// Another word.
+/// The expected form, for any other word.
 pub fn whole(word: &[u8]) -> Result<u64, Expected> {
     digits(word).ok_or(COUNT)
 }
@@ -66,7 +66,7 @@ pub fn whole(word: &[u8]) -> Result<u64, Expected> {
 /// Parses a whole number of 32 bits.
 ///
 /// # Errors
-/// Another word.
+/// The expected form, for any other word.
 pub fn number(word: &[u8]) -> Result<u32, Expected> {
     digits(word).and_then(|n| u32::try_from(n).ok()).ok_or(COUNT)
 }
@@ -80,7 +80,7 @@ pub fn pid(word: &[u8]) -> Option<Pid> {
 /// Parses a file descriptor: a whole number below 2^31.
 ///
 /// # Errors
-/// Another word.
+/// The expected form, for any other word.
 pub fn descriptor(word: &[u8]) -> Result<i32, Expected> {
     number(word).ok().and_then(|n| i32::try_from(n).ok()).ok_or("a file descriptor")
 }
@@ -123,7 +123,7 @@ fn time_in(word: &[u8], units: &Units) -> Option<Duration> {
 /// Parses a time: a decimal number with a unit of `s m h d w`. Without a unit it is in seconds.
 ///
 /// # Errors
-/// Another word, a fraction of a nanosecond, or more than 584 years.
+/// The expected form, for any other word, a fraction of a nanosecond, or more than 584 years.
 pub fn time(word: &[u8]) -> Result<Duration, Expected> {
     time_in(word, TIME_UNITS).ok_or("a time (like 90, 1.5m, 2h, 1d)")
 }
@@ -140,7 +140,7 @@ pub fn long_time(word: &[u8]) -> Result<Duration, Expected> {
 /// Parses a size in bytes: a whole number with a unit of `b k m g`, powers of 1024, in either case.
 ///
 /// # Errors
-/// Another word, or 2^64 bytes and more.
+/// The expected form, for any other word, or 2^64 bytes and more.
 pub fn size(word: &[u8]) -> Result<u64, Expected> {
     let (number, unit) = split_unit(word, SIZE_UNITS);
     digits(number).and_then(|n| n.checked_mul(unit)).ok_or("a size (like 4096, 150k, 2m, 1g)")
@@ -174,7 +174,7 @@ impl Load {
 /// Parses `4`, `4.0` or `150%`.
 ///
 /// # Errors
-/// Another word, or more than four decimals (two in a percentage).
+/// The expected form, for any other word, or more than four decimals (two in a percentage).
 pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
     let (number, scale, per_cpu) = match word {
         [number @ .., b'%'] => (number, Load::ONE / 100, true),
@@ -187,7 +187,7 @@ pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
 /// Parses a signal by name or number.
 ///
 /// # Errors
-/// Another word, or a number outside of 1 to 64.
+/// The expected form, for any other word, or a number outside of 1 to 64.
 pub fn signal(word: &[u8]) -> Result<Signal, Expected> {
     let by_number = || digits(word).and_then(|n| i32::try_from(n).ok()).and_then(Signal::new);
     Signal::named(word).or_else(by_number).ok_or(SIGNAL)
