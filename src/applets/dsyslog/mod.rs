@@ -132,7 +132,7 @@ impl Sender<'_> {
             put_number(&mut text, lost);
             text.put(b" lines lost");
             let origin = Origin { moment: clock::real(), host };
-            builder.whole(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
+            builder.notice(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
         });
         match self.connection.last_error {
             None => self.reported = false,
