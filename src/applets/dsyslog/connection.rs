@@ -6,7 +6,8 @@ mod tests;
 use core::ffi::c_int;
 use core::net::SocketAddr;
 use pure::cli::option_value::{Arg, CliWord, Expected, OptionValue};
-use pure::syslog::queue::{Framing, Queue};
+use pure::syslog::framing::Framing;
+use pure::syslog::queue::Queue;
 use pure::syslog::socket_addr;
 use pure::time::{Duration, Instant};
 use pure::unix::Errno;
@@ -65,9 +66,9 @@ impl Address {
     #[must_use]
     pub const fn framing(&self) -> Framing {
         match self.transport {
-            Transport::Path => Framing::Nul,
-            Transport::Udp(_) => Framing::Packet,
-            Transport::Tcp(_) => Framing::Count,
+            Transport::Path => Framing::NulTrailer,
+            Transport::Udp(_) => Framing::Datagram,
+            Transport::Tcp(_) => Framing::OctetCounting,
         }
     }
 }
@@ -92,8 +93,6 @@ pub struct Connection<'a> {
     pause: Duration,
     /// Since when the receiver does not read.
     blocked_since: Option<Instant>,
-    /// How much of the oldest message has gone down a stream.
-    front_sent: usize,
     /// sendmmsg(2) is there.
     sends_many: bool,
     /// Lines that the other side has refused after they had left.
@@ -121,7 +120,6 @@ impl<'a> Connection<'a> {
             at: now,
             pause: MIN_RETRY,
             blocked_since: None,
-            front_sent: 0,
             sends_many: true,
             refused: 0,
             last_error: None,
@@ -163,7 +161,6 @@ impl<'a> Connection<'a> {
         let is_udp = self.is_udp();
         let mut again = true;
         loop {
-            queue.front_partially_sent = self.front_sent > 0;
             while let Some(lost) = queue.unreported_loss() {
                 tell(queue, lost);
             }
@@ -210,6 +207,7 @@ impl<'a> Connection<'a> {
                 },
                 _ if self.at > now || queue.is_empty() => return,
                 _ => {
+                    queue.resend_front();
                     if let Err(error) = self.connect(now) {
                         self.fail(error, now);
                     }
@@ -229,7 +227,6 @@ impl<'a> Connection<'a> {
 
     fn connect(&mut self, now: Instant) -> Result<(), Errno> {
         let Address { word: path, transport } = *self.address;
-        self.front_sent = 0;
         self.flow = if matches!(transport, Transport::Tcp(_)) {
             SocketType::Stream
         } else {
@@ -281,17 +278,8 @@ impl<'a> Connection<'a> {
         if let Some(error) = socket.error() {
             return Err(error);
         }
-        let mut rest = self.front_sent + socket.writev(queue.messages(true), self.front_sent)?;
-        let mut whole = 0;
-        for message in queue.messages(true) {
-            if rest < message.len() {
-                break;
-            }
-            rest -= message.len();
-            whole += 1;
-        }
-        queue.sent(whole);
-        self.front_sent = rest;
+        let bytes = socket.writev(queue.messages(true), queue.front_sent())?;
+        queue.sent_bytes(bytes);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The syslog protocols as dsyslog speaks them: RFC 3164 and RFC 5424, over /dev/log, UDP and TCP.
 
+pub mod framing;
 pub mod header;
 pub mod message;
 pub mod priority;
