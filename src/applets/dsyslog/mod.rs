@@ -5,12 +5,13 @@ mod connection;
 use crate::applets::diag::{self, error, os_error};
 use crate::applets::option_sources::{AppletInfo, Invocation, Parsed};
 use crate::applets::pump::{self, Buffers, Interest, Sink};
-use connection::{Address, Connection, Transport};
+use connection::Connection;
 use core::ffi::{CStr, c_int};
 use heapless::Vec;
 use pure::cli::option_table::{Opt, opt};
 use pure::exit::Exit;
 use pure::log::lines;
+use pure::syslog::address::{Address, Transport};
 use pure::syslog::header::{self, MessageFormat, Origin};
 use pure::syslog::message::MessageBuilder;
 use pure::syslog::priority::{Facility, Priority};
@@ -89,7 +90,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let mut sender = Sender {
         builder: MessageBuilder::new(&config.format),
         queue: Queue::new(out, config.to.framing()),
-        connection: Connection::new(&config.to, clock::now()),
+        connection: Connection::new(&config.to),
         host: if config.format.rfc5424 { host_name() } else { Vec::new() },
         console: config.console,
         reported: false,
@@ -134,15 +135,15 @@ impl Sender<'_> {
             let origin = Origin { moment: clock::real(), host };
             builder.notice(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
         });
-        match self.connection.last_error {
+        match self.connection.state.last_error {
             None => self.reported = false,
-            Some(error) if self.connection.is_down() && !self.reported => {
+            Some(error) if self.connection.state.is_down() && !self.reported => {
                 self.reported = true;
                 let _ = os_error("cannot send to ", self.connection.receiver(), error);
             }
             Some(_) => {}
         }
-        if self.console && self.connection.is_down() {
+        if self.console && self.connection.state.is_down() {
             self.write_to_console();
         }
     }
@@ -174,7 +175,8 @@ impl Sink for Sender<'_> {
         while let Some(rest) = batch.get(taken..).filter(|rest| !rest.is_empty()) {
             if !self.queue.has_room(Queue::MAX_FRAME) {
                 self.flush();
-                if !self.queue.has_room(Queue::MAX_FRAME) && self.connection.wait(clock::now()).soon
+                if !self.queue.has_room(Queue::MAX_FRAME)
+                    && self.connection.state.wait(clock::now()).soon
                 {
                     break;
                 }
@@ -195,12 +197,12 @@ impl Sink for Sender<'_> {
             return Interest::default();
         }
         let now = clock::now();
-        let wait = self.connection.wait(now);
+        let wait = self.connection.state.wait(now);
         let full = !self.queue.has_room(Queue::MAX_FRAME);
         Interest {
             blocked: wait.soon && full || self.ending.is_some(),
-            room: wait.room,
-            at: earliest(wait.at, self.ending),
+            room: self.connection.fd(),
+            at: earliest(wait.until, self.ending),
             broken: self.ending.is_some_and(|end| end <= now),
         }
     }
@@ -221,7 +223,7 @@ impl Sink for Sender<'_> {
 
     fn close(&mut self, rest: &[u8]) -> Exit {
         self.queue.lose_all();
-        let lost = self.queue.all_lost + self.connection.refused + lines::count(rest);
+        let lost = self.queue.all_lost + self.connection.state.refused + lines::count(rest);
         if lost == 0 {
             return Exit::SUCCESS;
         }

@@ -1,5 +1,7 @@
 //! The syslog protocols as dsyslog speaks them: RFC 3164 and RFC 5424, over /dev/log, UDP and TCP.
 
+pub mod address;
+pub mod connection;
 pub mod framing;
 pub mod header;
 pub mod message;
