@@ -44,7 +44,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Connects if it is time to, and sends messages until the queue is empty or the receiver blocks. Calls
-    /// `report_loss` with a number of lost lines when a loss notice has to be pushed to the queue.
+    /// `report_loss` with a number of lost lines, which must push a loss notice to the queue.
     pub fn flush(&mut self, queue: &mut Queue, report_loss: &mut dyn FnMut(&mut Queue, u64)) {
         self.state.start_pass(clock::now());
         loop {

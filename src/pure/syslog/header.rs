@@ -14,11 +14,11 @@ pub struct MessageFormat {
     pub priority: Priority,
     /// The sender's name, for which [`is_name`] holds: APP-NAME of RFC 5424, TAG of RFC 3164.
     pub name: &'static [u8],
-    /// The header is that of RFC 5424 instead of RFC 3164.
+    /// Use the header of RFC 5424 instead of RFC 3164.
     pub rfc5424: bool,
-    /// `<N>` at the beginning of a line is its severity (sd-daemon(3)).
+    /// Read `<N>` at the beginning of a line as its severity (sd-daemon(3)).
     pub prefixed: bool,
-    /// Empty lines are not sent.
+    /// Drop empty lines.
     pub skip_empty: bool,
 }
 
@@ -35,7 +35,7 @@ pub struct Origin<'a> {
 pub type Header = TextBuf<192>;
 
 impl MessageFormat {
-    /// Returns the header of a message. `severity` replaces that of [`MessageFormat::priority`].
+    /// Returns the header of a message. `severity` overrides [`MessageFormat::priority`].
     #[must_use]
     pub fn header(
         &self,

@@ -1,9 +1,11 @@
 //! The queue of syslog messages that are not sent yet, in a fixed buffer. dsyslog's sender fills and empties it.
 //!
-//! The buffer is a ring. A message that does not fit behind the newest one starts again at the beginning of the buffer,
-//! so that each message is one slice. When the buffer is full, the oldest lines are dropped and counted. A loss notice
-//! at the front reports them. Whether it comes before the next line or after a partially sent message depends on the
-//! front, so the queue records two facts about it: its kind, and how many bytes of it a stream has taken.
+//! The buffer is a ring. If a message does not fit behind the newest one, it is placed at the beginning of the buffer,
+//! so that each message is one slice. When the buffer is full, the oldest lines are dropped and counted, and a loss
+//! notice before the remaining lines reports them.
+//!
+//! A message that a stream has taken in part must stay, and nothing may come before it. The loss notice then follows
+//! it. Therefore the queue records the kind of its front, and how many bytes of it are sent.
 
 #[cfg(test)]
 mod tests;
@@ -64,7 +66,7 @@ pub struct Queue {
     lost: u64,
     /// All lines that were ever dropped.
     pub all_lost: u64,
-    /// The end of the newest frame. A copy of the last entry's, because each line needs it twice.
+    /// The end of the newest frame: a copy, because each line needs it twice.
     end: usize,
     entries: Deque<Entry, MAX_MESSAGES>,
 }
@@ -95,7 +97,7 @@ impl Queue {
     }
 
     /// Returns the offset for a frame of `size` bytes: behind the newest, or at the beginning of the buffer. `None` if
-    /// a line has to be dropped first.
+    /// a line must be dropped first.
     fn place(&self, size: usize) -> Option<usize> {
         let Some(front) = self.entries.front() else {
             return (size <= CAPACITY).then_some(0);
@@ -141,21 +143,21 @@ impl Queue {
         let _ = self.entries.push_back(entry);
     }
 
-    /// Drops the oldest line with all its messages. A partially sent front stays, and the line after it is dropped.
+    /// Drops the oldest line with all its messages. A partially sent front stays: then the rest of its line is dropped,
+    /// or, if it has no rest, the next line.
     fn drop_line(&mut self) {
         let Some(partial) = self.entries.front().copied().filter(|_| self.front_sent > 0) else {
             return self.drop_front();
         };
         let kind = core::mem::replace(&mut self.front, Front::Line);
         self.entries.pop_front();
-        // If more messages of the front's own line follow, they are dropped.
         self.drop_front();
         self.push_front(Entry { last: true, ..partial });
         self.front = if partial.last { kind } else { Front::DroppedLine };
     }
 
     fn drop_front(&mut self) {
-        if self.take_notice() {
+        if self.remove_unless_line() {
             return;
         }
         self.count_lost(1);
@@ -169,7 +171,7 @@ impl Queue {
 
     /// Removes the front and returns true, unless it is a line that would be lost. The lines that a loss notice reports
     /// are unreported again.
-    fn take_notice(&mut self) -> bool {
+    fn remove_unless_line(&mut self) -> bool {
         match core::mem::replace(&mut self.front, Front::Line) {
             Front::Line => return false,
             Front::LossNotice { lines } => self.lost += lines,
@@ -218,7 +220,7 @@ impl Queue {
     /// instead: ask [`Queue::unreported_loss`] again.
     pub fn push_loss_notice(&mut self, message: &[u8]) {
         let size = message.len() + FRAME_OVERHEAD;
-        self.take_notice();
+        self.remove_unless_line();
         let front = self.entries.front().map_or(size, |entry| entry.from.into());
         let free_from = if self.is_empty() || self.end > front { 0 } else { self.end };
         if front >= free_from + size && !self.entries.is_full() {

@@ -73,10 +73,10 @@ fn retry_intervals_double_up_to_half_a_minute() {
 }
 
 #[test]
-fn a_connection_that_worked_is_replaced_once_immediately() {
+fn a_broken_connection_is_replaced_once_immediately() {
     let mut state = connected(Transport::Path);
     state.on_send(Err(Errno::PIPE));
-    assert!(state.is_down());
+    assert_eq!((state.is_down(), state.last_error), (true, Some(Errno::PIPE)));
     assert_eq!(state.next_step(false), Step::Connect);
     state.on_connect(Ok(()));
     state.on_send(Err(Errno::CONNREFUSED));
@@ -84,6 +84,20 @@ fn a_connection_that_worked_is_replaced_once_immediately() {
     assert_eq!(state.wait(at(100)).until, Some(at(101)));
     assert_eq!(state.last_error, Some(Errno::CONNREFUSED));
     assert_eq!(state.refused, 0);
+}
+
+#[test]
+fn a_broken_connection_resets_the_retry_interval() {
+    let mut state = ConnectionState::new(Transport::Path, at(0));
+    for seconds in [0, 1, 3] {
+        state.start_pass(at(seconds));
+        state.on_connect(Err(Errno::CONNREFUSED));
+    }
+    state.start_pass(at(7));
+    state.on_connect(Ok(()));
+    state.on_send(Err(Errno::PIPE));
+    state.on_connect(Err(Errno::CONNREFUSED));
+    assert_eq!(state.wait(at(7)).until, Some(at(8)));
 }
 
 #[test]
