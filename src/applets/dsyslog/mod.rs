@@ -1,4 +1,4 @@
-//! dsyslog: each line of standard input a message to syslog, here or far away.
+//! dsyslog: the applet that sends each line of standard input to syslog. `crate::applets` calls `run`.
 
 mod connection;
 
@@ -16,11 +16,12 @@ use pure::syslog::header::{self, MessageFormat, Origin};
 use pure::syslog::message::MessageBuilder;
 use pure::syslog::priority::{Facility, Priority};
 use pure::syslog::queue::Queue;
-use pure::text::{Put, TextBuf, find_byte, put_number};
+use pure::text::{Put, TextBuf, Writer, find_byte};
 use pure::time::{Duration, Instant, earliest};
 use pure::unix::Signal;
 use sys::file::{self, File, Mode};
 use sys::{clock, sysinfo};
+use ufmt::uwrite;
 
 const INFO: AppletInfo = AppletInfo {
     usage: "Usage: dsyslog [options] name
@@ -106,14 +107,15 @@ fn host_name() -> Vec<u8, 64> {
     name
 }
 
-/// The sink.
-// In this order: what is large comes last, so that the way to what is small is short.
+/// Sends the messages of the input's lines.
+// Field order: see src/lib.rs.
 #[repr(C)]
 struct Sender<'a> {
+    /// Write messages to the console while there is no receiver.
     console: bool,
-    /// That nobody is there was said; once an outage.
+    /// The error of this outage was reported.
     reported: bool,
-    /// The input is over; until when it is tried to send the rest.
+    /// After the end of the input: the time at which unsent messages are lost.
     ending: Option<Instant>,
     connection: Connection<'a>,
     host: Vec<u8, 64>,
@@ -121,23 +123,23 @@ struct Sender<'a> {
     queue: Queue,
 }
 
-/// How long it is tried to send the rest after the end of the input. The supervisor waits as long.
+/// How long to send the rest of the queue after the end of the input. dmon waits equally long for its logger.
 const FINAL_SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Sender<'_> {
-    /// Connects and sends. Lines that were dropped meanwhile are told before those that were not.
+    /// Sends messages from the queue. If there is no receiver, reports that, and writes them to the console if wanted.
     fn flush(&mut self) {
         let Self { builder, queue, connection, host, .. } = self;
-        connection.flush(queue, &mut |queue, lost| {
+        connection.flush(queue, &mut |queue, lines| {
             let mut text = TextBuf::<32>::new();
-            put_number(&mut text, lost);
-            text.put(b" lines lost");
+            let Ok(()) = uwrite!(Writer(&mut text), "{} lines lost", lines);
             let origin = Origin { moment: clock::real(), host };
             builder.notice(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
         });
-        match self.connection.state.last_error {
+        let state = &self.connection.state;
+        match state.last_error {
             None => self.reported = false,
-            Some(error) if self.connection.state.is_down() && !self.reported => {
+            Some(error) if state.is_down() && !self.reported => {
                 self.reported = true;
                 let _ = os_error("cannot send to ", self.connection.receiver(), error);
             }
@@ -148,12 +150,12 @@ impl Sender<'_> {
         }
     }
 
-    /// Writes what waits to the console, if that takes it.
+    /// Writes messages from the queue to the console, without their PRI, until it blocks.
     fn write_to_console(&mut self) {
         let Ok(console) = File::open(c"/dev/console", Mode::Console) else {
             return;
         };
-        let mut sent = 0;
+        let mut count = 0;
         for message in self.queue.messages(false) {
             let text = find_byte(message, b'>').and_then(|at| message.get(at + 1..));
             let mut line = TextBuf::<{ Queue::MAX_FRAME }>::new();
@@ -162,9 +164,13 @@ impl Sender<'_> {
             if file::write(console.fd(), line.bytes()).is_err() {
                 break;
             }
-            sent += 1;
+            count += 1;
         }
-        self.queue.sent(sent);
+        self.queue.sent(count);
+    }
+
+    fn is_full(&self) -> bool {
+        !self.queue.has_room(Queue::MAX_FRAME)
     }
 }
 
@@ -173,11 +179,9 @@ impl Sink for Sender<'_> {
         let moment = clock::real();
         let mut taken = 0;
         while let Some(rest) = batch.get(taken..).filter(|rest| !rest.is_empty()) {
-            if !self.queue.has_room(Queue::MAX_FRAME) {
+            if self.is_full() {
                 self.flush();
-                if !self.queue.has_room(Queue::MAX_FRAME)
-                    && self.connection.state.wait(clock::now()).soon
-                {
+                if self.is_full() && self.connection.state.wait(clock::now()).soon {
                     break;
                 }
             }
@@ -198,9 +202,8 @@ impl Sink for Sender<'_> {
         }
         let now = clock::now();
         let wait = self.connection.state.wait(now);
-        let full = !self.queue.has_room(Queue::MAX_FRAME);
         Interest {
-            blocked: wait.soon && full || self.ending.is_some(),
+            blocked: wait.soon && self.is_full() || self.ending.is_some(),
             room: self.connection.fd(),
             at: earliest(wait.until, self.ending),
             broken: self.ending.is_some_and(|end| end <= now),
