@@ -2,8 +2,7 @@
 
 use super::framing::Framing;
 use super::socket_addr;
-use crate::cli::getopt::{Arg, CliWord, OptionValue};
-use crate::cli::value::Expected;
+use crate::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use core::net::SocketAddr;
 
 #[derive(Clone, Copy, Debug)]
