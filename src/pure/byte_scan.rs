@@ -1,27 +1,27 @@
-//! Looks for bytes of some kind, a word at a time: the inner loops of a stamped log, of long lines and of
-//! dsyslog. Pure.
+//! Search for bytes, one vector at a time. The loggers and the syslog messages call it in their inner loops.
 //!
-//! A word is the 16 bytes of an SSE2 register where there is one, else those of a register of the machine.
+//! A [`Block`] is 16 bytes where the CPU has SSE2, elsewhere one machine word.
 
 use crate::text::first;
 use simd::{Block, ByteMask};
 
-/// Bytes of a word.
+/// Bytes in a [`Block`].
 const WIDTH: usize = size_of::<Block>();
 
-/// Copies what stands before the first byte that `stops`, as far as there is room; says how much. Behind it, some of the
-/// room may be changed.
+/// Copies the bytes before the first one that matches `stops`, as many as fit into `to`. Returns their number.
+///
+/// Bytes of `to` after the copied ones may be overwritten, because whole blocks are stored.
 #[inline(always)]
 pub fn copy_until(from: &[u8], to: &mut [u8], stops: impl Fn(Block) -> ByteMask) -> usize {
     let mut at = 0;
-    let (words, _) = from.as_chunks::<WIDTH>();
-    let (places, _) = to.as_chunks_mut::<WIDTH>();
-    for (bytes, place) in words.iter().zip(places) {
-        let word = Block::load(bytes);
-        word.store(place);
-        let found = stops(word);
-        if found.any() {
-            return at + found.first();
+    let (sources, _) = from.as_chunks::<WIDTH>();
+    let (targets, _) = to.as_chunks_mut::<WIDTH>();
+    for (source, target) in sources.iter().zip(targets) {
+        let block = Block::load(source);
+        block.store(target);
+        let matches = stops(block);
+        if matches.any() {
+            return at + matches.first();
         }
         at += WIDTH;
     }
@@ -35,13 +35,13 @@ pub fn copy_until(from: &[u8], to: &mut [u8], stops: impl Fn(Block) -> ByteMask)
     at
 }
 
-/// How many bytes come after the last `byte`; `None` when there is none.
+/// Returns the number of bytes after the last `byte`, or `None` if `bytes` does not contain it.
 #[must_use]
 pub fn after_last(bytes: &[u8], byte: u8) -> Option<usize> {
     let mut end = bytes.len();
-    // Where there is less than a word, it would begin behind its end.
-    while let Some(word) = bytes.get(end.wrapping_sub(WIDTH)..end)
-        && word.first_chunk().is_some_and(|word| !Block::load(word).eq(byte).any())
+    // With less than a block left, the start wraps around and `get` returns `None`.
+    while let Some(block) = bytes.get(end.wrapping_sub(WIDTH)..end)
+        && block.first_chunk().is_some_and(|block| !Block::load(block).eq(byte).any())
     {
         end -= WIDTH;
     }
@@ -54,12 +54,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copied_is_what_stands_before_and_no_more_than_there_is_room_for() {
+    fn bytes_before_the_stop_are_copied_as_far_as_they_fit() {
         let from: Vec<u8> = (1..=99).collect();
         for stop in 0..=100 {
             for size in 0..100 {
                 let mut to = vec![0; size];
-                let copied = copy_until(&from, &mut to, |word| word.eq(stop));
+                let copied = copy_until(&from, &mut to, |block| block.eq(stop));
                 let before = from.iter().position(|byte| *byte == stop).unwrap_or(from.len());
                 assert_eq!(copied, before.min(size));
                 assert_eq!(to[..copied], from[..copied]);

@@ -1,16 +1,18 @@
-//! Where lines end. Pure.
+//! Line boundaries in a stream of bytes. The loggers call it for every batch of input.
 
 use crate::byte_scan::{self, copy_until};
 use crate::text::find_byte;
 
-/// How many bytes the first line has, its newline included; `None` when none ends here.
+/// Returns the length of the first line, including its newline; `None` if `bytes` contains no newline.
 #[must_use]
 pub fn first_line(bytes: &[u8]) -> Option<usize> {
     find_byte(bytes, b'\n').map(|at| at + 1)
 }
 
-/// Copies the first line, its newline included: how many bytes were copied, and whether the line ends with them. If it
-/// does not, there are no more, or there is no room for more. Behind the line, some of the room may be changed.
+/// Copies the first line, including its newline. Returns the number of copied bytes, and whether the line is complete.
+///
+/// An incomplete line was cut by the end of `from` or by the end of `to`. Bytes of `to` after the copied ones may be
+/// overwritten.
 #[inline(never)]
 pub fn copy_first(from: &[u8], to: &mut [u8]) -> (usize, bool) {
     let size = copy_until(from, to, |block| block.eq(b'\n'));
@@ -23,33 +25,33 @@ pub fn copy_first(from: &[u8], to: &mut [u8]) -> (usize, bool) {
     }
 }
 
-/// How many bytes come after the last newline; `None` when there is none.
+/// Returns the number of bytes after the last newline; `None` if `bytes` contains no newline.
 #[must_use]
 pub fn after_last(bytes: &[u8]) -> Option<usize> {
     byte_scan::after_last(bytes, b'\n')
 }
 
-/// How many lines end here.
+/// Returns the number of newlines.
 #[must_use]
 pub fn count(bytes: &[u8]) -> u64 {
     bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
-/// The lines put together are the bytes, and each ends with its newline, however much room there is.
+/// Asserts that the copied lines concatenate to `bytes`, for any size of the target. Fuzzing calls it too.
 #[cfg(any(test, fuzzing))]
 pub fn check(bytes: &[u8]) {
     let mut rest = bytes;
     let mut ends = 0;
     while !rest.is_empty() {
-        let mut room = std::vec![0; rest.len() + bytes.len() % 3];
-        let (size, ended) = copy_first(rest, &mut room);
+        let mut target = std::vec![0; rest.len() + bytes.len() % 3];
+        let (size, ended) = copy_first(rest, &mut target);
         let (line, more) = rest.split_at(size);
-        assert_eq!(line, &room[..size], "{bytes:?}");
+        assert_eq!(line, &target[..size], "{bytes:?}");
         assert_eq!(first_line(rest), ended.then_some(size), "{bytes:?}");
         assert_eq!(line.iter().position(|byte| *byte == b'\n'), ended.then(|| size - 1));
         assert!(ended || more.is_empty(), "{bytes:?}");
         let short = size / 2;
-        assert_eq!(copy_first(rest, &mut room[..short]), (short, false), "{bytes:?}");
+        assert_eq!(copy_first(rest, &mut target[..short]), (short, false), "{bytes:?}");
         rest = more;
         ends += u64::from(ended);
     }
@@ -63,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_every_length() {
+    fn random_lines_are_found_and_copied() {
         let mut random = crate::testing::Random(7);
         for _ in 0..20_000 {
             let often = 2 + random.below(40) as u64;
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_and_counts() {
+    fn the_last_newline_and_the_count() {
         assert_eq!(after_last(b"a\nbc"), Some(2));
         assert_eq!(after_last(b"a\n"), Some(0));
         assert_eq!(after_last(b"abc"), None);
