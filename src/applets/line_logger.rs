@@ -1,163 +1,217 @@
-//! What dlog and drlog have in common: lines are dressed, written, put on the disk; HUP and ALRM are
-//! obeyed when a line ends; whatever cannot be written waits or is counted.
+//! The sink of dlog and drlog: it puts a prefix before each line and writes it to the applet's target.
+//!
+//! A request waits for a line boundary, so that each file contains whole lines.
 
-use super::diag::{self, name};
-use super::line_prefix::{LinePrefixer, PrefixOptions};
-use super::log_file::{Blocked, LogFile};
-use super::pump::{Interest, Out, PrefixBuf, Sink};
+use super::diag::name;
+use super::log_file::{Blocked, LogFile, LossNotice};
+use super::logger::{Buffers, Out, report_lost_lines};
+use super::pump::{Interest, Request, Sink, SinkState, pump};
+use core::ffi::c_int;
 use core::ops::Range;
 use pure::diag::Line;
 use pure::exit::Exit;
+use pure::log::line_prefix::{Copied, LinePrefixer, PrefixOptions};
 use pure::log::lines;
-use pure::text::{Put, put_number};
+use pure::log::loss::{self, Loss};
+use pure::log::timestamp::Clock;
+use pure::text::{Put, Writer};
 use pure::time::{Duration, Instant, earliest};
-use pure::unix::Signal;
 use sys::clock;
+use ufmt::uwrite;
 
-/// Where whole lines go: dlog's file, drlog's directory.
+/// The target of whole lines: dlog's file, drlog's directory.
 pub trait LogTarget {
     fn log_file(&self) -> &LogFile;
     fn log_file_mut(&mut self) -> &mut LogFile;
 
-    /// As [`Store::write`].
-    fn write(&mut self, bytes: &[u8], loss_notice: super::log_file::LossNotice) -> usize;
+    /// Writes or drops `bytes`, as [`LogFile::write`] does. Returns their number.
+    fn write(&mut self, bytes: &[u8], loss_notice: LossNotice) -> usize;
 
-    /// HUP, ALRM: called at a border.
-    fn on_signal(&mut self, signal: Signal);
+    /// Handles a request. Called at a line boundary, or if the log file is blocked.
+    fn handle(&mut self, request: Request);
 }
 
-pub struct LineLogger<'a> {
+/// Options of a line logger.
+pub struct LineOptions {
+    /// The descriptor to read.
+    pub input: c_int,
+    pub prefix: PrefixOptions,
+    /// Minimum time between two syncs; `None`: sync after each batch.
+    pub sync_interval: Option<Duration>,
+}
+
+/// Logs the input to `target` until the input ends or a signal stops the logger.
+///
+/// # Errors
+/// [`Exit::FAILED`] if the input cannot be read.
+pub fn run(
+    target: &mut dyn LogTarget,
+    options: &LineOptions,
+    buffers: &'static mut Buffers,
+) -> Result<Exit, Exit> {
+    let Buffers { prefix, batch, out } = buffers;
+    let mut logger = LineLogger {
+        target,
+        prefixer: LinePrefixer::new(options.prefix, prefix),
+        is_identity: options.prefix.is_identity(),
+        is_new_batch: true,
+        out,
+        pending: 0..0,
+        sync_interval: options.sync_interval,
+        next_sync: None,
+        requests: RequestSet::default(),
+    };
+    pump(options.input, batch, &mut logger)
+}
+
+struct LineLogger<'a> {
     target: &'a mut dyn LogTarget,
-    /// Nothing is put before the lines: they go through as they are.
-    plain: bool,
-    out: &'static mut Out,
-    /// The part of `out` that is still to be written.
-    pending: Range<usize>,
-    /// How often lines are put on the disk at the most; else each batch is, before the next is read.
-    period: Option<Duration>,
-    /// When the next may be.
-    sync_at: Option<Instant>,
-    /// Signals to obey at the next border.
-    reopen: bool,
-    rotate: bool,
     prefixer: LinePrefixer<'static>,
+    /// The lines stay unchanged: the input is written without a copy.
+    is_identity: bool,
+    /// The next bytes start a batch, whose lines get a new timestamp.
+    is_new_batch: bool,
+    out: &'static mut Out,
+    /// The part of `out` that is not written yet.
+    pending: Range<usize>,
+    sync_interval: Option<Duration>,
+    /// Earliest time of the next sync. `None`: no sync was made yet, or the interval no longer counts.
+    next_sync: Option<Instant>,
+    /// Requests that wait for a line boundary.
+    requests: RequestSet,
 }
 
-impl<'a> LineLogger<'a> {
-    pub fn new(
-        target: &'a mut dyn LogTarget,
-        prefix_options: PrefixOptions,
-        period: Option<Duration>,
-        prefix: &'static mut PrefixBuf,
-        out: &'static mut Out,
-    ) -> Self {
-        Self {
-            target,
-            prefixer: LinePrefixer::new(prefix_options, prefix),
-            plain: prefix_options.is_plain(),
-            out,
-            pending: 0..0,
-            period,
-            sync_at: None,
-            reopen: false,
-            rotate: false,
+/// A set of requests, each at most once.
+#[derive(Default)]
+struct RequestSet {
+    bits: u8,
+}
+
+impl RequestSet {
+    const fn bit(request: Request) -> u8 {
+        match request {
+            Request::Reopen => 1,
+            Request::Rotate => 2,
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> usize {
-        let Self { target, prefixer, .. } = self;
-        target.write(bytes, &mut |lines, bytes| loss_notice(prefixer, lines, bytes))
+    const fn is_empty(&self) -> bool {
+        self.bits == 0
     }
 
+    const fn insert(&mut self, request: Request) {
+        self.bits |= Self::bit(request);
+    }
+
+    /// Empties the set. Reopening goes before rotation, which then rotates the file that has the name.
+    fn take(&mut self) -> impl Iterator<Item = Request> + use<> {
+        let bits = core::mem::take(&mut self.bits);
+        let all = [Request::Reopen, Request::Rotate];
+        all.into_iter().filter(move |request| bits & Self::bit(*request) != 0)
+    }
+}
+
+impl LineLogger<'_> {
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let Self { target, prefixer, .. } = self;
+        target.write(bytes, &mut |loss| loss_notice(prefixer, loss))
+    }
+
+    /// Writes the pending output.
     fn flush(&mut self) {
         let Self { target, prefixer, out, pending, .. } = self;
         let bytes = out.get(pending.clone()).unwrap_or(&[]);
-        pending.start +=
-            target.write(bytes, &mut |lines, bytes| loss_notice(prefixer, lines, bytes));
+        pending.start += target.write(bytes, &mut |loss| loss_notice(prefixer, loss));
     }
 
-    /// Obeys what was waiting for a border, if this is one, or if nothing more can be written as it is; what could not
-    /// be goes elsewhere then, perhaps.
+    /// Handles the waiting requests at a line boundary, or at once if the log file is blocked: the new file may accept
+    /// the pending output.
     fn apply_requests(&mut self) {
         let log_file = self.target.log_file();
-        if !(self.reopen | self.rotate) || log_file.blocked.is_none() && !log_file.at_line_start() {
+        if self.requests.is_empty() || log_file.blocked.is_none() && !log_file.at_line_start() {
             return;
         }
-        if core::mem::take(&mut self.reopen) {
-            self.target.on_signal(Signal::HUP);
-        }
-        if core::mem::take(&mut self.rotate) {
-            self.target.on_signal(Signal::ALRM);
+        for request in self.requests.take() {
+            self.target.handle(request);
         }
         self.flush();
     }
 
-    /// Puts on the disk what must be there now.
+    /// Syncs the log file if everything is written and the sync interval is over.
     fn sync_if_due(&mut self) {
         if !self.target.log_file().is_dirty() || !self.pending.is_empty() {
             return;
         }
-        if let Some(period) = self.period {
+        if let Some(interval) = self.sync_interval {
             let now = clock::now();
-            if self.sync_at.is_some_and(|at| now < at) {
+            if self.next_sync.is_some_and(|at| now < at) {
                 return;
             }
-            self.sync_at = Some(now.add(period));
+            self.next_sync = Some(now.add(interval));
         }
         self.target.log_file_mut().sync();
     }
 }
 
-/// The line that stands where others were lost.
-fn loss_notice(prefixer: &mut LinePrefixer, lines: u64, bytes: u64) -> Line {
+/// Formats the line that replaces dropped ones.
+fn loss_notice(prefixer: &mut LinePrefixer, Loss { lines, bytes }: Loss) -> Line {
     let mut line = Line::new();
+    set_time(prefixer);
     prefixer.put_prefix(&mut line);
-    line.put(name().as_bytes());
-    line.put(b": ");
-    put_number(&mut line, lines);
-    line.put(b" lines (");
-    put_number(&mut line, bytes);
-    line.put(b" bytes) lost\n");
+    let Ok(()) = uwrite!(Writer(&mut line), "{}: ", name());
+    loss::put_notice(&mut line, lines, Some(bytes));
+    line.put(b"\n");
     line
+}
+
+/// Sets the timestamp of the next lines to the present. Without timestamps it does not read a clock.
+fn set_time(prefixer: &mut LinePrefixer) {
+    let time = match prefixer.clock() {
+        Some(Clock::Real) => clock::real(),
+        Some(Clock::Monotonic) => clock::monotonic(),
+        None => (0, 0),
+    };
+    prefixer.set_time(time);
 }
 
 impl Sink for LineLogger<'_> {
     fn take(&mut self, batch: &[u8]) -> usize {
-        let waiting = self.reopen || self.rotate;
-        let first = if waiting { lines::first_line(batch) } else { None };
-        let batch = first.and_then(|end| batch.get(..end)).unwrap_or(batch);
-        let taken = if self.plain {
+        let has_requests = !self.requests.is_empty();
+        // A request waits for the end of this line.
+        let line_end = if has_requests { lines::first_line(batch) } else { None };
+        let batch = line_end.and_then(|end| batch.get(..end)).unwrap_or(batch);
+        let taken = if self.is_identity {
             self.write(batch)
         } else {
-            let (taken, put) = self.prefixer.prefix(batch, self.out);
-            self.pending = 0..put;
+            if core::mem::take(&mut self.is_new_batch) {
+                set_time(&mut self.prefixer);
+            }
+            let Copied { taken, written } = self.prefixer.copy_lines(batch, self.out);
+            self.pending = 0..written;
             self.flush();
             taken
         };
-        if waiting {
+        if has_requests {
             self.apply_requests();
         }
         taken
     }
 
     fn batch_done(&mut self) {
-        self.prefixer.new_batch = true;
+        self.is_new_batch = true;
         self.sync_if_due();
     }
 
     fn interest(&self) -> Interest {
         let log_file = self.target.log_file();
-        let sync_at = self.sync_at.filter(|_| log_file.is_dirty());
-        match log_file.blocked {
-            Some(Blocked::BufferFull) => {
-                Interest { blocked: true, room: Some(log_file.file()), ..Interest::default() }
-            }
-            Some(Blocked::Until(at)) => {
-                Interest { blocked: true, at: Some(at), ..Interest::default() }
-            }
-            Some(Blocked::Broken) => Interest { broken: true, ..Interest::default() },
-            None => Interest { at: earliest(log_file.retry_at(), sync_at), ..Interest::default() },
-        }
+        let next_sync = self.next_sync.filter(|_| log_file.is_dirty());
+        let (state, writable, at) = match log_file.blocked {
+            None => (SinkState::Ready, None, earliest(log_file.retry_at(), next_sync)),
+            Some(Blocked::BufferFull) => (SinkState::Blocked, Some(log_file.fd()), None),
+            Some(Blocked::Until(at)) => (SinkState::Blocked, None, Some(at)),
+            Some(Blocked::Broken) => (SinkState::Broken, None, None),
+        };
+        Interest { state, writable, at }
     }
 
     fn retry(&mut self) {
@@ -167,9 +221,8 @@ impl Sink for LineLogger<'_> {
         self.sync_if_due();
     }
 
-    fn on_signal(&mut self, signal: Signal) {
-        self.reopen |= signal == Signal::HUP;
-        self.rotate |= signal == Signal::ALRM;
+    fn handle(&mut self, request: Request) {
+        self.requests.insert(request);
         self.apply_requests();
     }
 
@@ -181,22 +234,22 @@ impl Sink for LineLogger<'_> {
             self.pending = 0..1;
             self.flush();
         }
-        self.sync_at = None;
+        self.next_sync = None;
         self.sync_if_due();
     }
 
     fn close(&mut self, rest: &[u8]) -> Exit {
         let Self { target, prefixer, out, pending, .. } = self;
         let pending = out.get(pending.clone()).unwrap_or(&[]);
-        let mut lost = 0;
-        target.log_file_mut().give_up([pending, rest], &mut |lines, bytes| {
-            lost = lines;
-            loss_notice(prefixer, lines, bytes)
+        let mut lost_lines = 0;
+        target.log_file_mut().give_up([pending, rest], &mut |loss| {
+            lost_lines = loss.lines;
+            loss_notice(prefixer, loss)
         });
         target.log_file_mut().sync();
         if target.log_file().is_dropping() {
-            // The log has no room for it.
-            diag::count("lines lost: ", lost);
+            // The log has no space for the loss notice.
+            report_lost_lines(lost_lines);
         }
         if target.log_file().lost_data() { Exit::DATA_LOST } else { Exit::SUCCESS }
     }

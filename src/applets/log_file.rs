@@ -1,9 +1,6 @@
-//! One open file that lines are appended to, and what happens when it cannot be written. Shared by dlog
-//! and drlog; dmon opens its status file in the same way.
+//! An open file that lines are appended to. dlog and drlog write through it; dmon opens its status file as it does.
 //!
-//! A full disk must not hang the service that logs. So by default lines are dropped and counted until
-//! the file can be written again; the count then stands in the gap. The file always holds whole lines:
-//! one that was cut off is taken back.
+//! [`LogState`] decides which lines are dropped while the file cannot be written. This module does the I/O.
 
 #[cfg(test)]
 mod tests;
@@ -13,20 +10,19 @@ use super::diag::os_error;
 use core::ffi::c_int;
 use pure::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use pure::diag::Line;
-use pure::log::lines;
+use pure::log::loss::Loss;
+use pure::log::outage::{Decision, LogState, RETRY_INTERVAL};
+use pure::log::report_once::ReportOnce;
 use pure::text::{first, skip};
-use pure::time::{Duration, Instant};
+use pure::time::Instant;
 use pure::unix::Errno;
-use sys::file::{File, Kind, Mode};
+use sys::file::{File, Kind, Mode, STDOUT};
 #[cfg(not(test))]
 use sys::{clock, file};
 #[cfg(test)]
 use tests::{clock, file, os_error};
 
-/// How often a file that cannot be written is tried again.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// As much as goes into a pipe with room for anything in one piece, without waiting: PIPE_BUF of pipe(7).
+/// `PIPE_BUF` of pipe(7): a pipe that poll(2) reports as writable accepts this many bytes in one piece.
 const PIPE_BUF: usize = 4096;
 
 /// What to do with lines that cannot be written.
@@ -34,7 +30,7 @@ const PIPE_BUF: usize = 4096;
 pub enum OnFull {
     /// Drop and count them.
     Drop,
-    /// Keep them and let the service wait.
+    /// Keep them, and block the service when the pipe is full.
     Block,
 }
 
@@ -49,36 +45,40 @@ impl OptionValue for OnFull {
     }
 }
 
-/// Why nothing can be taken for now.
+/// Why the log file accepts no data at the moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Blocked {
-    /// Until the reader at the other end has made room.
+    /// The buffer of a pipe or terminal is full until its reader reads.
     BufferFull,
+    /// The write failed: the next attempt is at this time.
     Until(Instant),
-    /// For ever: there is no reader any more.
+    /// The pipe has no reader any more (EPIPE).
     Broken,
 }
 
-/// A time in which lines are dropped.
-#[derive(Clone, Copy, Default)]
-struct Outage {
-    lines: u64,
-    bytes: u64,
-    retry_at: Option<Instant>,
-    /// The last byte dropped was not the end of a line.
-    midline: bool,
-    /// The file ends in a piece of a line that could not be taken back.
-    torn: bool,
+/// Formats the line that replaces dropped ones.
+pub type LossNotice<'a> = &'a mut dyn FnMut(Loss) -> Line;
+
+/// An open file description to append to.
+pub enum Output {
+    File(File),
+    Stdout,
 }
 
-/// Makes the line that stands in the gap, from the lines and bytes lost.
-pub type LossNotice<'a> = &'a mut dyn FnMut(u64, u64) -> Line;
+impl Output {
+    const fn fd(&self) -> c_int {
+        match self {
+            Self::File(file) => file.fd(),
+            Self::Stdout => STDOUT,
+        }
+    }
+}
 
-/// Opens a file for lines at its end. A FIFO is opened for reading too, so that it need not have a reader,
-/// and a reader that comes and goes loses nothing (fifo(7)).
+/// Opens `path` for appending. A FIFO is opened for reading too: then it needs no reader, and loses nothing while
+/// readers come and go (fifo(7)).
 ///
 /// # Errors
-/// As open(2).
+/// Those of open(2).
 pub fn open(path: CliWord) -> Result<File, Errno> {
     match File::open(path, Mode::Append) {
         Err(Errno::NXIO) => File::open(path, Mode::Fifo),
@@ -87,88 +87,97 @@ pub fn open(path: CliWord) -> Result<File, Errno> {
     }
 }
 
+/// A log file and its state.
 pub struct LogFile {
-    /// For messages.
+    /// The name in error messages.
     name: &'static [u8],
-    file: c_int,
+    output: Output,
     kind: Kind,
     on_full: OnFull,
+    /// `None`: the file accepts data.
     pub blocked: Option<Blocked>,
-    outage: Option<Outage>,
-    /// How many bytes of an unfinished line stand at the end of the file.
-    partial: u64,
-    /// Lines have to be on the disk some time.
+    state: LogState,
+    /// Lines must reach the disk.
     syncs: bool,
-    /// Some are written and not on the disk.
-    dirty: bool,
-    /// Said once an outage.
-    reported: bool,
-    lost: bool,
+    /// Something was written since the last sync.
+    is_dirty: bool,
+    report: ReportOnce,
+    lost_data: bool,
 }
 
 impl LogFile {
     #[must_use]
-    pub fn new(name: &'static [u8], on_full: OnFull, syncs: bool, file: c_int) -> Self {
+    pub fn new(name: &'static [u8], on_full: OnFull, syncs: bool, output: Output) -> Self {
         Self {
             name,
-            file,
-            kind: file::kind(file),
+            kind: file::kind(output.fd()),
+            output,
             on_full,
             blocked: None,
-            outage: None,
-            partial: 0,
+            state: LogState::NEW,
             syncs,
-            dirty: false,
-            reported: false,
-            lost: false,
+            is_dirty: false,
+            report: ReportOnce::default(),
+            lost_data: false,
         }
     }
 
-    /// Another file of the same kind from here on; the old one, which must still be open, is left in order. Only at a
-    /// border, or when the old one takes no more.
-    pub fn switch_to(&mut self, file: &File) {
+    /// Syncs and closes the old file, and continues with a new one of the same kind. Call only at a line boundary, or if
+    /// the old file is blocked.
+    pub fn switch_to(&mut self, file: File) {
         self.sync();
-        self.file = file.fd();
+        self.output = Output::File(file);
         self.blocked = None;
-        self.partial = 0;
-        if let Some(outage) = &mut self.outage {
-            outage.torn = false;
-        }
+        self.state.file_changed();
     }
 
     #[must_use]
-    pub const fn file(&self) -> c_int {
-        self.file
+    pub const fn fd(&self) -> c_int {
+        self.output.fd()
     }
 
-    /// The next byte begins a line.
+    /// Returns whether the next byte starts a line.
     #[must_use]
-    pub fn at_line_start(&self) -> bool {
-        self.partial == 0 && self.outage.is_none_or(|outage| !outage.midline)
+    pub const fn at_line_start(&self) -> bool {
+        self.state.at_line_start()
     }
 
-    /// Lines are being dropped.
     #[must_use]
     pub const fn is_dropping(&self) -> bool {
-        self.outage.is_some()
+        self.state.is_dropping()
     }
 
+    /// Returns whether lines were dropped or a sync failed.
     #[must_use]
     pub const fn lost_data(&self) -> bool {
-        self.lost
+        self.lost_data
     }
 
-    /// Writes these bytes or drops them; says how many of them are dealt with: all, unless `stuck` says
-    /// why not. `make_room` may free some of a full disk.
+    /// Returns whether something was written that must still be synced.
+    #[must_use]
+    pub const fn is_dirty(&self) -> bool {
+        self.is_dirty
+    }
+
+    /// Returns the time of the next attempt to end an outage that requires no new lines.
+    #[must_use]
+    pub const fn retry_at(&self) -> Option<Instant> {
+        self.state.retry_at()
+    }
+
+    /// Writes or drops `bytes`. Returns the number of bytes that were written or dropped: all, unless
+    /// [`blocked`](Self::blocked) says why not.
+    ///
+    /// `free_space` is called when the disk is full. It returns whether it has freed some space.
     pub fn write(
         &mut self,
         bytes: &[u8],
         loss_notice: LossNotice,
-        make_room: &mut dyn FnMut() -> bool,
+        free_space: &mut dyn FnMut() -> bool,
     ) -> usize {
         let mut done = 0;
         if self.is_dropping() {
-            done = self.end_outage(bytes, loss_notice);
+            done = self.try_to_end_outage(bytes, loss_notice);
             if self.is_dropping() {
                 return done;
             }
@@ -176,165 +185,121 @@ impl LogFile {
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             match self.write_some(rest) {
                 Ok(n) => {
-                    let written = first(rest, n);
-                    self.partial = match lines::after_last(written) {
-                        Some(after) => after as u64,
-                        None => self.partial + n as u64,
-                    };
+                    self.state.written(first(rest, n));
+                    self.report.succeeded();
                     done += n;
-                    self.reported = false;
                 }
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
-                    self.blocked = Some(Blocked::BufferFull);
-                    return done;
-                }
-                Err(Errno::PIPE) => {
-                    self.report_once(Errno::PIPE);
-                    self.blocked = Some(Blocked::Broken);
-                    return done;
-                }
-                Err(Errno::NOSPC | Errno::DQUOT) if make_room() => {}
+                Err(Errno::NOSPC | Errno::DQUOT) if free_space() => {}
                 Err(error) => {
-                    self.report_once(error);
-                    if self.on_full == OnFull::Block {
-                        self.blocked = Some(Blocked::Until(clock::now().add(RETRY)));
-                        return done;
-                    }
-                    self.begin_outage(rest);
-                    return bytes.len();
+                    let Some(blocked) = self.blocked_by(error) else {
+                        self.start_outage(rest);
+                        return bytes.len();
+                    };
+                    self.blocked = Some(blocked);
+                    return done;
                 }
             }
         }
         done
     }
 
-    /// One write, which never waits for a reader.
-    fn write_some(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
-        match self.kind {
-            Kind::Regular => self.append(bytes),
-            Kind::Other if !file::is_writable(self.file) => Err(Errno::AGAIN),
-            Kind::Other => self.append(first(bytes, PIPE_BUF.min(bytes.len()))),
+    /// Reports a failed write. Returns how it blocks the file; `None` if lines are dropped instead.
+    fn blocked_by(&mut self, error: Errno) -> Option<Blocked> {
+        if error == Errno::AGAIN {
+            return Some(Blocked::BufferFull);
+        }
+        self.report_once(error);
+        match self.on_full {
+            _ if error == Errno::PIPE => Some(Blocked::Broken),
+            OnFull::Block => Some(Blocked::Until(clock::now().add(RETRY_INTERVAL))),
+            OnFull::Drop => None,
         }
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
-        let n = file::write(self.file, bytes)?;
-        self.dirty = self.syncs;
+    /// Makes one write, which never waits for a reader. Returns the number of written bytes.
+    fn write_some(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
+        let piece = match self.kind {
+            Kind::Regular => bytes,
+            Kind::Other if !file::is_writable(self.fd()) => return Err(Errno::AGAIN),
+            Kind::Other => first(bytes, PIPE_BUF.min(bytes.len())),
+        };
+        let n = file::write(self.fd(), piece)?;
+        self.is_dirty = self.syncs;
         Ok(n)
     }
 
-    /// Some lines have to be put on the disk.
-    #[must_use]
-    pub const fn is_dirty(&self) -> bool {
-        self.dirty
-    }
-
-    /// Puts on the disk what was written, if that has to be there. What has no disk behind it cannot be synced and need
-    /// not be.
+    /// Syncs the file to the disk if that is required. A pipe or terminal has no disk and cannot be synced (EINVAL).
     pub fn sync(&mut self) {
-        if !core::mem::take(&mut self.dirty) {
+        if !core::mem::take(&mut self.is_dirty) {
             return;
         }
-        match file::sync(self.file) {
+        match file::sync(self.fd()) {
             Ok(()) | Err(Errno::INVAL) => {}
             Err(error) => {
-                // Nobody knows how much.
-                self.lost = true;
+                // The kernel does not report which bytes are lost.
+                self.lost_data = true;
                 self.report_once(error);
             }
         }
     }
 
     fn report_once(&mut self, error: Errno) {
-        if !self.reported {
+        if self.report.is_first() {
             let _ = os_error("cannot write ", self.name, error);
         }
-        self.reported = true;
     }
 
-    /// Nothing more can be written: the piece of a line that was is taken back, `rest` is dropped.
-    fn begin_outage(&mut self, rest: &[u8]) {
-        let mut outage = Outage { retry_at: Some(clock::now().add(RETRY)), ..Outage::default() };
-        outage.torn = self.partial > 0 && file::undo_append(self.file, self.partial).is_err();
-        outage.bytes = self.partial;
-        outage.drop_all(rest);
-        self.partial = 0;
-        self.lost = true;
-        self.outage = Some(outage);
+    /// Removes the written piece of an unfinished line, and drops `rest`.
+    fn start_outage(&mut self, rest: &[u8]) {
+        let partial = self.state.partial();
+        let removed = partial == 0 || file::undo_append(self.fd(), partial).is_ok();
+        self.state.start_outage(removed, rest, clock::now());
+        self.lost_data = true;
     }
 
-    /// Tries to end an outage, at a border and not more often than each second; else drops. Says how
-    /// many bytes were dropped.
-    fn end_outage(&mut self, bytes: &[u8], loss_notice: LossNotice) -> usize {
-        let Some(mut outage) = self.outage else {
+    /// Writes the loss notice if it is due, which ends the outage. Returns the number of dropped bytes.
+    fn try_to_end_outage(&mut self, bytes: &[u8], loss_notice: LossNotice) -> usize {
+        let LogState::Dropping(outage) = &mut self.state else {
             return 0;
         };
-        let line_end =
-            if outage.midline { lines::first_line(bytes).unwrap_or(bytes.len()) } else { 0 };
-        let due = outage.retry_at.is_none_or(|at| at <= clock::now());
-        let mut dropped = if due { line_end } else { bytes.len() };
-        outage.drop_all(first(bytes, dropped));
-        self.outage = Some(outage);
-        if due && !outage.midline && !self.write_loss_notice(&mut outage, loss_notice) {
-            outage.retry_at = Some(clock::now().add(RETRY));
-            outage.drop_all(skip(bytes, dropped));
-            dropped = bytes.len();
-            self.outage = Some(outage);
+        let now = clock::now();
+        let Decision::WriteNotice { dropped } = outage.decide(bytes, now) else {
+            return bytes.len();
+        };
+        self.write_loss_notice(loss_notice);
+        if !self.is_dropping() {
+            return dropped;
         }
-        dropped
+        self.state.continue_outage(skip(bytes, dropped), now);
+        bytes.len()
     }
 
-    /// Writes the line in the gap; then the outage is over.
-    fn write_loss_notice(&mut self, outage: &mut Outage, loss_notice: LossNotice) -> bool {
-        let line = loss_notice(outage.lines, outage.bytes);
-        if outage.torn && self.write_some(b"\n").is_err() {
-            return false;
+    /// Tries to write the loss notice. If all of it is written, the outage is over.
+    fn write_loss_notice(&mut self, loss_notice: LossNotice) {
+        let Some(notice) = self.state.notice() else {
+            return;
+        };
+        let line = loss_notice(notice.loss);
+        if notice.newline && self.write_some(b"\n").is_err() {
+            return;
         }
-        outage.torn = false;
-        match self.write_some(line.bytes()) {
-            Ok(n) if n == line.bytes().len() => {
-                self.outage = None;
-                self.reported = false;
-                true
-            }
-            Ok(n) => {
-                outage.torn = file::undo_append(self.file, n as u64).is_err();
-                false
-            }
-            Err(_) => false,
+        let n = self.write_some(line.bytes()).unwrap_or(0);
+        if n == line.bytes().len() {
+            self.state.notice_written();
+            self.report.succeeded();
+        } else {
+            let is_torn = n > 0 && file::undo_append(self.fd(), n as u64).is_err();
+            self.state.notice_failed(is_torn);
         }
     }
 
-    /// The moment at which it is worth trying again without new lines.
-    #[must_use]
-    pub fn retry_at(&self) -> Option<Instant> {
-        self.outage.filter(|outage| !outage.midline).and_then(|outage| outage.retry_at)
-    }
-
-    /// What could not be written and never will be.
+    /// Drops `rest`, which will never be written, and tries for the last time to write the loss notice.
     pub fn give_up(&mut self, rest: [&[u8]; 2], loss_notice: LossNotice) {
         for rest in rest.into_iter().filter(|rest| !rest.is_empty()) {
-            match &mut self.outage {
-                Some(outage) => outage.drop_all(rest),
-                None => self.begin_outage(rest),
-            }
+            self.start_outage(rest);
         }
-        if let Some(mut outage) = self.outage {
-            outage.retry_at = None;
-            outage.lines += u64::from(outage.midline);
-            outage.midline = false;
-            let _ = self.write_loss_notice(&mut outage, loss_notice);
-        }
-    }
-}
-
-impl Outage {
-    fn drop_all(&mut self, bytes: &[u8]) {
-        self.lines += lines::count(bytes);
-        self.bytes += bytes.len() as u64;
-        if let Some(last) = bytes.last() {
-            self.midline = *last != b'\n';
-        }
+        self.state.end_of_input();
+        self.write_loss_notice(loss_notice);
     }
 }

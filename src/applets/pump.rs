@@ -1,207 +1,231 @@
-//! The one loop of the loggers: wait for input, for a signal, for the sink's own reasons; read a
-//! batch; hand it to the sink.
+//! The main loop of the loggers: it reads batches of input for a sink. `line_logger::run` and dsyslog call it.
 //!
-//! HUP and ALRM are passed on to the sink. TERM and INT store what is in the pipe at that moment, then
-//! end; so does the end of the input. A sink that cannot take more for now stops the reading, never
-//! the hearing.
+//! SIGHUP and SIGALRM become [`Request`]s to the sink. On SIGTERM and SIGINT the loop stores the bytes that the pipe
+//! contains at that moment, then ends. A sink that is blocked pauses reading; signals are still handled.
 
-use super::diag::{error, os_error};
+use super::diag::os_error;
 use super::wait::wait;
 use core::ffi::c_int;
-use heapless::Vec;
+use core::ops::Range;
 use pure::exit::Exit;
-use pure::time::{Duration, Instant};
+use pure::time::{Duration, Instant, earliest};
 use pure::unix::{Errno, Signal};
-use sys::static_cell::StaticCell;
+use sys::signal::SignalSet;
 use sys::{clock, file, signal};
 
-/// As much as a pipe holds (pipe(7)): one read empties it.
+/// The default capacity of a pipe (pipe(7)), so that one read empties it.
 pub const BATCH_SIZE: usize = 64 << 10;
 
-/// The longest prefix of a line. More than a line of text has anywhere; a choice, so that [`Out`] has a
-/// size.
-pub const MAX_PREFIX: usize = 4096;
+/// Memory for one batch.
+pub type Batch = [u8; BATCH_SIZE];
 
-/// The longest text that is put before a line: stamp ([`pure::log::timestamp::Text`]), prefix, blank.
-pub const PREFIX_SIZE: usize = 32 + MAX_PREFIX + 1;
-
-/// Where lines are put together: room for the longest batch without a line end, and what stands before
-/// it.
-pub type Out = [u8; BATCH_SIZE + PREFIX_SIZE];
-
-/// What stands before a line.
-pub type PrefixBuf = Vec<u8, PREFIX_SIZE>;
-
-/// The memory of a logger.
-pub struct Buffers {
-    pub prefix: PrefixBuf,
-    /// What was read.
-    pub batch: [u8; BATCH_SIZE],
-    /// What is to be written.
-    pub out: Out,
-}
-
-static BUFFERS: StaticCell<Buffers> = StaticCell::new(Buffers {
-    prefix: Vec::new(),
-    batch: [0; BATCH_SIZE],
-    out: [0; BATCH_SIZE + PREFIX_SIZE],
-});
-
-/// The memory, of which a process has one.
-///
-/// # Errors
-/// It was taken before.
-pub fn buffers() -> Result<&'static mut Buffers, Exit> {
-    BUFFERS.take().ok_or_else(|| error("two loggers in one process", b"", ""))
-}
-
-/// How long a sink may try on after TERM; the sender of TERM has another signal.
+/// Time for the sink to store the rest after SIGTERM. Chosen: one second; a sender that cannot wait has SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(1);
 
-/// PIPE and XFSZ only so that a write that cannot succeed is an error and not our end.
+/// SIGPIPE and SIGXFSZ are caught so that a failing write returns an error and does not end the logger.
 const CAUGHT: [Signal; 6] =
     [Signal::TERM, Signal::INT, Signal::HUP, Signal::ALRM, Signal::PIPE, Signal::XFSZ];
 
-/// Where lines go.
+/// A request that a user sends to a running logger as a signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// SIGHUP: open the log file again by its name.
+    Reopen,
+    /// SIGALRM: rotate the log file.
+    Rotate,
+}
+
+const REQUESTS: [(Signal, Request); 2] =
+    [(Signal::HUP, Request::Reopen), (Signal::ALRM, Request::Rotate)];
+
+/// The destination of the input.
 pub trait Sink {
-    /// Takes some of these bytes, any piece of the input, not cut at line ends; says how many. None
-    /// only if it is stuck now.
+    /// Takes bytes from the start of `batch`, which may end within a line. Returns their number, which is 0 only if the
+    /// sink is no longer [`SinkState::Ready`].
     fn take(&mut self, batch: &[u8]) -> usize;
 
-    /// All of a batch was taken and the input will be waited for.
-    fn batch_done(&mut self) {}
+    /// The sink has taken a whole batch, and the loop will wait for input.
+    fn batch_done(&mut self);
 
-    /// What else the sink waits for.
+    /// Returns the events that the sink waits for.
     fn interest(&self) -> Interest;
 
-    /// What it needed has come: time, or room in its output.
+    /// An event of [`Self::interest`] has occurred.
     fn retry(&mut self);
 
-    /// HUP or ALRM.
-    fn on_signal(&mut self, signal: Signal);
+    /// Handles a request of the user.
+    fn handle(&mut self, request: Request);
 
-    /// The input is over: finishes the last line. The sink may be stuck afterwards, and goes on.
+    /// Handles the end of the input: completes the last line. The sink may be blocked afterwards, and continues in
+    /// [`Self::retry`].
     fn end(&mut self);
 
-    /// No more time to go on: what is not stored is lost, with the `rest` that was not taken. Says how all
-    /// went.
+    /// Gives up all data that is not stored, and `rest`, which was not taken. Returns the exit code of the logger.
     fn close(&mut self, rest: &[u8]) -> Exit;
 }
 
-/// What a sink waits for.
-#[derive(Clone, Copy, Default)]
-pub struct Interest {
-    /// It cannot take more until then, or until its output has room.
-    pub blocked: bool,
-    /// To be woken when this descriptor can be written.
-    pub room: Option<c_int>,
-    /// To be woken at that moment.
-    pub at: Option<Instant>,
-    /// It will never take anything again.
-    pub broken: bool,
+/// Whether a sink takes input.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SinkState {
+    Ready,
+    /// Not before an event of its [`Interest`].
+    Blocked,
+    /// Never again.
+    Broken,
 }
 
-/// Where the input stands.
+/// The events that a sink waits for.
+#[derive(Clone, Copy)]
+pub struct Interest {
+    pub state: SinkState,
+    /// Call [`Sink::retry`] when this descriptor can be written.
+    pub writable: Option<c_int>,
+    /// Call [`Sink::retry`] at this time.
+    pub at: Option<Instant>,
+}
+
+/// The state of the input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
     Open,
-    /// TERM: so many bytes of the pipe are still to be read.
+    /// After SIGTERM, SIGINT or the end of the input: the number of bytes that are still to be read.
     Draining(usize),
+    /// [`Sink::end`] was called.
     Ended,
 }
 
-/// Pumps `from` into `sink` until it ends or we are told to.
+struct Pump<'a> {
+    input: c_int,
+    input_state: Input,
+    buffer: &'a mut Batch,
+    /// The part of `buffer` that the sink has not taken.
+    batch: Range<usize>,
+    /// Signals to block during a wait.
+    mask: SignalSet,
+    /// Time to close the sink. `None` before the first SIGTERM or SIGINT.
+    deadline: Option<Instant>,
+    read_error: Result<(), Exit>,
+}
+
+/// Pumps `input` into `sink` until the input ends, the sink breaks, or a signal stops it. Returns the exit code of the
+/// sink.
 ///
 /// # Errors
-/// `from` cannot be read.
-pub fn pump(from: c_int, buffer: &mut [u8; BATCH_SIZE], sink: &mut dyn Sink) -> Result<Exit, Exit> {
-    let refused = |error| os_error("cannot catch signals", b"", error);
-    let (_, mask) = signal::catch_all(&CAUGHT, &[], None).map_err(refused)?;
-    let mut full = 0..0;
-    let mut input = Input::Open;
-    // Once told to end: until when the sink may try.
-    let mut deadline = None;
-    let mut fault = Ok(());
+/// [`Exit::FAILED`] if `input` cannot be read. The sink has stored everything that was read before.
+pub fn pump(input: c_int, buffer: &mut Batch, sink: &mut dyn Sink) -> Result<Exit, Exit> {
+    let failed = |error| os_error("cannot catch signals", b"", error);
+    let (_, mask) = signal::catch_all(&CAUGHT, &[], None).map_err(failed)?;
+    let mut pump = Pump {
+        input,
+        input_state: Input::Open,
+        buffer,
+        batch: 0..0,
+        mask,
+        deadline: None,
+        read_error: Ok(()),
+    };
     let exit = loop {
-        let batch = buffer.get(full.clone()).unwrap_or(&[]);
         let interest = sink.interest();
-        if interest.broken {
-            break sink.close(batch);
-        }
-        if !batch.is_empty() && !interest.blocked {
-            full.start += sink.take(batch);
-            if full.is_empty() {
-                sink.batch_done();
-            }
-            continue;
-        }
-        match input {
-            _ if interest.blocked || !full.is_empty() => {}
-            Input::Open => {}
-            Input::Ended => break sink.close(&[]),
-            Input::Draining(rest) => {
-                // Somebody else may have read some of it.
-                let rest = rest.min(file::bytes_readable(from));
-                let room = buffer.get_mut(..rest.min(BATCH_SIZE)).unwrap_or(&mut []);
-                match read(from, room, &mut fault) {
-                    Some(n) if n > 0 => {
-                        full = 0..n;
-                        input = Input::Draining(rest - n.min(rest));
-                    }
-                    _ => {
-                        input = Input::Ended;
-                        sink.end();
-                    }
+        match (interest.state, pump.input_state) {
+            (SinkState::Broken, _) => break sink.close(pump.rest()),
+            (SinkState::Ready, _) if !pump.batch.is_empty() => pump.feed(sink),
+            (SinkState::Ready, Input::Draining(left)) => pump.drain(left, sink),
+            (SinkState::Ready, Input::Ended) => break sink.close(&[]),
+            (SinkState::Ready, Input::Open) | (SinkState::Blocked, _) => {
+                if pump.wait(interest, sink) == Deadline::Passed {
+                    break sink.close(pump.rest());
                 }
-                continue;
-            }
-        }
-        let reads = full.is_empty() && input == Input::Open && !interest.blocked;
-        let at = pure::time::earliest(interest.at, deadline);
-        let limit = at.map(|at| clock::now().until(at));
-        let ready = wait(&mask, reads.then_some(from), interest.room, limit);
-        for signal in &[Signal::HUP, Signal::ALRM] {
-            if signal::take(*signal) {
-                sink.on_signal(*signal);
-            }
-        }
-        if signal::take(Signal::TERM) | signal::take(Signal::INT) {
-            if input == Input::Open {
-                input = Input::Draining(file::bytes_readable(from));
-            }
-            deadline = deadline.or(Some(clock::now().add(TERM_GRACE)));
-        }
-        let now =
-            if interest.at.is_some() || deadline.is_some() { Some(clock::now()) } else { None };
-        if deadline.is_some_and(|at| now >= Some(at)) {
-            break sink.close(buffer.get(full).unwrap_or(&[]));
-        }
-        if ready.output || interest.at.is_some_and(|at| now >= Some(at)) {
-            sink.retry();
-        }
-        if ready.input {
-            match read(from, buffer, &mut fault) {
-                Some(0) => input = Input::Draining(0),
-                read => full = 0..read.unwrap_or(0),
             }
         }
     };
-    fault.map(|()| exit)
+    pump.read_error.map(|()| exit)
 }
 
-/// One batch from the input: 0 at its end, `None` when there was nothing after all. An input that cannot be read
-/// has ended; what was read of it is not lost.
-fn read(from: c_int, room: &mut [u8], fault: &mut Result<(), Exit>) -> Option<usize> {
-    if room.is_empty() {
-        return Some(0);
+/// Whether the deadline after SIGTERM or SIGINT has passed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Deadline {
+    /// Not yet, or there is none.
+    Pending,
+    Passed,
+}
+
+impl Pump<'_> {
+    /// Returns the bytes that the sink has not taken.
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.batch.clone()).unwrap_or(&[])
     }
-    match file::read(from, room) {
-        Ok(n) => Some(n),
-        // Somebody else may have been quicker, if the descriptor is shared.
-        Err(Errno::INTR | Errno::AGAIN) => None,
-        Err(error) => {
-            *fault = Err(os_error("cannot read the input", b"", error));
-            Some(0)
+
+    /// Passes the batch to the sink.
+    fn feed(&mut self, sink: &mut dyn Sink) {
+        self.batch.start += sink.take(self.rest());
+        if self.batch.is_empty() {
+            sink.batch_done();
+        }
+    }
+
+    /// Reads the next of the last `left` bytes, or ends the input if there are none.
+    fn drain(&mut self, left: usize, sink: &mut dyn Sink) {
+        // Another process may have read some of them.
+        let left = if left > 0 { left.min(file::bytes_readable(self.input)) } else { 0 };
+        if left > 0 {
+            self.read(left);
+        }
+        if self.batch.is_empty() {
+            self.input_state = Input::Ended;
+            sink.end();
+        } else {
+            self.input_state = Input::Draining(left.saturating_sub(self.batch.len()));
+        }
+    }
+
+    /// Waits for input, for an event of `interest`, for the deadline or for a signal, and handles them.
+    fn wait(&mut self, interest: Interest, sink: &mut dyn Sink) -> Deadline {
+        let reads = self.input_state == Input::Open && interest.state == SinkState::Ready;
+        let next = earliest(interest.at, self.deadline);
+        let limit = next.map(|at| clock::now().until(at));
+        let ready = wait(&self.mask, reads.then_some(self.input), interest.writable, limit);
+        self.handle_signals(sink);
+        let has_timer = interest.at.is_some() || self.deadline.is_some();
+        let now = has_timer.then(clock::now);
+        let has_passed = |at: Option<Instant>| at.is_some() && now >= at;
+        if has_passed(self.deadline) {
+            return Deadline::Passed;
+        }
+        if ready.output || has_passed(interest.at) {
+            sink.retry();
+        }
+        if ready.input {
+            self.read(BATCH_SIZE);
+        }
+        Deadline::Pending
+    }
+
+    fn handle_signals(&mut self, sink: &mut dyn Sink) {
+        for (signal, request) in REQUESTS {
+            if signal::take(signal) {
+                sink.handle(request);
+            }
+        }
+        if signal::take(Signal::TERM) | signal::take(Signal::INT) {
+            if self.input_state == Input::Open {
+                self.input_state = Input::Draining(file::bytes_readable(self.input));
+            }
+            self.deadline = self.deadline.or_else(|| Some(clock::now().add(TERM_GRACE)));
+        }
+    }
+
+    /// Reads a batch of at most `limit` bytes. An input that cannot be read has ended.
+    fn read(&mut self, limit: usize) {
+        let space = self.buffer.get_mut(..limit.min(BATCH_SIZE)).unwrap_or(&mut []);
+        match file::read(self.input, space) {
+            Ok(0) => self.input_state = Input::Draining(0),
+            Ok(n) => self.batch = 0..n,
+            // Another process that shares the descriptor was faster.
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => {
+                self.read_error = Err(os_error("cannot read the input", b"", error));
+                self.input_state = Input::Draining(0);
+            }
         }
     }
 }

@@ -1,17 +1,16 @@
-//! dlog: standard input to the end of a file, line by line, with a stamp before each if asked for.
+//! dlog: appends standard input to a file, line by line. The table of applets calls it.
 
 use crate::applets::diag::os_error;
-use crate::applets::line_logger::{LineLogger, LogTarget};
-use crate::applets::line_prefix::PrefixOptions;
-use crate::applets::log_file::{self, LogFile, LossNotice, OnFull};
-use crate::applets::option_sources::{AppletInfo, Invocation, Parsed};
-use crate::applets::pump::{self, Buffers};
-use core::ffi::c_int;
+use crate::applets::line_logger::{self, LineOptions, LogTarget};
+use crate::applets::log_file::{self, LogFile, LossNotice, OnFull, Output};
+use crate::applets::logger::{self, Buffers, LoggerConfig};
+use crate::applets::option_sources::{AppletInfo, Invocation};
+use crate::applets::pump::Request;
 use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
+use pure::log::line_prefix::{PrefixOptions, PrefixText};
 use pure::time::Duration;
-use pure::unix::Signal;
 use sys::file::{self, File, Kind, Mode};
 
 const INFO: AppletInfo = AppletInfo {
@@ -21,78 +20,91 @@ Append standard input to a file (or to standard output), line by line.\n\n",
     has_file: false,
 };
 
+/// The values of all options.
 pub struct Config {
-    prefix_options: PrefixOptions,
-    input: c_int,
-    buffered: bool,
-    period: Option<Duration>,
+    logger: LoggerConfig,
+    prefix: PrefixText,
+    /// `None`: sync after each batch.
+    sync_interval: Option<Duration>,
     on_full: OnFull,
 }
 
+impl AsMut<LoggerConfig> for Config {
+    fn as_mut(&mut self) -> &mut LoggerConfig {
+        &mut self.logger
+    }
+}
+
+/// The rows of all options, in the order of the help.
 pub const OPTIONS: &[Opt<Config>] = &[
-    opt("-t, --timestamp\tPut the time before each line (UTC).", |c, v| {
-        c.prefix_options.set_timestamp(v)
-    }),
+    logger::timestamp(),
     opt("    --time FORMAT\tThe same as utc, iso, tai64n, epoch or mono.", |c, v| {
-        v.to(&mut c.prefix_options.timestamp)
+        v.to(&mut c.logger.timestamp)
     }),
     opt("-p, --prefix TEXT\tPut this text before each line, after the time.", |c, v| {
-        v.to(&mut c.prefix_options.prefix)
+        v.to(&mut c.prefix)
     }),
-    opt("-e, --skip-empty\tDrop empty lines.", |c, v| v.to(&mut c.prefix_options.skip_empty)),
-    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c, v| v.to(&mut c.input)),
-    opt("-b, --buffered\tDo not wait until lines are on the disk.", |c, v| v.to(&mut c.buffered)),
-    opt("    --sync TIME\tPut them on the disk at most that often.", |c, v| v.to(&mut c.period)),
+    logger::skip_empty(),
+    logger::input_fd(),
+    logger::buffered(),
+    opt("    --sync TIME\tPut them on the disk at most that often.", |c, v| {
+        v.to(&mut c.sync_interval)
+    }),
     opt("    --on-full drop|block\tWhat to do when the disk is full; drop.", |c, v| {
         v.to(&mut c.on_full)
     }),
 ];
 
-/// The applet.
+/// Runs dlog.
 ///
 /// # Errors
-/// The file cannot be opened, the input cannot be read.
+/// [`Exit::FAILED`] for wrong options, and if the file cannot be opened or the input cannot be read.
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
-    file::open_standard();
-    let mut config = Config {
-        prefix_options: PrefixOptions::default(),
-        input: file::STDIN,
-        buffered: false,
-        period: None,
+    let config = Config {
+        logger: LoggerConfig::DEFAULT,
+        prefix: PrefixText::default(),
+        sync_interval: None,
         on_full: OnFull::Drop,
     };
-    let Parsed::Options { operands_at } = invocation.options(&INFO, OPTIONS, &mut config)? else {
-        return Ok(Exit::SUCCESS);
-    };
-    let path = invocation.operand(operands_at)?;
-    let file = match path {
-        Some(path) => Some(open(path)?),
-        // Open for us alone, it does not wait: others may fill a pipe, a terminal may take less than a piece.
-        None if file::kind(file::STDOUT) == Kind::Other => {
-            File::open(c"/proc/self/fd/1", Mode::Console).ok()
-        }
-        None => None,
-    };
-    let number = file.as_ref().map_or(file::STDOUT, File::fd);
-    let name = path.map_or(&b"standard output"[..], |path| path.to_bytes());
-    let syncs = path.is_some() && !config.buffered;
-    let log_file = LogFile::new(name, config.on_full, syncs, number);
-    let mut target = FileTarget { path, file, log_file };
-    let Buffers { prefix, batch, out } = pump::buffers()?;
-    let mut logger =
-        LineLogger::new(&mut target, config.prefix_options, config.period, prefix, out);
-    pump::pump(config.input, batch, &mut logger)
+    logger::run(invocation, &INFO, OPTIONS, config, start)
 }
 
-/// Opens the file at its end.
+/// Logs to the file `path`, or to standard output without it.
+fn start(
+    config: Config,
+    path: Option<CliWord>,
+    buffers: &'static mut Buffers,
+) -> Result<Exit, Exit> {
+    let Config { logger, prefix, sync_interval, on_full } = config;
+    let (name, output) = match path {
+        Some(path) => (path.to_bytes(), Output::File(open(path)?)),
+        None => (&b"standard output"[..], standard_output()),
+    };
+    let syncs = path.is_some() && !logger.buffered;
+    let mut target = FileTarget { path, log_file: LogFile::new(name, on_full, syncs, output) };
+    let LoggerConfig { input, skip_empty, timestamp, .. } = logger;
+    let prefix = PrefixOptions { timestamp, text: prefix, skip_empty };
+    line_logger::run(&mut target, &LineOptions { input, prefix, sync_interval }, buffers)
+}
+
+/// Returns standard output. A pipe or terminal is opened again, because our own open file description can be
+/// non-blocking: other processes may fill the pipe after poll(2), and a terminal may accept only part of a write.
+fn standard_output() -> Output {
+    match file::kind(file::STDOUT) {
+        Kind::Regular => Output::Stdout,
+        Kind::Other => {
+            File::open(c"/proc/self/fd/1", Mode::Console).map_or(Output::Stdout, Output::File)
+        }
+    }
+}
+
 fn open(path: CliWord) -> Result<File, Exit> {
     log_file::open(path).map_err(|error| os_error("cannot open ", path.to_bytes(), error))
 }
 
-/// The file, or standard output when there is no path.
+/// The log file, or standard output if `path` is `None`.
 struct FileTarget {
     path: Option<CliWord>,
-    file: Option<File>,
     log_file: LogFile,
 }
 
@@ -109,14 +121,15 @@ impl LogTarget for FileTarget {
         self.log_file.write(bytes, loss_notice, &mut || false)
     }
 
-    fn on_signal(&mut self, signal: Signal) {
-        let (Signal::HUP, Some(path)) = (signal, self.path) else {
-            return;
-        };
-        // If that fails, the old file is better than none.
-        if let Ok(file) = open(path) {
-            self.log_file.switch_to(&file);
-            self.file = Some(file);
+    /// Opens the file again by its name. If that fails, the old file is still better than none.
+    fn handle(&mut self, request: Request) {
+        match (request, self.path) {
+            (Request::Reopen, Some(path)) => {
+                if let Ok(file) = open(path) {
+                    self.log_file.switch_to(file);
+                }
+            }
+            (Request::Reopen, None) | (Request::Rotate, _) => {}
         }
     }
 }

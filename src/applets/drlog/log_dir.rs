@@ -1,110 +1,119 @@
-//! drlog's directory: its files by their names.
+//! drlog's directory: its files by their names. `current.rs` uses it to keep `current` open.
 
 use core::ffi::CStr;
 use pure::cli::option_value::CliWord;
-use pure::log::rotate::{self, ArchiveName, Archives};
-use pure::text::{Put, TextBuf, first, put_number};
+use pure::log::archive::{ArchiveName, ArchiveNameText, Archives};
+use pure::log::rotate;
+use pure::text::{TextBuf, Writer, first};
 use pure::unix::Errno;
 use sys::dir::Directory;
 use sys::file::{self, File, Mode};
+use ufmt::uwrite;
 
-/// What is written.
+/// The file that is written.
 const CURRENT: &CStr = c"current";
-/// Holds the second when that was begun.
+/// The file that contains the second in which `current` was created.
 const TIMESTAMP: &CStr = c".timestamp";
 
-/// What could not be done, with which error; the directory's name follows.
-pub type DirError = (&'static str, Errno);
-
+/// An open log directory.
 pub struct LogDir {
     dir: Directory,
-    /// Between hours and minutes: a dash where the file system has no colons.
+    /// Separates hours, minutes and seconds in archive names: `:`, or `-` on a file system that does not allow colons.
     colon: u8,
 }
 
 impl LogDir {
-    /// What is written, open at its end, made if it is not there; never by way of a link.
-    pub fn current(&self) -> Result<File, Errno> {
+    /// Opens the directory `path`.
+    ///
+    /// # Errors
+    /// Those of open(2). `ENOTDIR` if it is not a directory.
+    pub fn open(path: CliWord) -> Result<Self, Errno> {
+        Directory::open(path).map(|dir| Self { dir, colon: b':' })
+    }
+
+    /// Opens `current` for appending, and creates it if it does not exist.
+    ///
+    /// # Errors
+    /// Those of open(2). `ELOOP` if it is a symbolic link.
+    pub fn open_current(&self) -> Result<File, Errno> {
         self.dir.open_file(CURRENT, Mode::AppendNoFollow)
     }
 
-    /// All old logs. Without them there is no name that is certain not to be one of theirs.
+    /// Finds all archives.
+    ///
+    /// # Errors
+    /// Those of getdents(2). Then no name is certain to be new.
     pub fn archives(&self) -> Result<Archives, Errno> {
-        let mut found = Archives::default();
-        self.dir.for_each_file(&mut |name| found.add(name.to_bytes()))?;
-        Ok(found)
+        let mut archives = Archives::default();
+        self.dir.for_each_file(&mut |name| archives.add(name.to_bytes()))?;
+        Ok(archives)
     }
 
-    /// Removes an old log, by whichever of its two spellings it has.
+    /// Removes an archive, whose name may contain colons or dashes.
+    ///
+    /// # Errors
+    /// Those of unlink(2).
     pub fn remove(&self, name: ArchiveName) -> Result<(), Errno> {
         let other = if self.colon == b':' { b'-' } else { b':' };
         match self.dir.remove(c_str(&name.text(self.colon))) {
             Err(Errno::NOENT) => self.dir.remove(c_str(&name.text(other))),
-            removed => removed,
+            result => result,
         }
     }
 
-    /// Removes the oldest log, to make room on a full disk.
+    /// Removes the oldest archive to free space on a full disk. Returns whether it did.
     pub fn remove_oldest(&self) -> bool {
-        let oldest = self.archives().ok().and_then(|found| found.oldest);
+        let oldest = self.archives().ok().and_then(|archives| archives.oldest);
         oldest.is_some_and(|oldest| self.remove(oldest).is_ok())
     }
 
-    /// Gives `current` the name of an old log.
-    pub fn rename_current(&mut self, name: ArchiveName) -> Result<(), Errno> {
+    /// Renames `current` to an archive.
+    ///
+    /// # Errors
+    /// Those of rename(2). `ENOENT` if there is no `current`.
+    pub fn archive_current(&mut self, name: ArchiveName) -> Result<(), Errno> {
         match self.rename_to(&name.text(self.colon)) {
             Err(Errno::INVAL) if self.colon == b':' => {
                 self.colon = b'-';
                 self.rename_to(&name.text(self.colon))
             }
-            other => other,
+            result => result,
         }
     }
 
-    /// Renames `current`. Where neither the kernel (before Linux 3.15) nor the file system can refuse to replace a
-    /// file, the name is only free because it was chosen to be new.
-    fn rename_to(&self, name: &rotate::ArchiveNameText) -> Result<(), Errno> {
+    /// Renames `current`. Without a rename that refuses to replace a file (before Linux 3.15, and on some file systems)
+    /// the name is only free because it was chosen to be new.
+    fn rename_to(&self, name: &ArchiveNameText) -> Result<(), Errno> {
         match self.dir.rename_no_replace(CURRENT, c_str(name)) {
             Err(Errno::NOSYS | Errno::INVAL) => self.dir.rename(CURRENT, c_str(name)),
-            other => other,
+            result => result,
         }
     }
 
-    /// Notes when `current` was begun; nothing depends on it but the age.
+    /// Records in `.timestamp` when `current` was created. Errors are ignored, because only its age depends on it.
     pub fn write_timestamp(&self, created_at: i64) {
         let mut text = TextBuf::<24>::new();
-        put_number(&mut text, created_at.unsigned_abs());
-        text.put(b"\n");
-        // Always a new file: whoever may write in the directory shall not have another one emptied.
+        let Ok(()) = uwrite!(Writer(&mut text), "{}\n", created_at.unsigned_abs());
+        // Create a new file. Opening the old one could truncate a file that another user has linked here.
         let _ = self.dir.remove(TIMESTAMP);
         if let Ok(file) = self.dir.open_file(TIMESTAMP, Mode::CreateNew) {
             let _ = file::write(file.fd(), text.bytes());
         }
     }
 
-    /// When `current` was begun: now, if that is not known.
+    /// Returns the second in which `current` was created. If it is unknown, returns `now` and records it.
     pub fn read_timestamp(&self, now: i64) -> i64 {
-        let mut room = [0; 24];
+        let mut buffer = [0; 24];
+        // This mode does not follow a symbolic link.
         let file = self.dir.open_file(TIMESTAMP, Mode::LockFile);
-        let read = file.and_then(|file| file::read(file.fd(), &mut room)).unwrap_or(0);
-        rotate::created_at(first(&room, read), now).unwrap_or_else(|| {
+        let n = file.and_then(|file| file::read(file.fd(), &mut buffer)).unwrap_or(0);
+        rotate::created_at(first(&buffer, n), now).unwrap_or_else(|| {
             self.write_timestamp(now);
             now
         })
     }
 }
 
-fn c_str(name: &rotate::ArchiveNameText) -> &CStr {
+fn c_str(name: &ArchiveNameText) -> &CStr {
     sys::c_str(name.bytes()).unwrap_or(c"log-")
-}
-
-/// The directory and the file in it that is written.
-///
-/// # Errors
-/// One of the two cannot be opened.
-pub fn open(path: CliWord) -> Result<(LogDir, File), DirError> {
-    let dir = Directory::open(path).map_err(|error| ("cannot open ", error))?;
-    let log_dir = LogDir { dir, colon: b':' };
-    let current = log_dir.current().map_err(|error| ("cannot open current in ", error))?;
-    Ok((log_dir, current))
 }

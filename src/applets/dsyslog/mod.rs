@@ -2,26 +2,27 @@
 
 mod connection;
 
-use crate::applets::diag::{self, error, os_error};
-use crate::applets::option_sources::{AppletInfo, Invocation, Parsed};
-use crate::applets::pump::{self, Buffers, Interest, Sink};
+use crate::applets::diag::{error, os_error};
+use crate::applets::logger::{self, Buffers, LoggerConfig};
+use crate::applets::option_sources::{AppletInfo, Invocation};
+use crate::applets::pump::{self, Interest, Request, Sink, SinkState};
 use connection::Connection;
-use core::ffi::{CStr, c_int};
+use core::ffi::CStr;
 use heapless::Vec;
 use pure::cli::option_table::{Opt, opt};
+use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
-use pure::log::lines;
+use pure::log::report_once::ReportOnce;
+use pure::log::{lines, loss};
 use pure::syslog::address::{Address, Transport};
 use pure::syslog::header::{self, MessageFormat, Origin};
 use pure::syslog::message::MessageBuilder;
 use pure::syslog::priority::{Facility, Priority};
 use pure::syslog::queue::Queue;
-use pure::text::{Put, TextBuf, Writer, find_byte};
+use pure::text::{Put, TextBuf, find_byte};
 use pure::time::{Duration, Instant, earliest};
-use pure::unix::Signal;
 use sys::file::{self, File, Mode};
 use sys::{clock, sysinfo};
-use ufmt::uwrite;
 
 const INFO: AppletInfo = AppletInfo {
     usage: "Usage: dsyslog [options] name
@@ -30,11 +31,18 @@ Send each line of standard input to syslog, as from the program NAME.\n\n",
     has_file: false,
 };
 
+/// The values of all options.
 pub struct Config {
+    logger: LoggerConfig,
     format: MessageFormat,
     to: Address,
-    input: c_int,
     console: bool,
+}
+
+impl AsMut<LoggerConfig> for Config {
+    fn as_mut(&mut self) -> &mut LoggerConfig {
+        &mut self.logger
+    }
 }
 
 pub const OPTIONS: &[Opt<Config>] = &[
@@ -54,17 +62,18 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("-c, --console\tWrite to the console when there is no syslog.", |c, v| {
         v.to(&mut c.console)
     }),
-    opt("-e, --skip-empty\tDrop empty lines.", |c, v| v.to(&mut c.format.skip_empty)),
-    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c, v| v.to(&mut c.input)),
+    logger::skip_empty(),
+    logger::input_fd(),
 ];
 
-/// The applet.
+/// Runs dsyslog.
 ///
 /// # Errors
-/// A wrong name, an input that cannot be read. That there is no syslog is none.
+/// [`Exit::FAILED`] for wrong options or a wrong name, and if the input cannot be read. A missing receiver is not an
+/// error.
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
-    file::open_standard();
-    let mut config = Config {
+    let config = Config {
+        logger: LoggerConfig::DEFAULT,
         format: MessageFormat {
             priority: Priority { facility: Facility(3), severity: 4 },
             name: b"",
@@ -73,31 +82,37 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
             skip_empty: false,
         },
         to: Address { word: c"/dev/log", transport: Transport::Path },
-        input: file::STDIN,
         console: false,
     };
-    let Parsed::Options { operands_at } = invocation.options(&INFO, OPTIONS, &mut config)? else {
-        return Ok(Exit::SUCCESS);
-    };
-    let Some(name) = invocation.operand(operands_at)?.map(CStr::to_bytes) else {
+    logger::run(invocation, &INFO, OPTIONS, config, start)
+}
+
+/// Sends the input as the program `name`.
+fn start(
+    mut config: Config,
+    name: Option<CliWord>,
+    buffers: &'static mut Buffers,
+) -> Result<Exit, Exit> {
+    let Some(name) = name.map(CStr::to_bytes) else {
         return Err(INFO.missing("no name given. "));
     };
     config.format.name = name;
+    config.format.skip_empty = config.logger.skip_empty;
     if !header::is_name(name, config.format.rfc5424) {
         let then = "' is no name for syslog: 1 to 48 printing characters";
         return Err(error("'", name, then));
     }
-    let Buffers { batch, out, .. } = pump::buffers()?;
+    let Buffers { batch, out, .. } = buffers;
     let mut sender = Sender {
         builder: MessageBuilder::new(&config.format),
         queue: Queue::new(out, config.to.framing()),
         connection: Connection::new(&config.to),
         host: if config.format.rfc5424 { host_name() } else { Vec::new() },
         console: config.console,
-        reported: false,
+        report: ReportOnce::default(),
         ending: None,
     };
-    pump::pump(config.input, batch, &mut sender)
+    pump::pump(config.logger.input, batch, &mut sender)
 }
 
 /// Returns the host name as a header may contain it.
@@ -113,8 +128,8 @@ fn host_name() -> Vec<u8, 64> {
 struct Sender<'a> {
     /// Write messages to the console while there is no receiver.
     console: bool,
-    /// The error of this outage was reported.
-    reported: bool,
+    /// Reports an unreachable receiver.
+    report: ReportOnce,
     /// After the end of the input: the time at which unsent messages are lost.
     ending: Option<Instant>,
     connection: Connection<'a>,
@@ -132,15 +147,14 @@ impl Sender<'_> {
         let Self { builder, queue, connection, host, .. } = self;
         connection.flush(queue, &mut |queue, lines| {
             let mut text = TextBuf::<32>::new();
-            let Ok(()) = uwrite!(Writer(&mut text), "{} lines lost", lines);
+            loss::put_notice(&mut text, lines, None);
             let origin = Origin { moment: clock::real(), host };
             builder.notice(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
         });
         let state = &self.connection.state;
         match state.last_error {
-            None => self.reported = false,
-            Some(error) if state.is_down() && !self.reported => {
-                self.reported = true;
+            None => self.report.succeeded(),
+            Some(error) if state.is_down() && self.report.is_first() => {
                 let _ = os_error("cannot send to ", self.connection.receiver(), error);
             }
             Some(_) => {}
@@ -198,23 +212,26 @@ impl Sink for Sender<'_> {
 
     fn interest(&self) -> Interest {
         if self.queue.is_empty() {
-            return Interest::default();
+            return Interest { state: SinkState::Ready, writable: None, at: None };
         }
         let now = clock::now();
         let wait = self.connection.state.wait(now);
-        Interest {
-            blocked: wait.soon && self.is_full() || self.ending.is_some(),
-            room: self.connection.fd(),
-            at: earliest(wait.until, self.ending),
-            broken: self.ending.is_some_and(|end| end <= now),
-        }
+        let state = match self.ending {
+            Some(end) if end <= now => SinkState::Broken,
+            Some(_) => SinkState::Blocked,
+            None if wait.soon && self.is_full() => SinkState::Blocked,
+            None => SinkState::Ready,
+        };
+        let at = earliest(wait.until, self.ending);
+        Interest { state, writable: self.connection.fd(), at }
     }
 
     fn retry(&mut self) {
         self.flush();
     }
 
-    fn on_signal(&mut self, _: Signal) {}
+    /// dsyslog has no file to reopen or to rotate.
+    fn handle(&mut self, _: Request) {}
 
     fn end(&mut self) {
         let Self { builder, queue, host, .. } = self;
@@ -230,7 +247,7 @@ impl Sink for Sender<'_> {
         if lost == 0 {
             return Exit::SUCCESS;
         }
-        diag::count("lines lost: ", lost);
+        logger::report_lost_lines(lost);
         Exit::DATA_LOST
     }
 }

@@ -1,16 +1,19 @@
-//! The store on a file that may do anything: each write is taken wholly, in part or not, a piece may stay where
-//! it is, time goes on or does not. All courses with a few such faults are tried. Test code; the module calls
-//! this file instead of the kernel.
+//! Tests of [`LogFile`] on a simulated file. The module calls this file instead of the kernel.
+//!
+//! Each write succeeds, succeeds in part, or fails; a piece can be removed or not; time passes or not. The tests try all
+//! courses with a few such faults.
 
-use super::{Blocked, Errno, Kind, Line, LogFile, OnFull};
+use super::{Blocked, Errno, Kind, Line, LogFile, OnFull, Output};
 use crate::testing::Ways;
 use pure::cli::option_value::{Arg, OptionValue};
 use pure::exit::Exit;
-use pure::text::{Put, put_number};
+use pure::log::loss::Loss;
+use pure::text::Writer;
 use pure::time::{Duration, Instant};
 use std::cell::RefCell;
+use ufmt::uwrite;
 
-/// What has been written, and how things go on.
+/// The simulated file and the faults to come.
 #[derive(Default)]
 struct Course {
     content: Vec<u8>,
@@ -18,21 +21,23 @@ struct Course {
     seconds: u64,
     ways: Ways,
     reported: bool,
-    /// The line in a gap is being written; no room is made for that.
-    in_gap: bool,
-    /// The disk is full, and nobody has asked for room yet.
+    /// The loss notice is being written. No space is freed for it.
+    in_notice: bool,
+    /// The disk is full, and `free_space` was not called yet.
     full: bool,
-    /// Whoever reads has room for more.
-    has_room: bool,
-    /// A write was not taken, or not wholly, or there was no room; a piece could not be taken back.
+    /// The reader has space.
+    writable: bool,
+    /// A write failed or was cut, or there was no space.
     fails: bool,
+    /// A piece could not be removed.
     stays: bool,
-    /// Something was written and not put on the disk; the disk has refused that.
+    /// Something was written and not synced.
     unsynced: bool,
-    refused: bool,
-    /// The disk has ever refused it.
+    /// The last sync failed.
+    sync_failed: bool,
+    /// Any sync failed.
     lost: bool,
-    /// The second in which writing has failed; no matter at the end.
+    /// The second of the last failed write. Ignored at the end.
     failed: Option<u64>,
 }
 
@@ -58,16 +63,16 @@ pub mod file {
 
     pub fn write(_: i32, bytes: &[u8]) -> Result<usize, Errno> {
         COURSE.with_borrow_mut(|course| {
-            assert!(!course.full, "no room is made");
-            assert!(course.is_file || course.has_room, "it may have to wait for the reader");
-            course.has_room = false;
+            assert!(!course.full, "free_space was not called");
+            assert!(course.is_file || course.writable, "the write may wait for the reader");
+            course.writable = false;
         });
         let way = choose(5);
         COURSE.with_borrow_mut(|course| course.fails |= way > 0);
         let n = match way {
             0 => bytes.len(),
             1 => {
-                COURSE.with_borrow_mut(|course| course.full = !course.in_gap);
+                COURSE.with_borrow_mut(|course| course.full = !course.in_notice);
                 return Err(Errno::NOSPC);
             }
             2 => bytes.len().div_ceil(2),
@@ -77,13 +82,13 @@ pub mod file {
         COURSE.with_borrow_mut(|course| {
             course.content.extend(&bytes[..n]);
             course.unsynced = true;
-            course.in_gap &= !bytes[..n].ends_with(b"]\n");
+            course.in_notice &= !bytes[..n].ends_with(b"]\n");
         });
         Ok(n)
     }
 
     pub fn undo_append(_: i32, bytes: u64) -> Result<(), Errno> {
-        assert!(bytes > 0, "nothing is there to be taken back");
+        assert!(bytes > 0, "there is nothing to remove");
         COURSE.with_borrow_mut(|course| {
             if !course.is_file || course.ways.choose(2) > 0 {
                 course.stays = true;
@@ -96,12 +101,12 @@ pub mod file {
     }
 
     pub fn is_writable(_: i32) -> bool {
-        let has_room = choose(2) == 0;
+        let writable = choose(2) == 0;
         COURSE.with_borrow_mut(|course| {
-            course.has_room = has_room;
-            course.fails |= !has_room;
+            course.writable = writable;
+            course.fails |= !writable;
         });
-        has_room
+        writable
     }
 
     pub fn kind(_: i32) -> Kind {
@@ -116,9 +121,9 @@ pub mod file {
     pub fn sync(_: i32) -> Result<(), Errno> {
         let way = choose(3);
         COURSE.with_borrow_mut(|course| {
-            assert!(course.unsynced, "there is nothing to be put on the disk");
+            assert!(course.unsynced, "there is nothing to sync");
             course.unsynced = false;
-            course.refused = way == 2;
+            course.sync_failed = way == 2;
             course.lost |= way == 2;
         });
         match way {
@@ -130,44 +135,40 @@ pub mod file {
 }
 
 pub fn os_error(_: &str, _: &[u8], error: Errno) -> Exit {
-    assert_ne!(error, Errno::INVAL, "what has no disk behind it needs no sync");
+    assert_ne!(error, Errno::INVAL, "a file without a disk needs no sync");
     COURSE.with_borrow_mut(|course| course.reported = true);
     Exit::FAILED
 }
 
 /// `[LINES BYTES]`.
-fn loss_notice(lines: u64, bytes: u64) -> Line {
+fn loss_notice(Loss { lines, bytes }: Loss) -> Line {
     COURSE.with_borrow_mut(|course| {
-        course.in_gap = true;
+        course.in_notice = true;
         let now = course.seconds;
         let is_soon = course.failed.replace(now).is_some_and(|failed| failed == now);
-        assert!(!is_soon, "tried again in the same second");
+        assert!(!is_soon, "two attempts in the same second");
     });
     let mut line = Line::new();
-    line.put(b"[");
-    put_number(&mut line, lines);
-    line.put(b" ");
-    put_number(&mut line, bytes);
-    line.put(b"]\n");
+    let Ok(()) = uwrite!(Writer(&mut line), "[{} {}]\n", lines, bytes);
     line
 }
 
-/// Asked when the disk is full: some is found, or none.
-fn make_room() -> bool {
+/// Called when the disk is full. Frees some space, or none.
+fn free_space() -> bool {
     COURSE.with_borrow_mut(|course| {
-        assert!(core::mem::take(&mut course.full), "room is made for nothing");
+        assert!(core::mem::take(&mut course.full), "free_space was called without need");
         course.ways.choose(2) > 0
     })
 }
 
 const TEXT: &[u8] = b"a\nbcd\ne\nfgh\nij\n";
 
-/// In these pieces it comes.
+/// The lengths of the pieces in which `TEXT` arrives.
 const PIECES: [usize; 5] = [3, 2, 4, 1, 5];
 
-/// The file's lines against the text's: each stands there, or in its place one that counts it. Says how many
-/// are not accounted for at the end; `None` if it is not so. `torn`: a piece stands before that could not be
-/// taken back.
+/// Compares the lines of the file with those of the text: the file must contain each line, or a loss notice in its
+/// place. Returns how many lines at the end are missing and not counted; `None` if the file contains anything else.
+/// `torn`: the line before is a piece that could not be removed.
 fn missing(file: &[&[u8]], text: &[&[u8]], torn: bool) -> Option<usize> {
     let Some((line, rest)) = file.split_first() else {
         return Some(text.len());
@@ -176,7 +177,7 @@ fn missing(file: &[&[u8]], text: &[&[u8]], torn: bool) -> Option<usize> {
         let (gone, text) = text.split_at_checked(count)?;
         return if gone.concat().len() == bytes { missing(rest, text, false) } else { None };
     }
-    // Only what was torn may lack its end, at the end of the file.
+    // Only a torn line at the end of the file may lack its newline.
     let piece = line.strip_suffix(b"\n").unwrap_or(line);
     let next = text.first()?;
     if line == next
@@ -190,7 +191,7 @@ fn missing(file: &[&[u8]], text: &[&[u8]], torn: bool) -> Option<usize> {
     if tears { missing(rest, text, true) } else { None }
 }
 
-/// The numbers of `[LINES BYTES]`.
+/// Parses `[LINES BYTES]`.
 fn counted(line: &[u8]) -> Option<(usize, usize)> {
     let line = std::str::from_utf8(line).unwrap();
     let (lines, bytes) = line.strip_prefix('[')?.strip_suffix("]\n")?.split_once(' ')?;
@@ -201,9 +202,9 @@ fn lines(bytes: &[u8]) -> Vec<&[u8]> {
     bytes.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
-/// One course: all of the text, in its pieces; then the end.
+/// Runs one course: the text in its pieces, then the end of the input.
 fn run(on_full: OnFull) {
-    let mut log_file = LogFile::new(b"file", on_full, true, 3);
+    let mut log_file = LogFile::new(b"file", on_full, true, Output::Stdout);
     let mut from = 0;
     let mut dropped = false;
     let mut rest = TEXT;
@@ -213,11 +214,11 @@ fn run(on_full: OnFull) {
         COURSE.with_borrow_mut(|course| course.seconds += course.ways.choose(2) as u64);
         let mut tries = 0;
         while !rest.is_empty() {
-            COURSE.with_borrow_mut(|course| course.in_gap = false);
-            let done = log_file.write(rest, &mut loss_notice, &mut make_room);
-            assert!(!COURSE.with_borrow(|course| course.full), "no room is made");
+            COURSE.with_borrow_mut(|course| course.in_notice = false);
+            let done = log_file.write(rest, &mut loss_notice, &mut free_space);
+            assert!(!COURSE.with_borrow(|course| course.full), "free_space was not called");
             rest = &rest[done..];
-            assert!(rest.is_empty() == log_file.blocked.is_none(), "blocked, or all is dealt with");
+            assert!(rest.is_empty() == log_file.blocked.is_none(), "blocked, or all is done");
             match log_file.blocked.take() {
                 Some(Blocked::Until(_)) => COURSE.with_borrow_mut(|course| course.seconds += 1),
                 Some(Blocked::Broken) => unreachable!(),
@@ -229,8 +230,8 @@ fn run(on_full: OnFull) {
                 course.failed = course.failed.or(now).filter(|_| log_file.is_dropping());
             });
             tries += 1;
-            assert!(tries < 20, "is blocked for ever");
-            // Told to end, and no more patience.
+            assert!(tries < 20, "blocked forever");
+            // The deadline after SIGTERM has passed.
             if !rest.is_empty() && from == TEXT.len() && choose(2) > 0 {
                 break;
             }
@@ -245,25 +246,22 @@ fn run(on_full: OnFull) {
         assert_eq!(log_file.retry_at(), retry_at);
     }
     let given_up = !rest.is_empty();
-    // Perhaps the last line has not come to its end.
+    // The input may end within the last line.
     let cut = usize::from(rest.len() > 1 && choose(2) > 0);
     rest = &rest[..rest.len() - cut];
     dropped |= given_up;
-    let was_out = log_file.is_dropping() || given_up;
+    let was_dropping = log_file.is_dropping() || given_up;
     assert!(log_file.at_line_start() || given_up);
-    let had_said = COURSE.with_borrow_mut(|course| {
+    let was_reported = COURSE.with_borrow_mut(|course| {
         course.failed = None;
         core::mem::take(&mut course.reported)
     });
     log_file.sync();
     COURSE.with_borrow_mut(|course| {
-        assert!(!course.unsynced, "not all is on the disk");
-        let refused = course.refused;
-        assert!(
-            course.reported || had_said || !refused,
-            "nobody has reported that it is not on the disk"
-        );
-        course.reported |= had_said;
+        assert!(!course.unsynced, "not all is synced");
+        let sync_failed = course.sync_failed;
+        assert!(course.reported || was_reported || !sync_failed, "a failed sync is not reported");
+        course.reported |= was_reported;
     });
     COURSE.with_borrow_mut(|course| course.fails = false);
     let (pending, unread) = rest.split_at(rest.len() / 2);
@@ -274,21 +272,18 @@ fn run(on_full: OnFull) {
     match missing(&lines(&content), &lines(&TEXT[..TEXT.len() - cut]), false) {
         Some(0) => {}
         // The disk was full to the end.
-        Some(_) => assert!(was_out && log_file.is_dropping() && fails, "lines are gone: {shown}"),
+        Some(_) => assert!(was_dropping && log_file.is_dropping() && fails, "lines lack: {shown}"),
         None => panic!("not the text: {shown}"),
     }
     let lost = COURSE.with_borrow(|course| course.lost);
     assert_eq!(log_file.lost_data(), dropped || lost, "{shown}");
     assert!(dropped || content == TEXT, "{shown}");
-    assert!(reported || given_up || content == TEXT, "nobody has reported why: {shown}");
-    assert!(
-        on_full == OnFull::Drop || given_up || content == TEXT,
-        "kept and not written: {shown}"
-    );
+    assert!(reported || given_up || content == TEXT, "the reason is not reported: {shown}");
+    assert!(on_full == OnFull::Drop || given_up || content == TEXT, "kept, not written: {shown}");
 }
 
 #[test]
-fn what_to_do_on_a_full_disk_has_two_names() {
+fn on_full_has_two_values() {
     let mut on_full = OnFull::Drop;
     let mut set = |word| on_full.parse(Arg::new(word)).map(|()| on_full);
     assert_eq!(set(c"block"), Ok(OnFull::Block));
@@ -297,15 +292,15 @@ fn what_to_do_on_a_full_disk_has_two_names() {
 }
 
 #[test]
-fn each_line_is_in_the_file_or_counted_where_it_is_missing() {
-    let most = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
+fn each_line_is_in_the_file_or_counted_in_its_place() {
+    let max_faults = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
     let mut courses = 0;
     for (on_full, is_file) in
         [(OnFull::Drop, true), (OnFull::Block, true), (OnFull::Drop, false), (OnFull::Block, false)]
     {
         let mut ways = Some(Vec::new());
         while let Some(taken) = ways {
-            let course = Ways::new(taken, most);
+            let course = Ways::new(taken, max_faults);
             COURSE.set(Course { is_file, ways: course, ..Course::default() });
             run(on_full);
             courses += 1;

@@ -1,5 +1,10 @@
-//! What the loggers decide: line boundaries, timestamps, rotation.
+//! Decisions of the loggers; each applet calls the modules that it needs.
 
+pub mod archive;
+pub mod line_prefix;
 pub mod lines;
+pub mod loss;
+pub mod outage;
+pub mod report_once;
 pub mod rotate;
 pub mod timestamp;

@@ -1,33 +1,60 @@
-//! Time stamps as they stand before log lines.
+//! Timestamps before log lines. The line prefix formats them; drlog's archive names use the same date.
 
 use crate::calendar::Civil;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::name_table;
-use crate::text::{self, Put, TextBuf, put_number, put_padded};
+use crate::text::{Put, Text, TextBuf, Writer, put_padded};
+use ufmt::uwrite;
 
-/// The longest stamp is that of TAI64N.
+/// A timestamp and the space after it. TAI64N is the longest: 26 bytes.
 pub type TimestampText = TextBuf<32>;
 
-/// How a stamp is written.
+/// The format of a timestamp.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TimestampFormat {
     /// `YYYY-mm-dd/HH:MM:SS`, UTC.
     Utc,
-    /// `YYYY-mm-ddTHH:MM:SSZ`: ISO 8601, RFC 3339.
+    /// `YYYY-mm-ddTHH:MM:SSZ` (ISO 8601, RFC 3339).
     Iso,
     /// `@` and 24 hexadecimal digits, as multilog and s6-log write them and tai64nlocal reads them.
     Tai64n,
-    /// Seconds since 1970 and nine decimals.
+    /// Seconds since 1970 with nine decimals.
     Epoch,
-    /// The same of the monotonic clock, which begins at boot.
+    /// Seconds since boot with nine decimals.
     Mono,
 }
 
-/// The TAI label of 1970-01-01: 2^62, and the ten seconds between TAI and UTC on that day, as
-/// daemontools counts.
+/// The clock that a format shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Clock {
+    /// `CLOCK_REALTIME`.
+    Real,
+    /// `CLOCK_MONOTONIC`.
+    Monotonic,
+}
+
+/// The TAI64 label of 1970-01-01 UTC: 2^62, plus the ten seconds between TAI and UTC that daemontools assumes.
 const TAI_EPOCH: u64 = (1 << 62) + 10;
 
-/// A format by its name.
+impl TimestampFormat {
+    /// Returns the clock whose time [`TimestampFormatter::text`] requires.
+    #[must_use]
+    pub const fn clock(self) -> Clock {
+        match self {
+            Self::Utc | Self::Iso | Self::Tai64n | Self::Epoch => Clock::Real,
+            Self::Mono => Clock::Monotonic,
+        }
+    }
+
+    const fn shows_nanoseconds(self) -> bool {
+        match self {
+            Self::Utc | Self::Iso => false,
+            Self::Tai64n | Self::Epoch | Self::Mono => true,
+        }
+    }
+}
+
+/// The name of a format. `None` means no timestamp, which no name selects.
 impl OptionValue for Option<TimestampFormat> {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         *self = match name_table::index_of("utc iso tai64n epoch mono", value.to_bytes()) {
@@ -42,9 +69,10 @@ impl OptionValue for Option<TimestampFormat> {
     }
 }
 
-/// Writes stamps; those with whole seconds are made once a second.
+/// Formats timestamps. A format without nanoseconds is computed once per second.
 pub struct TimestampFormatter {
-    pub format: TimestampFormat,
+    format: TimestampFormat,
+    /// The second that `text` shows; `i64::MIN` before the first call.
     second: i64,
     text: TimestampText,
 }
@@ -55,14 +83,13 @@ impl TimestampFormatter {
         Self { format, second: i64::MIN, text: TimestampText::new() }
     }
 
-    /// The stamp of a moment of the clock that the format goes by, with the blank after it.
+    /// Returns the timestamp of a time of [`TimestampFormat::clock`], and a space after it.
     pub fn text(&mut self, (second, nanosecond): (i64, u32)) -> &[u8] {
-        let whole = matches!(self.format, TimestampFormat::Utc | TimestampFormat::Iso);
-        if !whole || second != self.second {
+        if self.format.shows_nanoseconds() || second != self.second {
             self.second = second;
             self.text = match self.format {
-                TimestampFormat::Utc => civil(second, *b"/ ", &[]),
-                TimestampFormat::Iso => civil(second, *b"TZ", b" "),
+                TimestampFormat::Utc => civil(second, b'/', b" "),
+                TimestampFormat::Iso => civil(second, b'T', b"Z "),
                 TimestampFormat::Tai64n => tai64n(second, nanosecond),
                 TimestampFormat::Epoch | TimestampFormat::Mono => decimal(second, nanosecond),
             };
@@ -71,21 +98,24 @@ impl TimestampFormatter {
     }
 }
 
-/// Date and time with `between` them, and what comes `after`.
-fn civil(second: i64, [between, end]: [u8; 2], after: &[u8]) -> TimestampText {
+/// Formats date and time, with `separator` between them and `end` after them.
+fn civil(second: i64, separator: u8, end: &[u8]) -> TimestampText {
     let mut text = TimestampText::new();
-    put_civil(&mut text, Civil::of_epoch(second), between, b':');
-    text.put(&[end]);
-    text.put(after);
+    put_civil(&mut text, Civil::of_epoch(second), separator, b':');
+    text.put(end);
     text
 }
 
-/// `YYYY-mm-dd`, a byte, `HH:MM:SS` with `colon`s.
-pub fn put_civil(text: &mut text::Text, t: Civil, between: u8, colon: u8) {
-    put_padded(text, t.year.unsigned_abs(), 4, false);
-    let rest =
-        [(b'-', t.month), (b'-', t.day), (between, t.hour), (colon, t.minute), (colon, t.second)];
-    for (mark, number) in rest {
+/// Appends `YYYY-mm-dd`, the separator, and `HH:MM:SS` with `colon` in place of `:`.
+pub fn put_civil(text: &mut Text, time: Civil, separator: u8, colon: u8) {
+    put_padded(text, time.year.unsigned_abs(), 4, false);
+    for (mark, number) in [
+        (b'-', time.month),
+        (b'-', time.day),
+        (separator, time.hour),
+        (colon, time.minute),
+        (colon, time.second),
+    ] {
         text.put(&[mark]);
         put_padded(text, number.into(), 2, false);
     }
@@ -104,8 +134,7 @@ fn tai64n(second: i64, nanosecond: u32) -> TimestampText {
 
 fn decimal(second: i64, nanosecond: u32) -> TimestampText {
     let mut text = TimestampText::new();
-    put_number(&mut text, second.unsigned_abs());
-    text.put(b".");
+    let Ok(()) = uwrite!(Writer(&mut text), "{}.", second.unsigned_abs());
     put_padded(&mut text, nanosecond.into(), 9, false);
     text.put(b" ");
     text
@@ -116,23 +145,26 @@ mod tests {
     use super::*;
     use crate::testing::word_of;
 
-    fn stamp(format: TimestampFormat, second: i64, nanosecond: u32) -> String {
+    fn timestamp(format: TimestampFormat, second: i64, nanosecond: u32) -> String {
         String::from_utf8(TimestampFormatter::new(format).text((second, nanosecond)).to_vec())
             .unwrap()
     }
 
     #[test]
-    fn the_formats() {
-        assert_eq!(stamp(TimestampFormat::Utc, 0, 5), "1970-01-01/00:00:00 ");
-        assert_eq!(stamp(TimestampFormat::Utc, 2_208_988_800 + 86_399, 5), "2040-01-01/23:59:59 ");
-        assert_eq!(stamp(TimestampFormat::Iso, 951_782_399, 0), "2000-02-28T23:59:59Z ");
-        assert_eq!(stamp(TimestampFormat::Tai64n, 0, 0x1234), "@400000000000000a00001234 ");
-        assert_eq!(stamp(TimestampFormat::Epoch, 1_700_000_000, 42), "1700000000.000000042 ");
-        assert_eq!(stamp(TimestampFormat::Mono, 0, 999_999_999), "0.999999999 ");
+    fn each_format_is_as_documented() {
+        assert_eq!(timestamp(TimestampFormat::Utc, 0, 5), "1970-01-01/00:00:00 ");
+        assert_eq!(
+            timestamp(TimestampFormat::Utc, 2_208_988_800 + 86_399, 5),
+            "2040-01-01/23:59:59 "
+        );
+        assert_eq!(timestamp(TimestampFormat::Iso, 951_782_399, 0), "2000-02-28T23:59:59Z ");
+        assert_eq!(timestamp(TimestampFormat::Tai64n, 0, 0x1234), "@400000000000000a00001234 ");
+        assert_eq!(timestamp(TimestampFormat::Epoch, 1_700_000_000, 42), "1700000000.000000042 ");
+        assert_eq!(timestamp(TimestampFormat::Mono, 0, 999_999_999), "0.999999999 ");
     }
 
     #[test]
-    fn formats_have_names() {
+    fn each_format_is_selected_by_its_name() {
         let named = |name| {
             let mut format = None;
             format.parse(Arg::new(word_of(name))).map(|()| format.unwrap())
@@ -146,7 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn a_new_nanosecond_is_seen_where_it_is_shown() {
+    fn only_mono_shows_the_monotonic_clock() {
+        assert_eq!(TimestampFormat::Mono.clock(), Clock::Monotonic);
+        assert_eq!(TimestampFormat::Epoch.clock(), Clock::Real);
+    }
+
+    #[test]
+    fn formats_with_nanoseconds_are_never_cached() {
         for (format, text) in [
             (TimestampFormat::Tai64n, "@400000000000000a00000002 "),
             (TimestampFormat::Mono, "0.000000002 "),
@@ -158,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_second_is_seen() {
+    fn a_new_second_changes_the_timestamp() {
         let mut formatter = TimestampFormatter::new(TimestampFormat::Utc);
         assert_eq!(formatter.text((59, 0)), b"1970-01-01/00:00:59 ");
         assert_eq!(formatter.text((59, 9)), b"1970-01-01/00:00:59 ");

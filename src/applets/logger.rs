@@ -1,0 +1,101 @@
+//! The scaffold of the loggers dlog, drlog and dsyslog. Each calls [`run`].
+//!
+//! The row of each shared option is a function of the logger's settings. A logger joins such rows with its own rows into
+//! one table, in the order of its help.
+
+use super::diag::{self, error};
+use super::option_sources::{AppletInfo, Invocation, Parsed};
+use super::pump::{BATCH_SIZE, Batch};
+use core::ffi::c_int;
+use pure::cli::option_table::{Opt, opt};
+use pure::cli::option_value::CliWord;
+use pure::exit::Exit;
+use pure::log::line_prefix::{PREFIX_SIZE, PrefixBuf};
+use pure::log::timestamp::TimestampFormat;
+use sys::file;
+use sys::static_cell::StaticCell;
+
+/// The values of the shared options. A logger that lacks the row of an option keeps its default.
+pub struct LoggerConfig {
+    /// The descriptor to read.
+    pub input: c_int,
+    /// Drop lines that contain only a newline.
+    pub skip_empty: bool,
+    /// Do not sync.
+    pub buffered: bool,
+    /// `None`: no timestamp.
+    pub timestamp: Option<TimestampFormat>,
+}
+
+impl LoggerConfig {
+    pub const DEFAULT: Self =
+        Self { input: file::STDIN, skip_empty: false, buffered: false, timestamp: None };
+}
+
+/// The row of `--timestamp`.
+pub const fn timestamp<C: AsMut<LoggerConfig>>() -> Opt<C> {
+    opt("-t, --timestamp\tPut the time before each line (UTC).", |c, v| {
+        c.as_mut().timestamp = v.on.then_some(TimestampFormat::Utc);
+        Ok(())
+    })
+}
+
+/// The row of `--skip-empty`.
+pub const fn skip_empty<C: AsMut<LoggerConfig>>() -> Opt<C> {
+    opt("-e, --skip-empty\tDrop empty lines.", |c, v| v.to(&mut c.as_mut().skip_empty))
+}
+
+/// The row of `--input-fd`.
+pub const fn input_fd<C: AsMut<LoggerConfig>>() -> Opt<C> {
+    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c, v| v.to(&mut c.as_mut().input))
+}
+
+/// The row of `--buffered`.
+pub const fn buffered<C: AsMut<LoggerConfig>>() -> Opt<C> {
+    opt("-b, --buffered\tDo not wait until lines are on the disk.", |c, v| {
+        v.to(&mut c.as_mut().buffered)
+    })
+}
+
+/// Memory for the output of a batch: space for a batch without a newline, and its prefix.
+pub type Out = [u8; BATCH_SIZE + PREFIX_SIZE];
+
+/// The memory of a logger.
+pub struct Buffers {
+    pub prefix: PrefixBuf,
+    pub batch: Batch,
+    pub out: Out,
+}
+
+static BUFFERS: StaticCell<Buffers> = StaticCell::new(Buffers {
+    prefix: PrefixBuf::new(),
+    batch: [0; BATCH_SIZE],
+    out: [0; BATCH_SIZE + PREFIX_SIZE],
+});
+
+/// Parses the options into `config`, then calls `start` with it, the operand, and the memory of the process.
+///
+/// # Errors
+/// [`Exit::FAILED`] for wrong options or operands, and the errors of `start`.
+pub fn run<C: 'static>(
+    invocation: &Invocation,
+    info: &'static AppletInfo,
+    options: &'static [Opt<C>],
+    mut config: C,
+    start: fn(C, Option<CliWord>, &'static mut Buffers) -> Result<Exit, Exit>,
+) -> Result<Exit, Exit> {
+    file::open_standard();
+    let Parsed::Options { operands_at } = invocation.options(info, options, &mut config)? else {
+        return Ok(Exit::SUCCESS);
+    };
+    let operand = invocation.operand(operands_at)?;
+    match BUFFERS.take() {
+        Some(buffers) => start(config, operand, buffers),
+        None => Err(error("two loggers in one process", b"", "")),
+    }
+}
+
+/// Reports on standard error how many lines were lost, if the log itself does not contain a loss notice.
+pub fn report_lost_lines(lines: u64) {
+    diag::count("lines lost: ", lines);
+}

@@ -1,0 +1,55 @@
+//! The count of dropped lines. The outage of a log file counts them here; every logger words its loss notice here.
+
+use super::lines;
+use crate::text::{Text, Writer};
+use ufmt::uwrite;
+
+/// Dropped lines and their bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Loss {
+    /// Number of newlines among the dropped bytes.
+    pub lines: u64,
+    pub bytes: u64,
+}
+
+impl Loss {
+    /// Counts these bytes as dropped.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.lines += lines::count(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+}
+
+/// Appends the text of a loss notice, without a newline. `bytes` is `None` if only lines were counted (dsyslog).
+pub fn put_notice(text: &mut Text, lines: u64, bytes: Option<u64>) {
+    let Ok(()) = uwrite!(Writer(text), "{} lines", lines);
+    if let Some(bytes) = bytes {
+        let Ok(()) = uwrite!(Writer(text), " ({} bytes)", bytes);
+    }
+    let Ok(()) = uwrite!(Writer(text), " lost");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::TextBuf;
+
+    #[test]
+    fn newlines_and_bytes_are_counted() {
+        let mut loss = Loss::default();
+        loss.add(b"a\nb\nc\n");
+        loss.add(b"d");
+        assert_eq!(loss, Loss { lines: 3, bytes: 7 });
+    }
+
+    #[test]
+    fn a_notice_contains_the_counts() {
+        let notice = |lines, bytes| {
+            let mut text = TextBuf::<64>::new();
+            put_notice(&mut text, lines, bytes);
+            String::from_utf8(text.bytes().to_vec()).unwrap()
+        };
+        assert_eq!(notice(2, Some(5)), "2 lines (5 bytes) lost");
+        assert_eq!(notice(3, None), "3 lines lost");
+    }
+}
