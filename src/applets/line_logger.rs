@@ -75,7 +75,7 @@ struct LineLogger<'a> {
     /// The part of `out` that is not written yet.
     pending: Range<usize>,
     sync_interval: Option<Duration>,
-    /// Earliest time of the next sync. `None`: no sync was made yet, or the interval no longer counts.
+    /// Earliest time of the next sync; `None`: at once.
     next_sync: Option<Instant>,
     /// Requests that wait for a line boundary.
     requests: RequestSet,
@@ -103,7 +103,7 @@ impl RequestSet {
         self.bits |= Self::bit(request);
     }
 
-    /// Empties the set. Reopening goes before rotation, which then rotates the file that has the name.
+    /// Empties the set. Reopen comes first, so that Rotate applies to the file that has the name.
     fn take(&mut self) -> impl Iterator<Item = Request> + use<> {
         let bits = core::mem::take(&mut self.bits);
         let all = [Request::Reopen, Request::Rotate];
@@ -252,5 +252,24 @@ impl Sink for LineLogger<'_> {
             report_lost_lines(lost_lines);
         }
         if target.log_file().lost_data() { Exit::DATA_LOST } else { Exit::SUCCESS }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_taken_once_and_reopen_comes_first() {
+        let mut requests = RequestSet::default();
+        assert!(requests.is_empty());
+        for request in [Request::Rotate, Request::Reopen, Request::Rotate] {
+            requests.insert(request);
+        }
+        assert!(!requests.is_empty());
+        assert!(requests.take().eq([Request::Reopen, Request::Rotate]));
+        assert!(requests.is_empty());
+        requests.insert(Request::Rotate);
+        assert!(requests.take().eq([Request::Rotate]));
     }
 }

@@ -1,4 +1,5 @@
-//! An open file that lines are appended to. dlog and drlog write through it; dmon opens its status file as it does.
+//! An open file that lines are appended to. dlog and drlog write through [`LogFile`]; dmon calls [`open`] for its status
+//! file.
 //!
 //! [`LogState`] decides which lines are dropped while the file cannot be written. This module does the I/O.
 
@@ -59,7 +60,7 @@ pub enum Blocked {
 /// Formats the line that replaces dropped ones.
 pub type LossNotice<'a> = &'a mut dyn FnMut(Loss) -> Line;
 
-/// An open file description to append to.
+/// The destination of the bytes.
 pub enum Output {
     File(File),
     Stdout,

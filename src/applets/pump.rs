@@ -35,6 +35,7 @@ pub enum Request {
     Rotate,
 }
 
+/// The signals that are requests.
 const REQUESTS: [(Signal, Request); 2] =
     [(Signal::HUP, Request::Reopen), (Signal::ALRM, Request::Rotate)];
 
@@ -94,6 +95,7 @@ enum Input {
     Ended,
 }
 
+/// The state of the loop.
 struct Pump<'a> {
     input: c_int,
     input_state: Input,
@@ -104,6 +106,7 @@ struct Pump<'a> {
     mask: SignalSet,
     /// Time to close the sink. `None` before the first SIGTERM or SIGINT.
     deadline: Option<Instant>,
+    /// The error of an input that cannot be read.
     read_error: Result<(), Exit>,
 }
 
@@ -200,6 +203,7 @@ impl Pump<'_> {
         Deadline::Pending
     }
 
+    /// Passes requests to the sink. SIGTERM and SIGINT limit the input to the bytes that are in the pipe now.
     fn handle_signals(&mut self, sink: &mut dyn Sink) {
         for (signal, request) in REQUESTS {
             if signal::take(signal) {

@@ -87,8 +87,11 @@ fn start(
     line_logger::run(&mut target, &LineOptions { input, prefix, sync_interval }, buffers)
 }
 
-/// Returns standard output. A pipe or terminal is opened again, because our own open file description can be
-/// non-blocking: other processes may fill the pipe after poll(2), and a terminal may accept only part of a write.
+/// Returns standard output. A pipe or terminal is opened again with `O_NONBLOCK`, which would affect other processes if
+/// it were set on the inherited open file description.
+///
+/// A blocking write could hang even after poll(2): another process may fill the pipe first, and a terminal may accept
+/// only part of the bytes.
 fn standard_output() -> Output {
     match file::kind(file::STDOUT) {
         Kind::Regular => Output::Stdout,
