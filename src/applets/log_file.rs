@@ -9,9 +9,10 @@ mod tests;
 #[cfg(not(test))]
 use super::diag::os_error;
 use core::ffi::c_int;
-use pure::cli::option_value::{Arg, CliWord, Expected, OptionValue};
+use pure::cli::option_value::CliWord;
 use pure::diag::Line;
 use pure::log::loss::Loss;
+use pure::log::on_full::OnFull;
 use pure::log::outage::{Decision, LogState, RETRY_INTERVAL};
 use pure::log::report_once::ReportOnce;
 use pure::text::{first, skip};
@@ -25,26 +26,6 @@ use tests::{clock, file, os_error};
 
 /// `PIPE_BUF` of pipe(7): a pipe that poll(2) reports as writable accepts this many bytes in one piece.
 const PIPE_BUF: usize = 4096;
-
-/// What to do with lines that cannot be written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OnFull {
-    /// Drop and count them.
-    Drop,
-    /// Keep them, and block the service when the pipe is full.
-    Block,
-}
-
-impl OptionValue for OnFull {
-    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        *self = match value.to_bytes() {
-            b"drop" => Self::Drop,
-            b"block" => Self::Block,
-            _ => return Err("drop or block"),
-        };
-        Ok(())
-    }
-}
 
 /// Why the log file accepts no data at the moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -211,8 +192,10 @@ impl LogFile {
             return Some(Blocked::BufferFull);
         }
         self.report_once(error);
+        if error == Errno::PIPE {
+            return Some(Blocked::Broken);
+        }
         match self.on_full {
-            _ if error == Errno::PIPE => Some(Blocked::Broken),
             OnFull::Block => Some(Blocked::Until(clock::now().add(RETRY_INTERVAL))),
             OnFull::Drop => None,
         }

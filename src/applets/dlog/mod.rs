@@ -2,7 +2,7 @@
 
 use crate::applets::diag::os_error;
 use crate::applets::line_logger::{self, LineOptions, LogTarget};
-use crate::applets::log_file::{self, LogFile, LossNotice, OnFull, Output};
+use crate::applets::log_file::{self, LogFile, LossNotice, Output};
 use crate::applets::logger::{self, Buffers, LoggerConfig};
 use crate::applets::option_sources::{AppletInfo, Invocation};
 use crate::applets::pump::Request;
@@ -10,6 +10,7 @@ use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::line_prefix::{PrefixOptions, PrefixText};
+use pure::log::on_full::OnFull;
 use pure::time::Duration;
 use sys::file::{self, File, Kind, Mode};
 

@@ -5,10 +5,11 @@
 
 use super::log_dir::LogDir;
 use crate::applets::diag::os_error;
-use crate::applets::log_file::{LogFile, LossNotice, OnFull, Output};
+use crate::applets::log_file::{LogFile, LossNotice, Output};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::archive::ArchiveName;
+use pure::log::on_full::OnFull;
 use pure::unix::Errno;
 use sys::clock;
 use sys::file::{self, File};

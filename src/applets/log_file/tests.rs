@@ -5,7 +5,6 @@
 
 use super::{Blocked, Errno, Kind, Line, LogFile, OnFull, Output};
 use crate::testing::Ways;
-use pure::cli::option_value::{Arg, OptionValue};
 use pure::exit::Exit;
 use pure::log::loss::Loss;
 use pure::text::Writer;
@@ -280,15 +279,6 @@ fn run(on_full: OnFull) {
     assert!(dropped || content == TEXT, "{shown}");
     assert!(reported || given_up || content == TEXT, "the reason is not reported: {shown}");
     assert!(on_full == OnFull::Drop || given_up || content == TEXT, "kept, not written: {shown}");
-}
-
-#[test]
-fn on_full_has_two_values() {
-    let mut on_full = OnFull::Drop;
-    let mut set = |word| on_full.parse(Arg::new(word)).map(|()| on_full);
-    assert_eq!(set(c"block"), Ok(OnFull::Block));
-    assert_eq!(set(c"drop"), Ok(OnFull::Drop));
-    assert!(set(c"").is_err() && set(c"blocks").is_err());
 }
 
 #[test]

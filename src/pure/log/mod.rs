@@ -4,6 +4,7 @@ pub mod archive;
 pub mod line_prefix;
 pub mod lines;
 pub mod loss;
+pub mod on_full;
 pub mod outage;
 pub mod report_once;
 pub mod rotate;

@@ -97,11 +97,10 @@ impl Rotation {
     /// Returns whether to rotate at `now`, a time of the real-time clock.
     #[must_use]
     pub fn due(&self, now: i64) -> Due {
-        match self.retry_at {
-            _ if !self.limits.is_due(self.size, self.created_at, now) => Due::No,
-            Some(at) => Due::At(at),
-            None => Due::Now,
+        if !self.limits.is_due(self.size, self.created_at, now) {
+            return Due::No;
         }
+        self.retry_at.map_or(Due::Now, Due::At)
     }
 
     /// Returns how many of `bytes` to append before the next rotation. After a failed one `current` takes them all.
