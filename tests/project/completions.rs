@@ -1,4 +1,4 @@
-//! Completions: the words that each shell offers at some place of a line, by the files that scripts/mkdoc makes.
+//! Completions: the words that each shell offers at some place of a line, by the files that scripts/gen-docs generates.
 
 use crate::rig::screen::Screen;
 use crate::rig::{Rig, quoted, tools};
@@ -12,7 +12,7 @@ fn make(rig: &Rig, shell: &str) {
     for name in APPLETS {
         let project = env!("CARGO_MANIFEST_DIR");
         let file = if shell == "zsh" { format!("_{name}") } else { format!("{name}.{shell}") };
-        rig.shell(format!("{project}/scripts/mkdoc bin {name} {shell} >made/{file}")).exits(0);
+        rig.shell(format!("'{project}/scripts/gen-docs' bin {name} {shell} >made/{file}")).exits(0);
     }
 }
 
@@ -212,7 +212,7 @@ fn every_word_that_is_offered_is_understood() {
     let rig = Rig::new();
     for name in APPLETS {
         let project = env!("CARGO_MANIFEST_DIR");
-        let made = rig.shell(format!("{project}/scripts/mkdoc bin {name} fish")).exits(0).out;
+        let made = rig.shell(format!("'{project}/scripts/gen-docs' bin {name} fish")).exits(0).out;
         for line in made.lines().filter(|line| line.contains(" -x -a '") && line.contains(" -l ")) {
             let option = line.split(" -l ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
             let words =

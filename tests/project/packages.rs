@@ -1,6 +1,6 @@
-//! What is installed, packed and unpacked: `make install` and back, packages for Debian, OpenWrt and Alpine, recipes.
+//! `make install` and `make uninstall`, the packages for Debian, OpenWrt and Alpine, and the recipes.
 //!
-//! The scripts work in a folder like target/, in which the tested program stands as the one that was built.
+//! The scripts run on a folder like target/, with the tested program in the place of the built executable.
 
 use crate::rig::{Done, Rig, tools};
 use std::collections::BTreeSet;
@@ -8,17 +8,21 @@ use std::fmt::Write as _;
 
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The names but envdir's, which is another program's in Debian.
-const NAMES: [&str; 6] = ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv"];
+/// The names of all applets, from the tested program.
+fn applet_names(rig: &Rig) -> Vec<String> {
+    let list = rig.shell("DMON_LIST_MULTICALL_APPLETS=1 dmon").exits(0).out;
+    assert!(list.starts_with("dmon\n"), "{list:?}");
+    list.lines().map(String::from).collect()
+}
 
-/// A folder like target/; nothing where packages of this machine cannot be made or tried.
+/// Makes a folder `target` and returns the target; `None` if this machine cannot make or run its packages.
 fn build(rig: &Rig) -> Option<String> {
     if !tools::is_native("packages of other machines are tried by make packages")
         || !tools::has(&["make"])
     {
         return None;
     }
-    // The name of the loader stands near the beginning.
+    // A dynamic executable names its loader in the first page.
     if rig.shell("head -c 4096 bin/dmon | grep -aq /ld-").code() == Some(0) {
         tools::skip("needs the static executable, in DMON");
         return None;
@@ -28,17 +32,12 @@ fn build(rig: &Rig) -> Option<String> {
         tools::skip("needs x86-64 or ARM64");
         return None;
     }
-    let all = NAMES.join(" ");
+    let links = applet_names(rig)[1..].join(" ");
     rig.shell(format!(
-        "set -e; mkdir -p target/{target}/release target/man target/completions/bash target/completions/zsh \
-         target/completions/fish; cp -L bin/dmon target/{target}/release
-         for name in {all} envdir; do
-             case $name in dslog | envdir) ;; *) {PROJECT}/scripts/mkdoc bin $name >target/man/$name.8 ;; esac
-             {PROJECT}/scripts/mkdoc bin $name bash >target/completions/bash/$name
-             {PROJECT}/scripts/mkdoc bin $name zsh >target/completions/zsh/_$name
-             {PROJECT}/scripts/mkdoc bin $name fish >target/completions/fish/$name.fish
-         done
-         echo .so man8/dsyslog.8 >target/man/dslog.8; echo .so man8/denv.8 >target/man/envdir.8"
+        "set -e; mkdir -p target/{target}/release; cp -L bin/dmon target/{target}/release
+         for name in {links}; do ln -s dmon target/{target}/release/$name; done
+         '{PROJECT}/scripts/gen-manuals' bin target/man
+         '{PROJECT}/scripts/gen-completions' bin target/completions"
     ))
     .exits(0)
     .says_nothing();
@@ -48,7 +47,7 @@ fn build(rig: &Rig) -> Option<String> {
 /// Makes a package; its path.
 fn pack(rig: &Rig, kind: &str, target: &str) -> String {
     let done = rig
-        .shell(format!("CARGO_TARGET_DIR=$PWD/target {PROJECT}/scripts/packages/{kind} {target}"))
+        .shell(format!("CARGO_TARGET_DIR=$PWD/target '{PROJECT}/scripts/packages/{kind}' {target}"))
         .exits(0)
         .says_nothing();
     done.out.trim_end().to_string()
@@ -65,7 +64,7 @@ fn version(mark: char) -> String {
     env!("CARGO_PKG_VERSION").replace('-', &mark.to_string())
 }
 
-/// That in a folder that is a whole system the program works by all its names.
+/// Asserts that the program works in a folder that is a root file system.
 fn works_in(rig: &Rig, root: &str) {
     let inside =
         |line: &str| rig.shell(format!("PATH=/usr/bin exec $(command -v chroot) {root} {line}"));
@@ -76,24 +75,28 @@ fn works_in(rig: &Rig, root: &str) {
     rig.shell(format!("rm {root}/log")).exits(0);
 }
 
+/// Runs make with blanks in all folders.
 fn install(rig: &Rig, what: &str, target: &str) -> Done {
     rig.shell(format!(
-        "make -s -C {PROJECT} {what} TARGET={target} OUTPUT=$PWD/target DESTDIR=$PWD/root PREFIX=/usr"
+        "make -s -C '{PROJECT}' {what} TARGET={target} OUTPUT=\"$PWD/a target\" DESTDIR=\"$PWD/a root\" \
+         PREFIX='/usr/of vendor'"
     ))
     .exits(0)
     .says_nothing()
 }
 
 #[test]
-fn what_make_installs_it_takes_away_again() {
+fn uninstall_removes_the_installed_files() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
     };
-    rig.shell("mkdir -p root/usr/bin && : >root/usr/bin/other").exits(0);
+    rig.shell("mv target 'a target'; mkdir -p 'a root/usr/of vendor/bin'; : >'a root/usr/of vendor/bin/other'")
+        .exits(0);
     install(&rig, "install-files", &target);
-    let found = files(&rig, "root/usr");
-    for name in NAMES.iter().chain(&["envdir"]) {
+    let found = files(&rig, "'a root/usr/of vendor'");
+    let names = applet_names(&rig);
+    for name in &names {
         for file in [
             format!("bin/{name}"),
             format!("share/man/man8/{name}.8"),
@@ -104,13 +107,13 @@ fn what_make_installs_it_takes_away_again() {
             assert!(found.contains(&file), "no {file}: {found:?}");
         }
     }
-    assert_eq!(found.len(), 1 + 7 * 5, "{found:?}");
-    rig.shell("cd root/usr/bin && ./envdir --version && cd ../share/man && mandoc man8/dslog.8")
+    assert_eq!(found.len(), 1 + names.len() * 5, "{found:?}");
+    rig.shell("cd 'a root/usr/of vendor/bin' && ./envdir --version && cd ../share/man && mandoc man8/dslog.8")
         .exits(0);
-    // Twice is as good as once.
+    // A second installation replaces the first.
     install(&rig, "install-files", &target);
     install(&rig, "uninstall", &target);
-    assert_eq!(files(&rig, "root"), BTreeSet::from(["usr/bin/other".to_string()]));
+    assert_eq!(files(&rig, "'a root'"), BTreeSet::from(["usr/of vendor/bin/other".to_string()]));
 }
 
 #[test]
@@ -144,11 +147,11 @@ fn the_debian_package_is_installed_works_and_is_removed() {
     assert!(!state.contains("Depends:") && !state.contains("Homepage:"), "{state}");
     rig.shell(format!("{dpkg} --verify dmon")).exits(0).says_nothing();
     let found = files(&rig, "root/usr");
-    for name in NAMES {
+    for name in applet_names(&rig).iter().filter(|name| *name != "envdir") {
         assert!(found.contains(&format!("share/man/man8/{name}.8.gz")), "{name}: {found:?}");
     }
     assert!(!found.iter().any(|file| file.contains("envdir")), "daemontools has it: {found:?}");
-    // A link in the manuals leads to a file that is packed itself.
+    // The link in the manual leads to a compressed file.
     if tools::has(&["mandoc"]) {
         let text = rig.shell("cd root/usr/share/man && mandoc man8/dslog.8.gz").exits(0).out;
         assert!(text.contains("standard input to syslog"), "{text}");
@@ -185,7 +188,7 @@ fn the_package_for_openwrt_has_the_form_of_an_ipk() {
     }
     rig.shell(format!("mkdir root && tar -xzOf {package} ./data.tar.gz | tar -xz -C root"))
         .exits(0);
-    let wanted = NAMES.iter().chain(&["envdir"]).map(|name| format!("usr/bin/{name}")).collect();
+    let wanted = applet_names(&rig).iter().map(|name| format!("usr/bin/{name}")).collect();
     assert_eq!(files(&rig, "root"), wanted);
     if tools::is_root() {
         works_in(&rig, "root");
@@ -248,29 +251,29 @@ fn a_package_is_the_same_when_it_is_made_again() {
 }
 
 #[test]
-fn an_architecture_that_is_not_known_is_named() {
+fn an_unknown_target_is_named() {
     let rig = Rig::new();
     rig.shell("mkdir -p target/strange/release && : >target/strange/release/dmon").exits(0);
     for kind in ["deb", "ipk", "apk"] {
-        let script = format!("CARGO_TARGET_DIR=$PWD/target {PROJECT}/scripts/packages/{kind}");
+        let script = format!("CARGO_TARGET_DIR=$PWD/target '{PROJECT}/scripts/packages/{kind}'");
         rig.shell(format!("{script} strange"))
             .exits(1)
-            .says(&format!("packages/{kind}"), &["strange"]);
+            .says("target-info", &["strange", "scripts/targets"]);
         rig.shell(format!("{script} other"))
             .exits(1)
-            .says(&format!("packages/{kind}"), &["make build"]);
+            .says(&format!("packages/{kind}"), &["scripts/build other"]);
         rig.shell(script).exits(1).says(&format!("packages/{kind}"), &["usage"]);
     }
 }
 
-/// A file of the recipes.
-fn recipe(name: &str) -> String {
-    let path = format!("{PROJECT}/scripts/packages/recipes/{name}");
-    std::fs::read_to_string(&path).unwrap_or_else(|fault| panic!("{path}: {fault}"))
+/// The generated recipe.
+fn recipe(rig: &Rig, name: &str) -> String {
+    rig.shell(format!("'{PROJECT}/scripts/packages/recipe' {name}")).exits(0).says_nothing().out
 }
 
 #[test]
 fn the_recipes_are_for_this_version() {
+    let rig = Rig::new();
     let version = env!("CARGO_PKG_VERSION");
     for (file, line) in [
         ("openwrt/Makefile", format!("DMON_VERSION:={version}")),
@@ -279,27 +282,25 @@ fn the_recipes_are_for_this_version() {
         ("buildroot/dmon.mk", format!("DMON_VERSION = {version}")),
         ("yocto/dmon.bb", format!("DMON_VERSION = \"{version}\"")),
     ] {
-        let text = recipe(file);
+        let text = recipe(&rig, file);
         assert!(text.lines().any(|found| found == line), "{file}: no line {line:?}");
     }
     let log = std::fs::read_to_string(format!("{PROJECT}/CHANGELOG.md")).expect("the changelog");
     assert!(log.contains(&format!("\n## [{version}] - ")), "no section for {version}");
 }
 
-/// What the recipes call, as far as they call it, in make.
+/// The parts of OpenWrt's and Buildroot's make that the recipes use.
 const OPENWRT: &str = "ARCH = x86_64
 INCLUDE_DIR = .
 BUILD_DIR = .
 INSTALL_DIR = install -d
-INSTALL_BIN = install -m 755
-LN = ln -sf
+CP = cp -fpR
 include recipe
 install:
 \tcp -R archive $(PKG_BUILD_DIR)
 \t$(call Package/dmon/install,root)
 ";
 const BUILDROOT: &str = "ARCH = x86_64
-INSTALL = install
 TARGET_DIR = root
 include recipe
 @D = archive
@@ -315,18 +316,21 @@ fn the_recipes_install_what_is_in_an_archive() {
         return;
     };
     let wanted: BTreeSet<_> =
-        NAMES.iter().chain(&["envdir"]).map(|name| format!("usr/bin/{name}")).collect();
-    rig.shell("cp target/*/release/dmon . && mkdir -p archive/bin archive/share/doc/dmon && mv dmon archive/bin && : >rules.mk >package.mk").exits(0);
-    rig.shell(format!("cp {PROJECT}/LICENSE archive/share/doc/dmon; cd archive/bin; for name in dlog dsyslog dslog drlog denv envdir; do ln -s dmon $name; done")).exits(0);
+        applet_names(&rig).iter().map(|name| format!("usr/bin/{name}")).collect();
+    rig.shell(format!(
+        "set -e; mkdir -p archive/share/doc/dmon; cp -RP target/*/release archive/bin; : >rules.mk >package.mk
+         cp '{PROJECT}/LICENSE' archive/share/doc/dmon"
+    ))
+    .exits(0);
     for (file, around) in [("openwrt/Makefile", OPENWRT), ("buildroot/dmon.mk", BUILDROOT)] {
-        rig.write("recipe", recipe(file));
+        rig.write("recipe", recipe(&rig, file));
         rig.write("Makefile", around);
         rig.shell("rm -rf root; make -s TOPDIR=. install").exits(0).says_nothing();
         let mut found = files(&rig, "root");
         found.retain(|file| file.starts_with("usr/bin"));
         assert_eq!(found, wanted, "{file}");
     }
-    let mut script = recipe("alpine/APKBUILD");
+    let mut script = recipe(&rig, "alpine/APKBUILD");
     let _ = write!(script, "\npackage\n");
     rig.write("APKBUILD", script);
     let version = env!("CARGO_PKG_VERSION");
@@ -338,7 +342,26 @@ fn the_recipes_install_what_is_in_an_archive() {
     .says_nothing();
     assert!(wanted.is_subset(&files(&rig, "root")), "{target}");
     assert!(rig.has("root/usr/share/licenses/dmon/LICENSE"));
-    // The sum of the licence that Yocto's recipe names.
-    let sum = rig.shell(format!("md5sum <{PROJECT}/LICENSE")).exits(0).out;
-    assert!(recipe("yocto/dmon.bb").contains(sum.split(' ').next().unwrap()));
+    // Yocto's recipe contains the checksum of the licence.
+    let sum = rig.shell(format!("md5sum <'{PROJECT}/LICENSE'")).exits(0).out;
+    assert!(recipe(&rig, "yocto/dmon.bb").contains(sum.split(' ').next().unwrap()));
+}
+
+/// Every target of the table that has a processor in OpenWrt and Buildroot, Alpine or Yocto is in their recipes.
+#[test]
+fn the_recipes_know_the_targets_of_the_table() {
+    let rig = Rig::new();
+    for (file, column) in [
+        ("openwrt/Makefile", "arch"),
+        ("buildroot/dmon.mk", "arch"),
+        ("alpine/APKBUILD", "apk"),
+        ("yocto/dmon.bb", "yocto"),
+    ] {
+        let text = recipe(&rig, file);
+        let list = rig.shell(format!("'{PROJECT}/scripts/target-info' --list {column}")).exits(0);
+        assert!(list.out.lines().count() > 3, "{list}");
+        for target in list.out.lines() {
+            assert!(text.contains(target), "{file}: nothing for {target}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! Runs a command as if the kernel were Linux 3.2: each system call that came later says that it does not exist
-//! (ENOSYS), for the command and all that it starts. `make test-old` runs the tests below it.
+//! (ENOSYS), for the command and all that it starts. `make test-linux-3.2` runs the tests below it.
 //!
 //!     old-kernel COMMAND [ARGUMENT…]
 //!
