@@ -1,18 +1,17 @@
 //! dmon: a process supervisor for tiny systems, in one static executable without a heap.
 //!
-//! Three layers, one folder each, and who may call whom:
+//! Four crates. The compiler enforces which of them may use which:
 //!
-//! * [`applets`]: what a user runs. Calls the other two.
-//! * [`sys`]: system calls as safe functions; `unsafe` stands here only. Knows the types of `pure`.
-//! * [`pure`]: everything that can be worked out without the kernel. Calls nobody, but for `sys::vector`, which is
-//!   not the kernel's but the processor's.
+//! * this one, with [`applets`]: the programs that a user runs. They connect the other two, and contain no unsafe code.
+//! * [`sys`]: system calls as safe functions. The only crate that uses libc.
+//! * [`pure`]: every decision, as a function of its arguments. It has no access to the kernel.
+//! * `simd`: the vector instructions that `pure` uses.
 //!
-//! `main.rs` hands us the command line and takes away the exit code. Start reading at
-//! `applets/dmon/machine.rs`, where it is decided what happens when.
+//! `main.rs` passes the command line in and returns the exit code. `src/README.md` describes the layers.
 
 #![cfg_attr(not(any(test, fuzzing)), no_std)]
-#![deny(unsafe_code, clippy::undocumented_unsafe_blocks)]
-// What the finished executable is checked for once more: nothing that can panic.
+#![forbid(unsafe_code)]
+// `scripts/check-binary` verifies in the executable that nothing can panic; these lints report it earlier.
 #![cfg_attr(
     not(any(test, fuzzing)),
     deny(
@@ -27,13 +26,14 @@
 )]
 
 pub mod applets;
-pub mod pure;
-#[allow(unsafe_code)]
-pub mod sys;
+#[cfg(test)]
+#[path = "pure/testing.rs"]
+#[allow(dead_code, reason = "not every crate that includes the file uses all of it")]
+mod testing;
 
 use sys::args::Args;
 
-/// Everything: from the command line to the exit code.
+/// Runs the applet that `args` names and returns its exit code.
 #[must_use]
 pub fn run(args: Args) -> u8 {
     applets::run(args).0

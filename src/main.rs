@@ -4,7 +4,7 @@
 #![no_main]
 
 use core::ffi::{c_char, c_int};
-use dmon::sys::args::Args;
+use sys::args::Args;
 
 // The libc crate leaves the linking of musl to us when there is no std.
 #[cfg(target_env = "musl")]
@@ -26,7 +26,7 @@ extern "C" fn main(count: c_int, words: *mut *const c_char) -> c_int {
 /// Never reached, and in a release build not even there: `scripts/check-binary` looks.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
-    dmon::sys::process::exit(125)
+    sys::process::exit(125)
 }
 
 // `cargo test` links us against a `core` that was built to unwind, and asks for this name.

@@ -13,7 +13,7 @@ mod drlog;
 mod dsyslog;
 mod loggers;
 mod project;
-/// A long life in a short time: no resource use grows.
+/// Long runs: no resource use grows.
 mod soak;
 /// Random options, commands, signals, loads and disks: the promises always hold.
 mod storm;

@@ -1,32 +1,34 @@
-//! A long life in a short time: thousands of quick deaths, very many lines while either side of the log is ended again
-//! and again, very many cycles of pauses, time limits and loads. Nothing may grow. `make soak` shows the sizes before
-//! and after in one table.
+//! Many events in a short time: quick exits, log lines, pauses, time limits. The resource use of dmon must not grow.
+//!
+//! `make soak` runs the full counts and prints the sizes at the start and at the end in a table.
 
 use crate::rig::load::Load;
 use crate::rig::proc::Process;
 use crate::rig::random::Random;
 use crate::rig::{Rig, proc, signal, times, tools};
-use crate::storm::{scene, verdict};
+use crate::storm::log_lines::{disorder, line_counts, missing, records};
 use nix::sys::signal::Signal;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How large a process is, and how often it has been awake so far.
+/// The resource use of a process at one time.
 #[derive(Clone, Copy)]
-struct Size {
+struct Sample {
     descriptors: usize,
-    /// Of what is in memory for this process alone, in KiB; and its share of all.
+    /// Private dirty memory in KiB.
     dirty: usize,
-    share: usize,
+    /// Proportional memory (PSS) in KiB.
+    pss: usize,
     zombies: usize,
+    /// Context switches since its start.
     switches: usize,
-    /// What has happened so far.
+    /// Events since its start.
     events: usize,
 }
 
-impl Size {
-    fn of(pid: i32, events: usize) -> Size {
+impl Sample {
+    fn of(pid: i32, events: usize) -> Sample {
         let rollup =
             std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
         let field = |name: &str| {
@@ -35,12 +37,12 @@ impl Size {
             word.and_then(|word| word.parse().ok()).unwrap_or(0)
         };
         let switches = |kind: &str| proc::status(pid, kind).parse().unwrap_or(0);
-        // A start has a pipe open for a moment, so what counts is the least that is seen.
-        let looks = (0..20).map(|_| proc::descriptors(pid).len());
-        Size {
-            descriptors: looks.min().expect("some looks"),
+        // The start of a child opens a pipe for a moment: the minimum of several samples does not contain it.
+        let descriptors = (0..20).map(|_| proc::descriptors(pid).len());
+        Sample {
+            descriptors: descriptors.min().expect("a sample"),
             dirty: field("Private_Dirty:"),
-            share: field("Pss:"),
+            pss: field("Pss:"),
             zombies: proc::children(pid).iter().filter(|child| child.is_zombie()).count(),
             switches: switches("voluntary_ctxt_switches") + switches("nonvoluntary_ctxt_switches"),
             events,
@@ -48,63 +50,68 @@ impl Size {
     }
 }
 
-/// A line of the table: the sizes at the beginning, in the middle, at the end.
+/// A row of the table: a process after 20%, 50% and 100% of the events.
 struct Row {
-    what: &'static str,
-    sizes: [Size; 3],
+    label: &'static str,
+    samples: [Sample; 3],
 }
 
 impl Row {
-    /// Looks at processes when so much has happened: a little, half, all.
-    fn watch<const N: usize>(
+    /// Waits for `total` events, and samples these processes meanwhile.
+    fn measure<const N: usize>(
         rig: &Rig,
-        whom: [(&'static str, i32); N],
-        all: usize,
+        processes: [(&'static str, i32); N],
+        total: usize,
         events: impl Fn() -> usize,
     ) -> Vec<Row> {
-        let looks = [all / 5, all / 2, all].map(|count| {
-            rig.wait_for(format!("{count} of {all} events"), || events() >= count);
-            whom.map(|(_, pid)| Size::of(pid, events()))
+        let samples = [total / 5, total / 2, total].map(|count| {
+            rig.wait_for(format!("{count} of {total} events"), || events() >= count);
+            processes.map(|(_, pid)| Sample::of(pid, events()))
         });
-        // One that has died just now is none that stays.
-        let zombies =
-            || whom.iter().any(|(_, pid)| proc::children(*pid).iter().any(Process::is_zombie));
-        rig.wait_for("all zombies to be reaped", || !zombies());
-        let row = |(at, (what, _))| Row { what, sizes: looks.map(|look: [Size; N]| look[at]) };
-        whom.into_iter().enumerate().map(row).collect()
+        // The samples may contain zombies that are about to be reaped.
+        let has_zombie = |pid| proc::children(pid).iter().any(Process::is_zombie);
+        rig.wait_for("all zombies to be reaped", || {
+            !processes.iter().any(|(_, pid)| has_zombie(*pid))
+        });
+        let row = |(at, (label, _))| Row {
+            label,
+            samples: samples.map(|sample: [Sample; N]| sample[at]),
+        };
+        processes.into_iter().enumerate().map(row).collect()
     }
 
-    /// How often it was awake for each thing that happened, between the first two looks and the last two.
-    fn wakes(&self) -> [f64; 2] {
-        let [first, middle, last] = self.sizes;
+    /// Context switches per event, in the first and in the second half.
+    fn switches_per_event(&self) -> [f64; 2] {
+        let [first, middle, last] = self.samples;
         [(first, middle), (middle, last)].map(|(from, to)| {
             (to.switches - from.switches) as f64 / (to.events - from.events).max(1) as f64
         })
     }
 
-    fn show(&self) -> String {
-        let [first, _, last] = self.sizes;
-        let [early, late] = self.wakes();
+    fn format(&self) -> String {
+        let [first, _, last] = self.samples;
+        let [early, late] = self.switches_per_event();
         format!(
             "| {} | {} | {} → {} | {} → {} | {} → {} | {} → {} | {early:.2} → {late:.2} |",
-            self.what,
+            self.label,
             last.events,
             first.descriptors,
             last.descriptors,
             first.dirty,
             last.dirty,
-            first.share,
-            last.share,
+            first.pss,
+            last.pss,
             first.zombies,
             last.zombies,
         )
     }
 
-    /// Nothing has become more. Two pages of the stack may be touched for the first time late; the memory of an
-    /// emulator tells nothing.
+    /// Whether nothing has grown.
+    ///
+    /// Two more pages of the stack may be touched for the first time. The memory of an emulator does not count.
     fn is_flat(&self, is_native: bool) -> bool {
-        let [first, _, last] = self.sizes;
-        let [early, late] = self.wakes();
+        let [first, _, last] = self.samples;
+        let [early, late] = self.switches_per_event();
         last.descriptors <= first.descriptors
             && (last.dirty <= first.dirty + 8 || !is_native)
             && late <= 2.0 * early + 5.0
@@ -112,90 +119,89 @@ impl Row {
 }
 
 #[test]
-fn nothing_grows_in_a_long_life() {
-    let phases = [quick_deaths, lines, cycles];
+fn resource_use_does_not_grow_over_many_events() {
+    let phases = [quick_exits, log_lines, time_limits_and_pauses];
     let rows: Vec<Row> = std::thread::scope(|scope| {
         let phases: Vec<_> = phases.into_iter().map(|phase| scope.spawn(phase)).collect();
         phases.into_iter().flat_map(|phase| phase.join().expect("a phase")).collect()
     });
     let mut table =
-        "| | events | descriptors | private dirty KiB | PSS KiB | zombies | switches an event |\n\
+        "| | events | descriptors | private dirty KiB | PSS KiB | zombies | switches per event |\n\
         | --- | --- | --- | --- | --- | --- | --- |\n"
             .to_string();
     for row in &rows {
-        table += &row.show();
+        table += &row.format();
         table += "\n";
     }
     println!("\n{table}");
-    let is_native = tools::is_native("the memory of an emulator tells nothing");
-    assert!(rows.iter().all(|row| row.is_flat(is_native)), "something has grown:\n{table}");
+    let is_native = tools::is_native("memory is that of the emulator");
+    assert!(rows.iter().all(|row| row.is_flat(is_native)), "resource use grew:\n{table}");
 }
 
-/// Both sides die as soon as they live, and leave somebody in another session.
-fn quick_deaths() -> Vec<Row> {
+/// Command and logger exit at once; each run leaves a process in another session.
+fn quick_exits() -> Vec<Row> {
     let rig = Rig::new();
     let command = "sh -c 'echo >>runs; (setsid true &); exit 1'";
     let dmon =
         rig.start(format!("dmon -n -d 0.02 -p pid {command} -- sh -c 'read -r line; exit 1'"));
-    let whom = [("dmon, quick deaths", dmon.pid())];
-    let rows = Row::watch(&rig, whom, times(15, 10_000), || rig.lines("runs"));
+    let processes = [("dmon, quick exits", dmon.pid())];
+    let rows = Row::measure(&rig, processes, times(15, 10_000), || rig.lines("runs"));
     dmon.signal(Signal::SIGTERM);
     dmon.wait();
     rig.assert_empty();
     rows
 }
 
-/// The command is killed in the middle of its lines, the log command is told to end, again and again. What was
-/// written is stored, all of it and in order.
-fn lines() -> Vec<Row> {
-    let Some(stormy) = tools::own("stormy") else { return Vec::new() };
+/// The command is killed while it writes lines, and dlog is stopped. No line is lost or reordered.
+fn log_lines() -> Vec<Row> {
+    let Some(chaos_child) = tools::own("chaos-child") else { return Vec::new() };
     let rig = Rig::new();
-    rig.write("ledger", "");
-    let command = format!("{} run say=100000", stormy.display());
+    rig.write("journal", "");
+    let command = format!("{} run out=100000", chaos_child.display());
     let dmon = rig.start(format!("dmon -n -d 0.02 {command} -- dlog -b log"));
-    let all = times(100_000, 1_000_000);
-    // However quick a run is, some are wanted.
-    let said = || {
-        let said = scene::said(&rig);
-        let lines: usize = said.iter().map(|(_, counts)| counts[0]).sum();
-        if said.len() > 5 { lines } else { lines.min(all - 1) }
+    let total = times(100_000, 1_000_000);
+    // A fast machine may write all lines in a single run: wait for several runs as well.
+    let lines_written = || {
+        let counts = line_counts(&rig);
+        let lines: usize = counts.iter().map(|(_, counts)| counts[0]).sum();
+        if counts.len() > 5 { lines } else { lines.min(total - 1) }
     };
     let done = AtomicBool::new(false);
     let pid = dmon.pid();
     let rows = std::thread::scope(|scope| {
-        scope.spawn(|| strike(pid, &done));
-        let whom = [("dmon, lines while both sides end", pid)];
-        let rows = Row::watch(&rig, whom, all, said);
+        scope.spawn(|| interrupt_children(pid, &done));
+        let processes = [("dmon, log lines while both children are interrupted", pid)];
+        let rows = Row::measure(&rig, processes, total, lines_written);
         done.store(true, Ordering::Relaxed);
         rows
     });
     dmon.signal(Signal::SIGTERM);
     dmon.wait().says_nothing();
-    // A line that was in the pipe by half when dlog was told to end has a newline in it.
-    let (records, other) = verdict::records(&rig.read("log").replace('\n', ""));
-    let said = scene::said(&rig);
-    assert_eq!(other, 0, "bytes that nobody has written");
-    assert_eq!(verdict::disorder(&records, &said), None);
-    assert_eq!(verdict::missing(&records, &said, &[0]).0, 0, "lines are lost");
+    // A dlog that is stopped in the middle of a line adds a newline.
+    let (records, other_bytes) = records(&rig.read("log").replace('\n', ""));
+    let counts = line_counts(&rig);
+    assert_eq!(other_bytes, 0, "bytes that belong to no line");
+    assert_eq!(disorder(&records, &counts), None);
+    assert_eq!(missing(&records, &counts, &[0]).0, 0, "lost lines");
     rows
 }
 
-/// Kills the command of this dmon and tells its dlog to end, now the one, now the other.
-fn strike(dmon: i32, done: &AtomicBool) {
+/// Kills the command or stops dlog, at random times.
+fn interrupt_children(dmon: i32, done: &AtomicBool) {
     let mut random = Random::new();
     while !done.load(Ordering::Relaxed) {
         sleep(Duration::from_millis(20 + random.below(200) as u64));
         let (name, which) = match random.below(3) {
             0 => ("dlog", Signal::SIGTERM),
-            _ => ("stormy", Signal::SIGKILL),
+            _ => ("chaos-child", Signal::SIGKILL),
         };
         let children = proc::children(dmon).into_iter();
         children.filter(|child| child.name == name).for_each(|child| signal(child.pid, which));
     }
 }
 
-/// A run that ends well, one that takes too long, and so on, while the load comes and goes.
-fn cycles() -> Vec<Row> {
+/// Alternates successful runs and runs that exceed the time limit, while a high load pauses dmon at times.
+fn time_limits_and_pauses() -> Vec<Row> {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 0.5) else { return Vec::new() };
     rig.shell("mkdir folder").exits(0);
@@ -205,14 +211,14 @@ fn cycles() -> Vec<Row> {
     let dmon =
         rig.start(format!("{load} dmon -n {options} {command} -- drlog -t -s 4k -m 3 folder"));
     let log = rig.child(dmon.pid(), "drlog");
-    let begun = Instant::now();
+    let started = Instant::now();
     let runs = || {
-        // dmon reads it each five seconds: high once, low twice.
-        load.set(if begun.elapsed().as_secs() % 15 / 5 == 1 { 9.0 } else { 0.5 });
+        // dmon reads the load every five seconds: one high reading, then two low ones.
+        load.set(if started.elapsed().as_secs() % 15 / 5 == 1 { 9.0 } else { 0.5 });
         rig.lines("runs")
     };
-    let whom = [("dmon, intervals, time limits, loads", dmon.pid()), ("its drlog", log)];
-    let rows = Row::watch(&rig, whom, times(60, 3600), runs);
+    let processes = [("dmon, intervals, time limits and pauses", dmon.pid()), ("its drlog", log)];
+    let rows = Row::measure(&rig, processes, times(60, 3600), runs);
     load.set(0.5);
     dmon.signal(Signal::SIGTERM);
     dmon.wait();

@@ -1,11 +1,10 @@
-"""All subjects one after the other, and the table of what they have measured. Started by
-scripts/bench/run.
+"""Runs all benchmarks, or the named ones, and prints their table. `make bench` calls it.
 
-    bench.py [SUBJECT…]
+    scripts/bench/run DMON bench.py [SUBJECT…]
 
-writes target/bench/table.md: the machine, all rows with least and most, and how the cost grows; and
-target/bench/readme.md, the short table, which replaces the one in README.md between its two marks
-if all of it was measured in full.
+It writes target/bench/table.md, with all rows and the scaling tables, and target/bench/readme.md,
+with the short table. If nothing was left out or shortened, it also replaces the table in README.md
+between the two marks.
 """
 
 import os
@@ -15,23 +14,24 @@ import sys
 import time
 
 import common
-import copying
-import ending
-import growth
+import loggers
 import memory
 import messages
 import peers
+import scaling
+import shutdown
 import supervising
 import table
-from common import OUTPUT, QUICK, ROOT, say
+from common import OUTPUT, QUICK, ROOT, log
 
+# Each has a function `rows`, except scaling, which prints its own tables.
 SUBJECTS = {
     "memory": memory,
     "supervising": supervising,
-    "ending": ending,
-    "copying": copying,
+    "shutdown": shutdown,
+    "loggers": loggers,
     "messages": messages,
-    "growth": growth,
+    "scaling": scaling,
 }
 PACKAGES = (
     "runit",
@@ -43,11 +43,11 @@ PACKAGES = (
     "supervisor",
     "bsdutils",
 )
-BEGIN, END = "<!-- measured by make bench -->\n", "<!-- until here -->\n"
+TABLE_START, TABLE_END = "<!-- measured by make bench -->\n", "<!-- until here -->\n"
 
 
-def machine(compiler):
-    """What the figures depend on."""
+def describe_machine(compiler):
+    """The date, and everything that the results depend on."""
     with open("/proc/cpuinfo") as file:
         model = re.search(r"^(?:model name|Processor|cpu model)\s*: (.*)$", file.read(), re.M)
     commit = subprocess.run(
@@ -56,53 +56,56 @@ def machine(compiler):
         text=True,
         check=False,
     ).stdout.strip()
-    peers_are = ", ".join(f"{name} {peers.version(name)}" for name in PACKAGES)
+    versions = ", ".join(f"{name} {peers.version(name)}" for name in PACKAGES)
     return (
         f"{time.strftime('%Y-%m-%d')}, dmon {commit or 'unknown'}; "
         f"{model[1] if model else os.uname().machine}, {os.cpu_count()} processors, "
-        f"Linux {os.uname().release}, load {os.getloadavg()[0]:.1f} at the beginning; "
-        f"floor built by {compiler}; Debian's {peers_are}."
+        f"Linux {os.uname().release}, load {os.getloadavg()[0]:.1f} at the start; "
+        f"floor compiled by {compiler}; Debian's {versions}."
     )
 
 
-def put_in_readme(text):
+def update_readme(text):
     path = f"{ROOT}/README.md"
     with open(path) as file:
         readme = file.read()
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if begin and end:
+    before, start, rest = readme.partition(TABLE_START)
+    _, end, after = rest.partition(TABLE_END)
+    if start and end:
         with open(path, "w") as file:
-            file.write(before + BEGIN + text + END + after)
-        say("README.md: the table is new")
+            file.write(before + TABLE_START + text + TABLE_END + after)
+        log("updated the table in README.md")
 
 
 def main():
+    unknown = set(sys.argv[1:]) - set(SUBJECTS)
+    if unknown:
+        raise SystemExit(f"bench: unknown {', '.join(unknown)}: expected {', '.join(SUBJECTS)}")
     os.makedirs(OUTPUT, exist_ok=True)
     compiler = common.compile_programs()
     peers.fetch()
     os.sync()
-    chosen = sys.argv[1:] or list(SUBJECTS)
-    begun = time.monotonic()
-    head = machine(compiler)
-    rows, grown = [], ""
-    for name in chosen:
-        if name == "growth":
-            grown = growth.run()
+    started = time.monotonic()
+    machine = describe_machine(compiler)
+    rows, scaling_tables = [], ""
+    for name in sys.argv[1:] or SUBJECTS:
+        if name == "scaling":
+            scaling_tables = scaling.run()
         else:
             rows += SUBJECTS[name].rows()
-    full, short = table.markdown(rows, True), f"{table.markdown(rows, False)}\n{head}\n"
-    with open(f"{OUTPUT}/table.md", "w") as file:
-        file.write(f"{head}\n\n{full}\n{grown}")
-    with open(f"{OUTPUT}/readme.md", "w") as file:
-        file.write(short)
-    print(f"{head}\n\n{full}\n{grown}")
+    full_table = f"{table.markdown(rows, full=True)}\n" if rows else ""
+    full = f"{machine}\n\n{full_table}{scaling_tables}"
+    short = f"{table.markdown(rows, full=False)}\n{machine}\n"
+    for name, text in (("table.md", full), ("readme.md", short)):
+        with open(f"{OUTPUT}/{name}", "w") as file:
+            file.write(text)
+    print(full)
     for row in rows:
         if not row.is_plausible():
-            say(f"the floor is not the quickest, the machine was too busy for: {row.what}")
+            log(f"dmon is faster than the floor, so the machine was too busy: {row.label}")
     if not QUICK and not sys.argv[1:]:
-        put_in_readme(short)
-    say(f"{time.monotonic() - begun:.0f} seconds, all of it in {os.path.relpath(OUTPUT)}")
+        update_readme(short)
+    log(f"took {time.monotonic() - started:.0f} s; results are in {os.path.relpath(OUTPUT)}")
 
 
 main()

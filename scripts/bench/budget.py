@@ -1,9 +1,9 @@
-"""Checks what can be counted exactly against the file `budget`: `make budget`. Started by
-scripts/bench/run.
+"""Compares exact counts with the limits in the file `budget`. `make budget` calls it.
 
-Prints a line for each count. Ends with 1, and a line on stderr for each, if there are counts above
-their limit. What cannot be counted because a tool is missing is named as skipped. With --set the
-limits become what was counted.
+    scripts/bench/run DMON budget.py [--set]
+
+Prints one line for each count. Exits with 1 if a count is above its limit. A count is skipped if
+its tool is missing. --set replaces the limits with the counts.
 """
 
 import ctypes
@@ -13,134 +13,128 @@ import socket
 import sys
 import time
 
-import counts
-from common import HERE, Missing, clear, compile_programs, place, probe
-from families import ALL, BESIDE, DMON
-from memory import rolled_up
-from processes import children, end_all
-from supervising import Seen, count_restart, count_start
+from common import HERE, Unavailable, compile_programs, probe, remove_temp_dirs, temp_dir
+from counts import count_instructions, count_syscalls, per_line, write_lines
+from memory import pss_and_dirty
+from peer_families import BIN_DIR, DMON, Dmon
+from processes import children, executable_of, kill_all
+from supervising import Timestamps, count_restart, count_start
 
 BUDGET = f"{HERE}/budget"
-LINE = re.compile(r"^([a-z0-9_.]+) +(\d+)  (.*)$", re.M)
-# Beginning of all addresses at the same place in each run (personality(2)).
+BUDGET_LINE = re.compile(r"^([a-z0-9_.]+) +(\d+)  (.*)$", re.M)
+# personality(2): load everything at fixed addresses, so that each run counts the same.
 ADDR_NO_RANDOMIZE = 0x0040000
-# The second of the day and the number of a process may cost a few instructions among many: one in
-# so many.
-GRACE = 200
-# As few as a difference can be seen with.
-LINES = (1000, 11000)
+# A time of day or a PID with more digits costs a few instructions. Accept 1/TOLERANCE more.
+TOLERANCE = 200
+# drlog.rotation.calls: the size of its input.
+ROTATION_LINES = 20_000
 
 
-def dmon():
-    return next(family for family in ALL if family.name == "dmon")
+def count_logger(count, name, *options):
+    """Counts the cost of 1000 lines for dlog or drlog."""
+    folder = temp_dir()
+    os.mkdir(f"{folder}/log")
+    target = f"{folder}/log" if name == "drlog" else f"{folder}/log/file"
+    return round(1000 * per_line(count, [f"{BIN_DIR}/{name}", *options, target], folder))
 
 
-def thousand(count, words, folder):
-    """For 1000 lines, rounded to the nearest."""
-    return round(1000 * counts.per_line(count, words, folder, *LINES))
+def count_rotation():
+    """Counts the calls of one rotation: the difference of two drlogs, one of which rotates.
 
-
-def logger(name, *options):
-    """`count`s a logger, in a folder of its own."""
-
-    def counted(count):
-        folder = place()
-        os.mkdir(f"{folder}/log")
-        to = f"{folder}/log" if name == "drlog" else f"{folder}/log/file"
-        return thousand(count, [f"{BESIDE}/{name}", *options, to], folder)
-
-    return counted
-
-
-def rotation():
-    """The calls of a drlog that rotates, less those of one that does not."""
-    folder = place()
-    text = counts.lines_file(f"{folder}/in", 20_000)
-    spent = []
+    If a batch of lines does not fit into the file, its rest is written to the next one. This write
+    counts as well.
+    """
+    folder = temp_dir()
+    lines = write_lines(f"{folder}/in", ROTATION_LINES)
+    calls = []
     for size in ("100k", "100M"):
         os.mkdir(f"{folder}/{size}")
-        spent.append(
-            counts.summary([f"{BESIDE}/drlog", "-m", "3", "-s", size, f"{folder}/{size}"], text)
-        )
-    # What remains unwritten of a batch is written to the new file: this call is one of the
-    # rotation's, too.
-    return round((spent[0] - spent[1]) / (20_000 * 100 // 102_400))
+        command = [f"{BIN_DIR}/drlog", "-m", "3", "-s", size, f"{folder}/{size}"]
+        calls.append(count_syscalls(command, lines))
+    rotations = ROTATION_LINES * 100 // (100 << 10)
+    return round((calls[0] - calls[1]) / rotations)
 
 
-def syslog(count):
-    """To a port where nobody reads: the kernel takes all and drops it, so that no batch depends on
-    the time."""
+def count_dsyslog(count):
+    """Counts the cost of 1000 lines for dsyslog.
+
+    Nothing reads from the UDP port. The kernel accepts and drops the messages, so that the size of
+    the batches does not depend on the timing of a reader.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        to = f"udp:127.0.0.1:{receiver.getsockname()[1]}"
-        return thousand(count, [f"{BESIDE}/dsyslog", "--to", to, "name"], place())
+        address = f"udp:127.0.0.1:{receiver.getsockname()[1]}"
+        command = [f"{BIN_DIR}/dsyslog", "--to", address, "name"]
+        return round(1000 * per_line(count, command, temp_dir()))
 
 
-def dirty(logged):
-    folder = place()
-    seen = Seen(folder)
-    pid = dmon().start(folder, logged, {"BENCH_OUT": seen.path})[0]
-    seen.wait()
+def idle_dirty(with_logger):
+    """Private dirty memory of an idle dmon, and of its logger, in KiB."""
+    folder = temp_dir()
+    timestamps = Timestamps(folder)
+    pid = Dmon().start(folder, with_logger, {"BENCH_TIMES": timestamps.path})[0]
+    timestamps.wait()
     time.sleep(0.2)
-    own = [one for one in children(pid) if os.readlink(f"/proc/{one}/exe") != probe("cmd")]
-    return sum(rolled_up(one)[1] for one in [pid, *own])
+    logger = [child for child in children(pid) if executable_of(child) != probe("cmd")]
+    return sum(pss_and_dirty(one)[1] for one in [pid, *logger])
 
 
 COUNTS = {
-    "start.calls": lambda: count_start(dmon()),
-    "start.logged.calls": lambda: count_start(dmon(), True),
-    "start.instructions": lambda: counts.instructions([DMON, "-n", "-1", "/bin/true"]),
-    "restart.calls": lambda: count_restart(dmon()),
-    "idle.dirty": lambda: dirty(False),
-    "idle.logged.dirty": lambda: dirty(True),
-    "dlog.start.instructions": lambda: counts.instructions([f"{BESIDE}/dlog", f"{place()}/log"]),
-    "dlog.calls": lambda: logger("dlog")(counts.summary),
-    "dlog.instructions": lambda: logger("dlog")(counts.instructions),
-    "dlog.stamped.calls": lambda: logger("dlog", "-t")(counts.summary),
-    "dlog.stamped.instructions": lambda: logger("dlog", "-t")(counts.instructions),
-    "drlog.instructions": lambda: logger("drlog", "-s", "100M")(counts.instructions),
-    "drlog.rotation.calls": rotation,
-    "dsyslog.calls": lambda: syslog(counts.summary),
-    "dsyslog.instructions": lambda: syslog(counts.instructions),
+    "start.calls": lambda: count_start(Dmon()),
+    "start.logged.calls": lambda: count_start(Dmon(), True),
+    "start.instructions": lambda: count_instructions([DMON, "-n", "-1", "/bin/true"]),
+    "restart.calls": lambda: count_restart(Dmon()),
+    "idle.dirty": lambda: idle_dirty(False),
+    "idle.logged.dirty": lambda: idle_dirty(True),
+    "dlog.start.instructions": lambda: count_instructions([f"{BIN_DIR}/dlog", f"{temp_dir()}/log"]),
+    "dlog.calls": lambda: count_logger(count_syscalls, "dlog"),
+    "dlog.instructions": lambda: count_logger(count_instructions, "dlog"),
+    "dlog.stamped.calls": lambda: count_logger(count_syscalls, "dlog", "-t"),
+    "dlog.stamped.instructions": lambda: count_logger(count_instructions, "dlog", "-t"),
+    "drlog.instructions": lambda: count_logger(count_instructions, "drlog", "-s", "100M"),
+    "drlog.rotation.calls": count_rotation,
+    "dsyslog.calls": lambda: count_dsyslog(count_syscalls),
+    "dsyslog.instructions": lambda: count_dsyslog(count_instructions),
 }
 
 
 def main():
+    if os.uname().machine != "x86_64":
+        print("budget: skipped: the limits are for x86-64")
+        return
     with open(BUDGET) as file:
         text = file.read()
-    if os.uname().machine != "x86_64":
-        print("budget: skipped: the limits are those of x86-64")
-        return
     compile_programs()
     ctypes.CDLL(None).personality(ADDR_NO_RANDOMIZE)
-    counted, over = {}, False
-    for name, limit, meaning in LINE.findall(text):
+    counted, is_over = {}, False
+    for name, limit, meaning in BUDGET_LINE.findall(text):
+        # scripts/check-binary checks the sizes.
         if name.startswith("size"):
             continue
         try:
             counted[name] = COUNTS[name]()
-        except Missing as reason:
+        except Unavailable as reason:
             print(f"budget: skipped: {name}: {reason}", flush=True)
             continue
         finally:
-            end_all()
-            clear()
+            kill_all()
+            remove_temp_dirs()
         limit = int(limit)
         print(f"budget: {name}: {counted[name]} of {limit}", flush=True)
-        if counted[name] > limit + limit // GRACE:
-            over = True
+        if counted[name] > limit + limit // TOLERANCE:
+            is_over = True
             print(
                 f"budget: {name} is {counted[name]}, the limit is {limit}: {meaning}",
                 file=sys.stderr,
             )
     if "--set" in sys.argv:
         with open(BUDGET, "w") as file:
-            file.write(LINE.sub(lambda line: line_with(counted, *line.groups()), text))
-    elif over:
+            file.write(BUDGET_LINE.sub(lambda line: budget_line(counted, *line.groups()), text))
+    elif is_over:
         sys.exit(1)
 
 
-def line_with(counted, name, limit, meaning):
+def budget_line(counted, name, limit, meaning):
     return f"{name:26} {counted.get(name, limit):>7}  {meaning}"
 
 

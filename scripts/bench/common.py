@@ -1,8 +1,8 @@
-"""What all subjects of the benchmark stand on: folders, the programs in C, what is missing.
+"""Parts that every benchmark uses: paths, temporary folders, the C programs, progress messages.
 
-Python and nothing but its own library, since most of this is starting programs, waiting for them
-and reading /proc. What has to be quick is done by small programs in C (floor/ and probe/), which
-look at the clock themselves.
+Only Python's standard library is used. Python starts programs, waits for them and reads /proc.
+Work that must be fast is done by the C programs in floor/ and probe/, which read the clock
+themselves.
 """
 
 import atexit
@@ -18,71 +18,63 @@ OUTPUT = os.path.join(
 )
 QUICK = os.environ.get("QUICK", "") not in ("", "0")
 
-# Always the same environment, since each variable costs a supervisor instructions.
+# A fixed environment for all measured programs: each variable costs a supervisor instructions.
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
-PLACES = []
+COMPILER_FLAGS = "-static -no-pie -fno-pie -Wl,-z,norelro -Os -s -Wall -Wextra".split()
+
+temp_dirs = []
 
 
-class Missing(Exception):
-    """Something cannot be measured here; the words say why, and stand in the table."""
+class Unavailable(Exception):
+    """A measurement is impossible. The full table shows the message in place of a value.
+
+    An empty message means that the family has no such program.
+    """
 
 
-def say(words):
-    print(f"bench: {words}", flush=True)
+def log(message):
+    print(f"bench: {message}", flush=True)
 
 
 def compile_programs():
-    """Builds floor/ and probe/ as static programs; says with what."""
+    """Compiles floor/ and probe/ to static programs; returns the name of the compiler."""
     compiler = next((name for name in ("musl-gcc", "gcc") if shutil.which(name)), None)
     if compiler is None:
-        raise SystemExit("bench: neither musl-gcc nor gcc is here: `make setup` installs gcc")
+        raise SystemExit("bench: cannot find musl-gcc or gcc: `make setup` installs gcc")
     for folder in ("floor", "probe"):
         os.makedirs(f"{OUTPUT}/{folder}", exist_ok=True)
         for source in os.listdir(f"{HERE}/{folder}"):
             program = f"{OUTPUT}/{folder}/{source.removesuffix('.c')}"
             subprocess.run(
-                [
-                    compiler,
-                    "-static",
-                    "-no-pie",
-                    "-fno-pie",
-                    "-Wl,-z,norelro",
-                    "-Os",
-                    "-s",
-                    "-Wall",
-                    "-Wextra",
-                    "-o",
-                    program,
-                ]
-                + [f"{HERE}/{folder}/{source}"],
-                check=True,
+                [compiler, *COMPILER_FLAGS, "-o", program, f"{HERE}/{folder}/{source}"], check=True
             )
-            # What is not on the disk yet would count as changed memory.
+            # Pages that are not on the disk yet would count as modified memory.
             with open(program) as file:
                 os.fsync(file)
     return compiler
 
 
 def floor(name):
+    """The path of a floor program: the minimal C implementation of a task."""
     return f"{OUTPUT}/floor/{name}"
 
 
 def probe(name):
+    """The path of a probe: a C program that takes part in a measurement."""
     return f"{OUTPUT}/probe/{name}"
 
 
-def place(on_disk=False):
-    """A fresh folder, in memory if it is not said otherwise."""
+def temp_dir(on_disk=False):
+    """Creates an empty folder, on a tmpfs unless `on_disk`."""
     folder = tempfile.mkdtemp(prefix="dmon-bench-", dir=OUTPUT if on_disk else "/dev/shm")
-    PLACES.append(folder)
+    temp_dirs.append(folder)
     return folder
 
 
-def clear():
-    """Removes all folders that were made."""
-    while PLACES:
-        shutil.rmtree(PLACES.pop(), ignore_errors=True)
+def remove_temp_dirs():
+    while temp_dirs:
+        shutil.rmtree(temp_dirs.pop(), ignore_errors=True)
 
 
-atexit.register(clear)
+atexit.register(remove_temp_dirs)

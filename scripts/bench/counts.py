@@ -1,77 +1,87 @@
-"""What can be counted exactly: system calls (strace) and instructions (valgrind). For the table and
-for the budget."""
+"""Counts system calls (strace) and instructions (callgrind). Both counts are exact.
+
+The benchmark and the budget use them.
+"""
 
 import os
 import re
 import shutil
 import subprocess
 
-from common import ENVIRONMENT, Missing
+from common import ENVIRONMENT, Unavailable
 
-LINE = re.compile(r"^(\d+) +([a-z0-9_]+)\((.*)")
+STRACE_CALL = re.compile(r"^(\d+) +([a-z0-9_]+)\((.*)")
 
 
 def tool(name):
     path = shutil.which(name)
     if path is None:
-        raise Missing(f"{name} is not here")
+        raise Unavailable(f"{name} is missing")
     return path
 
 
-def traced(words, output):
-    """The command line that runs `words` and leaves what it calls in a file."""
-    return [tool("strace"), "-f", "-q", "-s", "256", "-o", output, *words]
+def strace_command(command, output):
+    """The command line that traces `command` and writes its system calls to the file `output`."""
+    return [tool("strace"), "-f", "-q", "-s", "256", "-o", output, *command]
 
 
-def calls(path):
-    """What strace has seen in their order: who, which call, its arguments and result; a process's
-    end as `exited`. A call that strace shows in two parts counts when it begins."""
+def read_trace(path):
+    """Yields (PID, name, arguments and result) for each call in the output of strace.
+
+    A process exit is yielded as the call `exited`. strace splits a call in two lines if another
+    process interrupts it: such a call counts where it starts.
+    """
     with open(path, errors="replace") as file:
         for line in file:
             if " <... " in line:
                 continue
-            if match := LINE.match(line):
+            if match := STRACE_CALL.match(line):
                 yield int(match[1]), match[2], match[3]
             elif " +++ exited" in line:
                 yield int(line.split()[0]), "exited", ""
 
 
-def to_command(path, command, aside=()):
-    """How many calls there are from the first exec to the exec of `command`, both included. What a
-    program makes that is named in `aside` (the logger, beside the way) is not counted."""
+def calls_until_exec(path, command, ignored_programs=()):
+    """Counts the calls from the first exec to the exec of `command`, including both.
+
+    The calls of `ignored_programs`, after their own exec, do not count: a logger starts at the same
+    time and is not on the way to the command.
+    """
     count, ignored = 0, set()
-    for pid, call, rest in calls(path):
+    for pid, call, arguments in read_trace(path):
         if pid in ignored or call == "exited":
             continue
         count += 1
-        if call == "execve" and rest.startswith(f'"{command}"'):
+        if call != "execve":
+            continue
+        if arguments.startswith(f'"{command}"'):
             return count
-        if call == "execve" and any(f'{name}"' in rest.split(",")[0] for name in aside):
+        if any(f'{name}"' in arguments.split(",")[0] for name in ignored_programs):
             ignored.add(pid)
-    raise Missing("the command was not seen to start")
+    raise Unavailable("the command did not start")
 
 
-def between_runs(path, command):
-    """How many calls there are from the end of the first `command` to the exec of the second."""
-    count, first, ended = 0, None, False
-    for pid, call, rest in calls(path):
-        started = call == "execve" and rest.startswith((f'"{command}"', '"./run"'))
-        if ended:
+def calls_between_runs(path, command):
+    """Counts the calls from the exit of the first `command` to the exec of the second."""
+    count, first_pid, first_exited = 0, None, False
+    for pid, call, arguments in read_trace(path):
+        is_start = call == "execve" and arguments.startswith((f'"{command}"', '"./run"'))
+        if first_exited:
             count += call != "exited"
-            if started:
+            if is_start:
                 return count
-        elif started:
-            first = pid
-        elif pid == first and call == "exited":
-            ended = True
-    raise Missing("no second run was seen")
+        elif is_start:
+            first_pid = pid
+        elif pid == first_pid and call == "exited":
+            first_exited = True
+    raise Unavailable("the command was not restarted")
 
 
-def run(words, stdin, env):
-    # From "/", since valgrind is started by a shell that adds PWD to the environment.
+def stderr_of(command, stdin, env):
+    # Run in "/": valgrind starts through a shell, which adds PWD to the environment.
     with open(stdin or os.devnull) as file:
         return subprocess.run(
-            words,
+            command,
             stdin=file,
             env={**ENVIRONMENT, **(env or {})},
             cwd="/",
@@ -81,33 +91,37 @@ def run(words, stdin, env):
         ).stderr
 
 
-def summary(words, stdin=None, env=None):
-    """How many calls a program makes in all."""
-    said = run([tool("strace"), "-f", "-c", *words], stdin, env)
-    total = said.strip().splitlines()[-1].split()
+def count_syscalls(command, stdin=None, env=None):
+    """Counts all system calls of a program and its children. `stdin` is the path of its input."""
+    output = stderr_of([tool("strace"), "-f", "-c", *command], stdin, env)
+    total = output.strip().splitlines()[-1].split()
     if total[-1:] != ["total"]:
-        raise Missing(f"strace says nothing of {words[0]}")
+        raise Unavailable(f"strace printed no total for {command[0]}")
     return int(total[3])
 
 
-def instructions(words, stdin=None, env=None):
-    """How many instructions a program executes in all, its children aside."""
-    said = run(
-        [tool("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null", *words], stdin, env
-    )
-    match = re.search(r"Collected : (\d+)", said)
+def count_instructions(command, stdin=None, env=None):
+    """Counts the instructions of a program, without its children. `stdin` as above."""
+    callgrind = [tool("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+    output = stderr_of([*callgrind, *command], stdin, env)
+    match = re.search(r"Collected : (\d+)", output)
     if match is None:
-        raise Missing(f"valgrind says nothing of {words[0]}")
+        raise Unavailable(f"callgrind printed no count for {command[0]}")
     return int(match[1])
 
 
-def lines_file(path, count, length=100):
+def write_lines(path, count, length=100):
+    """Writes `count` lines of `length` bytes, newline included; returns the path."""
     with open(path, "w") as file:
         file.write(("x" * (length - 1) + "\n") * count)
     return path
 
 
-def per_line(count, words, folder, few=1000, many=11000, length=100, env=None):
-    """What one more line costs, by `count`: `summary` or `instructions`."""
-    short, long = (lines_file(f"{folder}/in.{n}", n, length) for n in (few, many))
-    return (count(words, long, env) - count(words, short, env)) / (many - few)
+def per_line(count, command, folder, few=1000, many=11000, env=None):
+    """Counts the cost of one more line of 100 bytes.
+
+    `count` is `count_syscalls` or `count_instructions`. The difference between a long and a short
+    input removes the cost of the start.
+    """
+    short, long = (write_lines(f"{folder}/in.{n}", n) for n in (few, many))
+    return (count(command, long, env) - count(command, short, env)) / (many - few)

@@ -1,22 +1,22 @@
-"""Size on the disk and in memory: of one service, and of each of many."""
+"""Measures the size of the programs on disk and in memory, for one service and for many."""
 
 import glob
 import os
 import re
 import time
 
-import supervising
-from common import OUTPUT, QUICK, Missing, clear, place, probe, say
-from families import ALL, DMON, LOGGERS
+from common import OUTPUT, QUICK, Unavailable, log, probe, remove_temp_dirs, temp_dir
+from peer_families import ALL_FAMILIES, DMON, LOGGER_FAMILIES
 from peers import FOLDER, LIBRARIES
-from processes import descendants, end_all
+from processes import descendants, executable_of, kill_all
+from supervising import Timestamps
 from table import Row
 
 MANY = 50 if QUICK else 200
 
 
-def rolled_up(pid):
-    """The process's share of memory, and what is its own and changed, in KiB."""
+def pss_and_dirty(pid):
+    """The proportional and the private dirty memory of a process, in KiB (proc_pid_smaps(5))."""
     try:
         with open(f"/proc/{pid}/smaps_rollup") as file:
             text = file.read()
@@ -27,28 +27,31 @@ def rolled_up(pid):
     )
 
 
-class Cgroup:
-    """A memory cgroup for what is started meanwhile, of version 1 or 2, to see what the kernel
-    itself takes for it."""
+class MemoryCgroup:
+    """A memory cgroup (version 1 or 2) for all programs that are started inside the `with` block.
+
+    It shows the memory that the kernel uses for them. `folder` is `None` if there is no such
+    cgroup.
+    """
+
+    HIERARCHIES = (
+        ("/sys/fs/cgroup/memory", "memory.kmem.usage_in_bytes"),
+        ("/sys/fs/cgroup", "memory.stat"),
+    )
 
     def __enter__(self):
-        for base, kernel in (
-            ("/sys/fs/cgroup/memory", "memory.kmem.usage_in_bytes"),
-            ("/sys/fs/cgroup", "memory.stat"),
-        ):
-            if os.path.exists(f"{base}/cgroup.procs"):
-                self.base, self.folder, self.kernel = (
-                    base,
-                    f"{base}/dmon-bench-{os.getpid()}",
-                    kernel,
-                )
-                try:
-                    os.mkdir(self.folder)
-                    self.join(self.folder)
-                    return self
-                except OSError:
-                    continue
         self.folder = None
+        for parent, counter in self.HIERARCHIES:
+            if not os.path.exists(f"{parent}/cgroup.procs"):
+                continue
+            folder = f"{parent}/dmon-bench-{os.getpid()}"
+            try:
+                os.mkdir(folder)
+                self.join(folder)
+            except OSError:
+                continue
+            self.parent, self.folder, self.counter = parent, folder, counter
+            break
         return self
 
     def join(self, folder):
@@ -57,128 +60,108 @@ class Cgroup:
 
     def __exit__(self, *_):
         if self.folder:
-            self.join(self.base)
+            self.join(self.parent)
             os.rmdir(self.folder)
 
-    def used(self):
-        """KiB that the kernel takes for what is inside."""
+    def kernel_memory(self):
+        """Kernel memory of the cgroup in KiB; `None` without a cgroup."""
         if not self.folder:
-            raise Missing("needs a memory cgroup")
-        with open(f"{self.folder}/{self.kernel}") as file:
+            return None
+        with open(f"{self.folder}/{self.counter}") as file:
             text = file.read()
-        found = re.search(r"^kernel (\d+)", text, re.M) if self.kernel == "memory.stat" else None
-        return int(found[1] if found else text) / 1024
+        if self.counter == "memory.stat":
+            text = re.search(r"^kernel (\d+)", text, re.M)[1]
+        return int(text) / 1024
 
 
-def start_many(family, count, logged=True):
-    """Starts so many services and waits until all commands run; gives the
-    seconds it took."""
-    pages = []
-    begun = time.monotonic()
-    copies = 1 if family.name == "supervisord" else count
+def start_many(family, count, with_logger=True):
+    """Starts `count` services and waits until all commands run; returns the seconds it took."""
+    timestamps = []
+    started = time.monotonic()
+    supervisors = count
     if family.name == "supervisord":
-        family.copies = count
-    for _ in range(copies):
-        folder = place()
-        pages.append(supervising.Seen(folder))
-        family.start(folder, logged, {"BENCH_OUT": pages[-1].path})
-    for page in pages:
-        page.wait(min(count // copies, 500))
-    return time.monotonic() - begun
+        supervisors, family.copies = 1, count
+    for _ in range(supervisors):
+        folder = temp_dir()
+        timestamps.append(Timestamps(folder))
+        family.start(folder, with_logger, {"BENCH_TIMES": timestamps[-1].path})
+    for one in timestamps:
+        one.wait(min(count // supervisors, Timestamps.CAPACITY))
+    return time.monotonic() - started
 
 
-def supervisors():
-    """All processes of ours but the commands."""
-    return [pid for pid in descendants() if supervising.command_of(pid) != probe("cmd")]
+def supervisors_and_loggers():
+    """The PIDs of all descendants except the supervised commands."""
+    return [pid for pid in descendants() if executable_of(pid) != probe("cmd")]
 
 
 def measure(family, count):
-    """KiB a service: share of memory, changed and own, kernel memory; of `count` services."""
-    logged = family in LOGGERS
+    """PSS, private dirty memory and kernel memory for each of `count` services, in KiB."""
     try:
-        with Cgroup() as cgroup:
+        with MemoryCgroup() as cgroup:
             try:
-                before = cgroup.used() if cgroup.folder else 0
-                start_many(family, count, logged)
+                kernel_before = cgroup.kernel_memory()
+                start_many(family, count, family in LOGGER_FAMILIES)
                 time.sleep(0.5)
-                sums = [sum(one) / count for one in zip(*map(rolled_up, supervisors()))]
-                kernel = (
-                    (cgroup.used() - before) / count if cgroup.folder else "needs a memory cgroup"
-                )
-                return [*sums, kernel]
+                sizes = zip(*map(pss_and_dirty, supervisors_and_loggers()))
+                pss, dirty = (sum(size) / count for size in sizes)
+                kernel = "needs a memory cgroup"
+                if kernel_before is not None:
+                    kernel = (cgroup.kernel_memory() - kernel_before) / count
+                return pss, dirty, kernel
             finally:
-                end_all()
-                clear()
-    except (Missing, OSError) as reason:
-        return [str(reason)] * 3
+                kill_all()
+                remove_temp_dirs()
+    except (Unavailable, OSError) as reason:
+        return (str(reason),) * 3
     finally:
         family.copies = 1
 
 
 def size_row():
-    """Bytes on the disk of the programs that do the same, with the libraries that come with them
-    and the C library aside."""
+    """The size of comparable programs, with their own libraries but without the C library."""
 
     def size(*patterns):
         files = {os.path.realpath(path) for pattern in patterns for path in glob.glob(pattern)}
-        return sum(map(os.path.getsize, files)) or "not to be had"
+        size = sum(map(os.path.getsize, files))
+        return size / 1000 if size else "not available"
 
-    folders = LIBRARIES["LD_LIBRARY_PATH"].split(":")
-    libraries = [f"{folder}/lib" for folder in folders]
+    def programs(*names):
+        return [f"{FOLDER}/{name}" for name in names]
+
+    def libraries(*names):
+        folders = LIBRARIES["LD_LIBRARY_PATH"].split(":")
+        return [f"{folder}/lib{name}.so*" for folder in folders for name in names]
+
+    s6 = ("s6-supervise", "s6-log", "s6-setuidgid", "s6-envdir")
+    daemontools = ("supervise", "multilog", "setuidgid", "envdir")
     values = {
         "floor": size(f"{OUTPUT}/floor/*"),
         "dmon": size(DMON),
-        "runit": size(
-            f"{FOLDER}/usr/bin/runsv", f"{FOLDER}/usr/bin/svlogd", f"{FOLDER}/usr/bin/chpst"
-        ),
+        "runit": size(*programs("usr/bin/runsv", "usr/bin/svlogd", "usr/bin/chpst")),
         "s6": size(
-            *(
-                f"{FOLDER}/usr/bin/{name}"
-                for name in ("s6-supervise", "s6-log", "s6-setuidgid", "s6-envdir")
-            ),
-            *(f"{one}{name}.so*" for one in libraries for name in ("s6", "skarnet", "execline")),
+            *programs(*(f"usr/bin/{name}" for name in s6)), *libraries("s6", "skarnet", "execline")
         ),
-        "daemontools": size(
-            *(
-                f"{FOLDER}/usr/bin/{name}"
-                for name in ("supervise", "multilog", "setuidgid", "envdir")
-            )
-        ),
-        "busybox": size(f"{FOLDER}/bin/busybox"),
-        "OpenRC": size(
-            f"{FOLDER}/sbin/supervise-daemon",
-            *(f"{one}{name}.so*" for one in libraries for name in ("rc", "einfo")),
-        ),
-        "tini": size(f"{FOLDER}/usr/bin/tini"),
-        "supervisord": size(f"{FOLDER}/usr/lib/python3/dist-packages/supervisor/*.py"),
+        "daemontools": size(*programs(*(f"usr/bin/{name}" for name in daemontools))),
+        "busybox": size(*programs("bin/busybox")),
+        "OpenRC": size(*programs("sbin/supervise-daemon"), *libraries("rc", "einfo")),
+        "tini": size(*programs("usr/bin/tini")),
+        "supervisord": size(*programs("usr/lib/python3/dist-packages/supervisor/*.py")),
     }
-    return Row(
-        "programs and their own libraries",
-        "KB",
-        {k: v if isinstance(v, str) else v / 1000 for k, v in values.items()},
-        ratio=False,
-    )
+    return Row("size of the programs and their own libraries", "KB", values, has_ratio=False)
 
 
 def rows():
-    say("memory")
+    log("memory")
     yield size_row()
-    one = {family.name: measure(family, 1) for family in ALL}
-    yield Row(
-        "supervisor and logger, share of memory (PSS)",
-        "KiB",
-        {name: value[0] for name, value in one.items()},
-    )
-    changed = {name: value[1] for name, value in one.items()}
-    yield Row("the same, own and changed", "KiB", changed, short=False)
-    many = {family.name: measure(family, MANY) for family in ALL}
-    yield Row(
-        f"each of {MANY} services, share of memory",
-        "KiB",
-        {name: value[0] for name, value in many.items()},
-    )
-    yield Row(
-        f"each of {MANY} services, memory of the kernel",
-        "KiB",
-        {name: value[2] for name, value in many.items()},
-    )
+
+    def row(label, sizes, column, **options):
+        return Row(label, "KiB", {name: size[column] for name, size in sizes.items()}, **options)
+
+    pss, dirty, kernel = range(3)
+    one = {family.name: measure(family, 1) for family in ALL_FAMILIES}
+    yield row("memory of supervisor and logger (PSS)", one, pss)
+    yield row("private dirty memory of supervisor and logger", one, dirty, in_readme=False)
+    many = {family.name: measure(family, MANY) for family in ALL_FAMILIES}
+    yield row(f"memory of each of {MANY} services (PSS)", many, pss)
+    yield row(f"kernel memory of each of {MANY} services", many, kernel)

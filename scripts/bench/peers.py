@@ -1,8 +1,8 @@
-"""Where the programs of the other families are.
+"""Finds the programs of the peers.
 
-Their Debian packages are unpacked, not installed, in ~/.cache/dmon/peers (or
-$XDG_CACHE_HOME/dmon/peers), so that no service of theirs starts. Libraries of their own are found
-by LD_LIBRARY_PATH, which costs s6 and OpenRC a few calls more at each start.
+Their Debian packages are unpacked in ~/.cache/dmon/peers ($XDG_CACHE_HOME/dmon/peers), not
+installed, so that none of their services starts. LD_LIBRARY_PATH points to their own libraries,
+which costs s6 and OpenRC a few system calls at each start.
 """
 
 import gzip
@@ -10,15 +10,16 @@ import os
 import re
 import subprocess
 
-from common import ROOT, Missing
+from common import ROOT, Unavailable
 
 FOLDER = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")) + "/dmon/peers"
 LIBRARIES = {
     "LD_LIBRARY_PATH": ":".join(
-        f"{FOLDER}/{where}/{os.uname().machine}-linux-gnu" for where in ("usr/lib", "lib")
+        f"{FOLDER}/{prefix}/{os.uname().machine}-linux-gnu" for prefix in ("usr/lib", "lib")
     )
 }
-# What is not unpacked already for the tests (scripts/setup), by the program that shows it.
+# A program, and the packages to unpack if it is missing. scripts/setup unpacks the other peers,
+# because the tests use them as well.
 PACKAGES = {
     "bin/busybox": ["busybox-static"],
     "sbin/supervise-daemon": ["openrc", "librc1", "libeinfo1"],
@@ -29,32 +30,33 @@ PACKAGES = {
 
 
 def fetch():
-    """Unpacks what is missing. What cannot be had is missing in the table, by name."""
+    """Unpacks missing packages. A peer that cannot be fetched gets no values in the table."""
     packages = [
         package
-        for name, of in PACKAGES.items()
-        if not os.path.exists(f"{FOLDER}/{name}")
-        for package in of
+        for path, needed in PACKAGES.items()
+        if not os.path.exists(f"{FOLDER}/{path}")
+        for package in needed
     ]
     if packages:
-        machine = subprocess.run(
+        architecture = subprocess.run(
             ["dpkg", "--print-architecture"], capture_output=True, text=True
         ).stdout.strip()
-        subprocess.run([f"{ROOT}/scripts/fetch-deb", machine, FOLDER, *packages], check=False)
+        subprocess.run([f"{ROOT}/scripts/fetch-deb", architecture, FOLDER, *packages], check=False)
 
 
 def program(path):
+    """The full path of a peer's program."""
     if not os.access(f"{FOLDER}/{path}", os.X_OK):
-        raise Missing("not to be had")
+        raise Unavailable("not available")
     return f"{FOLDER}/{path}"
 
 
 def version(package):
-    """As the changelog of the unpacked package tells."""
+    """The version of an unpacked package, from its changelog."""
+    changelog = f"{FOLDER}/usr/share/doc/{package}/changelog.Debian.gz"
     try:
-        with gzip.open(
-            f"{FOLDER}/usr/share/doc/{package}/changelog.Debian.gz", "rt", errors="replace"
-        ) as file:
-            return re.search(r"\((.*?)\)", file.readline())[1]
-    except (OSError, TypeError):
-        return "missing"
+        with gzip.open(changelog, "rt", errors="replace") as file:
+            match = re.search(r"\((.*?)\)", file.readline())
+    except OSError:
+        match = None
+    return match[1] if match else "missing"

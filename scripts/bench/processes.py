@@ -1,4 +1,4 @@
-"""Processes of the benchmark: started, found again, ended."""
+"""Starts, finds and ends the processes of a benchmark."""
 
 import ctypes
 import os
@@ -6,27 +6,27 @@ import select
 import signal
 import time
 
-from common import ENVIRONMENT, Missing
+from common import ENVIRONMENT, Unavailable
 
-# Orphans come to us, so that whatever a program leaves behind is found, and its end is waited for.
+# Become a subreaper: orphans of the measured programs are then found and reaped here.
 PR_SET_CHILD_SUBREAPER = 36
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
-# As far as we may, we and what we start go before whatever else the machine does.
+# Raise our priority if permitted. The measured programs inherit it.
 try:
     os.setpriority(os.PRIO_PROCESS, 0, -20)
 except PermissionError:
     pass
 
 
-def spawn(words, stdin=None, stdout=None, stderr=None, env=None):
-    """Starts a program in a session of its own. What is not given is /dev/null."""
+def spawn(command, stdin=None, stdout=None, stderr=None, env=None):
+    """Starts a program in a new session; returns its PID. `None` means /dev/null."""
     null = os.open("/dev/null", os.O_RDWR)
-    ends = [null if end is None else end for end in (stdin, stdout, stderr)]
-    moves = [(os.POSIX_SPAWN_DUP2, end, number) for number, end in enumerate(ends)]
+    streams = [null if fd is None else fd for fd in (stdin, stdout, stderr)]
+    actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(streams)]
     env = {**ENVIRONMENT, **(env or {})}
     try:
-        return os.posix_spawn(words[0], words, env, file_actions=moves, setsid=True)
+        return os.posix_spawn(command[0], command, env, file_actions=actions, setsid=True)
     finally:
         os.close(null)
 
@@ -39,60 +39,66 @@ def children(pid):
         return []
 
 
-def descendants(pid=None):
-    """All that has come from a process, by default from this one."""
-    found, left = [], children(pid or os.getpid())
-    while left:
-        one = left.pop()
-        found.append(one)
-        left += children(one)
+def descendants():
+    """The PIDs of all descendants of this process."""
+    found, queue = [], children(os.getpid())
+    while queue:
+        pid = queue.pop()
+        found.append(pid)
+        queue += children(pid)
     return found
 
 
-def end_all():
-    """Kills whatever is left, and waits for it."""
+def executable_of(pid):
+    """The path of the program that a process runs; empty if the process does not exist."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""
+
+
+def kill_all():
+    """Kills and reaps all descendants."""
     deadline = time.monotonic() + 20
-    while left := descendants():
-        for pid in left:
+    while remaining := descendants():
+        for pid in remaining:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         reap()
         if time.monotonic() > deadline:
-            raise SystemExit(f"bench: cannot end {left}")
+            raise SystemExit(f"bench: cannot kill {remaining}")
         time.sleep(0.001)
     reap()
 
 
 def reap():
-    """Takes what has ended; says whether anything of ours still lives."""
+    """Reaps all zombies among our children."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
     except ChildProcessError:
-        return False
-    return True
+        pass
 
 
-def wait_gone(pids, seconds=30):
-    """Waits until all of these have ended; who should reap them may not have done so yet."""
+def wait_exited(pids, seconds=30):
+    """Waits until all of these have exited. They may still be zombies."""
     deadline = time.monotonic() + seconds
     for pid in pids:
         try:
-            handle = os.pidfd_open(pid)
+            pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
             continue
-        ended, _, _ = select.select([handle], [], [], max(0, deadline - time.monotonic()))
-        os.close(handle)
-        if not ended:
-            raise Missing("does not end")
+        exited, _, _ = select.select([pidfd], [], [], max(0, deadline - time.monotonic()))
+        os.close(pidfd)
+        if not exited:
+            raise Unavailable("does not exit")
 
 
-def wait_for(what, so, seconds=10, pause=0.0005):
+def wait_for(what, condition, seconds=10, interval=0.0005):
     deadline = time.monotonic() + seconds
-    while not (answer := so()):
+    while not condition():
         if time.monotonic() > deadline:
-            raise Missing(f"waited in vain for {what}")
-        time.sleep(pause)
-    return answer
+            raise Unavailable(f"timed out waiting for {what}")
+        time.sleep(interval)

@@ -1,29 +1,30 @@
 //! The applets: one executable, called by several names.
 
 mod denv;
+mod diag;
 mod dlog;
 pub mod dmon;
-pub mod dress;
 mod drlog;
 pub mod dsyslog;
-mod environ;
-mod logger;
-mod options;
+mod env_edits;
+mod line_logger;
+pub mod line_prefix;
+mod log_file;
+mod option_sources;
 mod pump;
-mod store;
-mod tell;
+mod wait;
 
-use crate::pure::fault::Exit;
-use crate::sys::args::Args;
-use crate::sys::environment;
-use crate::sys::file;
-pub use options::Call;
-use tell::{failed, refused};
+use diag::{error, os_error};
+pub use option_sources::Invocation;
+use pure::exit::Exit;
+use sys::args::Args;
+use sys::environment;
+use sys::file;
 
 /// One name the executable answers to.
 pub struct Applet {
     pub name: &'static str,
-    run: fn(&Call) -> Result<Exit, Exit>,
+    run: fn(&Invocation) -> Result<Exit, Exit>,
 }
 
 /// The table: who is called by which name.
@@ -45,7 +46,7 @@ const NAMES: &str = "; there are dmon dlog dsyslog dslog drlog denv envdir";
 /// # Errors
 /// It cannot be written.
 fn print(text: &[u8]) -> Result<(), Exit> {
-    let refused = |error| refused("cannot write to standard output", b"", error);
+    let refused = |error| os_error("cannot write to standard output", b"", error);
     file::write(file::STDOUT, text).map(drop).map_err(refused)
 }
 
@@ -55,11 +56,11 @@ pub fn run(args: Args) -> Exit {
     let called = args.word(0).map_or(&b""[..], |word| word.to_bytes());
     let name = called.rsplit(|b| *b == b'/').next().unwrap_or(called);
     let at = APPLETS.iter().position(|applet| applet.name.as_bytes() == name);
-    tell::speak_as(at.unwrap_or(0));
+    diag::set_name(at.unwrap_or(0));
     let end = match at.and_then(|at| APPLETS.get(at)) {
         _ if lists_wanted() => list(),
-        Some(applet) => (applet.run)(&Call { args }),
-        None => Err(failed("no applet is called ", name, NAMES)),
+        Some(applet) => (applet.run)(&Invocation { args }),
+        None => Err(error("no applet is called ", name, NAMES)),
     };
     end.unwrap_or_else(|exit| exit)
 }
@@ -76,13 +77,13 @@ fn list() -> Result<Exit, Exit> {
         print(applet.name.as_bytes())?;
         print(b"\n")?;
     }
-    Ok(Exit::FINE)
+    Ok(Exit::SUCCESS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pure::opts::tests::check_rows;
+    use crate::testing::check_rows;
 
     #[test]
     fn the_message_names_all_applets() {

@@ -5,54 +5,58 @@
 //! end; so does the end of the input. A sink that cannot take more for now stops the reading, never
 //! the hearing.
 
-use super::tell::{failed, refused};
-use crate::pure::fault::Exit;
-use crate::pure::time::{Duration, Instant};
-use crate::pure::unix::{Errno, Signal};
-use crate::sys::memory::Block;
-use crate::sys::{clock, file, signal, wait};
+use super::diag::{error, os_error};
+use super::wait::wait;
 use core::ffi::c_int;
 use heapless::Vec;
+use pure::exit::Exit;
+use pure::time::{Duration, Instant};
+use pure::unix::{Errno, Signal};
+use sys::static_cell::StaticCell;
+use sys::{clock, file, signal};
 
 /// As much as a pipe holds (pipe(7)): one read empties it.
-pub const BATCH: usize = 64 << 10;
+pub const BATCH_SIZE: usize = 64 << 10;
 
 /// The longest prefix of a line. More than a line of text has anywhere; a choice, so that [`Out`] has a
 /// size.
-pub const LONGEST_PREFIX: usize = 4096;
+pub const MAX_PREFIX: usize = 4096;
 
-/// The longest text that is put before a line: stamp ([`crate::pure::stamp::Text`]), prefix, blank.
-pub const FRONT: usize = 32 + LONGEST_PREFIX + 1;
+/// The longest text that is put before a line: stamp ([`pure::log::timestamp::Text`]), prefix, blank.
+pub const PREFIX_SIZE: usize = 32 + MAX_PREFIX + 1;
 
 /// Where lines are put together: room for the longest batch without a line end, and what stands before
 /// it.
-pub type Out = [u8; BATCH + FRONT];
+pub type Out = [u8; BATCH_SIZE + PREFIX_SIZE];
 
 /// What stands before a line.
-pub type Front = Vec<u8, FRONT>;
+pub type PrefixBuf = Vec<u8, PREFIX_SIZE>;
 
 /// The memory of a logger.
 pub struct Buffers {
-    pub front: Front,
+    pub prefix: PrefixBuf,
     /// What was read.
-    pub batch: [u8; BATCH],
+    pub batch: [u8; BATCH_SIZE],
     /// What is to be written.
     pub out: Out,
 }
 
-static BUFFERS: Block<Buffers> =
-    Block::new(Buffers { front: Vec::new(), batch: [0; BATCH], out: [0; BATCH + FRONT] });
+static BUFFERS: StaticCell<Buffers> = StaticCell::new(Buffers {
+    prefix: Vec::new(),
+    batch: [0; BATCH_SIZE],
+    out: [0; BATCH_SIZE + PREFIX_SIZE],
+});
 
 /// The memory, of which a process has one.
 ///
 /// # Errors
 /// It was taken before.
 pub fn buffers() -> Result<&'static mut Buffers, Exit> {
-    BUFFERS.take().ok_or_else(|| failed("two loggers in one process", b"", ""))
+    BUFFERS.take().ok_or_else(|| error("two loggers in one process", b"", ""))
 }
 
 /// How long a sink may try on after TERM; the sender of TERM has another signal.
-const PATIENCE: Duration = Duration::seconds(1);
+const TERM_GRACE: Duration = Duration::from_secs(1);
 
 /// PIPE and XFSZ only so that a write that cannot succeed is an error and not our end.
 const CAUGHT: [Signal; 6] =
@@ -65,16 +69,16 @@ pub trait Sink {
     fn take(&mut self, batch: &[u8]) -> usize;
 
     /// All of a batch was taken and the input will be waited for.
-    fn rest(&mut self) {}
+    fn batch_done(&mut self) {}
 
     /// What else the sink waits for.
-    fn needs(&self) -> Needs;
+    fn interest(&self) -> Interest;
 
     /// What it needed has come: time, or room in its output.
-    fn go_on(&mut self);
+    fn retry(&mut self);
 
     /// HUP or ALRM.
-    fn hear(&mut self, signal: Signal);
+    fn on_signal(&mut self, signal: Signal);
 
     /// The input is over: finishes the last line. The sink may be stuck afterwards, and goes on.
     fn end(&mut self);
@@ -86,9 +90,9 @@ pub trait Sink {
 
 /// What a sink waits for.
 #[derive(Clone, Copy, Default)]
-pub struct Needs {
+pub struct Interest {
     /// It cannot take more until then, or until its output has room.
-    pub stuck: bool,
+    pub blocked: bool,
     /// To be woken when this descriptor can be written.
     pub room: Option<c_int>,
     /// To be woken at that moment.
@@ -102,82 +106,82 @@ pub struct Needs {
 enum Input {
     Open,
     /// TERM: so many bytes of the pipe are still to be read.
-    Rest(usize),
-    Over,
+    Draining(usize),
+    Ended,
 }
 
 /// Pumps `from` into `sink` until it ends or we are told to.
 ///
 /// # Errors
 /// `from` cannot be read.
-pub fn pump(from: c_int, buffer: &mut [u8; BATCH], sink: &mut dyn Sink) -> Result<Exit, Exit> {
-    let refused = |error| refused("cannot catch signals", b"", error);
+pub fn pump(from: c_int, buffer: &mut [u8; BATCH_SIZE], sink: &mut dyn Sink) -> Result<Exit, Exit> {
+    let refused = |error| os_error("cannot catch signals", b"", error);
     let (_, mask) = signal::catch_all(&CAUGHT, &[], None).map_err(refused)?;
     let mut full = 0..0;
     let mut input = Input::Open;
     // Once told to end: until when the sink may try.
-    let mut give_up_at = None;
+    let mut deadline = None;
     let mut fault = Ok(());
     let exit = loop {
         let batch = buffer.get(full.clone()).unwrap_or(&[]);
-        let needs = sink.needs();
-        if needs.broken {
+        let interest = sink.interest();
+        if interest.broken {
             break sink.close(batch);
         }
-        if !batch.is_empty() && !needs.stuck {
+        if !batch.is_empty() && !interest.blocked {
             full.start += sink.take(batch);
             if full.is_empty() {
-                sink.rest();
+                sink.batch_done();
             }
             continue;
         }
         match input {
-            _ if needs.stuck || !full.is_empty() => {}
+            _ if interest.blocked || !full.is_empty() => {}
             Input::Open => {}
-            Input::Over => break sink.close(&[]),
-            Input::Rest(rest) => {
+            Input::Ended => break sink.close(&[]),
+            Input::Draining(rest) => {
                 // Somebody else may have read some of it.
-                let rest = rest.min(file::waiting(from));
-                let room = buffer.get_mut(..rest.min(BATCH)).unwrap_or(&mut []);
+                let rest = rest.min(file::bytes_readable(from));
+                let room = buffer.get_mut(..rest.min(BATCH_SIZE)).unwrap_or(&mut []);
                 match read(from, room, &mut fault) {
                     Some(n) if n > 0 => {
                         full = 0..n;
-                        input = Input::Rest(rest - n.min(rest));
+                        input = Input::Draining(rest - n.min(rest));
                     }
                     _ => {
-                        input = Input::Over;
+                        input = Input::Ended;
                         sink.end();
                     }
                 }
                 continue;
             }
         }
-        let reads = full.is_empty() && input == Input::Open && !needs.stuck;
-        let at = crate::pure::time::sooner(needs.at, give_up_at);
+        let reads = full.is_empty() && input == Input::Open && !interest.blocked;
+        let at = pure::time::earliest(interest.at, deadline);
         let limit = at.map(|at| clock::now().until(at));
-        let ready = wait::wait(&mask, reads.then_some(from), needs.room, limit);
+        let ready = wait(&mask, reads.then_some(from), interest.room, limit);
         for signal in &[Signal::HUP, Signal::ALRM] {
             if signal::take(*signal) {
-                sink.hear(*signal);
+                sink.on_signal(*signal);
             }
         }
         if signal::take(Signal::TERM) | signal::take(Signal::INT) {
             if input == Input::Open {
-                input = Input::Rest(file::waiting(from));
+                input = Input::Draining(file::bytes_readable(from));
             }
-            give_up_at = give_up_at.or(Some(clock::now().plus(PATIENCE)));
+            deadline = deadline.or(Some(clock::now().add(TERM_GRACE)));
         }
         let now =
-            if needs.at.is_some() || give_up_at.is_some() { Some(clock::now()) } else { None };
-        if give_up_at.is_some_and(|at| now >= Some(at)) {
+            if interest.at.is_some() || deadline.is_some() { Some(clock::now()) } else { None };
+        if deadline.is_some_and(|at| now >= Some(at)) {
             break sink.close(buffer.get(full).unwrap_or(&[]));
         }
-        if ready.output || needs.at.is_some_and(|at| now >= Some(at)) {
-            sink.go_on();
+        if ready.output || interest.at.is_some_and(|at| now >= Some(at)) {
+            sink.retry();
         }
         if ready.input {
             match read(from, buffer, &mut fault) {
-                Some(0) => input = Input::Rest(0),
+                Some(0) => input = Input::Draining(0),
                 read => full = 0..read.unwrap_or(0),
             }
         }
@@ -196,7 +200,7 @@ fn read(from: c_int, room: &mut [u8], fault: &mut Result<(), Exit>) -> Option<us
         // Somebody else may have been quicker, if the descriptor is shared.
         Err(Errno::INTR | Errno::AGAIN) => None,
         Err(error) => {
-            *fault = Err(refused("cannot read the input", b"", error));
+            *fault = Err(os_error("cannot read the input", b"", error));
             Some(0)
         }
     }

@@ -4,8 +4,8 @@
 //! The C library's own look-ups take memory from the heap, and ask name services that a static
 //! program cannot load.
 
-use crate::pure::text::find;
-use crate::pure::value;
+use crate::cli::value;
+use crate::text::find_byte;
 use heapless::Vec;
 
 /// A user or group as the command line names it.
@@ -22,7 +22,7 @@ pub fn name(word: &'static [u8]) -> Option<Name> {
     if word.iter().all(u8::is_ascii_digit) {
         return value::number(word).ok().filter(|number| *number != u32::MAX).map(Name::Number);
     }
-    find(word, b':').is_none().then_some(Name::Text(word))
+    find_byte(word, b':').is_none().then_some(Name::Text(word))
 }
 
 /// The ids of an entry in passwd(5).
@@ -41,7 +41,7 @@ pub type Gids = Vec<u32, 64>;
 
 /// What is looked for.
 #[derive(Clone, Copy)]
-pub enum Sought<'a> {
+pub enum Query<'a> {
     /// A user in passwd(5), the first that fits, as for getpwnam(3).
     User(Name),
     /// The group of that name in group(5), the first if there are several.
@@ -55,13 +55,13 @@ pub enum Sought<'a> {
 // In this order: what is large comes last, so that the way to what is small is short.
 #[repr(C)]
 pub struct Search<'a> {
-    sought: Sought<'a>,
+    query: Query<'a>,
     /// `word` is all of it, and not longer than any name can be.
     whole: bool,
     /// How many colons stand before `word` in its line.
     field: u8,
     /// Of the line so far.
-    fits: bool,
+    matches: bool,
     id: Option<u32>,
     gid: Option<u32>,
     pub user: Option<User>,
@@ -77,13 +77,13 @@ pub struct Search<'a> {
 impl<'a> Search<'a> {
     #[must_use]
     #[inline(never)]
-    pub const fn new(sought: Sought<'a>) -> Self {
+    pub const fn new(query: Query<'a>) -> Self {
         Self {
-            sought,
+            query,
             word: Vec::new(),
             whole: true,
             field: 0,
-            fits: false,
+            matches: false,
             id: None,
             gid: None,
             login: Vec::new(),
@@ -94,18 +94,18 @@ impl<'a> Search<'a> {
     }
 
     /// The next byte of the file; at its end one more newline must be heard.
-    pub fn hear(&mut self, byte: u8) {
+    pub fn feed(&mut self, byte: u8) {
         if !matches!(byte, b':' | b',' | b'\n') {
             self.whole &= self.word.push(byte).is_ok();
             return;
         }
         let word: &[u8] = if self.whole { &self.word } else { &[] };
         let number = value::number(word).ok();
-        match (self.field, self.sought) {
-            (0, sought) => {
-                self.fits = match sought {
-                    Sought::User(Name::Text(name)) | Sought::Group(name) => name == word,
-                    Sought::User(Name::Number(_)) | Sought::Member(_) => false,
+        match (self.field, self.query) {
+            (0, query) => {
+                self.matches = match query {
+                    Query::User(Name::Text(name)) | Query::Group(name) => name == word,
+                    Query::User(Name::Number(_)) | Query::Member(_) => false,
                 };
                 (self.id, self.gid) = (None, None);
                 if self.user.is_none() {
@@ -113,13 +113,13 @@ impl<'a> Search<'a> {
                     let _ = self.login.extend_from_slice(word);
                 }
             }
-            (2, sought) => {
+            (2, query) => {
                 self.id = number;
-                self.fits |= matches!(sought, Sought::User(Name::Number(n)) if Some(n) == number);
+                self.matches |= matches!(query, Query::User(Name::Number(n)) if Some(n) == number);
             }
-            (3, Sought::User(_)) => self.gid = number,
+            (3, Query::User(_)) => self.gid = number,
             // Nobody is nowhere a member, where no members are listed either.
-            (3, Sought::Member(name)) => self.fits |= name == word && !word.is_empty(),
+            (3, Query::Member(name)) => self.matches |= name == word && !word.is_empty(),
             _ => {}
         }
         self.word.clear();
@@ -135,16 +135,16 @@ impl<'a> Search<'a> {
     }
 
     fn end_line(&mut self) {
-        let (true, Some(id)) = (self.fits, self.id) else {
+        let (true, Some(id)) = (self.matches, self.id) else {
             return;
         };
-        match self.sought {
-            Sought::User(_) => {
+        match self.query {
+            Query::User(_) => {
                 let user = self.gid.map(|gid| User { uid: id, gid });
                 self.user = self.user.or(user);
             }
-            Sought::Group(_) if !self.groups.is_empty() => {}
-            Sought::Group(_) | Sought::Member(_) => {
+            Query::Group(_) if !self.groups.is_empty() => {}
+            Query::Group(_) | Query::Member(_) => {
                 if !self.groups.contains(&id) {
                     self.too_many |= self.groups.push(id).is_err();
                 }
@@ -160,18 +160,18 @@ mod tests {
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\n#odd\nlog:x:7:70::/:\nbad:x:x:1::/:\nlog:x:8:80::/:\nnew:x:9:90";
     const GROUP: &str = "root:x:0:\naudio:x:29:tv,log\nlog:x:70:\nvideo:x:44:log\nlogs:x:45:logs,xlog\nbad:x::log\n\nlog:x:71:";
 
-    fn search<'a>(file: &str, sought: Sought<'a>) -> Search<'a> {
-        let mut search = Search::new(sought);
-        file.bytes().chain([b'\n']).for_each(|byte| search.hear(byte));
+    fn search<'a>(file: &str, query: Query<'a>) -> Search<'a> {
+        let mut search = Search::new(query);
+        file.bytes().chain([b'\n']).for_each(|byte| search.feed(byte));
         search
     }
 
     fn user(name: Name) -> Option<User> {
-        search(PASSWD, Sought::User(name)).user
+        search(PASSWD, Query::User(name)).user
     }
 
-    fn groups(sought: Sought) -> Vec<u32, 64> {
-        search(GROUP, sought).groups
+    fn groups(query: Query) -> Vec<u32, 64> {
+        search(GROUP, query).groups
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(user(Name::Number(8)), Some(User { uid: 8, gid: 80 }));
         assert_eq!(user(Name::Number(0)), Some(User { uid: 0, gid: 0 }));
         assert_eq!(user(Name::Text(b"new")), Some(User { uid: 9, gid: 90 }));
-        assert_eq!(search(PASSWD, Sought::User(Name::Number(7))).login, *b"log");
+        assert_eq!(search(PASSWD, Query::User(Name::Number(7))).login, *b"log");
         assert_eq!(user(Name::Text(b"bad")), None);
         assert_eq!(user(Name::Text(b"lo")), None);
         assert_eq!(user(Name::Text(b"")), None);
@@ -191,7 +191,7 @@ mod tests {
         const LONGEST: &[u8] = &[b'n'; 256];
         let is = |size: usize, found| {
             let file = format!("{}:x:7:70", "n".repeat(size));
-            assert_eq!(search(&file, Sought::User(Name::Text(LONGEST))).user, found, "{size}");
+            assert_eq!(search(&file, Query::User(Name::Text(LONGEST))).user, found, "{size}");
         };
         is(256, Some(User { uid: 7, gid: 70 }));
         is(257, None);
@@ -199,17 +199,17 @@ mod tests {
 
     #[test]
     fn groups_are_found_by_name_and_member() {
-        assert_eq!(groups(Sought::Group(b"log")), [70]);
-        assert_eq!(groups(Sought::Group(b"lo")), []);
-        assert_eq!(groups(Sought::Member(b"log")), [29, 44]);
-        assert_eq!(groups(Sought::Member(b"nobody")), []);
-        assert_eq!(groups(Sought::Member(b"")), []);
+        assert_eq!(groups(Query::Group(b"log")), [70]);
+        assert_eq!(groups(Query::Group(b"lo")), []);
+        assert_eq!(groups(Query::Member(b"log")), [29, 44]);
+        assert_eq!(groups(Query::Member(b"nobody")), []);
+        assert_eq!(groups(Query::Member(b"")), []);
     }
 
     #[test]
     fn more_groups_than_fit_are_told() {
         let file: String = (0..65).map(|n| format!("g{n}:x:{n}:b,a\n")).collect();
-        assert!(search(&file, Sought::Member(b"a")).too_many);
+        assert!(search(&file, Query::Member(b"a")).too_many);
     }
 
     #[test]

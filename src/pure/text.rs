@@ -1,8 +1,10 @@
 //! Text built in a fixed buffer: the messages people read, stamps, names of files, and numbers with
 //! leading zeros.
 
+use core::convert::Infallible;
 use core::ops::{Deref, DerefMut};
 use heapless::{Vec, VecView};
+use ufmt::{uWrite, uwrite};
 
 /// A text of any room, to put something behind it. One function that writes a date serves all.
 pub type Text = VecView<u8>;
@@ -17,7 +19,7 @@ impl Put for Text {
     #[inline(never)]
     fn put(&mut self, bytes: &[u8]) {
         let free = self.capacity().saturating_sub(self.len());
-        let _ = self.extend_from_slice(head(bytes, free.min(bytes.len())));
+        let _ = self.extend_from_slice(first(bytes, free.min(bytes.len())));
         if free < bytes.len()
             && let Some(tail) = last_mut(self)
         {
@@ -27,6 +29,24 @@ impl Put for Text {
 }
 
 const CUT: &[u8; 4] = b"...\n";
+
+/// The writer behind every `uwrite!`: it appends to a [`Text`] and cannot fail, because [`Put::put`] marks what it
+/// cuts. Bytes from outside may be invalid UTF-8, which ufmt does not accept: [`put_escaped`] appends those.
+pub struct Writer<'a>(pub &'a mut Text);
+
+impl uWrite for Writer<'_> {
+    type Error = Infallible;
+
+    fn write_str(&mut self, text: &str) -> Result<(), Infallible> {
+        self.0.put(text.as_bytes());
+        Ok(())
+    }
+
+    /// ufmt's default uses the deprecated `mem::uninitialized`.
+    fn write_char(&mut self, c: char) -> Result<(), Infallible> {
+        self.write_str(c.encode_utf8(&mut [0; 4]))
+    }
+}
 
 /// A text of at most `N` bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,7 +90,7 @@ impl<const N: usize> DerefMut for Message<N> {
 
 /// Bytes from outside (arguments, paths), shown on one line: control bytes as `?`, so that a file
 /// name cannot play tricks on a terminal, all others as they are.
-pub fn put_lossy(text: &mut Text, bytes: &[u8]) {
+pub fn put_escaped(text: &mut Text, bytes: &[u8]) {
     for byte in bytes {
         let is_control = byte.is_ascii_control() || ends_control(text.last(), *byte);
         text.put(&[if is_control { b'?' } else { *byte }]);
@@ -88,7 +108,7 @@ pub fn ends_control(before: Option<&u8>, byte: u8) -> bool {
 pub const CONTROLS: u8 = 0xc2;
 
 /// The last `digits` digits of a number, at most 20, leading zeros included.
-pub fn put_digits(text: &mut Text, number: u64, digits: usize, hex: bool) {
+pub fn put_padded(text: &mut Text, number: u64, digits: usize, hex: bool) {
     let mut room = [b'0'; 20];
     let mut rest = number;
     for place in room.iter_mut().rev() {
@@ -96,30 +116,25 @@ pub fn put_digits(text: &mut Text, number: u64, digits: usize, hex: bool) {
         rest = if hex { rest >> 4 } else { rest / 10 };
         *place = b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'?');
     }
-    text.put(tail(&room, room.len().saturating_sub(digits)));
+    text.put(skip(&room, room.len().saturating_sub(digits)));
 }
 
 /// A number without leading zeros.
 pub fn put_number(text: &mut Text, number: u64) {
-    let (mut digits, mut rest) = (1, number / 10);
-    while rest > 0 {
-        digits += 1;
-        rest /= 10;
-    }
-    put_digits(text, number, digits, false);
+    let Ok(()) = uwrite!(Writer(text), "{}", number);
 }
 
 /// The first `size` bytes; none if there are fewer.
 #[must_use]
 #[inline(never)]
-pub fn head(bytes: &[u8], size: usize) -> &[u8] {
+pub fn first(bytes: &[u8], size: usize) -> &[u8] {
     bytes.get(..size).unwrap_or(&[])
 }
 
 /// The bytes from `at` on; none if there are fewer.
 #[must_use]
 #[inline(never)]
-pub fn tail(bytes: &[u8], at: usize) -> &[u8] {
+pub fn skip(bytes: &[u8], at: usize) -> &[u8] {
     bytes.get(at..).unwrap_or(&[])
 }
 
@@ -127,7 +142,7 @@ pub fn tail(bytes: &[u8], at: usize) -> &[u8] {
 /// core's `strip_prefix`, that can panic.)
 #[must_use]
 #[inline(never)]
-pub fn behind<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+pub fn strip_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let (front, rest) = bytes.split_at_checked(prefix.len())?;
     (front == prefix).then_some(rest)
 }
@@ -135,16 +150,16 @@ pub fn behind<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 /// Where `byte` is first.
 #[must_use]
 #[inline(never)]
-pub fn find(bytes: &[u8], byte: u8) -> Option<usize> {
+pub fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
     bytes.iter().position(|one| *one == byte)
 }
 
 /// What stands before the first `mark` and what stands behind it; `None` without a mark.
 #[must_use]
 #[inline(never)]
-pub fn halves(bytes: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
-    match find(bytes, mark) {
-        Some(at) => (head(bytes, at), Some(tail(bytes, at + 1))),
+pub fn split_once(bytes: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
+    match find_byte(bytes, mark) {
+        Some(at) => (first(bytes, at), Some(skip(bytes, at + 1))),
         None => (bytes, None),
     }
 }
@@ -152,7 +167,7 @@ pub fn halves(bytes: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
 /// The room from `at` on; none if there is less.
 #[must_use]
 #[inline(never)]
-pub fn room(bytes: &mut [u8], at: usize) -> &mut [u8] {
+pub fn spare(bytes: &mut [u8], at: usize) -> &mut [u8] {
     bytes.get_mut(at..).unwrap_or(&mut [])
 }
 
@@ -204,7 +219,7 @@ mod tests {
     #[test]
     fn control_characters_are_not_shown() {
         let mut text = Message::<32>::new();
-        put_lossy(&mut text, b"a\n\x1b\x7f \xc2\x80\xc2\x9f\xc2\xa0\xc3\x9f\xc2`\x9f");
+        put_escaped(&mut text, b"a\n\x1b\x7f \xc2\x80\xc2\x9f\xc2\xa0\xc3\x9f\xc2`\x9f");
         assert_eq!(text.bytes(), b"a??? \xc2?\xc2?\xc2\xa0\xc3\x9f\xc2`\x9f");
     }
 

@@ -12,22 +12,22 @@ impl Duration {
     pub const ZERO: Self = Self(0);
 
     #[must_use]
-    pub const fn seconds(n: u64) -> Self {
+    pub const fn from_secs(n: u64) -> Self {
         Self(n.saturating_mul(1_000_000_000))
     }
 
     #[must_use]
-    pub const fn milliseconds(n: u64) -> Self {
+    pub const fn from_millis(n: u64) -> Self {
         Self(n.saturating_mul(1_000_000))
     }
 
     #[must_use]
-    pub const fn nanoseconds(n: u64) -> Self {
+    pub const fn from_nanos(n: u64) -> Self {
         Self(n)
     }
 
     #[must_use]
-    pub const fn doubled(self) -> Self {
+    pub const fn double(self) -> Self {
         Self(self.0.saturating_mul(2))
     }
 
@@ -43,7 +43,7 @@ impl Duration {
 
     /// Whole seconds and the nanoseconds beyond them, as `struct timespec` has them.
     #[must_use]
-    pub const fn parts(self) -> (u64, u32) {
+    pub const fn as_timespec(self) -> (u64, u32) {
         (self.0 / 1_000_000_000, (self.0 % 1_000_000_000) as u32)
     }
 }
@@ -58,13 +58,13 @@ impl Instant {
     pub const NEVER: Self = Self(NonZeroU64::MAX);
 
     #[must_use]
-    pub const fn after_zero(d: Duration) -> Self {
+    pub const fn from_clock(d: Duration) -> Self {
         Self(NonZeroU64::MIN.saturating_add(d.0))
     }
 
     #[must_use]
     #[inline(never)]
-    pub const fn plus(self, d: Duration) -> Self {
+    pub const fn add(self, d: Duration) -> Self {
         Self(self.0.saturating_add(d.0))
     }
 
@@ -78,7 +78,7 @@ impl Instant {
 /// The earlier of two moments, of which one or both may never come.
 #[must_use]
 #[inline(never)]
-pub fn sooner(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+pub fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (one, other) => one.or(other),
@@ -91,27 +91,27 @@ mod tests {
 
     #[test]
     fn sums_stop_at_the_end_of_time() {
-        let end = Instant::after_zero(Duration::nanoseconds(u64::MAX));
-        assert_eq!(end.plus(Duration::seconds(1)), end);
-        assert_eq!(Duration::seconds(u64::MAX), Duration::nanoseconds(u64::MAX));
-        assert_eq!(end.until(Instant::after_zero(Duration::ZERO)), Duration::ZERO);
+        let end = Instant::from_clock(Duration::from_nanos(u64::MAX));
+        assert_eq!(end.add(Duration::from_secs(1)), end);
+        assert_eq!(Duration::from_secs(u64::MAX), Duration::from_nanos(u64::MAX));
+        assert_eq!(end.until(Instant::from_clock(Duration::ZERO)), Duration::ZERO);
     }
 
     #[test]
     fn a_length_has_parts() {
-        let length = Duration::nanoseconds(12_345_678_901);
-        assert_eq!(length.parts(), (12, 345_678_901));
+        let length = Duration::from_nanos(12_345_678_901);
+        assert_eq!(length.as_timespec(), (12, 345_678_901));
         assert_eq!(length.hundredths(), 1234);
-        assert_eq!(length.doubled(), Duration::nanoseconds(24_691_357_802));
+        assert_eq!(length.double(), Duration::from_nanos(24_691_357_802));
         assert!(Duration::ZERO.is_zero() && !length.is_zero());
     }
 
     #[test]
     fn the_sooner_of_two_wins_and_never_loses_to_never() {
-        let at = |n| Some(Instant::after_zero(Duration::seconds(n)));
-        assert_eq!(sooner(at(3), at(2)), at(2));
-        assert_eq!(sooner(None, at(2)), at(2));
-        assert_eq!(sooner(at(3), None), at(3));
-        assert_eq!(sooner(None, None), None);
+        let at = |n| Some(Instant::from_clock(Duration::from_secs(n)));
+        assert_eq!(earliest(at(3), at(2)), at(2));
+        assert_eq!(earliest(None, at(2)), at(2));
+        assert_eq!(earliest(at(3), None), at(3));
+        assert_eq!(earliest(None, None), None);
     }
 }

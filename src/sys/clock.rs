@@ -1,40 +1,41 @@
-//! The clocks: one that only ever goes forward, for waiting; one that people set, for stamps.
+//! The clocks: CLOCK_MONOTONIC for waiting, CLOCK_REALTIME for timestamps.
 
-use crate::pure::time::{Duration, Instant};
+use pure::time::{Duration, Instant};
 
 fn read(clock: libc::clockid_t) -> (i64, u32) {
-    // SAFETY: all zeros are a valid timespec; on 32-bit ARM it has padding, so no literal.
+    // On 32-bit ARM a timespec contains padding, so it is zeroed and not written as a literal.
+    // SAFETY: all zeros are a valid timespec.
     let mut time: libc::timespec = unsafe { core::mem::zeroed() };
-    // By number: musl's function looks for a faster way in the kernel's shared page, which costs more at each
-    // start than is saved. On 32 bits it is needed, as it knows the old kernels' clock.
+    // musl's clock_gettime first looks for the vDSO, which costs more at each start than it saves. On 32 bits its
+    // fallback for kernels before 5.1 is needed.
     #[cfg(all(target_env = "musl", target_pointer_width = "64"))]
-    // SAFETY: `time` is ours to write. The two clocks we name exist on every kernel.
+    // SAFETY: `time` is writable.
     unsafe {
         libc::syscall(libc::SYS_clock_gettime, clock, &raw mut time)
     };
     #[cfg(not(all(target_env = "musl", target_pointer_width = "64")))]
-    // SAFETY: as above.
+    // SAFETY: `time` is writable.
     unsafe {
         libc::clock_gettime(clock, &raw mut time)
     };
     (time.tv_sec, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// CLOCK_MONOTONIC: not moved by setting the time.
+/// Returns the time of CLOCK_MONOTONIC, which setting the clock does not change.
 #[must_use]
 pub fn now() -> Instant {
     let (seconds, nanoseconds) = monotonic();
-    let seconds = Duration::seconds(u64::try_from(seconds).unwrap_or(0));
-    Instant::after_zero(seconds).plus(Duration::nanoseconds(u64::from(nanoseconds)))
+    let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    Instant::from_clock(seconds).add(Duration::from_nanos(u64::from(nanoseconds)))
 }
 
-/// The same in the form of [`real`].
+/// Returns the seconds and nanoseconds of CLOCK_MONOTONIC.
 #[must_use]
 pub fn monotonic() -> (i64, u32) {
     read(libc::CLOCK_MONOTONIC)
 }
 
-/// CLOCK_REALTIME: seconds since 1970 and the nanoseconds beyond them.
+/// Returns the seconds since 1970 and the nanoseconds of CLOCK_REALTIME.
 #[must_use]
 pub fn real() -> (i64, u32) {
     read(libc::CLOCK_REALTIME)

@@ -1,99 +1,103 @@
-//! A directory that stays open: its names, and files by name within it.
+//! Directories: their names, and files relative to an open directory.
 
 use super::file::{File, Mode};
 use super::{Result, check, check_long, errno};
-use crate::pure::text::{find, head, tail};
-use crate::pure::unix::Errno;
 use core::ffi::CStr;
+use pure::text::{find_byte, first, skip};
 
+/// An open directory.
 pub struct Directory(File);
 
 impl Directory {
     /// Opens the directory `path`.
     ///
     /// # Errors
-    /// As open(2); `ENOTDIR` for what is none.
+    /// `ENOTDIR` if `path` is not a directory; the errno of open(2).
     pub fn open(path: &CStr) -> Result<Self> {
         File::open(path, Mode::Directory).map(Self)
     }
 
-    /// Opens the file `name` in it; a new file gets the permissions 0640 less umask.
+    /// Opens the file `name` of this directory. A new file gets the mode 0640 less umask.
     ///
     /// # Errors
-    /// As openat(2).
+    /// The errno of openat(2).
     pub fn open_file(&self, name: &CStr, mode: Mode) -> Result<File> {
-        File::open_at(self.0.number(), name, mode, 0o640)
+        File::open_at(self.0.fd(), name, mode, 0o640)
     }
 
-    /// Gives the file `from` the name `to`, which no other may have.
+    /// Renames the file `from` to `to`, which must not exist (renameat2(2), `RENAME_NOREPLACE`).
     ///
     /// # Errors
-    /// As renameat2(2).
-    pub fn rename(&self, from: &CStr, to: &CStr) -> Result<()> {
-        let (dir, call) = (self.0.number(), libc::SYS_renameat2);
+    /// `EEXIST` if `to` exists. `ENOSYS` before Linux 3.15. `EINVAL` if the file system does not support the flag,
+    /// or does not allow the name.
+    pub fn rename_no_replace(&self, from: &CStr, to: &CStr) -> Result<()> {
+        let (dir, call) = (self.0.fd(), libc::SYS_renameat2);
         let (from, to, flags) = (from.as_ptr(), to.as_ptr(), libc::RENAME_NOREPLACE);
         // SAFETY: both names end in NUL.
-        match check_long(unsafe { libc::syscall(call, dir, from, dir, to, flags) }) {
-            // The call is there since Linux 3.15, and some file systems do not know the flag.
-            Err(Errno::NOSYS | Errno::INVAL) => {
-                // SAFETY: as above.
-                check(unsafe { libc::renameat(dir, from, dir, to) }).map(drop)
-            }
-            other => other.map(drop),
-        }
+        check_long(unsafe { libc::syscall(call, dir, from, dir, to, flags) }).map(drop)
+    }
+
+    /// Renames the file `from` to `to`, which it replaces.
+    ///
+    /// # Errors
+    /// The errno of renameat(2).
+    pub fn rename(&self, from: &CStr, to: &CStr) -> Result<()> {
+        let dir = self.0.fd();
+        // SAFETY: both names end in NUL.
+        check(unsafe { libc::renameat(dir, from.as_ptr(), dir, to.as_ptr()) }).map(drop)
     }
 
     /// Removes the name of a file.
     ///
     /// # Errors
-    /// As unlinkat(2).
+    /// The errno of unlinkat(2).
     pub fn remove(&self, name: &CStr) -> Result<()> {
         // SAFETY: the name ends in NUL.
-        check(unsafe { libc::unlinkat(self.0.number(), name.as_ptr(), 0) }).map(drop)
+        check(unsafe { libc::unlinkat(self.0.fd(), name.as_ptr(), 0) }).map(drop)
     }
 
-    /// Passes the names in it to `take`, in no order; not those of directories and devices, where the file
-    /// system tells them apart without being asked for each. A symbolic link may lead to anything.
+    /// Passes each name that may be that of a regular file to `take`, unsorted. Names of links are included, and all
+    /// names if the file system does not report types.
     ///
     /// # Errors
-    /// As lseek(2) and getdents64(2).
+    /// The errno of lseek(2) and getdents64(2).
     pub fn for_each_file(&self, take: &mut dyn FnMut(&CStr)) -> Result<()> {
         self.for_each(&[libc::DT_REG, libc::DT_LNK, libc::DT_UNKNOWN], take)
     }
 
-    /// The same for directories.
+    /// Passes each name that may be that of a directory to `take`, unsorted.
     ///
     /// # Errors
-    /// As lseek(2) and getdents64(2).
+    /// The errno of lseek(2) and getdents64(2).
     pub fn for_each_directory(&self, take: &mut dyn FnMut(&CStr)) -> Result<()> {
         self.for_each(&[libc::DT_DIR, libc::DT_UNKNOWN], take)
     }
 
-    fn for_each(&self, kinds: &[u8], take: &mut dyn FnMut(&CStr)) -> Result<()> {
-        /// Where the length of an entry, its type and its name stand in `struct linux_dirent64`.
+    fn for_each(&self, types: &[u8], take: &mut dyn FnMut(&CStr)) -> Result<()> {
+        /// The offsets of the entry's length, type and name in `struct linux_dirent64` (getdents64(2)).
         const LENGTH: usize = 16;
-        const KIND: usize = 18;
+        const TYPE: usize = 18;
         const NAME: usize = 19;
-        let mut room = [0_u8; 1024];
-        // SAFETY: numbers.
-        if unsafe { libc::lseek(self.0.number(), 0, libc::SEEK_SET) } != 0 {
+        let mut buffer = [0_u8; 1024];
+        // SAFETY: the arguments are numbers.
+        if unsafe { libc::lseek(self.0.fd(), 0, libc::SEEK_SET) } != 0 {
             return Err(errno());
         }
         loop {
-            let (file, size) = (self.0.number(), room.len());
+            let (file, size) = (self.0.fd(), buffer.len());
             // SAFETY: pointer and length are those of an array.
-            let n = unsafe { libc::syscall(libc::SYS_getdents64, file, room.as_mut_ptr(), size) };
+            let n = unsafe { libc::syscall(libc::SYS_getdents64, file, buffer.as_mut_ptr(), size) };
             let mut entries = match check_long(n)? {
                 0 => return Ok(()),
-                n => usize::try_from(n).ok().and_then(|n| room.get(..n)).unwrap_or(&[]),
+                n => usize::try_from(n).ok().and_then(|n| buffer.get(..n)).unwrap_or(&[]),
             };
-            while let Some([low, high, kind]) = entries.get(LENGTH..=KIND) {
+            while let Some([low, high, entry_type]) = entries.get(LENGTH..=TYPE) {
                 let length = usize::from(u16::from_ne_bytes([*low, *high]));
-                let name = tail(entries, NAME);
-                // What comes behind its NUL may be anything.
-                let name = super::c_str(head(name, find(name, 0).unwrap_or(0) + 1));
-                name.filter(|_| kinds.contains(kind)).into_iter().for_each(&mut *take);
-                entries = tail(entries, length.max(NAME));
+                let name = skip(entries, NAME);
+                // Behind the NUL is padding.
+                let name = super::c_str(first(name, find_byte(name, 0).unwrap_or(0) + 1));
+                name.filter(|_| types.contains(entry_type)).into_iter().for_each(&mut *take);
+                entries = skip(entries, length.max(NAME));
             }
         }
     }

@@ -1,113 +1,113 @@
-//! The environment: what we were started with, and a new one in its place that commands get.
+//! The environment of this process, and a new one that replaces it for commands (environ(7)).
 
-use super::memory::Block;
-use crate::pure::opts::rest;
-use crate::pure::text::{behind, halves};
+use super::static_cell::StaticCell;
 use core::ffi::{CStr, c_char};
+use pure::cli::getopt::rest;
+use pure::text::{split_once, strip_prefix};
 
-/// How many variables a new environment has room for, a choice: a shell has a hundred.
-pub const MOST: usize = 1000;
+/// The maximum number of variables in a new environment. Chosen: a login shell has about a hundred.
+pub const MAX_VARIABLES: usize = 1000;
 
-/// Pointers to `NAME=VALUE` as `execve` takes them, null from the end on.
-type Vector = [*const c_char; MOST + 1];
+/// Pointers to `NAME=VALUE` as execve(2) takes them; null from the end on.
+type Vector = [*const c_char; MAX_VARIABLES + 1];
 
-static VECTOR: Block<Vector> = Block::new([core::ptr::null(); MOST + 1]);
+static VECTOR: StaticCell<Vector> = StaticCell::new([core::ptr::null(); MAX_VARIABLES + 1]);
 
 unsafe extern "C" {
-    /// What the kernel has told musl's start in `AT_SECURE`.
+    /// musl's copy of `AT_SECURE` (getauxval(3)).
     #[cfg(target_env = "musl")]
     fn issetugid() -> core::ffi::c_int;
 
-    /// The environment in force (environ(7)).
+    /// The current environment.
     static mut environ: *const *const c_char;
 }
 
-/// The environment in force.
-pub(super) fn pointer() -> *const *const c_char {
-    // SAFETY: set by the C runtime and by `put_in_force`, always to a vector that ends in null.
+/// Returns the current environment.
+pub(crate) fn pointer() -> *const *const c_char {
+    // SAFETY: the C runtime and `install` set it, always to a vector that ends in null.
     unsafe { environ }
 }
 
-/// Pointers to all `NAME=VALUE` of a vector that ends in null and stays.
+/// Iterates over a vector of pointers that ends in null and lives as long as the process.
 fn pointers(mut at: *const *const c_char) -> impl Iterator<Item = *const c_char> {
     core::iter::from_fn(move || {
-        // SAFETY: a place of the vector, at its null pointer at the latest.
+        // SAFETY: an entry of the vector, at the latest its null pointer.
         let variable = unsafe { *at };
         if variable.is_null() {
             return None;
         }
-        // SAFETY: this was not the last one.
+        // SAFETY: this entry was not the last one.
         at = unsafe { at.add(1) };
         Some(variable)
     })
 }
 
-/// The same as words.
+/// Iterates over the strings of such a vector.
 fn all(at: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
-    // SAFETY: the words end in NUL and stay for the life of the process.
+    // SAFETY: each string ends in NUL and lives as long as the process.
     pointers(at).map(|variable| unsafe { CStr::from_ptr(variable) })
 }
 
-/// The value of a variable. Of most others only the first byte is looked at: there are many.
+/// Returns the value of a variable. It compares the first byte first, because there are many variables.
 #[must_use]
 pub fn variable(name: &[u8]) -> Option<&'static CStr> {
     pointers(pointer()).find_map(|variable| {
-        // SAFETY: a word that ends in NUL has a first byte.
-        #[allow(clippy::unnecessary_cast, reason = "C's char has a sign on some machines")]
+        // SAFETY: a string that ends in NUL has a first byte.
+        #[allow(clippy::unnecessary_cast, reason = "c_char is signed on some machines")]
         let first = unsafe { *variable } as u8;
         if name.first() != Some(&first) {
             return None;
         }
-        // SAFETY: the words end in NUL and stay for the life of the process.
+        // SAFETY: each string ends in NUL and lives as long as the process.
         let word = unsafe { CStr::from_ptr(variable) };
-        let value = behind(word.to_bytes(), name)?;
+        let value = strip_prefix(word.to_bytes(), name)?;
         value.starts_with(b"=").then(|| rest(word, name.len() + 1)).flatten()
     })
 }
 
-/// Whether who has set the environment has all the rights that we have: not if we are set-uid, say, or were started
-/// by what is (`AT_SECURE` of getauxval(3)).
+/// Reports whether the environment comes from a process with the same privileges: not in a set-user-ID program
+/// (`AT_SECURE` of getauxval(3)).
 #[must_use]
 pub fn is_trusted() -> bool {
     #[cfg(target_env = "musl")]
-    // SAFETY: no arguments.
+    // SAFETY: there are no arguments.
     let others = unsafe { issetugid() } != 0;
     #[cfg(not(target_env = "musl"))]
-    // SAFETY: a number.
+    // SAFETY: the argument is a number.
     let others = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
     !others
 }
 
-/// A new environment in the making.
+/// A new environment, not yet installed.
 pub struct Environment {
     vector: &'static mut Vector,
     count: usize,
 }
 
-/// There are more than [`MOST`] variables.
+/// The error for more than [`MAX_VARIABLES`] variables.
 pub struct Full;
 
 fn name_of(variable: &CStr) -> &[u8] {
-    halves(variable.to_bytes(), b'=').0
+    split_once(variable.to_bytes(), b'=').0
 }
 
 impl Environment {
-    /// An empty one; `None` if there is one already.
+    /// Returns an empty environment; `None` on the second call, because there is memory for one.
     pub fn begin() -> Option<Self> {
         Some(Self { vector: VECTOR.take()?, count: 0 })
     }
 
-    /// Puts it in the place of the one in force.
-    pub fn put_in_force(&self) {
-        // SAFETY: there is one thread; the vector is static, and null from its end on.
+    /// Replaces the current environment.
+    pub fn install(&self) {
+        // SAFETY: the process has one thread; the vector is static, and null from its end on.
         unsafe { environ = self.vector.as_ptr() };
     }
 
-    /// Takes over the variable `name` of the one in force, or all. Of two of a name the first counts, as for
-    /// getenv(3).
+    /// Copies the variable `name` of the current environment, or all variables. Of two with the same name it takes the
+    /// first, as getenv(3) does.
     ///
     /// # Errors
-    /// More than there is room for.
+    /// [`Full`].
     pub fn inherit(&mut self, name: Option<&[u8]>) -> Result<(), Full> {
         for variable in all(pointer()) {
             let own = name_of(variable);
@@ -125,20 +125,20 @@ impl Environment {
         all(self.vector.as_ptr()).take_while(|variable| name_of(variable) != name).count()
     }
 
-    /// Sets a variable, `NAME=VALUE`.
+    /// Sets a variable, given as `NAME=VALUE`.
     ///
     /// # Errors
-    /// More than there is room for.
+    /// [`Full`].
     pub fn set(&mut self, variable: &'static CStr) -> Result<(), Full> {
         let place = self.place(name_of(variable));
-        // The last pointer stays null.
-        let pointer = self.vector.get_mut(place).filter(|_| place < MOST).ok_or(Full)?;
+        // The last entry stays null.
+        let pointer = self.vector.get_mut(place).filter(|_| place < MAX_VARIABLES).ok_or(Full)?;
         *pointer = variable.as_ptr();
         self.count = self.count.max(place + 1);
         Ok(())
     }
 
-    /// Removes a variable, if it is there.
+    /// Removes a variable, if it exists.
     pub fn remove(&mut self, name: &[u8]) {
         let place = self.place(name);
         if let Some(rest @ [_, ..]) = self.vector.get_mut(place..self.count) {

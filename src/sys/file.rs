@@ -1,71 +1,71 @@
-//! Files: opened, read, written, locked, named.
+//! Files: opened by path, read, written, truncated, removed.
 
-use super::{Result, check, check_int, check_long, check_size, wait};
-use crate::pure::text;
+use super::{Result, check, check_size};
 use core::ffi::{CStr, c_int};
 use libc::{
     O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY,
 };
+use pure::text;
 
-/// An open file of ours, closed when it goes out of scope and never passed on to a command.
+pub use super::fd::*;
+pub use super::flock::*;
+pub use super::stat::*;
+
+/// An open file. It is closed when it is dropped, and by exec.
 pub struct File(c_int);
 
-/// Standard input, output and error, which are never closed.
-pub const STDIN: c_int = libc::STDIN_FILENO;
-pub const STDOUT: c_int = libc::STDOUT_FILENO;
-pub const STDERR: c_int = libc::STDERR_FILENO;
-
-/// How a file is opened.
+/// How a file is opened. Every mode adds `O_CLOEXEC` and `O_NOCTTY`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Read,
-    /// The same without waiting for who writes.
-    Glance,
-    /// To read its names.
+    /// Read; a FIFO without a writer does not block.
+    ReadNonblock,
+    /// A directory, to read its names.
     Directory,
     ReadWrite,
-    /// Write, made; it must not be there, nor lead anywhere.
-    New,
-    /// As `Append`, but never by way of a symbolic link.
-    Current,
-    /// Read, and write at the end, made if it is not there; never by way of a symbolic link, nor waiting for anybody.
-    Own,
-    /// Each write at the end, made if it is not there; what has no room for a write refuses it.
+    /// Write; the file is created and must not exist, also not as a link.
+    CreateNew,
+    /// As `Append`, and never through a symbolic link.
+    AppendNoFollow,
+    /// Read, and append; created if it does not exist; never through a symbolic link, and without blocking.
+    LockFile,
+    /// Append, without blocking; created if it does not exist.
     Append,
-    /// A FIFO at both ends, which never waits for the other one.
+    /// A FIFO for reading and writing, so that open(2) does not wait for the other end.
     Fifo,
-    /// A terminal or a pipe to write to, which must be there.
+    /// Write to a terminal or pipe that exists, without blocking.
     Console,
 }
 
 impl Drop for File {
     #[inline(never)]
     fn drop(&mut self) {
-        // SAFETY: the descriptor is ours and nobody uses it after this.
+        // SAFETY: this is the only owner of the descriptor.
         unsafe { libc::close(self.0) };
     }
 }
 
 impl File {
-    /// Opens `path`; a new file gets the permissions 0666 less umask.
+    /// Opens `path`. A new file gets the mode 0666 less umask.
     ///
     /// # Errors
-    /// As open(2).
+    /// The errno of open(2): `ENOENT`, `EACCES`, `ENXIO` for a FIFO without a reader, `ELOOP` for a link that
+    /// is not followed.
     pub fn open(path: &CStr, mode: Mode) -> Result<Self> {
         Self::open_at(libc::AT_FDCWD, path, mode, 0o666)
     }
 
-    /// The same for a path relative to an open directory, and with other permissions.
-    pub(super) fn open_at(from: c_int, path: &CStr, mode: Mode, permissions: u32) -> Result<Self> {
+    /// Opens a path relative to an open directory. A new file gets the mode `permissions` less umask.
+    pub(crate) fn open_at(from: c_int, path: &CStr, mode: Mode, permissions: u32) -> Result<Self> {
         let flags = match mode {
             Mode::Read => O_RDONLY,
-            Mode::Glance => O_RDONLY | O_NONBLOCK,
+            Mode::ReadNonblock => O_RDONLY | O_NONBLOCK,
             Mode::Directory => O_RDONLY | libc::O_DIRECTORY,
             Mode::ReadWrite => O_RDWR,
-            Mode::New => O_WRONLY | O_CREAT | libc::O_EXCL,
-            Mode::Own => O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
+            Mode::CreateNew => O_WRONLY | O_CREAT | libc::O_EXCL,
+            Mode::LockFile => O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
             Mode::Append => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK,
-            Mode::Current => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
+            Mode::AppendNoFollow => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
             Mode::Fifo => O_RDWR | O_NONBLOCK,
             Mode::Console => O_WRONLY | O_NONBLOCK,
         } | O_CLOEXEC
@@ -74,251 +74,109 @@ impl File {
         check(unsafe { libc::openat(from, path.as_ptr(), flags, permissions) }).map(Self)
     }
 
+    /// Returns the descriptor, which stays owned by this file.
     #[must_use]
-    pub const fn number(&self) -> c_int {
+    pub const fn fd(&self) -> c_int {
         self.0
     }
 
-    /// Takes over a descriptor that nobody else closes.
-    pub(super) const fn adopt(number: c_int) -> Self {
-        Self(number)
+    /// Takes ownership of an open descriptor.
+    pub(crate) const fn adopt(fd: c_int) -> Self {
+        Self(fd)
     }
 }
 
-/// A pipe: the end to read from, the end to write to.
+/// Reads at most `buffer.len()` bytes and returns how many; 0 at the end of the file.
 ///
 /// # Errors
-/// As pipe2(2), which is there since Linux 2.6.27.
-pub fn pipe() -> Result<(File, File)> {
-    let mut ends = [-1; 2];
-    // SAFETY: room for the two numbers it writes.
-    check_long(unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), O_CLOEXEC) })?;
-    let [read, write] = ends;
-    Ok((File(read), File(write)))
-}
-
-/// Reads what there is, at most all of `room`; 0 is the end of the file.
-///
-/// # Errors
-/// As read(2).
-pub fn read(file: c_int, room: &mut [u8]) -> Result<usize> {
+/// The errno of read(2): `EINTR`, `EAGAIN`, `EIO`.
+pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: pointer and length are those of a slice.
-    check_size(unsafe { libc::read(file, room.as_mut_ptr().cast(), room.len()) })
+    check_size(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) })
 }
 
-/// Writes some of `bytes`; says how many.
+/// Writes some of `bytes` and returns how many.
 ///
 /// # Errors
-/// As write(2).
-pub fn write(file: c_int, bytes: &[u8]) -> Result<usize> {
+/// The errno of write(2): `EINTR`, `EAGAIN`, `EPIPE`, `ENOSPC`, `EDQUOT`, `EIO`.
+pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
     // SAFETY: pointer and length are those of a slice.
-    check_size(unsafe { libc::write(file, bytes.as_ptr().cast(), bytes.len()) })
+    check_size(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
 }
 
-/// Puts what was written on the disk. Files that have no disk behind them (pipes, terminals) give EINVAL.
+/// Waits until the written data is on the disk (fdatasync(2)).
 ///
 /// # Errors
-/// As fdatasync(2).
-pub fn sync(file: c_int) -> Result<()> {
-    // SAFETY: a number.
-    check(unsafe { libc::fdatasync(file) }).map(drop)
+/// `EINVAL` for a pipe or a terminal; `EIO`, `ENOSPC` or `EDQUOT` if the data is lost.
+pub fn sync(fd: c_int) -> Result<()> {
+    // SAFETY: the argument is a number.
+    check(unsafe { libc::fdatasync(fd) }).map(drop)
 }
 
-/// How many bytes wait to be read; 0 when that cannot be told.
-#[must_use]
-pub fn waiting(file: c_int) -> usize {
-    let mut bytes: c_int = 0;
-    // SAFETY: FIONREAD writes one int.
-    match check(unsafe { libc::ioctl(file, libc::FIONREAD, &raw mut bytes) }) {
-        Ok(_) => usize::try_from(bytes).unwrap_or(0),
-        Err(_) => 0,
-    }
-}
-
-/// Makes descriptor `to` the same open file as `from`, inherited by commands.
+/// Removes the last `bytes` that this process has appended to a regular file.
 ///
 /// # Errors
-/// As dup3(2): the two must differ.
-pub fn duplicate(from: c_int, to: c_int) -> Result<()> {
-    // SAFETY: numbers.
-    check_long(unsafe { libc::syscall(libc::SYS_dup3, from, to, 0) }).map(drop)
-}
-
-/// Another descriptor for the same open file, closed when it goes out of scope and not inherited.
-///
-/// # Errors
-/// As fcntl(2), `F_DUPFD_CLOEXEC`.
-pub fn another(file: c_int) -> Result<File> {
-    // SAFETY: numbers. From 3 on, so that it is never taken for one of the standard three.
-    let answer = unsafe { libc::syscall(libc::SYS_fcntl, file, libc::F_DUPFD_CLOEXEC, 3) };
-    check_int(answer).map(File)
-}
-
-/// Opens whatever of the descriptors 0, 1 and 2 is closed, so that no file of ours is ever taken for
-/// one of them: on /dev/null, or where that is missing on the root directory, which gives an error to
-/// every read and write.
-pub fn open_standard() {
-    let mut three = [STDIN, STDOUT, STDERR].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
-    wait::look(&mut three);
-    for _ in three.iter().filter(|one| one.revents & libc::POLLNVAL != 0) {
-        // The lowest free number is the one that is missing.
-        // SAFETY: the path ends in NUL.
-        if unsafe { libc::openat(libc::AT_FDCWD, c"/dev/null".as_ptr(), O_RDWR | O_NOCTTY) } == -1 {
-            // SAFETY: the path ends in NUL.
-            unsafe { libc::openat(libc::AT_FDCWD, c"/".as_ptr(), O_RDONLY) };
+/// `EINVAL` if the file is not regular, or if another process has appended since.
+pub fn undo_append(fd: c_int, bytes: u64) -> Result<()> {
+    // SAFETY: the arguments are numbers. After an append, the offset is the end of the appended data.
+    let offset = unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) };
+    let end = size(fd);
+    match (kind(fd), u64::try_from(offset), end.checked_sub(bytes).map(libc::off_t::try_from)) {
+        (Kind::Regular, Ok(offset), Some(Ok(left))) if offset == end => {
+            // SAFETY: the arguments are numbers.
+            check(unsafe { libc::ftruncate(fd, left) }).map(drop)
         }
+        _ => Err(pure::unix::Errno::INVAL),
     }
 }
 
-/// What a descriptor leads to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// A file on a disk: writing never waits for somebody else.
-    Regular,
-    /// A pipe, a terminal, a device.
-    Other,
-}
-
-/// What `file` leads to.
-#[must_use]
-pub fn kind(file: c_int) -> Kind {
-    if is_of(file, libc::S_IFREG) { Kind::Regular } else { Kind::Other }
-}
-
-#[must_use]
-pub fn is_fifo(file: c_int) -> bool {
-    is_of(file, libc::S_IFIFO)
-}
-
-#[must_use]
-pub fn is_directory(file: c_int) -> bool {
-    is_of(file, libc::S_IFDIR)
-}
-
-fn is_of(file: c_int, kind: libc::mode_t) -> bool {
-    status(file).is_some_and(|status| status.st_mode & libc::S_IFMT == kind)
-}
-
-fn status(file: c_int) -> Option<libc::stat> {
-    status_at(file, c"")
-}
-
-/// What `path` leads to, from an open directory; an empty path is the open file itself (`AT_EMPTY_PATH`
-/// of stat(2), Linux 2.6.39).
-fn status_at(from: c_int, path: &CStr) -> Option<libc::stat> {
-    // SAFETY: all zeros are a valid stat.
-    let mut status: libc::stat = unsafe { core::mem::zeroed() };
-    let (path, room, flags) = (path.as_ptr(), &raw mut status, libc::AT_EMPTY_PATH);
-    // By number where the kernel writes the C library's structure itself.
-    #[cfg(target_pointer_width = "64")]
-    // SAFETY: the path ends in NUL, `status` is ours to write.
-    let answer = unsafe { libc::syscall(libc::SYS_newfstatat, from, path, room, flags) };
-    #[cfg(not(target_pointer_width = "64"))]
-    // SAFETY: as above.
-    let answer = unsafe { libc::fstatat(from, path, room, flags) };
-    (answer == 0).then_some(status)
-}
-
-/// How many bytes an open file has.
-#[must_use]
-pub fn size(file: c_int) -> u64 {
-    status(file).and_then(|status| u64::try_from(status.st_size).ok()).unwrap_or(0)
-}
-
-/// Whether a write would be taken now, at least PIPE_BUF bytes of it, or fail at once.
-#[must_use]
-pub fn has_room(file: c_int) -> bool {
-    wait::look(&mut [libc::pollfd { fd: file, events: libc::POLLOUT, revents: 0 }])
-}
-
-/// Cuts off the last `bytes` that we have appended to a file on a disk.
+/// Truncates an open file to zero bytes.
 ///
 /// # Errors
-/// `EINVAL` for what is no such file, and when somebody else has appended since.
-pub fn take_back(file: c_int, bytes: u64) -> Result<()> {
-    // SAFETY: numbers. After an append the position is the end of what was written.
-    let position = unsafe { libc::lseek(file, 0, libc::SEEK_CUR) };
-    let end = size(file);
-    match (kind(file), u64::try_from(position), end.checked_sub(bytes).map(libc::off_t::try_from)) {
-        (Kind::Regular, Ok(position), Some(Ok(left))) if position == end => {
-            // SAFETY: numbers.
-            check(unsafe { libc::ftruncate(file, left) }).map(drop)
-        }
-        _ => Err(crate::pure::unix::Errno::INVAL),
-    }
-}
-
-/// Takes the lock of an open file, if nobody else has it (flock(2): it goes with the open file, so
-/// a fork keeps it and a death gives it back).
-///
-/// # Errors
-/// `EAGAIN` when somebody has it.
-pub fn lock(file: &File) -> Result<()> {
-    // SAFETY: two numbers.
-    check(unsafe { libc::flock(file.0, libc::LOCK_EX | libc::LOCK_NB) }).map(drop)
-}
-
-/// Empties an open file.
-///
-/// # Errors
-/// As ftruncate(2).
-pub fn empty(file: &File) -> Result<()> {
-    // SAFETY: two numbers.
+/// The errno of ftruncate(2).
+pub fn truncate(file: &File) -> Result<()> {
+    // SAFETY: the arguments are numbers.
     check(unsafe { libc::ftruncate(file.0, 0) }).map(drop)
-}
-
-/// Whether `path` is still the name of that open file, and its only one.
-#[must_use]
-pub fn is_named(file: &File, path: &CStr) -> bool {
-    match (status(file.0), status_at(libc::AT_FDCWD, path)) {
-        (Some(open), Some(named)) => {
-            open.st_dev == named.st_dev && open.st_ino == named.st_ino && named.st_nlink < 2
-        }
-        _ => false,
-    }
 }
 
 /// Removes a name.
 ///
 /// # Errors
-/// As unlink(2).
+/// The errno of unlink(2).
 pub fn remove(path: &CStr) -> Result<()> {
     // SAFETY: the path ends in NUL.
     check(unsafe { libc::unlink(path.as_ptr()) }).map(drop)
 }
 
-/// Reads `path` to its end, piece by piece.
+/// Reads the file `path` to its end and passes each piece of up to 1024 bytes to `take`.
 ///
 /// # Errors
-/// As open(2) and read(2).
+/// The errno of open(2) and read(2).
 pub fn for_each_piece(path: &CStr, take: &mut dyn FnMut(&[u8])) -> Result<()> {
     let file = File::open(path, Mode::Read)?;
-    let mut room = [0; 1024];
+    let mut buffer = [0; 1024];
     loop {
-        match read(file.number(), &mut room)? {
+        match read(file.fd(), &mut buffer)? {
             0 => return Ok(()),
-            n => take(text::head(&room, n)),
+            n => take(text::first(&buffer, n)),
         }
     }
 }
 
-/// The beginning of `path`, as much as one read gives: for the small files of /proc and /sys.
+/// Reads the start of the file `path` with one call: enough for the small files of /proc and /sys.
 ///
 /// # Errors
-/// As open(2) and read(2).
-pub fn head<'a>(path: &CStr, room: &'a mut [u8]) -> Result<&'a [u8]> {
+/// The errno of open(2) and read(2).
+pub fn head<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
     let file = File::open(path, Mode::Read)?;
-    let n = read(file.number(), room)?;
-    Ok(text::head(room, n))
+    let n = read(file.fd(), buffer)?;
+    Ok(text::first(buffer, n))
 }
 
-/// Whether the symbolic link `path` consists of that number.
+/// Reads the target of the symbolic link `path`; `None` if it cannot be read. A longer target is cut.
 #[must_use]
-pub fn leads_to_number(path: &CStr, number: c_int) -> bool {
-    let mut room = [0_u8; 16];
-    // SAFETY: the path ends in NUL; pointer and length are those of an array.
-    let n = unsafe { libc::readlink(path.as_ptr(), room.as_mut_ptr().cast(), room.len()) };
-    let text = usize::try_from(n).ok().and_then(|n| room.get(..n));
-    let read = text.and_then(|text| crate::pure::value::number(text).ok());
-    read.and_then(|read| c_int::try_from(read).ok()) == Some(number)
+pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    // SAFETY: the path ends in NUL; pointer and length are those of a slice.
+    let n = unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    usize::try_from(n).ok().and_then(|n| buffer.get(..n))
 }

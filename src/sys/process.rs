@@ -1,11 +1,11 @@
-//! Processes: made, executed, waited for.
+//! Processes: created, waited for, their groups, sessions, limits and attributes.
 
 use super::args::Argv;
-use super::memory::Block;
+use super::static_cell::StaticCell;
 use super::{Result, check, check_long, environment, signal};
-use crate::pure::text::{Message, Put, find};
-use crate::pure::unix::{Errno, Pid, Signal, Status};
 use core::ffi::{CStr, c_int, c_void};
+use pure::text::{Message, Put, find_byte};
+use pure::unix::{Errno, Pid, Signal, WaitStatus};
 
 /// How far below a local of [`spawn`] a child's stack begins: beyond all that this one call has there.
 const BELOW: usize = 1024;
@@ -55,14 +55,14 @@ pub fn spawn<F: FnMut() -> c_int>(life: &mut F) -> Result<Pid> {
 }
 
 /// Room for the path of a file: a directory of $PATH, of PATH_MAX bytes at the most, and a name.
-pub type PathRoom = Message<{ 4096 + 256 }>;
+pub type PathBuf = Message<{ 4096 + 256 }>;
 
 /// The room of this process, which lies where a stack would have to grow for it.
-static ROOM: Block<PathRoom> = Block::new(PathRoom::new());
+static PATH_BUF: StaticCell<PathBuf> = StaticCell::new(PathBuf::new());
 
 /// The room, for the first who asks.
-pub fn path_room() -> Option<&'static mut PathRoom> {
-    ROOM.take()
+pub fn path_buf() -> Option<&'static mut PathBuf> {
+    PATH_BUF.take()
 }
 
 /// Where commands are looked for without $PATH.
@@ -71,9 +71,9 @@ const PATH: &CStr = c"/usr/local/bin:/bin:/usr/bin";
 /// Becomes the command, looked for in $PATH if its name has no slash, as execvp(3) does; comes back only
 /// if that failed.
 #[must_use]
-pub fn execute(command: &Argv, file: &mut PathRoom) -> Errno {
+pub fn execvp(command: &Argv, file: &mut PathBuf) -> Errno {
     let name = command.name();
-    if find(name.to_bytes(), b'/').is_some() {
+    if find_byte(name.to_bytes(), b'/').is_some() {
         return execute_file(name, command);
     }
     let mut end = Errno::NOENT;
@@ -99,138 +99,138 @@ fn execute_file(file: &CStr, command: &Argv) -> Errno {
     super::errno()
 }
 
-/// Splits the process in two: `None` in the new one. By number, because the C library's fork would
-/// bring the locks of threads and of a heap along.
+/// Forks. Returns the child's PID in the parent, `None` in the child. The call is made by number because the C
+/// library's fork handles the locks of threads and of a heap, whose code would be added.
 ///
 /// # Errors
-/// As fork(2).
+/// `EAGAIN` if there are too many processes, `ENOMEM` (fork(2)).
 pub fn fork() -> Result<Option<Pid>> {
-    // SAFETY: there is one thread, so the copy is complete.
+    // SAFETY: the process has one thread, so the copy is complete.
     let answer = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
     check_long(answer).map(|pid| i32::try_from(pid).ok().and_then(Pid::new))
 }
 
-/// Ends the process without any last acts.
+/// Exits without calling exit handlers.
 pub fn exit(code: u8) -> ! {
-    // SAFETY: does not come back.
+    // SAFETY: the argument is a number.
     unsafe { libc::_exit(code.into()) }
 }
 
-/// What `waitpid` knows.
+/// The result of one waitpid(2).
 pub enum Reaped {
-    /// That child ended so, and is gone now.
-    Died(Pid, Status),
-    /// That child was stopped by a signal.
+    /// A child exited and has been reaped.
+    Died(Pid, WaitStatus),
+    /// A child was stopped by a signal.
     Stopped(Pid),
-    /// There are children, all alive.
+    /// There are children, and none has exited.
     NotYet,
     NoChildren,
 }
 
-/// Takes in one child that has ended, or the news that one was stopped, if there is any; never waits.
+/// Reaps one child that has exited, or reports one that was stopped. Never waits.
 #[must_use]
 pub fn reap() -> Reaped {
     let mut status = 0;
-    // SAFETY: `status` is ours to write.
+    // SAFETY: `status` is writable.
     let answer =
         check(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) });
     match answer.map(Pid::new) {
         Ok(Some(pid)) if libc::WIFSTOPPED(status) => Reaped::Stopped(pid),
-        Ok(Some(pid)) => Reaped::Died(pid, Status(status)),
+        Ok(Some(pid)) => Reaped::Died(pid, WaitStatus(status)),
         Ok(None) => Reaped::NotYet,
         Err(_) => Reaped::NoChildren,
     }
 }
 
-/// Waits until that child has ended, and takes it in. For a process that has nothing else to do.
-pub fn await_end(child: Pid) {
-    // SAFETY: a number, and no status wanted.
+/// Waits until `child` has exited, and reaps it.
+pub fn wait_for(child: Pid) {
+    // SAFETY: a number, and no place for the status.
     unsafe { libc::waitpid(child.number(), core::ptr::null_mut(), 0) };
 }
 
-/// Our own number.
+/// Returns the PID of this process.
 #[must_use]
-pub fn me() -> c_int {
-    // SAFETY: no arguments.
+pub fn getpid() -> c_int {
+    // SAFETY: there are no arguments.
     unsafe { libc::getpid() }
 }
 
-/// Our parent's number; 0 when it is not in our pid namespace.
+/// Returns the PID of the parent; 0 if it is outside of this PID namespace.
 #[must_use]
-pub fn parent() -> c_int {
-    // SAFETY: no arguments.
+pub fn getppid() -> c_int {
+    // SAFETY: there are no arguments.
     unsafe { libc::getppid() }
 }
 
-/// The process group of a child of ours; `None` when there is no such process.
+/// Returns the process group of a process; `None` if there is no such process.
 #[must_use]
-pub fn group(of: Pid) -> Option<Pid> {
-    // SAFETY: a number.
+pub fn getpgid(of: Pid) -> Option<Pid> {
+    // SAFETY: the argument is a number.
     Pid::new(unsafe { libc::getpgid(of.number()) })
 }
 
-/// Our own process group.
+/// Returns the process group of this process.
 #[must_use]
-pub fn own_group() -> Option<Pid> {
-    // SAFETY: a number; 0 is this process.
+pub fn getpgrp() -> Option<Pid> {
+    // SAFETY: the argument is a number; 0 is this process.
     Pid::new(unsafe { libc::getpgid(0) })
 }
 
-/// Begins a process group of our own.
+/// Makes this process the leader of a new process group.
 ///
 /// # Errors
-/// As setpgid(2).
-pub fn lead_group() -> Result<()> {
-    // SAFETY: two numbers.
+/// `EPERM` for a session leader (setpgid(2)).
+pub fn setpgid_self() -> Result<()> {
+    // SAFETY: the arguments are numbers.
     check(unsafe { libc::setpgid(0, 0) }).map(drop)
 }
 
-/// Sets a limit of this process by its number (setrlimit(2), in the form that has 64 bits everywhere): how
-/// much it may use, and how far it may raise that, which without `hard` stays as it is.
+/// Sets the limit of resource `number` for this process (prlimit(2), 64 bits on every machine). Without `hard` the
+/// hard limit stays.
 ///
 /// # Errors
-/// As prlimit(2): `EPERM`, `EINVAL`.
-pub fn limit(number: usize, soft: u64, hard: Option<u64>) -> Result<()> {
+/// `EPERM` if the hard limit would rise without privileges, `EINVAL` if `soft` exceeds it.
+pub fn set_rlimit(number: usize, soft: u64, hard: Option<u64>) -> Result<()> {
     let mut old = [0_u64; 2];
     let none = core::ptr::null::<u64>();
     let call = libc::SYS_prlimit64;
-    // SAFETY: room for the two numbers; 0 is this process.
+    // SAFETY: prlimit writes two numbers; 0 is this process.
     check_long(unsafe { libc::syscall(call, 0, number, none, old.as_mut_ptr()) })?;
     let [_, old] = old;
     let new = [soft, hard.unwrap_or(old)];
-    // SAFETY: two numbers; nothing is wanted back.
+    // SAFETY: prlimit reads two numbers, and has no place for the old ones.
     check_long(unsafe { libc::syscall(call, 0, number, new.as_ptr(), none) }).map(drop)
 }
 
-/// Changes the directory that relative paths begin at.
+/// Changes the working directory.
 ///
 /// # Errors
-/// As chdir(2).
+/// The errno of chdir(2).
 pub fn change_directory(path: &CStr) -> Result<()> {
     // SAFETY: the path ends in NUL.
     check(unsafe { libc::chdir(path.as_ptr()) }).map(drop)
 }
 
-/// Begins a session of our own, without a terminal.
+/// Makes this process the leader of a new session without a controlling terminal.
 ///
 /// # Errors
-/// As setsid(2).
-pub fn lead_session() -> Result<()> {
-    // SAFETY: no arguments.
+/// `EPERM` for a process group leader (setsid(2)).
+pub fn setsid() -> Result<()> {
+    // SAFETY: there are no arguments.
     check(unsafe { libc::setsid() }).map(drop)
 }
 
-/// Asks to be sent `signal` when the parent dies (PR_SET_PDEATHSIG of prctl(2)). Changing the user
-/// cancels it.
+/// Lets the kernel send `signal` to this process when its parent dies (PR_SET_PDEATHSIG of prctl(2)). A later change
+/// of the user cancels it.
 ///
 /// # Errors
-/// As prctl(2).
-pub fn die_with_parent(signal: Signal) -> Result<()> {
+/// The errno of prctl(2).
+pub fn set_parent_death_signal(signal: Signal) -> Result<()> {
     set(libc::PR_SET_PDEATHSIG, signal.number())
 }
 
-/// Gives up the capabilities that would pass through `execve` to who is not root, whoever we are (PR_CAP_AMBIENT of
-/// prctl(2), Linux 4.3). Before that there are none.
+/// Drops the ambient capabilities, which execve(2) would pass on to a command that is not root (PR_CAP_AMBIENT of
+/// prctl(2), Linux 4.3; older kernels have none).
 ///
 /// # Errors
 /// `EINVAL` on older kernels.
@@ -243,12 +243,12 @@ pub fn drop_capabilities() -> Result<()> {
 ///
 /// # Errors
 /// `EINVAL` on older kernels.
-pub fn adopt_orphans() -> Result<()> {
+pub fn become_subreaper() -> Result<()> {
     set(libc::PR_SET_CHILD_SUBREAPER, 1)
-        .or_else(|error| if me() == 1 { Ok(()) } else { Err(error) })
+        .or_else(|error| if getpid() == 1 { Ok(()) } else { Err(error) })
 }
 
 fn set(option: c_int, value: c_int) -> Result<()> {
-    // SAFETY: numbers.
+    // SAFETY: the arguments are numbers.
     check_long(unsafe { libc::syscall(libc::SYS_prctl, option, value, 0, 0, 0) }).map(drop)
 }

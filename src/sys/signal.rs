@@ -1,14 +1,14 @@
-//! Signals: caught ones are blocked except inside the one wait, so none is lost and nothing races.
+//! Signals: caught, blocked, sent.
 //!
-//! The handler does one store. Because a handler, unlike "ignore", does not pass through `execve`,
-//! commands start with the default action for all that is caught here.
+//! Caught signals are blocked except inside ppoll(2), so none is lost and nothing races. The handler stores one flag.
+//! execve(2) resets caught signals to their default action, but keeps ignored ones ignored; so nothing is ignored here.
 
 use super::{Result, check, check_long};
-use crate::pure::unix::{Pid, Signal};
 use core::ffi::{c_int, c_long, c_ulong};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use pure::unix::{Pid, Signal};
 
-/// Signals below 32, one flag each; set by the handler, taken after each wait.
+/// One flag for each signal below 32. The handler sets it; [`take`] clears it after a wait.
 static CAUGHT: [AtomicBool; 32] = [const { AtomicBool::new(false) }; 32];
 
 /// Set while a child shares our memory on its way to `execve`.
@@ -35,23 +35,22 @@ fn give_back(number: c_int) {
 }
 
 /// Called around the birth of a child that shares our memory.
-pub(super) fn in_child(yes: bool) {
+pub(crate) fn in_child(yes: bool) {
     IN_CHILD.store(yes, Relaxed);
 }
 
-/// A set of signals as the kernel has it: the beginning of the C library's `sigset_t`, 64 bits, on MIPS
-/// 128.
+/// A set of signals in the kernel's layout: 64 bits, on MIPS 128. The C library's `sigset_t` begins with it.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct Mask([c_ulong; SIZE / size_of::<c_ulong>()]);
+pub struct SignalSet([c_ulong; SIZE / size_of::<c_ulong>()]);
 
-/// Bytes of it.
+/// Bytes of a set.
 const SIZE: usize = if cfg!(target_arch = "mips") { 16 } else { 8 };
 
-const EMPTY: Mask = Mask([0; SIZE / size_of::<c_ulong>()]);
+const EMPTY: SignalSet = SignalSet([0; SIZE / size_of::<c_ulong>()]);
 
-impl Mask {
-    /// The word and the bit of it that stand for `signal`.
+impl SignalSet {
+    /// Returns the word and the bit of `signal`.
     fn place(&mut self, signal: Signal) -> (Option<&mut c_ulong>, c_ulong) {
         let at = signal.number().unsigned_abs() - 1;
         let word = self.0.get_mut((at / c_ulong::BITS) as usize);
@@ -68,35 +67,35 @@ impl Mask {
         word.into_iter().for_each(|word| *word &= !bit);
     }
 
-    /// For calls that hand it to the kernel as it is.
-    pub(super) const fn pointer(&self) -> *const libc::sigset_t {
+    /// Returns a pointer for calls that pass the set to the kernel unchanged.
+    pub(crate) const fn pointer(&self) -> *const libc::sigset_t {
         core::ptr::from_ref(self).cast()
     }
 }
 
-/// Changes the signals that are held back; gives those that were before. By number, because the C
-/// library's function asks for two signals of its own to be let through.
-fn hold(how: c_int, mask: &Mask) -> Result<Mask> {
+/// Changes the mask of blocked signals and returns the previous one. The call is made by number because the C
+/// library's function never blocks two signals of its own.
+fn sigprocmask(how: c_int, mask: &SignalSet) -> Result<SignalSet> {
     let mut before = EMPTY;
     let call = libc::SYS_rt_sigprocmask;
-    // SAFETY: two sets of that size.
+    // SAFETY: both pointers are to sets of that size.
     check_long(unsafe { libc::syscall(call, how, mask.pointer(), before.0.as_mut_ptr(), SIZE) })?;
     Ok(before)
 }
 
-/// Catches `signals` from now on, and holds them back except in the wait; gives `reset` their default
-/// action; holds back `other` too. Gives the mask we were started with, for commands, and the mask to wait with.
+/// Catches and blocks `signals`, blocks `other`, and resets `reset` to their default action. Returns the mask that
+/// this process was started with, for commands, and the mask for ppoll(2), in which `signals` are not blocked.
 ///
 /// # Errors
-/// As sigaction(2).
+/// `EINVAL` for a signal that cannot be caught (sigaction(2)).
 pub fn catch_all(
     signals: &[Signal],
     reset: &[Signal],
     other: Option<Signal>,
-) -> Result<(Mask, Mask)> {
+) -> Result<(SignalSet, SignalSet)> {
     let mut held = EMPTY;
     signals.iter().chain(&other).for_each(|signal| held.add(*signal));
-    let inherited = hold(libc::SIG_BLOCK, &held)?;
+    let inherited = sigprocmask(libc::SIG_BLOCK, &held)?;
     let mut waiting = inherited;
     for signal in signals {
         waiting.remove(*signal);
@@ -106,8 +105,8 @@ pub fn catch_all(
     Ok((inherited, waiting))
 }
 
-/// Undoes [`catch_all`]: default actions, and the mask we were started with.
-pub fn let_go(signals: &[Signal], inherited: &Mask) {
+/// Undoes [`catch_all`]: restores default actions and the mask that this process was started with.
+pub fn restore_defaults(signals: &[Signal], inherited: &SignalSet) {
     signals.iter().for_each(|signal| to_default(*signal));
     let _ = set_mask(inherited);
 }
@@ -116,27 +115,27 @@ fn to_default(signal: Signal) {
     let _ = set_action(signal, libc::SIG_DFL);
 }
 
-/// The kernel's `struct sigaction` (include/linux/signal_types.h).
+/// The kernel's `struct sigaction` (include/linux/signal_types.h), which is not the C library's.
 #[repr(C)]
 #[cfg(not(target_arch = "mips"))]
 struct Action {
     handler: usize,
     flags: c_ulong,
     restorer: usize,
-    mask: Mask,
+    mask: SignalSet,
 }
 
-/// On MIPS it has another order, and no restorer: what stands behind the mask is not read.
+/// On MIPS the order differs and there is no restorer: the kernel does not read behind the mask.
 #[repr(C)]
 #[cfg(target_arch = "mips")]
 struct Action {
     flags: c_ulong,
     handler: usize,
-    mask: Mask,
+    mask: SignalSet,
     restorer: usize,
 }
 
-// How a handler returns: rt_sigreturn(2). Only x86-64 wants to be told; others know by themselves.
+// How a handler returns: rt_sigreturn(2). Only x86-64 requires a function for it; other kernels provide one.
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!("dmon_return: mov $15, %eax", "syscall", options(att_syntax));
 
@@ -145,27 +144,27 @@ unsafe extern "C" {
     fn dmon_return();
 }
 
-/// Sets what `signal` does. By number, because the C library's function holds locks for threads, and brings
-/// them along. The handler may be interrupted by another.
+/// Sets the action for `signal`. The call is made by number because the C library's function takes locks for
+/// threads, which would add their code. No signal is blocked during the handler.
 fn set_action(signal: Signal, handler: usize) -> Result<()> {
     #[cfg(target_arch = "x86_64")]
-    // SA_RESTORER of the kernel.
+    // SA_RESTORER (asm/signal.h).
     let (flags, restorer) = (0x0400_0000, dmon_return as *const () as usize);
     #[cfg(not(target_arch = "x86_64"))]
     let (flags, restorer) = (0, 0);
     let action = Action { handler, flags, restorer, mask: EMPTY };
     let (call, none) = (libc::SYS_rt_sigaction, core::ptr::null::<Action>());
-    // SAFETY: an action with a mask of that size. The handler only stores a flag, or makes calls that are
-    // allowed in one.
+    // SAFETY: an action with a mask of that size. The handler stores a flag, or makes calls that are
+    // async-signal-safe (signal-safety(7)).
     check_long(unsafe { libc::syscall(call, signal.number(), &raw const action, none, SIZE) })
         .map(drop)
 }
 
-/// Whether `signal` was caught since it was last asked for.
+/// Reports whether `signal` was caught since the last call, and clears its flag.
 #[must_use]
 pub fn take(signal: Signal) -> bool {
     let flag = usize::try_from(signal.number()).ok().and_then(|n| CAUGHT.get(n));
-    // The handler runs only inside the wait, so reading and clearing need not be one step.
+    // The handler runs only inside ppoll(2), so reading and clearing need not be one step.
     flag.is_some_and(|flag| {
         flag.load(Relaxed) && {
             flag.store(false, Relaxed);
@@ -174,59 +173,59 @@ pub fn take(signal: Signal) -> bool {
     })
 }
 
-/// Gives this process, about to execute a command, the mask `mask`.
+/// Sets the mask of blocked signals.
 ///
 /// # Errors
-/// As sigprocmask(2).
-pub fn set_mask(mask: &Mask) -> Result<()> {
-    hold(libc::SIG_SETMASK, mask).map(drop)
+/// The errno of sigprocmask(2).
+pub fn set_mask(mask: &SignalSet) -> Result<()> {
+    sigprocmask(libc::SIG_SETMASK, mask).map(drop)
 }
 
-/// Lets a second pass, or what is left of it when a signal comes that is held back: that counts as caught.
-pub fn nap() {
-    let all = Mask([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
-    // The old timespec of the kernel: two longs everywhere.
+/// Waits for one second, or until a blocked signal arrives, which then counts as caught.
+pub fn wait_one_second() {
+    let all = SignalSet([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
+    // The kernel's old timespec consists of two longs on every machine.
     let second: [c_long; 2] = [1, 0];
     let (call, none) = (libc::SYS_rt_sigtimedwait, core::ptr::null_mut::<c_int>());
-    // SAFETY: a set of that size and a time; nothing more is wanted to know of the signal.
+    // SAFETY: a set of that size, no place for details of the signal, a time.
     let number = unsafe { libc::syscall(call, all.pointer(), none, second.as_ptr(), SIZE) };
     catch(number as c_int);
 }
 
-/// Sends `signal` to one process; `None` only asks whether it is there.
+/// Sends `signal` to one process; `None` only checks whether it exists.
 ///
 /// # Errors
-/// As kill(2): `ESRCH` when there is no such process.
-pub fn send(to: Pid, signal: Option<Signal>) -> Result<()> {
-    // SAFETY: two numbers, the first above zero.
+/// `ESRCH` if there is no such process, `EPERM` (kill(2)).
+pub fn kill(to: Pid, signal: Option<Signal>) -> Result<()> {
+    // SAFETY: the arguments are numbers, the first above zero.
     check(unsafe { libc::kill(to.number(), signal.map_or(0, Signal::number)) }).map(drop)
 }
 
-/// Sends `signal` to our own process group, of which we are one.
+/// Sends `signal` to the caller's process group, the caller included.
 ///
 /// # Errors
-/// As kill(2).
-pub fn send_own_group(signal: Signal) -> Result<()> {
-    // SAFETY: two numbers.
+/// `EPERM` (kill(2)).
+pub fn killpg_self(signal: Signal) -> Result<()> {
+    // SAFETY: the arguments are numbers.
     check(unsafe { libc::kill(0, signal.number()) }).map(drop)
 }
 
-/// Ends this process as if nobody had caught `signal`.
-pub fn die_of(signal: Signal) {
+/// Terminates this process by `signal`, with its default action.
+pub fn reraise(signal: Signal) {
     to_default(signal);
     let _ = set_mask(&EMPTY);
-    // SAFETY: two numbers.
+    // SAFETY: the arguments are numbers.
     unsafe { libc::kill(libc::getpid(), signal.number()) };
 }
 
-/// Sends `signal` to a process group; `None` only asks whether it has members.
+/// Sends `signal` to a process group; `None` only checks whether it has members.
 ///
 /// # Errors
-/// As kill(2): `ESRCH` when it has no members.
-pub fn send_group(group: Pid, signal: Option<Signal>) -> Result<()> {
+/// `ESRCH` if it has no members, and for group 1, because kill(2) takes −1 for every process; `EPERM`.
+pub fn killpg(group: Pid, signal: Option<Signal>) -> Result<()> {
     match group.number() {
-        1 => Err(crate::pure::unix::Errno(libc::ESRCH)),
-        // SAFETY: two numbers, the first below −1.
+        1 => Err(pure::unix::Errno(libc::ESRCH)),
+        // SAFETY: the arguments are numbers, the first below −1.
         number => check(unsafe { libc::kill(-number, signal.map_or(0, Signal::number)) }).map(drop),
     }
 }

@@ -1,37 +1,40 @@
-//! Sockets of a client: connected, never waiting. Who sends must have PIPE caught.
+//! Client sockets, connected and non-blocking, for dsyslog and for status lines.
+//!
+//! The caller must have caught SIGPIPE: a write to a closed stream then fails with `EPIPE`.
 
 use super::file::File;
-use super::{Result, check, check_int, check_long, check_size, wait};
-use crate::pure::unix::Errno;
+use super::{Result, check, check_int, check_long, check_size, poll};
 use core::ffi::{CStr, c_int};
 use core::net::SocketAddr;
+use pure::unix::Errno;
 
-/// Messages one by one, or a stream of bytes.
+/// The type of a socket (socket(2)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Flow {
-    Messages,
+pub enum SocketType {
+    Datagram,
     Stream,
 }
 
+/// A connected socket. It is closed when it is dropped, and by exec.
 pub struct Socket(File);
 
-/// The most messages that one call sends.
-pub const MOST: usize = 40;
+/// The maximum number of messages in one call. Chosen: the arrays of headers take 3 KiB of stack.
+pub const MAX_MESSAGES: usize = 40;
 
 impl Socket {
-    fn new(family: c_int, flow: Flow) -> Result<Self> {
+    fn new(family: c_int, flow: SocketType) -> Result<Self> {
         let kind = match flow {
-            Flow::Messages => libc::SOCK_DGRAM,
-            Flow::Stream => libc::SOCK_STREAM,
+            SocketType::Datagram => libc::SOCK_DGRAM,
+            SocketType::Stream => libc::SOCK_STREAM,
         };
-        // Both flags are there since Linux 2.6.27.
+        // Both flags exist since Linux 2.6.27.
         let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-        // Before Linux 4.3 the call has no number of its own on 32-bit x86, and musl knows the way around.
+        // On 32-bit x86 the call has a number only since Linux 4.3; musl falls back to socketcall(2).
         #[cfg(target_arch = "x86")]
-        // SAFETY: numbers.
+        // SAFETY: the arguments are numbers.
         let number = check_int(unsafe { libc::socket(family, kind, 0) })?;
         #[cfg(not(target_arch = "x86"))]
-        // SAFETY: numbers.
+        // SAFETY: the arguments are numbers.
         let number = check_int(unsafe { libc::syscall(libc::SYS_socket, family, kind, 0) })?;
         Ok(Self(File::adopt(number)))
     }
@@ -39,9 +42,9 @@ impl Socket {
     /// Connects to the Unix socket `path` (unix(7)).
     ///
     /// # Errors
-    /// As connect(2): `EPROTOTYPE` when it is of the other flow, `ENOENT` and `ECONNREFUSED` when nobody
-    /// listens.
-    pub fn unix(path: &CStr, flow: Flow) -> Result<Self> {
+    /// `EPROTOTYPE` if the socket has the other type; `ENOENT` or `ECONNREFUSED` without a receiver;
+    /// `ENAMETOOLONG` (connect(2)).
+    pub fn unix(path: &CStr, flow: SocketType) -> Result<Self> {
         // SAFETY: all zeros are a valid sockaddr_un.
         let mut address: libc::sockaddr_un = unsafe { core::mem::zeroed() };
         address.sun_family = libc::AF_UNIX as u16;
@@ -54,12 +57,12 @@ impl Socket {
         Self::new(libc::AF_UNIX, flow)?.connect(&address)
     }
 
-    /// Begins to connect to an internet address (ip(7), ipv6(7)). A stream is connected once it has room;
-    /// then [`Socket::error`] says whether that went well.
+    /// Starts to connect to an internet address (ip(7), ipv6(7)). A stream is connected, or has failed, when it becomes
+    /// writable: see [`Socket::error`].
     ///
     /// # Errors
-    /// As connect(2).
-    pub fn inet(to: SocketAddr, flow: Flow) -> Result<Self> {
+    /// The errno of connect(2), without `EINPROGRESS`.
+    pub fn inet(to: SocketAddr, flow: SocketType) -> Result<Self> {
         match to {
             SocketAddr::V4(to) => {
                 // SAFETY: all zeros are a valid sockaddr_in.
@@ -83,84 +86,80 @@ impl Socket {
 
     fn connect<A>(self, address: &A) -> Result<Self> {
         let size = libc::socklen_t::try_from(size_of::<A>()).unwrap_or(0);
-        // SAFETY: an address of that size, of the socket's family.
-        let answer =
-            unsafe { libc::connect(self.number(), core::ptr::from_ref(address).cast(), size) };
+        // SAFETY: an address of that size and of the socket's family.
+        let answer = unsafe { libc::connect(self.fd(), core::ptr::from_ref(address).cast(), size) };
         match check(answer) {
             Ok(_) | Err(Errno::INPROGRESS) => Ok(self),
             Err(error) => Err(error),
         }
     }
 
-    /// The open file it is.
+    /// Returns the socket as an open file.
     #[must_use]
     pub fn into_file(self) -> File {
         self.0
     }
 
+    /// Returns the descriptor, which stays owned by this socket.
     #[must_use]
-    pub const fn number(&self) -> c_int {
-        self.0.number()
+    pub const fn fd(&self) -> c_int {
+        self.0.fd()
     }
 
-    /// What has happened meanwhile to a stream: an error, or `EPIPE` when the other side has closed it, whatever it has
-    /// said before.
+    /// Returns the pending error of a stream, or `EPIPE` if the peer has closed it, even if unread data is left.
     #[must_use]
     pub fn error(&self) -> Option<Errno> {
-        let (fd, events) = (self.number(), libc::POLLRDHUP);
-        if !wait::look(&mut [libc::pollfd { fd, events, revents: 0 }]) {
+        let (fd, events) = (self.fd(), libc::POLLRDHUP);
+        if !poll::poll_now(&mut [libc::pollfd { fd, events, revents: 0 }]) {
             return None;
         }
         let mut byte = 0_u8;
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-        // SAFETY: room for one byte.
+        // SAFETY: recv writes at most one byte.
         let read = check_size(unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, flags) });
         Some(read.err().unwrap_or(Errno::PIPE))
     }
 
-    /// Sends packets, at most [`MOST`]; says how many went.
+    /// Sends at most [`MAX_MESSAGES`] datagrams and returns how many were sent.
     ///
     /// # Errors
-    /// As sendmmsg(2), if not even the first went: `ENOSYS` before Linux 3.0.
-    pub fn send_packets<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
+    /// If the first datagram was not sent: `EAGAIN`, `ENOBUFS`, `ECONNREFUSED`, `EMSGSIZE` (send(2)); `ENOSYS` before
+    /// Linux 3.0 (sendmmsg(2)).
+    pub fn sendmmsg<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
         let (mut pieces, count) = gather(packets);
         // SAFETY: all zeros are valid message headers.
-        let mut headers: [libc::mmsghdr; MOST] = unsafe { core::mem::zeroed() };
+        let mut headers: [libc::mmsghdr; MAX_MESSAGES] = unsafe { core::mem::zeroed() };
         for (header, piece) in headers.iter_mut().zip(&mut pieces) {
             header.msg_hdr.msg_iov = piece;
             header.msg_hdr.msg_iovlen = 1;
         }
-        let (socket, first) = (self.number(), headers.as_mut_ptr());
-        // By number, because musl's function sends them one by one.
-        // SAFETY: `count` headers are filled in, each with one piece of a living slice.
+        let (socket, first) = (self.fd(), headers.as_mut_ptr());
+        // musl's function would send them one by one.
+        // SAFETY: `count` headers are filled in, each with one slice that is still borrowed.
         let sent = unsafe { libc::syscall(libc::SYS_sendmmsg, socket, first, count, 0) };
         check_long(sent).map(|sent| usize::try_from(sent).unwrap_or(0))
     }
 
-    /// Sends pieces down a stream, at most [`MOST`], one after another, without the first `skip` bytes of the first; says
-    /// how many bytes went.
+    /// Writes at most [`MAX_MESSAGES`] pieces to a stream, without the first `skip` bytes of the first piece, and
+    /// returns how many bytes were written.
     ///
     /// # Errors
-    /// As writev(2).
-    pub fn send_pieces<'a>(
-        &self,
-        pieces: impl Iterator<Item = &'a [u8]>,
-        skip: usize,
-    ) -> Result<usize> {
+    /// `EAGAIN`, `EPIPE`, `ECONNRESET` (writev(2)).
+    pub fn writev<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>, skip: usize) -> Result<usize> {
         let (mut pieces, count) = gather(pieces);
         if let Some(rest) = pieces[0].iov_len.checked_sub(skip) {
             let begin = pieces[0].iov_base.cast::<u8>().wrapping_add(skip);
             pieces[0] = libc::iovec { iov_base: begin.cast(), iov_len: rest };
         }
-        // SAFETY: `count` pieces of living slices.
-        check_size(unsafe { libc::writev(self.number(), pieces.as_ptr(), count) })
+        // SAFETY: `count` entries, each with a slice that is still borrowed.
+        check_size(unsafe { libc::writev(self.fd(), pieces.as_ptr(), count) })
     }
 }
 
-/// The first [`MOST`] slices as the kernel takes them, and how many they are.
-fn gather<'a>(slices: impl Iterator<Item = &'a [u8]>) -> ([libc::iovec; MOST], c_int) {
+/// Returns the first [`MAX_MESSAGES`] slices in the layout of struct iovec, and their number.
+fn gather<'a>(slices: impl Iterator<Item = &'a [u8]>) -> ([libc::iovec; MAX_MESSAGES], c_int) {
     // SAFETY: all zeros are valid iovecs.
-    let mut pieces: [libc::iovec; MOST] = unsafe { core::mem::zeroed() };
+    let mut pieces: [libc::iovec; MAX_MESSAGES] = unsafe { core::mem::zeroed() };
     let mut count = 0;
     for (piece, slice) in pieces.iter_mut().zip(slices) {
         piece.iov_base = slice.as_ptr().cast_mut().cast();

@@ -1,46 +1,47 @@
-//! The terminal on standard input, if it is ours to control (tty_ioctl(4)).
+//! The terminal on standard input, if it is the controlling terminal (ioctl_tty(2)).
 
-use super::file::STDIN;
+use super::fd::STDIN;
 use super::{Result, check};
-use crate::pure::unix::Pid;
 use core::ffi::c_int;
+use pure::unix::Pid;
 
-/// How a terminal treats what is typed and shown (termios(3)), once that was noted.
+/// Saved terminal modes (termios(3)).
 pub struct Modes {
-    noted: bool,
+    saved: bool,
     modes: libc::termios,
 }
 
 impl Modes {
-    /// None yet.
+    /// Returns an empty place for modes.
     #[must_use]
     pub const fn none() -> Self {
         // SAFETY: all zeros are a valid termios.
-        Self { noted: false, modes: unsafe { core::mem::zeroed() } }
+        Self { saved: false, modes: unsafe { core::mem::zeroed() } }
     }
 
-    /// Notes those of the terminal; says whether there is one.
-    pub fn note(&mut self) -> bool {
+    /// Saves the current modes. Returns false if standard input is not a terminal.
+    pub fn save(&mut self) -> bool {
         // SAFETY: TCGETS writes the kernel's part of a termios.
         let answer = unsafe { libc::ioctl(STDIN, libc::TCGETS, &raw mut self.modes) };
-        self.noted = answer == 0;
-        self.noted
+        self.saved = answer == 0;
+        self.saved
     }
 
+    /// Forgets the saved modes.
     pub const fn forget(&mut self) {
-        self.noted = false;
+        self.saved = false;
     }
 
-    /// Gives the terminal those that were noted, if any, once all that was written is shown.
-    pub fn set(&self) {
-        if self.noted {
+    /// Restores the saved modes, if there are any, after all output has been transmitted (TCSETSW).
+    pub fn restore(&self) {
+        if self.saved {
             // SAFETY: TCSETSW reads the kernel's part of a termios.
             unsafe { libc::ioctl(STDIN, libc::TCSETSW, &raw const self.modes) };
         }
     }
 }
 
-/// The process group that gets what is typed; `None` without a terminal that is ours.
+/// Returns the foreground process group; `None` if standard input is not the controlling terminal.
 #[must_use]
 pub fn foreground() -> Option<Pid> {
     let mut group: c_int = 0;
@@ -49,10 +50,10 @@ pub fn foreground() -> Option<Pid> {
     Pid::new(group).filter(|_| answer == 0)
 }
 
-/// Makes `group` the one that gets it. Who is not of the foreground group must hold back TTOU.
+/// Makes `group` the foreground process group. A caller in the background must block or ignore SIGTTOU.
 ///
 /// # Errors
-/// As tcsetpgrp(3).
+/// `ENOTTY`, `EPERM` (tcsetpgrp(3)).
 pub fn set_foreground(group: Pid) -> Result<()> {
     let group = group.number();
     // SAFETY: TIOCSPGRP reads one pid.

@@ -1,25 +1,12 @@
-//! The log command dlog, alone.
+//! Files, standard output, prefixes, SIGTERM, and errors at start.
 
-use crate::rig::{Rig, assert_same, fill, numbers, proc, tools};
+use crate::rig::disk::{Disk, as_nobody};
+use crate::rig::{Rig, assert_same, feed, fill, numbers, tools};
 use nix::sys::signal::Signal;
-use std::io::Write;
-
-/// That a line begins with `YYYY-mm-dd/HH:MM:SS ` of about now; gives the rest.
-#[track_caller]
-fn unstamped<'a>(rig: &Rig, line: &'a str) -> &'a str {
-    let (stamp, rest) = line.split_at_checked(20).unwrap_or_else(|| panic!("no stamp: {line:?}"));
-    let form: String = stamp.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    assert_eq!(form, "0000-00-00/00:00:00 ", "of {line:?}");
-    // Another program must read the same seconds out of it.
-    let date = stamp.trim_end().replace('/', " ");
-    let done = rig.shell(format!("echo $(($(date -u +%s) - $(date -u -d '{date}' +%s)))")).exits(0);
-    let age: i64 = done.out.trim().parse().unwrap_or(-1);
-    assert!((0..60).contains(&age), "{stamp:?} is {age} seconds ago");
-    rest
-}
+use std::os::unix::fs::symlink;
 
 #[test]
-fn lines_are_added_to_the_end_of_the_file() {
+fn lines_are_appended_to_the_file() {
     let rig = Rig::new();
     rig.write("f", "old\n");
     rig.shell("printf 'one\\ntwo\\n' | dlog f").exits(0).says_nothing();
@@ -35,7 +22,7 @@ fn without_a_file_lines_go_to_standard_output() {
 }
 
 #[test]
-fn an_empty_input_makes_an_empty_file() {
+fn an_empty_input_creates_an_empty_file() {
     let rig = Rig::new();
     rig.run("dlog f").exits(0).says_nothing();
     assert!(rig.has("f"));
@@ -43,7 +30,7 @@ fn an_empty_input_makes_an_empty_file() {
 }
 
 #[test]
-fn the_file_is_made_as_the_umask_says() {
+fn the_umask_applies_to_a_new_file() {
     let rig = Rig::new();
     for (umask, mode) in [("022", "644"), ("077", "600"), ("0", "666")] {
         let done = rig.shell(format!("rm -f f; umask {umask}; dlog f; stat -c %a f")).exits(0);
@@ -52,23 +39,13 @@ fn the_file_is_made_as_the_umask_says() {
 }
 
 #[test]
-fn a_stamp_is_put_before_each_line_in_universal_time() {
+fn a_symbolic_link_to_the_log_is_followed() {
     let rig = Rig::new();
-    rig.shell("printf 'one\\n\\nthree\\n' | env TZ=Asia/Tokyo dlog -t f").exits(0);
-    rig.shell("echo four | dlog --timestamp f; echo four | dlog -t f");
-    let text = rig.read("f");
-    let texts: Vec<&str> = text.lines().map(|line| unstamped(&rig, line)).collect();
-    assert_eq!(texts[..3], ["one", "", "three"]);
-    assert_eq!(texts.last(), Some(&"four"));
-}
-
-#[test]
-fn a_text_is_put_before_each_line_and_behind_the_stamp() {
-    let rig = Rig::new();
-    rig.shell("printf 'one\\ntwo\\n' | dlog -p 'fan 1:' f").exits(0);
-    assert_eq!(rig.read("f"), "fan 1: one\nfan 1: two\n");
-    rig.shell("echo three | dlog -t -p fan g").exits(0);
-    assert_eq!(unstamped(&rig, &rig.read("g")), "fan three\n");
+    rig.write("target", "old\n");
+    symlink("target", rig.path("f")).expect("a link");
+    rig.shell("echo new | dlog f").exits(0);
+    assert_eq!(rig.read("target"), "old\nnew\n");
+    assert!(rig.path("f").is_symlink());
 }
 
 #[test]
@@ -83,7 +60,7 @@ fn empty_lines_are_dropped_if_asked() {
 }
 
 #[test]
-fn another_descriptor_can_be_the_input() {
+fn dlog_reads_from_the_descriptor_of_option_i() {
     let rig = Rig::new();
     rig.write("in", numbers(5000));
     rig.shell("echo not this | dlog -i 5 f 5<in").exits(0).says_nothing();
@@ -94,48 +71,19 @@ fn another_descriptor_can_be_the_input() {
 }
 
 #[test]
-fn each_batch_is_on_disk_before_the_next_unless_told_otherwise() {
-    if !tools::has(&["strace"]) {
-        return;
-    }
-    let rig = Rig::new();
-    let trace = "strace -f -e trace=read,write,writev,fdatasync,fsync -o";
-    rig.shell(format!("printf 'one\\ntwo\\n' | {trace} synced dlog f")).exits(0);
-    let calls = rig.read("synced");
-    let stored = calls.find("one").and_then(|_| calls.rfind("two")).expect("a write");
-    assert!(calls[stored..].contains("sync("), "no sync after the write:\n{calls}");
-    for option in ["-b", "--buffered"] {
-        rig.shell(format!("printf 'one\\ntwo\\n' | {trace} unsynced dlog -b f")).exits(0);
-        assert!(!rig.read("unsynced").contains("sync("), "{option}:\n{}", rig.read("unsynced"));
-    }
-    assert_eq!(rig.read("f"), "one\ntwo\n".repeat(3));
-}
-
-#[test]
-fn a_last_line_without_a_newline_is_kept_and_gets_one() {
-    let rig = Rig::new();
-    rig.shell("printf 'one\\ntwo' | dlog f").exits(0);
-    assert_eq!(rig.read("f"), "one\ntwo\n");
-    rig.shell("printf two | dlog -t -p x g").exits(0);
-    assert_eq!(unstamped(&rig, &rig.read("g")), "x two\n");
-    let done = rig.shell("printf two | dlog").exits(0);
-    assert_eq!(done.out, "two\n");
-}
-
-#[test]
-fn half_a_line_waits_for_its_other_half() {
+fn half_a_line_waits_for_the_rest() {
     let rig = Rig::new();
     let (dlog, mut input) = rig.start_fed("dlog -p x f");
-    input.write_all(b"one\nhal").expect("input");
+    feed(&mut input, "one\nhal");
     rig.wait_lines("f", 1);
     rig.wait_state(dlog.pid(), 'S');
-    input.write_all(b"f\n").expect("input");
+    feed(&mut input, "f\n");
     rig.wait_lines("f", 2);
     assert_eq!(rig.read("f"), "x one\nx half\n");
 }
 
 #[test]
-fn bytes_that_are_no_text_pass_unchanged() {
+fn binary_data_is_copied_unchanged() {
     let rig = Rig::new();
     fill(&rig.path("in"), 3_000_000, 5);
     let mut wanted = rig.bytes("in");
@@ -151,81 +99,21 @@ fn bytes_that_are_no_text_pass_unchanged() {
 }
 
 #[test]
-fn a_line_of_a_mebibyte_passes_whole_with_one_stamp() {
+fn dlog_stores_the_rest_of_the_pipe_on_sigterm() {
     let rig = Rig::new();
-    let line: Vec<u8> = (0..1 << 20).map(|at: u32| b'a' + (at % 26) as u8).collect();
-    let text = [&b"before\n"[..], &line[..], &b"\nafter\n"[..]].concat();
-    rig.write("in", &text);
-    rig.shell("cat in | dlog f").exits(0).says_nothing();
-    assert_same(&rig.bytes("f"), &text, "the copy");
-    rig.shell("cat in | dlog -t -p x g").exits(0).says_nothing();
-    let stored = rig.read("g");
-    let lines: Vec<&str> = stored.lines().collect();
-    assert_eq!(lines.len(), 3);
-    assert_same(
-        unstamped(&rig, lines[1]).as_bytes(),
-        &[b"x ", &line[..]].concat(),
-        "the long line",
-    );
-}
-
-#[test]
-fn hup_opens_the_file_again_by_its_name() {
-    let rig = Rig::new();
-    let (dlog, mut input) = rig.start_fed("dlog f");
-    input.write_all(b"one\n").expect("input");
-    rig.wait_lines("f", 1);
-    rig.shell("mv f f.old").exits(0);
-    dlog.signal(Signal::SIGHUP);
-    rig.wait_file("f");
-    input.write_all(b"two\n").expect("input");
-    drop(input);
-    dlog.wait().exits(0).says_nothing();
-    assert_eq!(rig.read("f.old"), "one\n");
-    assert_eq!(rig.read("f"), "two\n");
-}
-
-#[test]
-fn hup_within_a_line_splits_no_line() {
-    let rig = Rig::new();
-    let (dlog, mut input) = rig.start_fed("dlog -p x f");
-    input.write_all(b"one\nhal").expect("input");
-    rig.wait_lines("f", 1);
-    rig.shell("mv f f.old").exits(0);
-    dlog.signal(Signal::SIGHUP);
-    rig.wait_for("HUP to be taken", || proc::signals(dlog.pid(), "ShdPnd") == 0);
-    input.write_all(b"f\n").expect("input");
-    rig.wait_file("f");
-    input.write_all(b"two\n").expect("input");
-    drop(input);
-    dlog.wait().exits(0).says_nothing();
-    let both = rig.read("f.old") + &rig.read("f");
-    assert_eq!(both, "x one\nx half\nx two\n");
-    for file in ["f", "f.old"] {
-        assert!(
-            rig.read(file).starts_with("x ") && rig.read(file).ends_with('\n'),
-            "{file}: {:?}",
-            rig.read(file)
-        );
-    }
-}
-
-#[test]
-fn term_stores_what_is_in_the_pipe_and_ends() {
-    let rig = Rig::new();
-    for asked in [Signal::SIGTERM, Signal::SIGINT] {
+    for stop in [Signal::SIGTERM, Signal::SIGINT] {
         rig.shell("rm -f f");
         let (dlog, mut input) = rig.start_fed("dlog f");
-        input.write_all(b"0\n").expect("input");
+        feed(&mut input, "0\n");
         rig.wait_lines("f", 1);
-        // While it is stopped, both the lines and the signal come.
+        // Both the lines and the signal arrive while dlog is stopped.
         dlog.signal(Signal::SIGSTOP);
         rig.wait_state(dlog.pid(), 'T');
-        input.write_all(numbers(10_000).as_bytes()).expect("input");
-        input.write_all(b"the rest").expect("input");
-        dlog.signal(asked);
+        feed(&mut input, numbers(10_000));
+        feed(&mut input, "the rest");
+        dlog.signal(stop);
         dlog.signal(Signal::SIGCONT);
-        // The pipe stays open: it is the signal that ends dlog.
+        // The pipe stays open: dlog exits because of the signal.
         dlog.wait().exits(0).says_nothing();
         drop(input);
         assert_same(
@@ -237,7 +125,7 @@ fn term_stores_what_is_in_the_pipe_and_ends() {
 }
 
 #[test]
-fn term_ends_it_while_it_waits() {
+fn sigterm_stops_an_idle_dlog() {
     let rig = Rig::new();
     let (dlog, _input) = rig.start_fed("dlog f");
     rig.wait_file("f");
@@ -247,9 +135,20 @@ fn term_ends_it_while_it_waits() {
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_is_an_error_at_once() {
+fn dlog_handles_signals_ignored_by_its_parent() {
     let rig = Rig::new();
-    // Nothing is ever fed to it.
+    let line = "sh -c 'trap \"\" TERM HUP ALRM PIPE; exec dlog f'";
+    let (dlog, mut input) = rig.start_fed(line);
+    feed(&mut input, "x\n");
+    rig.wait_lines("f", 1);
+    dlog.signal(Signal::SIGTERM);
+    dlog.wait().exits(0).says_nothing();
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_fails_at_start() {
+    let rig = Rig::new();
+    // dlog must exit although its input is open and empty.
     let (dlog, _input) = rig.start_fed("dlog no/such/f");
     dlog.wait().exits(125).says("dlog", &["cannot open no/such/f: No such file or directory"]);
     let (dlog, _input) = rig.start_fed("dlog bin");
@@ -263,14 +162,28 @@ fn a_file_that_cannot_be_opened_is_an_error_at_once() {
 }
 
 #[test]
-fn too_many_words_are_refused() {
+fn a_file_that_cannot_be_written_fails_at_start() {
+    let rig = Rig::new();
+    let Some(disk) = Disk::new(&rig) else { return };
+    disk.make_read_only(&rig);
+    let (dlog, _input) = rig.start_fed(format!("{disk} dlog disk/f"));
+    dlog.wait().exits(125).says("dlog", &["cannot open disk/f: Read-only file system"]);
+    let Some(nobody) = as_nobody(&rig) else { return };
+    rig.shell("mkdir locked && chmod 555 locked").exits(0);
+    let (dlog, _input) = rig.start_fed(format!("{nobody} dlog locked/f"));
+    dlog.wait().exits(125).says("dlog", &["cannot open locked/f: Permission denied"]);
+}
+
+#[test]
+fn a_second_file_is_an_error() {
     let rig = Rig::new();
     rig.run("dlog f g").exits(125).says("dlog", &["g"]);
     assert!(!rig.has("f"));
 }
 
+/// With a closed standard input, open(2) gives the log descriptor 0, from which dlog must not read.
 #[test]
-fn a_closed_input_is_not_taken_from_the_log_file() {
+fn a_closed_stdin_is_not_replaced_by_the_log_file() {
     let rig = Rig::new();
     rig.write("f", "old\n");
     rig.run("dlog f <&-");
@@ -279,7 +192,7 @@ fn a_closed_input_is_not_taken_from_the_log_file() {
 }
 
 #[test]
-fn help_goes_to_standard_output() {
+fn dlog_prints_help_on_standard_output() {
     let rig = Rig::new();
     for line in ["dlog -h", "dlog --help"] {
         let done = rig.run(line).exits(0).says_nothing();
@@ -287,4 +200,15 @@ fn help_goes_to_standard_output() {
             assert!(done.out.contains(letter), "no {letter} in the help: {done}");
         }
     }
+}
+
+#[test]
+fn dlog_help_and_version_are_complete() {
+    let rig = Rig::new();
+    let done = rig.run("dlog --help").exits(0).says_nothing();
+    for option in ["-t", "-p", "-e", "-i", "-b", "--time", "--sync", "--on-full"] {
+        assert!(done.out.contains(option), "no {option} in the help: {done}");
+    }
+    let done = rig.run("dlog -V").exits(0).says_nothing();
+    assert!(done.out.contains(char::is_numeric), "no version: {done}");
 }

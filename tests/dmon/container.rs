@@ -1,30 +1,32 @@
-//! dmon as process 1, as in a container: there is no init beside it, no shell and perhaps no `/proc`.
+//! dmon as PID 1 of a container: without another init, a shell or, possibly, `/proc`.
+//!
+//! Requires a PID namespace; some tests require root.
 
 use crate::rig::pty::Pty;
 use crate::rig::screen::{CTRL_C, CTRL_Z};
 use crate::rig::{Rig, assert_same, numbers, proc, signal, times, tools};
 use nix::sys::signal::Signal;
 
-/// The words behind which a program is process 1; nothing, with a word to the user, where that cannot be.
+/// The command prefix that makes a program PID 1 of a new namespace. `None` (with a skip notice) if that is impossible.
 fn container() -> Option<&'static str> {
     tools::can_be_init().then(tools::unshare_processes)
 }
 
-/// The words behind which it is process 1 and leads a session whose terminal is the one it is started in.
+/// Like `container`, and the program leads a session that has the current terminal.
 fn container_with_terminal() -> Option<String> {
     let container = container()?;
     Some(format!("{container} setsid -c"))
 }
 
-/// Waits for the program that is process 1 there, below these words in this terminal or in none.
-fn first(rig: &Rig, outer: i32) -> i32 {
+/// Waits until dmon is PID 1 below the process `outer`, and returns its PID outside.
+fn pid_1(rig: &Rig, outer: i32) -> i32 {
     let dmon = rig.child(outer, "dmon -n");
     assert_eq!(proc::status(dmon, "NSpid").split_whitespace().last(), Some("1"));
     dmon
 }
 
 #[test]
-fn process_1_ends_with_the_status_of_the_command() {
+fn pid_1_exits_with_the_status_of_the_command() {
     let Some(container) = container() else {
         return;
     };
@@ -40,13 +42,12 @@ fn process_1_ends_with_the_status_of_the_command() {
             .exits(status)
             .says_nothing();
     }
-    let late = "dmon -n -t 0.3 -m 0 sleep 1000";
-    rig.run(format!("{container} {late}")).exits(124);
+    rig.run(format!("{container} dmon -n -t 0.3 -m 0 sleep 1000")).exits(124);
     rig.run(format!("{container} dmon -n no-such-program")).exits(127);
 }
 
 #[test]
-fn process_1_is_stopped_by_those_inside_as_well() {
+fn processes_in_the_container_can_stop_pid_1() {
     let Some(container) = container() else {
         return;
     };
@@ -64,18 +65,18 @@ fn process_1_is_stopped_by_those_inside_as_well() {
 }
 
 #[test]
-fn process_1_lets_no_other_signal_end_it() {
+fn other_signals_do_not_end_pid_1() {
     let Some(container) = container() else {
         return;
     };
     let rig = Rig::new();
-    // Nor does KILL from inside, which the kernel keeps from it.
+    // The kernel drops SIGKILL that is sent to PID 1 from inside: pid_namespaces(7).
     let line = "echo >>runs; for name in HUP QUIT ALRM USR1 USR2 CONT PIPE TSTP TTIN TTOU KILL; do \
         kill -$name 1; done; echo >>sent; exec sleep 1000";
     let outer = rig.start(format!("{container} dmon -n sh -c '{line}' -- dlog f"));
-    let dmon = first(&rig, outer.pid());
+    let dmon = pid_1(&rig, outer.pid());
     rig.wait_file("sent");
-    rig.wait_for("all of them to be taken", || proc::signals(dmon, "ShdPnd") == 0);
+    rig.wait_for("all signals to be handled", || proc::signals(dmon, "ShdPnd") == 0);
     rig.wait_state(dmon, 'S');
     signal(dmon, Signal::SIGTERM);
     outer.wait().exits(143);
@@ -83,7 +84,7 @@ fn process_1_lets_no_other_signal_end_it() {
 }
 
 #[test]
-fn process_1_is_all_that_survives_a_kill_of_all() {
+fn pid_1_restarts_its_commands_after_a_kill_of_all() {
     let Some(container) = container() else {
         return;
     };
@@ -95,7 +96,7 @@ fn process_1_is_all_that_survives_a_kill_of_all() {
 }
 
 #[test]
-fn a_crowd_of_orphans_is_reaped() {
+fn pid_1_reaps_thousands_of_orphans() {
     let Some(container) = container() else {
         return;
     };
@@ -106,10 +107,9 @@ fn a_crowd_of_orphans_is_reaped() {
         echo >done; exec sleep 1000"
     );
     let outer = rig.start(format!("{container} dmon -n sh -c '{line}' -- dlog f"));
-    let dmon = first(&rig, outer.pid());
+    let dmon = pid_1(&rig, outer.pid());
     rig.wait_file("done");
-    // The command and the log command.
-    rig.wait_for("nobody but two children", || {
+    rig.wait_for("only the command and the log command", || {
         let children = proc::children(dmon);
         children.len() == 2 && !children.iter().any(proc::Process::is_zombie)
     });
@@ -118,7 +118,7 @@ fn a_crowd_of_orphans_is_reaped() {
 }
 
 #[test]
-fn a_run_that_leaves_something_is_ended_completely_by_process_1() {
+fn pid_1_ends_leftovers_before_the_next_run() {
     let Some(container) = container() else {
         return;
     };
@@ -126,11 +126,11 @@ fn a_run_that_leaves_something_is_ended_completely_by_process_1() {
     let line = "exec 9>lock; flock -n 9 || echo >>two; echo >>runs; (setsid sleep 1000 &); exit 1";
     rig.run(format!("{container} dmon -n -d 0.05 -m 4 sh -c '{line}' -- dlog f")).exits(1);
     assert_eq!(rig.lines("runs"), 5);
-    assert!(!rig.has("two"), "a run began while something of the one before was alive");
+    assert!(!rig.has("two"), "a run started before the leftovers of the previous one were gone");
 }
 
 #[test]
-fn with_the_processes_of_another_namespace_in_proc_it_runs_again_and_ends() {
+fn pid_1_works_with_proc_of_another_pid_namespace() {
     let Some(container) = container() else {
         return;
     };
@@ -141,7 +141,7 @@ fn with_the_processes_of_another_namespace_in_proc_it_runs_again_and_ends() {
         .exits(3)
         .says_nothing();
     assert_eq!((rig.lines("runs"), rig.lines("f")), (4, 4));
-    // And so if it is not process 1 itself.
+    // The same if dmon is not PID 1 itself.
     let inner =
         format!("dmon -n -d 0.05 -m 3 sh -c \"{}\" -- dlog f; exit $?", "echo >>runs; exit 4");
     rig.run(format!("{container} sh -c '{inner}'")).exits(4).says_nothing();
@@ -149,7 +149,7 @@ fn with_the_processes_of_another_namespace_in_proc_it_runs_again_and_ends() {
 }
 
 #[test]
-fn ctrl_c_is_for_the_command_and_ends_process_1_with_130() {
+fn ctrl_c_reaches_the_command_and_pid_1_exits_with_130() {
     let Some(container) = container_with_terminal() else {
         return;
     };
@@ -157,13 +157,13 @@ fn ctrl_c_is_for_the_command_and_ends_process_1_with_130() {
     rig.write("logger", "trap 'echo int >>caught' INT\ncat >>log\necho end >>log\n");
     let terminal = Pty::new(
         &rig,
-        &format!("{container} dmon -n sh -c 'seq 1000; echo >begun; exec cat' -- sh logger"),
+        &format!("{container} dmon -n sh -c 'seq 1000; echo >ready; exec cat' -- sh logger"),
     );
-    let dmon = first(&rig, terminal.pid());
+    let dmon = pid_1(&rig, terminal.pid());
     let command = rig.child(dmon, "cat");
     rig.wait_for("cat in the foreground", || proc::foreground(command) == Some(command));
     terminal.type_in(CTRL_C);
-    // No process 1 dies of its own signal: so its status says it.
+    // PID 1 cannot kill itself with SIGINT, so it exits with 128 + 2.
     assert_eq!(terminal.wait().code(), Some(130));
     assert_eq!(rig.lines("log"), 1001);
     assert!(rig.read("log").ends_with("1000\nend\n"));
@@ -171,13 +171,13 @@ fn ctrl_c_is_for_the_command_and_ends_process_1_with_130() {
 }
 
 #[test]
-fn ctrl_z_stops_nothing_where_nobody_could_let_it_go_on() {
+fn ctrl_z_does_not_suspend_the_command_of_pid_1() {
     let Some(container) = container_with_terminal() else {
         return;
     };
     let rig = Rig::new();
     let terminal = Pty::new(&rig, &format!("{container} dmon -n cat"));
-    let dmon = first(&rig, terminal.pid());
+    let dmon = pid_1(&rig, terminal.pid());
     let cat = rig.child(dmon, "cat");
     for round in 0..3 {
         rig.wait_for("cat in the foreground", || proc::foreground(cat) == Some(cat));
@@ -192,10 +192,10 @@ fn ctrl_z_stops_nothing_where_nobody_could_let_it_go_on() {
 }
 
 #[test]
-fn it_runs_where_there_is_nothing_but_its_own_executable() {
+fn pid_1_needs_only_its_executable_in_the_container() {
     if !tools::is_root()
         || !tools::has(&["chroot"])
-        || !tools::is_native("the emulator would be missing there")
+        || !tools::is_native("the emulator is not in the container")
     {
         return;
     }
@@ -204,7 +204,7 @@ fn it_runs_where_there_is_nothing_but_its_own_executable() {
     };
     let rig = Rig::new();
     rig.copy_applets();
-    // No /proc, no /dev, no /etc, no shell.
+    // The root has no /proc, /dev, /etc or shell.
     rig.shell("mkdir root && cp -L bin/dmon bin/dlog root").exits(0);
     if rig.shell("chroot root /dmon --version").err.contains("chroot: ") {
         tools::skip("needs a static executable");
@@ -214,11 +214,11 @@ fn it_runs_where_there_is_nothing_but_its_own_executable() {
     let log = "-- /dlog -p log: log";
     let (outer, input) = rig
         .start_fed(format!("{container} chroot root /dmon -n -1 -L 4000 -I st -p pid /dlog {log}"));
-    std::io::Write::write_all(&mut &input, b"one\ntwo\n").expect("two lines");
+    std::io::Write::write_all(&mut &input, b"one\ntwo\n").expect("write two lines");
     drop(input);
     outer.wait().exits(0).says_nothing();
     assert_eq!(rig.read("root/log"), "log: one\nlog: two\n");
-    // Not even with the three standard descriptors, which a command that reads would miss.
+    // Descriptors 0 to 2 may be closed, too.
     let version = format!("/dmon --version {log}");
     rig.run(format!("{container} chroot root /dmon -n -m 0 {version} <&- >&- 2>&-")).exits(0);
     assert!(rig.read("root/log").contains("two\nlog: dmon "));

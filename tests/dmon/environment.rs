@@ -1,30 +1,28 @@
-//! The environment and the folder that dmon gives its commands.
+//! The environment of the commands: `-E`.
 
-use crate::rig::disk::as_nobody;
 use crate::rig::{Rig, proc, quoted, tools};
-use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 
-/// What `dmon OPTIONS env` finds in an environment of these variables, but for those that each test needs.
+/// The environment of a command that is started with these variables and options, without PATH and the rig's own.
 #[track_caller]
-fn found(rig: &Rig, before: &str, options: &str) -> BTreeMap<String, String> {
+fn environment(rig: &Rig, inherited: &str, options: &str) -> BTreeMap<String, String> {
     let kept = "PATH=\"$PATH\" DMON_TEST=\"$DMON_TEST\"";
-    rig.shell(format!("rm -f out; env -i {kept} {before} dmon -n1 {options} env -0 >out"))
+    rig.shell(format!("rm -f out; env -i {kept} {inherited} dmon -n1 {options} env -0 >out"))
         .exits(0)
         .says_nothing();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let all = rig.variables("out").into_iter().map(|(name, value)| (text(name), text(value)));
-    // An emulator's shell adds some of its own.
+    // The wrapper script of an emulator adds the last four.
     all.filter(|(name, _)| {
         !["PATH", "DMON_TEST", "PWD", "OLDPWD", "SHLVL", "_"].contains(&name.as_str())
     })
     .collect()
 }
 
-/// `A=1 B=2` as it should be found.
-fn variables(words: &str) -> BTreeMap<String, String> {
-    let words = words.split_whitespace().filter_map(|word| word.split_once('='));
-    words.map(|(name, value)| (name.to_string(), value.to_string())).collect()
+/// Parses `A=1 B=2`.
+fn variables(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }
 
 #[test]
@@ -42,7 +40,7 @@ fn variables_are_set_and_removed_for_both_commands() {
 }
 
 #[test]
-fn variables_change_in_the_order_of_the_options_and_nothing_else_changes() {
+fn edits_apply_in_order_and_keep_other_variables() {
     let rig = Rig::new();
     for (options, wanted) in [
         ("", "A=1 B=2 AB=3"),
@@ -61,14 +59,14 @@ fn variables_change_in_the_order_of_the_options_and_nothing_else_changes() {
         ("-E AB=", "A=1 B=2 AB="),
         ("-EA=9 --environ B --environ=AB=x", "A=9 AB=x"),
     ] {
-        assert_eq!(found(&rig, "A=1 B=2 AB=3", options), variables(wanted), "{options}");
+        assert_eq!(environment(&rig, "A=1 B=2 AB=3", options), variables(wanted), "{options}");
     }
-    assert_eq!(found(&rig, "", ""), variables(""));
-    assert_eq!(found(&rig, "", "-E A=1"), variables("A=1"));
+    assert_eq!(environment(&rig, "", ""), variables(""));
+    assert_eq!(environment(&rig, "", "-E A=1"), variables("A=1"));
 }
 
 #[test]
-fn a_value_may_be_anything() {
+fn a_value_may_contain_any_bytes() {
     let rig = Rig::new();
     let long = "x".repeat(100_000);
     for (name, value) in [
@@ -86,11 +84,11 @@ fn a_value_may_be_anything() {
         ("-E", "1"),
         ("1", "2"),
     ] {
-        let all = found(&rig, "", &format!("-E {}", quoted(&format!("{name}={value}"))));
+        let all = environment(&rig, "", &format!("-E {}", quoted(&format!("{name}={value}"))));
         assert_eq!(all.len(), 1);
         assert!(all.get(name).is_some_and(|found| found == value), "{name}: {:.60}", value);
-        // Removed by the same name.
-        let all = found(&rig, &quoted(&format!("{name}=x")), &format!("-E {}", quoted(name)));
+        // The same name removes it.
+        let all = environment(&rig, &quoted(&format!("{name}=x")), &format!("-E {}", quoted(name)));
         assert_eq!(all.len(), 0, "{name}");
     }
     rig.write("value", (1..=255).collect::<Vec<u8>>());
@@ -99,7 +97,7 @@ fn a_value_may_be_anything() {
 }
 
 #[test]
-fn a_variable_without_a_name_is_refused() {
+fn a_variable_without_a_name_is_an_error() {
     let rig = Rig::new();
     for word in ["=x", "=", "", "==", "=A=1"] {
         for option in ["-E ", "--environ ", "--environ="] {
@@ -115,7 +113,7 @@ fn a_variable_without_a_name_is_refused() {
 }
 
 #[test]
-fn a_name_that_was_there_twice_is_there_once_or_no_more() {
+fn a_duplicate_variable_is_replaced_or_removed_completely() {
     if !tools::has(&["gcc"]) {
         return;
     }
@@ -123,12 +121,12 @@ fn a_name_that_was_there_twice_is_there_once_or_no_more() {
     rig.write(
         "twice.c",
         "#define _GNU_SOURCE\n#include <unistd.h>\n#include <stdlib.h>\n#include <stdio.h>\n\
-         int main(int n, char **words) {\n\
+         int main(int argc, char **argv) {\n\
          static char path[10000], mark[10000];\n\
          snprintf(path, sizeof path, \"PATH=%s\", getenv(\"PATH\"));\n\
          snprintf(mark, sizeof mark, \"DMON_TEST=%s\", getenv(\"DMON_TEST\"));\n\
          char *all[] = {\"A=1\", path, \"B=x\", \"A=2\", mark, \"A=3\", 0};\n\
-         environ = all; execvp(words[1], words + 1); return 99; }\n",
+         environ = all; execvp(argv[1], argv + 1); return 99; }\n",
     );
     rig.run("gcc -o twice twice.c").exits(0);
     let count = |options: &str| {
@@ -143,15 +141,15 @@ fn a_name_that_was_there_twice_is_there_once_or_no_more() {
 }
 
 #[test]
-fn a_thousand_variables_are_too_many_and_hundreds_are_not() {
+fn the_number_of_variables_is_limited_if_they_are_edited() {
     let rig = Rig::new();
     let options = |count: usize| (0..count).map(|n| format!(" -E V{n}={n}")).collect::<String>();
-    assert_eq!(found(&rig, "", &options(900)).len(), 900);
+    assert_eq!(environment(&rig, "", &options(900)).len(), 900);
     let all: String = (0..900).map(|n| format!(" V{n}={n}")).collect();
-    let found_all = found(&rig, &all, "-E V500=x -E V3 -E W=y");
-    assert_eq!(found_all.len(), 900);
-    assert_eq!((&found_all["V500"][..], &found_all["V899"][..]), ("x", "899"));
-    // From one side, from the other, and from both.
+    let edited = environment(&rig, &all, "-E V500=x -E V3 -E W=y");
+    assert_eq!(edited.len(), 900);
+    assert_eq!((&edited["V500"][..], &edited["V899"][..]), ("x", "899"));
+    // The limit of 1000 counts inherited and added variables.
     for (given, added) in [(0, 1100), (1100, 1), (600, 600)] {
         let given: String = (0..given).map(|n| format!(" W{n}={n}")).collect();
         let added = options(added);
@@ -160,15 +158,15 @@ fn a_thousand_variables_are_too_many_and_hundreds_are_not() {
             .says("dmon", &["option -E", "1000"]);
     }
     assert!(!rig.has("ran"));
-    // One who changes nothing has no limit; and one who sets the same again and again needs no room.
+    // Without -E there is no limit, and a variable that is set repeatedly counts once.
     let many: String = (0..1500).map(|n| format!(" W{n}={n}")).collect();
-    assert_eq!(found(&rig, &many, "").len(), 1500);
+    assert_eq!(environment(&rig, &many, "").len(), 1500);
     let same: String = (0..1500).map(|n| format!(" -E A={n}")).collect();
-    assert_eq!(found(&rig, "", &same), variables("A=1499"));
+    assert_eq!(environment(&rig, "", &same), variables("A=1499"));
 }
 
 #[test]
-fn the_new_path_is_where_both_commands_are_looked_for() {
+fn both_commands_are_searched_in_the_new_path() {
     let rig = Rig::new();
     rig.shell("mkdir there").exits(0);
     for (name, text) in [("tool", "#!/bin/sh\necho there\n"), ("keep", "#!/bin/sh\nexec cat >f\n")]
@@ -181,7 +179,7 @@ fn the_new_path_is_where_both_commands_are_looked_for() {
     assert_eq!(done.says_nothing().out, "there\n");
     rig.shell("exec dmon -n1 -E PATH=\"$PWD/there:$PATH\" tool -- keep").exits(0).says_nothing();
     assert_eq!(rig.read("f"), "there\n");
-    // The last one counts, wherever it comes from.
+    // The last PATH wins, whatever its source.
     let done = rig.shell(
         "DMON_OPTIONS=\"-E PATH='$PWD/there:$PATH'\" exec dmon -n1 -E PATH=/nowhere -E X=1 tool",
     );
@@ -191,7 +189,7 @@ fn the_new_path_is_where_both_commands_are_looked_for() {
 }
 
 #[test]
-fn without_a_path_the_customary_folders_are_searched() {
+fn without_path_the_default_directories_are_searched() {
     let rig = Rig::new();
     rig.program("tool", "#!/bin/sh\n");
     rig.run("dmon -n1 -E PATH true").exits(0).says_nothing();
@@ -199,7 +197,7 @@ fn without_a_path_the_customary_folders_are_searched() {
 }
 
 #[test]
-fn each_run_and_each_log_command_has_the_same_environment() {
+fn the_environment_is_the_same_after_each_restart() {
     let rig = Rig::new();
     let command = r#"sh -c 'echo "$A ${B-none}"'"#;
     let log = r#"sh -c 'echo "$A ${B-none}" >>logs; read line; echo "$line" >>lines'"#;
@@ -213,7 +211,7 @@ fn each_run_and_each_log_command_has_the_same_environment() {
 }
 
 #[test]
-fn variables_of_file_variable_and_command_line_add_up() {
+fn variables_from_all_option_sources_add_up() {
     let rig = Rig::new();
     rig.write("conf", "environ A=file environ B=file environ C=file environ D environ E=file");
     let options = "env DMON_OPTIONS='-E B=variable -E C=variable -E E' D=caller";
@@ -223,30 +221,30 @@ fn variables_of_file_variable_and_command_line_add_up() {
 }
 
 #[test]
-fn what_is_put_into_the_environment_is_for_the_commands_and_not_for_dmon() {
+fn edited_variables_do_not_affect_dmon_itself() {
     let rig = Rig::new();
     let command = r#"sh -c 'echo "${DMON_OPTIONS-none}"'"#;
     let done = rig.run(format!("dmon -n1 -E DMON_OPTIONS=--bogus {command}")).exits(0);
     assert_eq!(done.says_nothing().out, "--bogus\n");
     let done = rig.run(format!("env DMON_OPTIONS=-n dmon -1 -E DMON_OPTIONS {command}")).exits(0);
     assert_eq!(done.says_nothing().out, "none\n");
-    // Also what is read before the variable is.
+    // An `environ` line of the configuration file does not change dmon's own variables either.
     rig.write("conf", "environ DMON_OPTIONS=--bogus");
     let done = rig.run(format!("dmon -C conf -n1 {command}")).exits(0);
     assert_eq!(done.says_nothing().out, "--bogus\n");
     rig.write("conf", "environ DMON_OPTIONS");
     let done = rig.run(format!("env DMON_OPTIONS='-n -1' dmon -C conf {command}")).exits(0);
     assert_eq!(done.says_nothing().out, "none\n");
-    // A log command of ours reads its own.
+    // A log command reads its variable from the edited environment.
     rig.run("dmon -n1 -E 'DLOG_OPTIONS=-p fan' echo hello -- dlog f").exits(0).says_nothing();
     assert_eq!(rig.read("f"), "fan hello\n");
     rig.run("env 'DLOG_OPTIONS=-p fan' dmon -n1 -E DLOG_OPTIONS echo hello -- dlog g").exits(0);
     assert_eq!(rig.read("g"), "hello\n");
 }
 
-/// As scripts for the C dmon do it: a library of theirs keeps a program from going to the background.
+/// Scripts for the C dmon preload such a library to keep a program from daemonizing.
 #[test]
-fn a_library_is_loaded_before_the_command() {
+fn ld_preload_takes_effect_in_the_command() {
     if !tools::has(&["gcc"]) {
         return;
     }
@@ -266,140 +264,16 @@ fn a_library_is_loaded_before_the_command() {
     rig.wait_lines("f", 1);
     rig.wait_empty();
     assert!(rig.read("f").starts_with("in the child, pid "), "{}", rig.scene());
-    // In the foreground its status can be seen.
+    // Only in the foreground does dmon return the command's status.
     rig.run(format!("dmon -n {options} ./forker -- dlog g")).exits(7).says_nothing();
     rig.run("dmon -n --max-respawns 0 ./forker -- dlog g").exits(8);
 }
 
 #[test]
-fn the_help_names_both_options() {
+fn the_help_lists_environ_and_work_dir() {
     let rig = Rig::new();
     let done = rig.run("dmon --help").exits(0);
     for words in ["-E, --environ NAME[=VALUE]", "-W, --work-dir DIR"] {
         assert!(done.out.contains(words), "{done}");
     }
-}
-
-#[test]
-fn dmon_and_both_commands_are_in_the_folder_they_were_sent_to() {
-    let rig = Rig::new();
-    rig.shell("mkdir -p a/b").exits(0);
-    for option in ["-W a/b", "-Wa/b", "--work-dir a/b", "--work-dir=a/b", "-W \"$PWD/a/b\""] {
-        let dmon = rig.start(format!("dmon -n {option} sleep 1000 -- sleep 2000"));
-        let wanted = rig.path("a/b").canonicalize().expect("the folder");
-        for words in ["sleep 1000", "sleep 2000"] {
-            assert_eq!(proc::cwd(rig.child(dmon.pid(), words)), wanted, "{words}: {option}");
-        }
-        assert_eq!(proc::cwd(dmon.pid()), wanted);
-    }
-}
-
-#[test]
-fn all_other_paths_begin_in_the_folder_dmon_was_sent_to() {
-    let rig = Rig::new();
-    rig.program("tool", "#!/bin/sh\necho tool\nexec sleep 1000\n");
-    rig.shell("mkdir a; mv bin/tool a/").exits(0);
-    for (count, order) in ["-W a -p pid", "-p pid -W a"].into_iter().enumerate() {
-        for daemon in ["", "-n "] {
-            let log = format!("f{count}{}", daemon.trim());
-            let dmon = rig.start(format!("dmon {daemon}{order} ./tool -- dlog {log}"));
-            rig.wait_lines(&format!("a/{log}"), 1);
-            let pid = rig.pid_in("a/pid");
-            assert!(!rig.has("pid") && !rig.has(&log));
-            crate::rig::signal(pid, Signal::SIGTERM);
-            rig.wait_dead(pid);
-            rig.wait_empty();
-            drop(dmon);
-            assert!(!rig.has("a/pid"), "the pid file stays: {daemon}{order}");
-        }
-    }
-    rig.run("dmon -n -W a nosuch").exits(127).says("dmon", &["nosuch"]);
-    rig.run("dmon -n ./tool").exits(127).says("dmon", &["./tool"]);
-}
-
-#[test]
-fn a_relative_search_path_begins_in_the_folder_dmon_was_sent_to() {
-    let rig = Rig::new();
-    rig.program("tool", "#!/bin/sh\necho here\n");
-    rig.shell("mkdir -p a/sub; mv bin/tool a/sub/").exits(0);
-    let done = rig.shell("exec dmon -n1 -W a -E PATH=\"sub:$PATH\" tool").exits(0);
-    assert_eq!(done.says_nothing().out, "here\n");
-}
-
-#[test]
-fn the_configuration_file_is_looked_for_where_dmon_was_called() {
-    let rig = Rig::new();
-    rig.shell("mkdir a").exits(0);
-    rig.write("conf", "pid-file pid\nno-daemon once\nwork-dir a\n");
-    rig.write("a/conf", "bogus");
-    let wanted = rig.path("a").canonicalize().expect("the folder");
-    let done = rig.run("dmon -C conf sh -c 'pwd -P; test -s pid'").exits(0).says_nothing();
-    assert_eq!(done.out, format!("{}\n", wanted.display()));
-    rig.write("conf", "no-daemon once");
-    let done = rig.run("dmon -C conf -W a pwd -P").exits(0).says_nothing();
-    assert_eq!(done.out, format!("{}\n", wanted.display()));
-}
-
-#[test]
-fn of_two_folders_the_last_counts() {
-    let rig = Rig::new();
-    rig.shell("mkdir a b").exits(0);
-    let done = rig.run("env DMON_OPTIONS='-W nosuch' dmon -n1 -W a -W b pwd -P").exits(0);
-    let wanted = rig.path("b").canonicalize().expect("the folder");
-    assert_eq!(done.says_nothing().out, format!("{}\n", wanted.display()));
-}
-
-#[test]
-fn a_folder_that_cannot_be_entered_is_named_and_nothing_starts() {
-    let rig = Rig::new();
-    rig.write("plain", "");
-    let long = "x".repeat(300);
-    let deep = "a/".repeat(3000);
-    for (folder, reason) in [
-        ("nosuch", "No such file or directory"),
-        ("/nosuch/nosuch", "No such file or directory"),
-        ("plain", "Not a directory"),
-        ("plain/x", "Not a directory"),
-        (&long, "File name too long"),
-    ] {
-        for daemon in ["-n", ""] {
-            let line = format!("dmon {daemon} -W {folder} -p pid touch ran -- dlog f");
-            let done = rig.run(line).exits(125);
-            assert_eq!(done.err, format!("dmon: cannot change to {folder}: {reason}\n"), "{done}");
-        }
-    }
-    rig.run(format!("dmon -n -W {deep} touch ran"))
-        .exits(125)
-        .says("dmon", &["cannot change to a/"]);
-    rig.run("dmon -n -W '' touch ran").exits(125).says("dmon", &["''"]);
-    rig.run("dmon -n --work-dir= touch ran").exits(125).says("dmon", &["''"]);
-    rig.run("dmon -n -W").exits(125).says("dmon", &["-W", "value"]);
-    assert!(!rig.has("ran") && !rig.has("pid") && !rig.has("f"));
-    rig.assert_empty();
-}
-
-#[test]
-fn a_folder_that_dmon_may_not_enter_is_named() {
-    let rig = Rig::new();
-    let Some(nobody) = as_nobody(&rig) else {
-        return;
-    };
-    rig.shell("mkdir secret; chmod 0 secret").exits(0);
-    rig.run(format!("{nobody} dmon -n -W secret true"))
-        .exits(125)
-        .says("dmon", &["cannot change to secret: Permission denied"]);
-    rig.shell("chmod 755 secret").exits(0);
-}
-
-/// The folder is entered as who dmon is, not as who the command is to be.
-#[test]
-fn a_folder_that_only_dmon_may_enter_does_for_the_command_of_another_user() {
-    if !tools::is_root() {
-        return;
-    }
-    let rig = Rig::new();
-    rig.shell("mkdir secret; chmod 700 secret").exits(0);
-    let dmon = rig.start("dmon -n -W secret -u 41001 -g 41001 sleep 1000");
-    let command = rig.child(dmon.pid(), "sleep 1000");
-    assert_eq!(proc::cwd(command), rig.path("secret").canonicalize().expect("the folder"));
 }

@@ -1,36 +1,61 @@
-//! Another process beside dmon, or handed to it, never gets one of its signals; dmon as pid 1.
+//! Unrelated and inherited processes never receive a signal from dmon.
+//!
+//! Some tests require root or a PID namespace.
 
 use crate::rig::{Rig, proc, tools};
 use nix::sys::signal::Signal;
 
-/// Writes the numbers of all signals it gets into the file `$1`, and its own start into `$1.up`.
+/// Records the number of each signal that it receives in the file `$1`, and its start in `$1.up`.
 const BYSTANDER: &str = r#"
 for number in 1 2 3 6 10 12 13 14 15 16 18 20 21 22 23 24; do trap "echo $number >>$1" $number; done
 echo >"$1.up"
 while :; do sleep 0.05; done
 "#;
 
-/// A command that dmon must end by force, leaving orphans in another session each time.
-const WILD: &str = r#"sh -c 'trap "" TERM; echo >>runs; (setsid sh -c "sleep 1000" &); while :; do sleep 0.05; done'"#;
+/// A command that ignores SIGTERM and leaves orphans in another session.
+const STUBBORN: &str = r#"sh -c 'trap "" TERM; echo >>runs; (setsid sh -c "sleep 1000" &); while :; do sleep 0.05; done'"#;
 
-/// All phases: starts, time limits, ends by force, restarts, an end by itself, an end by TERM.
+/// Script lines that make dmon start, time out, kill, restart, give up and stop on SIGTERM.
 fn phases() -> String {
     format!(
-        "dmon -n -t 0.3 -k 0.2 -d 0.05 -m 2 {WILD} -- dlog f; echo $? >code
+        "dmon -n -t 0.3 -k 0.2 -d 0.05 -m 2 {STUBBORN} -- dlog f; echo $? >code
         dmon -n -d 0.05 -m 3 sh -c 'sleep 1000 & kill -KILL $$' -- dlog f
-        dmon -k 0.5 -p pid {WILD} -- dlog f; kill $(cat pid); kill $(cat pid)
+        dmon -k 0.5 -p pid {STUBBORN} -- dlog f; kill $(cat pid); kill $(cat pid)
         while test -e pid; do sleep 0.02; done
         "
     )
 }
 
+/// Becomes its arguments, which then have the bystander as a child. With such a child dmon cannot know
+/// whether an orphan in another session is its own leftover, and does not signal it.
+const INHERIT: &str = "sh bystander got & until test -e got.up; do sleep 0.02; done; exec \"$@\"";
+
+fn rig() -> Rig {
+    let rig = Rig::new();
+    rig.write("bystander", BYSTANDER);
+    rig.write("inherit", INHERIT);
+    rig
+}
+
+#[track_caller]
+fn assert_no_signal(rig: &Rig) {
+    assert!(!rig.has("got"), "the bystander received the signals {:?}", rig.read("got"));
+}
+
+/// Asserts that the bystander is neither stopped nor dead and received no signal.
+#[track_caller]
+fn assert_untouched(rig: &Rig, state: Option<char>) {
+    let is_running = !matches!(state, None | Some('T' | 't' | 'Z' | 'X'));
+    assert!(is_running, "the bystander is in state {state:?}");
+    assert_no_signal(rig);
+}
+
 #[test]
-fn a_process_beside_dmon_gets_none_of_its_signals() {
+fn unrelated_processes_are_never_signalled() {
     if !tools::can_be_init() {
         return;
     }
-    let rig = Rig::new();
-    rig.write("bystander", BYSTANDER);
+    let rig = rig();
     rig.write(
         "phases",
         format!(
@@ -44,46 +69,27 @@ fn a_process_beside_dmon_gets_none_of_its_signals() {
     );
     rig.run(format!("{} sh phases", tools::unshare_processes())).exits(0);
     assert_eq!(rig.read("code"), "124\n");
-    assert!(!rig.has("got"), "the bystander got the signals {:?}", rig.read("got"));
     let state = proc::Process::parse(&rig.read("after")).map(|process| process.state);
-    assert!(
-        !matches!(state, None | Some('T' | 't' | 'Z' | 'X')),
-        "the bystander is in state {state:?}"
-    );
+    assert_untouched(&rig, state);
 }
 
 #[test]
-fn a_process_that_dmon_inherited_gets_none_of_its_signals() {
-    let rig = Rig::new();
-    rig.write("bystander", BYSTANDER);
-    // The shell starts the bystander and becomes dmon, which so has a child it knows nothing of. What
-    // that child or a run leaves behind in other sessions cannot be told apart then, and is left alone.
-    rig.write(
-        "inherit",
-        "sh bystander got & until test -e got.up; do sleep 0.02; done; exec \"$@\"",
-    );
-    let dmon = rig.start(format!("sh inherit dmon -n -t 0.3 -k 0.2 -d 0.05 -m 2 {WILD} -- dlog f"));
+fn inherited_children_are_never_signalled() {
+    let rig = rig();
+    let dmon =
+        rig.start(format!("sh inherit dmon -n -t 0.3 -k 0.2 -d 0.05 -m 2 {STUBBORN} -- dlog f"));
     let other = rig.child(dmon.pid(), "sh bystander");
     dmon.wait().exits(124);
-    assert!(
-        !matches!(proc::state(other), None | Some('T' | 't' | 'Z' | 'X')),
-        "the bystander is gone"
-    );
-    assert!(!rig.has("got"), "the bystander got the signals {:?}", rig.read("got"));
+    assert_untouched(&rig, proc::state(other));
 }
 
 #[test]
-fn an_inherited_process_does_not_keep_dmon_from_restarting_or_ending() {
-    let rig = Rig::new();
-    rig.write("bystander", BYSTANDER);
-    rig.write(
-        "inherit",
-        "sh bystander got & until test -e got.up; do sleep 0.02; done; exec \"$@\"",
-    );
+fn inherited_children_do_not_delay_restart_or_exit() {
+    let rig = rig();
     rig.run("sh inherit dmon -n -d 0.05 -m 3 sh -c 'echo >>runs; exit 2' -- dlog f").exits(2);
     assert_eq!(rig.lines("runs"), 4);
-    assert!(!rig.has("got"), "the bystander got the signals {:?}", rig.read("got"));
-    // One that ends by itself is no zombie afterwards.
+    assert_no_signal(&rig);
+    // An inherited child that exits does not remain a zombie.
     let dmon = rig.start("sh -c 'sleep 0.3 & exec dmon -n sleep 1000'");
     let other = rig.child(dmon.pid(), "sleep 0.3");
     rig.wait_gone(other);
@@ -91,7 +97,7 @@ fn an_inherited_process_does_not_keep_dmon_from_restarting_or_ending() {
 }
 
 #[test]
-fn as_pid_1_a_strangers_zombie_is_reaped() {
+fn pid_1_reaps_zombies_from_outside() {
     if !tools::is_root() || !tools::can_be_init() || !tools::has(&["nsenter"]) {
         return;
     }
@@ -103,7 +109,7 @@ fn as_pid_1_a_strangers_zombie_is_reaped() {
     let dmon = rig.child(outer.pid(), "dmon -n");
     rig.wait_lines("runs", 1);
     assert_eq!(proc::status(dmon, "NSpid").split_whitespace().last(), Some("1"));
-    // A process from outside enters and leaves an orphan there.
+    // A process that enters the namespace leaves an orphan there.
     rig.run(format!("nsenter -t {dmon} -p sh -c '(sleep 0.3; echo >done) & exit 0'")).exits(0);
     rig.wait_file("done");
     rig.wait_for("the zombie to be reaped", || {
@@ -117,13 +123,12 @@ fn as_pid_1_a_strangers_zombie_is_reaped() {
 }
 
 #[test]
-fn a_pid_that_was_taken_by_another_process_gets_no_signal() {
+fn a_reused_pid_is_never_signalled() {
     if !tools::is_root() || !tools::can_be_init() {
         return;
     }
-    let rig = Rig::new();
-    rig.write("bystander", BYSTANDER);
-    // The pid of the run that died goes to the bystander before dmon's delay is over.
+    let rig = rig();
+    // During dmon's delay the bystander gets the PID of the failed run.
     rig.write(
         "reuse",
         "dmon -n -d 2 -k 0.1 sh -c 'echo $$ >>first; exit 1' -- dlog f & dmon=$!
@@ -139,29 +144,24 @@ fn a_pid_that_was_taken_by_another_process_gets_no_signal() {
     );
     rig.run(format!("{} sh reuse", tools::unshare_processes())).exits(0);
     assert_eq!(rig.read("code"), "1\n");
-    assert!(!rig.has("got"), "the bystander got the signals {:?}", rig.read("got"));
     let state = proc::Process::parse(&rig.read("after")).map(|process| process.state);
-    assert!(
-        !matches!(state, None | Some('T' | 't' | 'Z' | 'X')),
-        "the bystander is in state {state:?}"
-    );
+    assert_untouched(&rig, state);
 }
 
 #[test]
-fn a_leftover_that_has_joined_another_group_is_ended_alone() {
+fn a_leftover_in_a_foreign_group_is_signalled_alone() {
     if !tools::has(&["perl"]) || !tools::can_adopt() {
         return;
     }
-    let rig = Rig::new();
-    rig.write("bystander", BYSTANDER);
+    let rig = rig();
     let other = rig.start("perl -e 'setpgrp; exec @ARGV' sh bystander got");
     rig.wait_file("got.up");
     let join = "setpgrp(0, shift) or die; open(UP, \">up\"); exec qw(sleep 1000)";
     rig.write("leave", format!("perl -e '{join}' $1 & until test -e up; do sleep 0.02; done"));
     rig.run(format!("dmon -n -m 0 sh leave {}", other.pid())).exits(0).says_nothing();
-    assert!(rig.copies("sleep 1000").is_empty(), "the leftover lives");
-    // A signal that was sent has its word in the file after the next turn of the loop.
+    assert!(rig.copies("sleep 1000").is_empty(), "the leftover is still running");
+    // A shell runs its traps only after the current sleep of 0.05 seconds.
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert!(other.is_running(), "the bystander is gone");
-    assert!(!rig.has("got"), "the bystander got the signals {:?}", rig.read("got"));
+    assert_no_signal(&rig);
 }

@@ -1,11 +1,13 @@
-//! Pausing by the load average.
+//! Pausing by the load average (`-L`, `-l`).
+//!
+//! Requires a mount namespace, in which a file replaces `/proc/loadavg`.
 
 use crate::rig::load::Load;
 use crate::rig::{Rig, fill, proc, signal, times, tools};
 use nix::sys::signal::Signal;
 use nix::unistd::{SysconfVar, sysconf};
 
-/// Waits until each living process of this group is stopped, or none is.
+/// Waits until every process of this group is stopped, or none is.
 fn wait_group(rig: &Rig, leader: i32, stopped: bool) {
     let what = if stopped { "stopped" } else { "running" };
     rig.wait_for(format!("the group {leader} to be {what}"), || {
@@ -14,8 +16,12 @@ fn wait_group(rig: &Rig, leader: i32, stopped: bool) {
     });
 }
 
+fn has_paused_child(dmon: i32) -> bool {
+    proc::children(dmon).iter().any(|child| child.state == 'T')
+}
+
 #[test]
-fn a_high_load_pauses_the_whole_group_and_a_low_one_resumes_it() {
+fn a_high_load_pauses_the_group_and_a_low_load_resumes_it() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 0.5) else {
         return;
@@ -34,7 +40,7 @@ fn a_high_load_pauses_the_whole_group_and_a_low_one_resumes_it() {
 }
 
 #[test]
-fn between_the_two_limits_nothing_changes() {
+fn a_load_between_the_thresholds_changes_nothing() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 3.0) else {
         return;
@@ -44,7 +50,7 @@ fn between_the_two_limits_nothing_changes() {
     load.set(4.0);
     load.wait_reading();
     load.set(5.0);
-    // That the limit itself is not above it is known when the next look is made.
+    // Only the next sample shows that dmon has acted on the previous one.
     load.wait_reading();
     wait_group(&rig, command, true);
     load.set(1.51);
@@ -55,7 +61,7 @@ fn between_the_two_limits_nothing_changes() {
 }
 
 #[test]
-fn a_limit_in_percent_is_per_processor() {
+fn a_threshold_in_percent_is_per_cpu() {
     let rig = Rig::new();
     let processors = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten().unwrap_or(1) as f64;
     let Some(load) = Load::new(&rig, processors * 0.8 + 0.01) else {
@@ -69,7 +75,7 @@ fn a_limit_in_percent_is_per_processor() {
 }
 
 #[test]
-fn a_run_that_begins_while_the_load_is_high_is_paused_at_once() {
+fn a_run_started_under_high_load_is_paused_at_once() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 9.0) else {
         return;
@@ -84,22 +90,21 @@ fn a_run_that_begins_while_the_load_is_high_is_paused_at_once() {
 }
 
 #[test]
-fn a_paused_command_can_be_ended() {
+fn sigterm_ends_a_paused_command() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 9.0) else {
         return;
     };
     let dmon =
         rig.start(format!("{load} dmon -n -L 4 -k 1000 sh -c 'sleep 1001 & exec sleep 1000'"));
-    let paused = || proc::children(dmon.pid()).iter().any(|child| child.state == 'T');
-    rig.wait_for("a pause", paused);
+    rig.wait_for("a pause", || has_paused_child(dmon.pid()));
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143);
     rig.assert_empty();
 }
 
 #[test]
-fn a_paused_command_that_ignores_term_is_killed() {
+fn a_paused_command_that_ignores_sigterm_is_killed() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 0.1) else {
         return;
@@ -109,14 +114,14 @@ fn a_paused_command_that_ignores_term_is_killed() {
     ));
     rig.wait_file("up");
     load.set(9.0);
-    rig.wait_for("a pause", || proc::children(dmon.pid()).iter().any(|child| child.state == 'T'));
+    rig.wait_for("a pause", || has_paused_child(dmon.pid()));
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(137);
     rig.assert_empty();
 }
 
 #[test]
-fn a_pause_does_not_count_as_running_time() {
+fn a_load_pause_does_not_count_towards_the_timeout() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 9.0) else {
         return;
@@ -124,7 +129,7 @@ fn a_pause_does_not_count_as_running_time() {
     let dmon = rig.start(format!("{load} dmon -n -L 4 -t 1.5 -m 0 sleep 1000"));
     let command = rig.child(dmon.pid(), "sleep 1000");
     wait_group(&rig, command, true);
-    // The next look comes five seconds later: by then the time would be over.
+    // The next sample is five seconds later, after the timeout would have expired.
     load.wait_reading();
     assert_eq!(proc::state(command), Some('T'));
     load.set(0.1);
@@ -132,7 +137,7 @@ fn a_pause_does_not_count_as_running_time() {
 }
 
 #[test]
-fn a_copy_is_paused_by_the_load_run_again_when_killed_and_ends_complete() {
+fn a_paused_and_killed_rsync_still_completes_its_copy() {
     if !tools::has(&["rsync", "diff"]) {
         return;
     }
@@ -140,14 +145,14 @@ fn a_copy_is_paused_by_the_load_run_again_when_killed_and_ends_complete() {
     let Some(load) = Load::new(&rig, 0.5) else {
         return;
     };
-    // Files of all sizes in some folders: 24 MB, or 300 MB.
+    // Files of various sizes: 24 MB, or 300 MB with the full counts.
     let (files, length) = (120, times(200_000, 2_500_000));
     for number in 0..files {
-        let folder = rig.path(&format!("src/{}/{}", number % 3, number % 7));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        fill(&folder.join(format!("file {number}")), length * (number % 5) / 2, number as u64);
+        let directory = rig.path(&format!("src/{}/{}", number % 3, number % 7));
+        std::fs::create_dir_all(&directory).expect("a directory");
+        fill(&directory.join(format!("file {number}")), length * (number % 5) / 2, number as u64);
     }
-    // The copy lasts nine seconds, so that a look at the load, each five, falls into it.
+    // The copy lasts nine seconds, so that it overlaps a sample of the load: dmon takes one every five seconds.
     let rate = format!("{}k", files * length / 9 / 1000);
     let dmon =
         rig.start(format!("{load} dmon -n -1 -L 4 -d 0.2 rsync -a --bwlimit={rate} src/ dst"));
@@ -163,10 +168,10 @@ fn a_copy_is_paused_by_the_load_run_again_when_killed_and_ends_complete() {
     assert_eq!(proc::group(first).len(), 3);
     load.set(0.5);
     wait_group(&rig, first, false);
-    // Its first process dies in the middle of it; the other two remove their unfinished file.
+    // When its first process dies, the other two remove the unfinished file.
     signal(first, Signal::SIGKILL);
     rig.wait_gone(first);
-    assert!(dmon.is_running(), "the copy was complete already");
+    assert!(dmon.is_running(), "the copy was already complete");
     let again = copy(3);
     assert_ne!(again, first);
     dmon.wait().exits(0);

@@ -1,10 +1,15 @@
-//! The pipe to the log command: no byte is lost.
+//! The pipe from the command to the log command: no byte is lost.
 
-use crate::rig::{Rig, assert_same, numbers, proc, times, tools};
+use crate::rig::{Rig, Running, assert_same, fill, numbers, proc, signal, times, tools};
 use nix::sys::signal::Signal;
 
+/// Two busy processes, so that dmon and its children are scheduled late.
+fn busy_loops(rig: &Rig) -> Vec<Running<'_>> {
+    (0..2).map(|_| rig.start("sh -c 'while :; do :; done'")).collect()
+}
+
 #[test]
-fn twenty_thousand_lines_are_stored_every_time() {
+fn twenty_thousand_lines_are_stored_in_every_round() {
     let rig = Rig::new();
     let wanted = numbers(20000);
     for round in 1..=times(25, 1000) {
@@ -15,10 +20,9 @@ fn twenty_thousand_lines_are_stored_every_time() {
 }
 
 #[test]
-fn a_command_that_is_over_at_once_ends_dmon_every_time() {
+fn dmon_always_exits_if_the_command_exits_at_once() {
     let rig = Rig::new();
-    // Both cores have other things to do.
-    let _busy: Vec<_> = (0..2).map(|_| rig.start("sh -c 'while :; do :; done'")).collect();
+    let _busy = busy_loops(&rig);
     for _ in 0..times(100, 10_000) {
         rig.run("dmon -n -m 0 true").exits(0).says_nothing();
     }
@@ -28,7 +32,7 @@ fn a_command_that_is_over_at_once_ends_dmon_every_time() {
 }
 
 #[test]
-fn standard_error_goes_to_the_log_only_if_asked() {
+fn stderr_goes_to_the_log_only_with_stderr_redir() {
     let rig = Rig::new();
     let command = "sh -c 'echo one; echo two >&2; echo three'";
     let done = rig.run(format!("dmon -n -1 {command} -- dlog f")).exits(0);
@@ -40,7 +44,7 @@ fn standard_error_goes_to_the_log_only_if_asked() {
 }
 
 #[test]
-fn without_a_log_command_standard_error_can_follow_standard_output() {
+fn stderr_redir_works_without_a_log_command() {
     let rig = Rig::new();
     let done = rig.run("dmon -n -1 -e sh -c 'echo one; echo two >&2'").exits(0);
     assert_eq!(done.out, "one\ntwo\n");
@@ -48,7 +52,7 @@ fn without_a_log_command_standard_error_can_follow_standard_output() {
 }
 
 #[test]
-fn the_log_commands_own_output_is_dmons() {
+fn the_log_command_inherits_dmons_output() {
     let rig = Rig::new();
     let done = rig.run("dmon -n -1 echo hello -- sh -c 'cat; echo bye >&2'").exits(0);
     assert_eq!(done.out, "hello\n");
@@ -56,7 +60,7 @@ fn the_log_commands_own_output_is_dmons() {
 }
 
 #[test]
-fn a_log_command_that_has_joined_another_group_is_none_of_what_a_run_leaves() {
+fn a_log_command_in_another_group_is_not_a_leftover() {
     if !tools::has(&["perl"]) {
         return;
     }
@@ -70,15 +74,15 @@ fn a_log_command_that_has_joined_another_group_is_none_of_what_a_run_leaves() {
 }
 
 #[test]
-fn bytes_that_are_no_text_pass_unchanged() {
+fn binary_data_reaches_the_log_command_unchanged() {
     let rig = Rig::new();
-    crate::rig::fill(&rig.path("in"), 3_000_000, 7);
+    fill(&rig.path("in"), 3_000_000, 7);
     rig.run("dmon -n -1 cat in -- sh -c 'cat >f'").exits(0);
     assert_same(&rig.bytes("f"), &rig.bytes("in"), "the log");
 }
 
 #[test]
-fn one_pipe_is_held_for_the_whole_life_of_dmon() {
+fn the_log_pipe_stays_the_same_across_restarts() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -d 0.1 sleep 1000 -- sleep 2000");
     let pipe = |words, end| proc::descriptors(rig.child(dmon.pid(), words))[&end].clone();
@@ -86,7 +90,7 @@ fn one_pipe_is_held_for_the_whole_life_of_dmon() {
     assert_eq!(pipe("sleep 2000", 0), first);
     for words in ["sleep 1000", "sleep 2000"] {
         let child = rig.child(dmon.pid(), words);
-        crate::rig::signal(child, Signal::SIGKILL);
+        signal(child, Signal::SIGKILL);
         rig.wait_gone(child);
     }
     assert_eq!(pipe("sleep 1000", 1), first);
@@ -94,53 +98,52 @@ fn one_pipe_is_held_for_the_whole_life_of_dmon() {
 }
 
 #[test]
-fn ends_and_restarts_of_both_sides_lose_no_line() {
+fn restarts_of_both_commands_lose_no_line() {
     let rig = Rig::new();
-    // The command prints the next thousand at each run; dlog is asked to end again and again meanwhile.
+    // Each run prints the next thousand numbers; meanwhile dlog is stopped several times.
     let command = "sh -c 'echo >>runs; n=$(wc -l <runs); seq $((n * 1000 - 999)) $((n * 1000)); test -e enough'";
     let dmon = rig.start(format!("dmon -n -1 -d 0.05 {command} -- dlog f"));
     for _ in 0..times(3, 100) {
         let log = rig.child(dmon.pid(), "dlog f");
-        crate::rig::signal(log, Signal::SIGTERM);
+        signal(log, Signal::SIGTERM);
         rig.wait_gone(log);
     }
     rig.write("enough", "");
     dmon.wait().exits(0);
-    // A line that was half in the pipe when dlog was asked to end is ended there, and goes on in the
-    // next line: a newline more, but nothing lost, doubled or out of order.
+    // A dlog that is stopped in the middle of a line ends it with a newline. So compare without newlines.
     let joined =
         |text: &[u8]| text.iter().copied().filter(|byte| *byte != b'\n').collect::<Vec<u8>>();
     let wanted = numbers(rig.lines("runs") * 1000);
     assert_same(&joined(&rig.bytes("f")), &joined(wanted.as_bytes()), "the log");
 }
 
-/// What a log folder of daemontools' kind holds, oldest first.
-fn stored(rig: &Rig, folder: &str) -> Vec<u8> {
-    let mut files: Vec<String> = std::fs::read_dir(rig.path(folder))
+/// Returns the content of a log directory in the format of multilog, oldest file first.
+fn stored(rig: &Rig, directory: &str) -> Vec<u8> {
+    let mut files: Vec<String> = std::fs::read_dir(rig.path(directory))
         .into_iter()
         .flatten()
         .flatten()
         .map(|file| file.file_name().to_string_lossy().into_owned())
         .filter(|name| name.starts_with('@') || name == "current")
         .collect();
-    // `@` comes before `current`, and the stamps in the names are in order.
+    // `@` sorts before `current`, and TAI64N timestamps sort by time.
     files.sort();
-    files.iter().flat_map(|file| rig.bytes(&format!("{folder}/{file}"))).collect()
+    files.iter().flat_map(|file| rig.bytes(&format!("{directory}/{file}"))).collect()
 }
 
-/// Ends well, and ends by TERM: the log program must have it all.
-fn stores_everything(program: &str, words: &str) {
+/// Runs another project's logger below dmon until the command succeeds, and until SIGTERM: the log must be complete.
+fn assert_stores_everything(program: &str, options: &str) {
     let Some(call) = tools::peer(program) else {
         return;
     };
     let rig = Rig::new();
     rig.shell("mkdir d e").exits(0);
-    rig.run(format!("dmon -n -1 seq 1 20000 -- {call} {words} ./d")).exits(0);
+    rig.run(format!("dmon -n -1 seq 1 20000 -- {call} {options} ./d")).exits(0);
     assert_same(&stored(&rig, "d"), numbers(20000).as_bytes(), program);
 
     let command =
         r#"sh -c 'trap "seq 1 20001; exit 0" TERM; echo >up; while :; do sleep 0.02; done'"#;
-    rig.run(format!("dmon -p pid {command} -- {call} {words} ./e")).exits(0);
+    rig.run(format!("dmon -p pid {command} -- {call} {options} ./e")).exits(0);
     rig.wait_file("up");
     rig.shell("kill $(cat pid)").exits(0);
     rig.wait_empty();
@@ -149,23 +152,23 @@ fn stores_everything(program: &str, words: &str) {
 
 #[test]
 fn multilog_stores_everything() {
-    stores_everything("multilog", "s16777215");
+    assert_stores_everything("multilog", "s16777215");
 }
 
 #[test]
 fn svlogd_stores_everything() {
-    stores_everything("svlogd", "");
+    assert_stores_everything("svlogd", "");
 }
 
 #[test]
 fn s6_log_stores_everything() {
-    stores_everything("s6-log", "s16777215");
+    assert_stores_everything("s6-log", "s16777215");
 }
 
 #[test]
 fn cron_in_the_foreground_logs_to_a_file() {
     let rig = Rig::new();
-    // Stands for the real one, which would need its own folders.
+    // A substitute: the real cron requires its own directories.
     rig.program("cron", "#!/bin/sh\necho \"cron $*\"\nexec sleep 1000\n");
     rig.run("dmon -p pid cron -f -- dlog cron.log").exits(0);
     rig.wait_lines("cron.log", 1);
@@ -176,7 +179,7 @@ fn cron_in_the_foreground_logs_to_a_file() {
 }
 
 #[test]
-fn a_fan_control_logs_its_errors_and_ends_by_its_pid_file() {
+fn a_fan_control_logs_stderr_and_stops_by_its_pid_file() {
     let rig = Rig::new();
     rig.program("vfand", "#!/bin/sh\necho too hot >&2\nexec sleep 1000\n");
     rig.run("dmon -e -p vfand.pid vfand -- dlog -t vfand.log").exits(0);
@@ -188,9 +191,9 @@ fn a_fan_control_logs_its_errors_and_ends_by_its_pid_file() {
 }
 
 #[test]
-fn without_any_time_to_drain_no_line_is_lost() {
+fn no_line_is_lost_without_drain_time() {
     let rig = Rig::new();
-    let _busy: Vec<_> = (0..2).map(|_| rig.start("sh -c 'while :; do :; done'")).collect();
+    let _busy = busy_loops(&rig);
     let wanted = numbers(100);
     for round in 1..=times(100, 1000) {
         rig.run("dmon -n -1 -D 0 seq 1 100 -- dlog f").exits(0).says_nothing();
@@ -200,7 +203,7 @@ fn without_any_time_to_drain_no_line_is_lost() {
 }
 
 #[test]
-fn a_log_command_that_is_asked_to_end_before_it_can_hear_loses_no_line_either() {
+fn a_log_command_stopped_before_it_is_ready_loses_no_line() {
     let rig = Rig::new();
     let log = "sh -c 'sleep 0.2; exec dlog f'";
     rig.run(format!("dmon -n -1 -D 0 seq 1 2000 -- {log}")).exits(0).says_nothing();
@@ -208,7 +211,7 @@ fn a_log_command_that_is_asked_to_end_before_it_can_hear_loses_no_line_either() 
 }
 
 #[test]
-fn lines_that_no_log_command_has_read_are_spoken_of() {
+fn unread_bytes_in_the_log_pipe_are_reported() {
     let rig = Rig::new();
     rig.run("dmon -n -1 seq 1 1000 -- false").exits(0).says("dmon", &["unread", "3893"]);
 }

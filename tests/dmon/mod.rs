@@ -1,48 +1,70 @@
 //! Tests of dmon, the supervisor.
 
-/// dmon in a PID namespace of its own, as PID 1.
+/// Errors in the configuration file.
+mod config_errors;
+/// The configuration file (`-C`).
+mod config_file;
+/// dmon as PID 1 of a container.
 mod container;
-/// The environment and the working directory that dmon gives to its commands.
+/// The environment of the commands (`-E`).
 mod environment;
-/// Each system call of dmon fails once.
+/// Options in environment variables such as `DMON_OPTIONS`.
+mod environment_options;
+/// Fault injection: each system call fails once.
 mod faults;
-/// Unrelated and inherited processes never receive a signal from dmon.
+/// Unrelated and inherited processes never receive a signal.
 mod foreign_processes;
-/// An idle dmon never wakes up.
+/// An idle dmon and its dlog never wake up.
 mod idle;
-/// Pausing by the load average.
+/// Job control: Ctrl-Z, `fg`, `bg`, pipelines and background jobs.
+mod job_control;
+/// Leftover processes of runs and log commands.
+mod leftovers;
+/// Pausing by the load average (`-L`, `-l`).
 mod load;
 /// No byte is lost in the pipe to the log command.
 mod log_pipe;
-/// Options from environment variables and from the configuration file.
-mod option_sources;
-/// The command line: forms of options, errors, help.
+/// The command line: option forms, errors, help and version.
 mod options;
-/// The pid file.
+/// Fault injection: a system call always fails.
+mod persistent_faults;
+/// The pid file (`-p`).
 mod pidfile;
-/// Pausing by pressure stall information.
+/// Pausing by pressure stall information (`--pressure`).
 mod pressure;
-/// When a command is restarted, and when it is not.
+/// Dropped privileges, and dmon as a set-user-ID program.
+mod privileges;
+/// Random configuration files and option variables.
+mod random_options;
+/// When a command is restarted, and when dmon gives up.
 mod restart;
-/// Resource limits of the command.
+/// Invalid and rejected resource limits.
+mod rlimit_errors;
+/// Resource limits of the command (`-r`).
 mod rlimits;
-/// Hostile files, permissions, set-user-ID, forged and overlong input.
+/// Hostile files and input.
 mod security;
-/// How a run, dmon and its log command exit, and that no process is left behind.
+/// SIGTERM, SIGINT and the drain of the log.
 mod shutdown;
-/// Forwarded signals, and signals that are not forwarded.
+/// SIGKILL of dmon itself.
+mod sigkill;
+/// Signal forwarding (`-s`, `-S`).
 mod signals;
-/// What a command receives when it starts, and what happens if it cannot start.
+/// Commands that cannot start.
+mod start_failures;
+/// The state in which commands start, and the exit status of dmon.
 mod startup;
 /// Status lines (`-I`).
 mod status;
-/// On a terminal: the foreground group, Ctrl-C, Ctrl-Z, fg and bg.
+/// dmon in a terminal: the foreground group, Ctrl-C and the terminal modes.
 mod terminal;
 /// The limit on the length of a run (`-t`).
 mod timeout;
 /// dmon under busybox init, sysvinit, runsv and s6-supervise.
 mod under_init;
-/// Users and groups of the command and of the log command.
+/// Users and groups of the commands (`-u`, `-g`, `-U`, `-G`).
 mod users;
 /// The messages of `-v`.
 mod verbose;
+/// The working directory (`-W`).
+mod work_dir;

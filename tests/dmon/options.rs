@@ -1,9 +1,9 @@
-//! The command line: forms of options, refusals, help.
+//! The command line: option forms, errors, help and version.
 
 use crate::rig::{Rig, tools};
 
 #[test]
-fn options_are_taken_in_every_customary_form() {
+fn options_are_accepted_in_every_usual_form() {
     let rig = Rig::new();
     for line in [
         "dmon -n1 true",
@@ -44,22 +44,22 @@ fn options_are_taken_in_every_customary_form() {
 }
 
 #[test]
-fn options_end_at_the_first_word_that_is_none() {
+fn options_end_at_the_first_operand() {
     let rig = Rig::new();
     let done = rig.run("dmon -n1 echo -n1 --once -m -e").exits(0);
-    // A first word `-n1` is no option of echo's.
+    // echo prints its first operand `-n1` unchanged: `-n1` is not one of its options.
     assert_eq!(done.out, "-n1 --once -m -e\n");
 }
 
 #[test]
-fn one_double_dash_ends_the_options_and_the_next_begins_the_log_command() {
+fn the_second_double_dash_starts_the_log_command() {
     let rig = Rig::new();
     rig.run("dmon -n -1 -- echo hello -- dlog f").exits(0).says_nothing();
     assert_eq!(rig.read("f"), "hello\n");
 }
 
 #[test]
-fn a_double_dash_after_the_log_command_is_a_word_of_it() {
+fn later_double_dashes_belong_to_the_log_command() {
     let rig = Rig::new();
     rig.run(r#"dmon -n1 echo hello -- sh -c 'echo "$*" >f; cat >>f' sh -a -- -b"#).exits(0);
     assert_eq!(rig.read("f"), "-a -- -b\nhello\n");
@@ -80,21 +80,21 @@ fn the_last_of_two_values_wins() {
 }
 
 #[test]
-fn a_no_before_its_name_turns_a_switch_off_again() {
+fn a_no_prefix_turns_a_switch_off() {
     let rig = Rig::new();
     rig.run("dmon -n --once --no-once -d 0.1 -m 1 sh -c 'echo >>runs'").exits(0);
     assert_eq!(rig.lines("runs"), 2);
 }
 
 #[test]
-fn no_no_daemon_makes_a_daemon_again() {
+fn no_no_daemon_starts_a_daemon() {
     let rig = Rig::new();
     rig.run("dmon -n --no-no-daemon -p pid sleep 1000").exits(0);
     assert!(rig.pid_in("pid") > 0);
 }
 
 #[test]
-fn help_goes_to_standard_output_and_names_every_option() {
+fn the_help_lists_every_option_on_stdout() {
     let rig = Rig::new();
     for line in ["dmon -h", "dmon --help", "dmon -n --help", "dmon -1 -h nosuch"] {
         let done = rig.run(line).exits(0).says_nothing();
@@ -126,7 +126,7 @@ fn help_goes_to_standard_output_and_names_every_option() {
 }
 
 #[test]
-fn the_version_goes_to_standard_output() {
+fn the_version_goes_to_stdout() {
     let rig = Rig::new();
     for line in ["dmon -V", "dmon --version", "dlog -V", "dlog --version"] {
         let done = rig.run(line).exits(0).says_nothing();
@@ -136,9 +136,9 @@ fn the_version_goes_to_standard_output() {
 }
 
 #[test]
-fn a_word_that_is_not_understood_is_refused_and_named_with_its_option() {
+fn an_invalid_value_is_reported_with_its_option() {
     let rig = Rig::new();
-    // The letter and the name of the option, and the word; a message may use either of the first two.
+    // Letter, name, invalid value. The message contains the letter or the name.
     for (letter, name, word) in [
         ("m", "max-respawns", "many"),
         ("m", "max-respawns", "3x"),
@@ -180,14 +180,14 @@ fn a_word_that_is_not_understood_is_refused_and_named_with_its_option() {
             let done = rig.run(line).exits(125).says("dmon", &[word]);
             let named = done.err.contains(name)
                 || (!letter.is_empty() && done.err.contains(&format!("-{letter}")));
-            assert!(named, "the option is not named: {done}");
+            assert!(named, "the message lacks the option: {done}");
         }
     }
     assert!(!rig.has("ran"));
 }
 
 #[test]
-fn an_empty_value_is_refused() {
+fn an_empty_value_is_an_error() {
     let rig = Rig::new();
     for option in [
         "-m",
@@ -214,7 +214,7 @@ fn an_empty_value_is_refused() {
 }
 
 #[test]
-fn an_unknown_option_is_refused_and_named() {
+fn an_unknown_option_is_reported() {
     let rig = Rig::new();
     rig.run("dmon -n -Z true").exits(125).says("dmon", &["-Z"]);
     rig.run("dmon -nZ true").exits(125).says("dmon", &["Z"]);
@@ -226,7 +226,7 @@ fn an_unknown_option_is_refused_and_named() {
 }
 
 #[test]
-fn an_option_without_its_value_is_refused_and_named() {
+fn an_option_without_its_value_is_reported() {
     let rig = Rig::new();
     rig.run("dmon -n -t").exits(125).says("dmon", &["-t"]);
     rig.run("dmon -n --timeout").exits(125).says("dmon", &["--timeout"]);
@@ -234,7 +234,7 @@ fn an_option_without_its_value_is_refused_and_named() {
 }
 
 #[test]
-fn options_that_contradict_each_other_are_refused() {
+fn conflicting_options_are_an_error() {
     let rig = Rig::new();
     rig.run("dmon -n -L 2 -l 2 touch ran").exits(125).says("dmon", &[]);
     rig.run("dmon -n -l 3 -L 2 touch ran").exits(125).says("dmon", &[]);
@@ -254,7 +254,7 @@ fn dmon_without_a_command_is_an_error() {
 }
 
 #[test]
-fn who_gives_too_few_words_is_told_the_usage() {
+fn missing_operands_are_reported_with_the_usage() {
     let rig = Rig::new();
     for (applet, code, missing) in [
         ("dmon", 125, "command"),
@@ -280,8 +280,8 @@ fn a_usage_error_leaves_no_pid_file() {
 }
 
 #[test]
-fn an_unknown_name_of_the_program_is_an_error_that_lists_the_known_ones() {
-    if !tools::is_native("the name of the program is that of its file") {
+fn an_unknown_applet_name_lists_the_known_applets() {
+    if !tools::is_native("an emulator uses the name of the file") {
         return;
     }
     let rig = Rig::new();
@@ -293,7 +293,7 @@ fn an_unknown_name_of_the_program_is_an_error_that_lists_the_known_ones() {
 }
 
 #[test]
-fn the_names_are_listed_when_the_environment_asks_for_them() {
+fn a_variable_makes_dmon_list_its_applets() {
     let rig = Rig::new();
     let done = rig.run("env DMON_LIST_MULTICALL_APPLETS=1 dmon").exits(0).says_nothing();
     let names: Vec<&str> = done.out.lines().collect();

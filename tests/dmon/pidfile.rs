@@ -1,4 +1,4 @@
-//! The file with dmon's pid.
+//! The pid file: `-p`.
 
 use crate::rig::{Rig, proc, signal, times, tools};
 use nix::sys::signal::Signal;
@@ -6,7 +6,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, Instant};
 
 #[test]
-fn the_pid_file_holds_dmons_own_pid_and_goes_with_it() {
+fn the_pid_file_contains_dmons_pid_until_sigterm() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -p pid sleep 1000");
     rig.child(dmon.pid(), "sleep");
@@ -17,7 +17,7 @@ fn the_pid_file_holds_dmons_own_pid_and_goes_with_it() {
 }
 
 #[test]
-fn the_pid_file_goes_when_dmon_ends_by_itself() {
+fn the_pid_file_is_removed_if_dmon_exits_without_a_signal() {
     let rig = Rig::new();
     rig.run("dmon -n -1 -p pid test -s pid").exits(0);
     assert!(!rig.has("pid"));
@@ -28,13 +28,13 @@ fn the_pid_file_goes_when_dmon_ends_by_itself() {
 }
 
 #[test]
-fn a_second_dmon_on_the_same_pid_file_is_refused() {
+fn a_second_dmon_with_the_same_pid_file_fails() {
     let rig = Rig::new();
     rig.run("dmon -p pid sleep 1000").exits(0);
     let first = rig.pid_in("pid");
     for daemon in ["", "-n"] {
-        let words = format!("already running, pid {first}");
-        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &[&words]);
+        let message = format!("already running, pid {first}");
+        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &[&message]);
         assert_eq!(rig.pid_in("pid"), first);
     }
     assert!(!rig.has("ran"));
@@ -42,21 +42,21 @@ fn a_second_dmon_on_the_same_pid_file_is_refused() {
 }
 
 #[test]
-fn of_two_dmons_started_together_one_is_refused() {
+fn of_two_dmons_started_together_one_fails() {
     let rig = Rig::new();
     for _ in 0..times(10, 300) {
         let two = [rig.start("dmon -p pid sleep 1000"), rig.start("dmon -p pid sleep 1000")];
-        let mut refused = 0;
+        let mut failed = 0;
         for dmon in two {
             let done = dmon.wait();
             if done.err.contains("already running") {
                 done.exits(125);
-                refused += 1;
+                failed += 1;
             } else {
                 done.exits(0);
             }
         }
-        assert_eq!(refused, 1);
+        assert_eq!(failed, 1);
         assert_eq!(
             rig.copies("sleep 1000").iter().filter(|process| process.name == "sleep").count(),
             1
@@ -68,19 +68,19 @@ fn of_two_dmons_started_together_one_is_refused() {
 }
 
 #[test]
-fn a_restart_by_the_pid_file_never_finds_its_own_lock() {
+fn the_pid_file_is_removed_after_all_children_are_gone() {
     let rig = Rig::new();
     for _ in 0..times(10, 300) {
         rig.run("dmon -p pid sleep 1000").exits(0).says_nothing();
         let dmon = rig.pid_in("pid");
         rig.shell("kill $(cat pid); while test -e pid; do :; done").exits(0);
-        // The file goes last, when nothing is left that could be run twice.
+        // dmon removes the file last, so that a new dmon cannot run the command twice.
         assert!(!proc::children(dmon).iter().any(|child| !child.is_zombie()));
     }
 }
 
 #[test]
-fn stale_content_is_no_obstacle() {
+fn stale_pid_file_content_is_replaced() {
     let rig = Rig::new();
     for stale in [
         "",
@@ -110,15 +110,16 @@ fn the_pid_file_of_a_killed_dmon_is_taken_over() {
     assert_eq!(rig.pid_in("pid"), next.pid());
 }
 
-/// Ends slowly after TERM, or not at all.
+/// Exits 0.3 seconds after SIGTERM.
 const SLOW: &str =
     "trap \"sleep 0.3; echo end >>log; exit\" TERM; echo begin >>log; while :; do sleep 0.01; done";
-const DEAF: &str = "trap \"\" TERM; echo begin >>log; while :; do sleep 0.01; done";
+/// Ignores SIGTERM.
+const STUBBORN: &str = "trap \"\" TERM; echo begin >>log; while :; do sleep 0.01; done";
 
 #[test]
-fn what_a_killed_dmon_has_left_ends_before_the_next_begins() {
+fn leftovers_of_a_killed_dmon_end_before_the_next_run() {
     let rig = Rig::new();
-    // As a daemon, or below an init, dmon leads its session.
+    // A daemon, or a dmon below an init, leads its session: the new dmon finds the leftovers by it.
     let first = rig.start(format!("setsid dmon -n -p pid sh -c '{SLOW}' -- dlog -t out"));
     rig.wait_lines("log", 1);
     first.kill();
@@ -134,7 +135,7 @@ fn what_a_killed_dmon_has_left_ends_before_the_next_begins() {
 }
 
 #[test]
-fn what_a_killed_dmon_has_left_ends_first_though_nobody_has_reaped_that_dmon() {
+fn leftovers_of_a_zombie_dmon_end_before_the_next_run() {
     let rig = Rig::new();
     let first = rig.start(format!("setsid dmon -n -p pid sh -c '{SLOW}'"));
     rig.wait_lines("log", 1);
@@ -147,20 +148,20 @@ fn what_a_killed_dmon_has_left_ends_first_though_nobody_has_reaped_that_dmon() {
 }
 
 #[test]
-fn what_a_killed_dmon_has_left_keeps_nobody_waiting_for_ever() {
+fn the_wait_for_leftovers_of_a_killed_dmon_is_limited() {
     let rig = Rig::new();
-    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{DEAF}'"));
+    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{STUBBORN}'"));
     rig.wait_lines("log", 1);
-    let left = rig.child(first.pid(), "sh -c trap");
+    let leftover = rig.child(first.pid(), "sh -c trap");
     first.kill();
-    let begun = Instant::now();
+    let start = Instant::now();
     let next = rig.start("dmon -n -k 0.5 -p pid sleep 2000");
     rig.child(next.pid(), "sleep 2000");
-    assert!(begun.elapsed() >= Duration::from_millis(500));
-    // Nor is it dmon's to kill.
-    assert!(rig.alive().iter().any(|process| process.pid == left));
+    assert!(start.elapsed() >= Duration::from_millis(500));
+    // dmon never kills processes that it did not start.
+    assert!(rig.alive().iter().any(|process| process.pid == leftover));
     next.kill();
-    // A number that is somebody else's by now, and leads a session: not one wait.
+    // If another program has the PID and leads a session, dmon does not wait at all.
     let other = rig.start("setsid sleep 3000");
     rig.wait_for("a session", || {
         proc::process(other.pid()).is_some_and(|other| other.session == other.pid)
@@ -171,11 +172,11 @@ fn what_a_killed_dmon_has_left_keeps_nobody_waiting_for_ever() {
 }
 
 #[test]
-fn the_wait_for_what_a_killed_dmon_has_left_ends_by_term() {
+fn sigterm_ends_the_wait_for_leftovers_of_a_killed_dmon() {
     let rig = Rig::new();
-    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{DEAF}'"));
+    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{STUBBORN}'"));
     rig.wait_lines("log", 1);
-    let left = rig.child(first.pid(), "sh -c trap");
+    let leftover = rig.child(first.pid(), "sh -c trap");
     let holder = rig.read("pid");
     first.kill();
     for daemon in ["", "-n"] {
@@ -186,14 +187,14 @@ fn the_wait_for_what_a_killed_dmon_has_left_ends_by_term() {
         next.signal(Signal::SIGTERM);
         let done = next.wait();
         assert!(done.code().is_none() && !rig.has("ran"), "{done}");
-        // For the next one.
+        // The next dmon needs the content, too.
         assert_eq!(rig.read("pid"), holder);
     }
-    signal(left, Signal::SIGKILL);
+    signal(leftover, Signal::SIGKILL);
 }
 
 #[test]
-fn a_pid_file_that_is_no_longer_ours_stays() {
+fn a_replaced_pid_file_is_not_removed() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -p pid sleep 1000");
     rig.child(dmon.pid(), "sleep");
@@ -204,7 +205,7 @@ fn a_pid_file_that_is_no_longer_ours_stays() {
 }
 
 #[test]
-fn a_pid_file_somebody_removed_is_no_trouble() {
+fn a_pid_file_removed_by_hand_does_no_harm() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -p pid sleep 1000");
     rig.child(dmon.pid(), "sleep");
@@ -214,7 +215,7 @@ fn a_pid_file_somebody_removed_is_no_trouble() {
 }
 
 #[test]
-fn a_pid_file_that_cannot_be_opened_is_named_and_nothing_starts() {
+fn a_pid_file_that_cannot_be_opened_is_an_error() {
     let rig = Rig::new();
     for daemon in ["", "-n"] {
         let done = rig.run(format!("dmon {daemon} -p no/such/pid touch ran")).exits(125);
@@ -227,19 +228,19 @@ fn a_pid_file_that_cannot_be_opened_is_named_and_nothing_starts() {
 }
 
 #[test]
-fn a_fifo_is_no_pid_file_and_stays() {
+fn a_fifo_is_rejected_as_pid_file_and_kept() {
     let rig = Rig::new();
     rig.shell("mkfifo pid").exits(0);
     for daemon in ["", "-n"] {
         rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
-        let kind = rig.path("pid").metadata().expect("the FIFO").file_type();
+        let kind = rig.path("pid").metadata().expect("stat the FIFO").file_type();
         assert!(kind.is_fifo(), "{kind:?}");
     }
     assert!(!rig.has("ran"));
 }
 
 #[test]
-fn a_device_is_no_pid_file_and_stays() {
+fn a_device_is_rejected_as_pid_file_and_kept() {
     if !tools::is_root() {
         return;
     }
@@ -247,14 +248,14 @@ fn a_device_is_no_pid_file_and_stays() {
     rig.shell("mknod pid c 1 3").exits(0);
     for daemon in ["", "-n"] {
         rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
-        let kind = rig.path("pid").metadata().expect("the device").file_type();
+        let kind = rig.path("pid").metadata().expect("stat the device").file_type();
         assert!(kind.is_char_device(), "{kind:?}");
     }
     assert!(!rig.has("ran"));
 }
 
 #[test]
-fn a_symbolic_link_is_no_pid_file_and_stays_and_so_does_its_target() {
+fn a_symlink_is_rejected_as_pid_file_and_kept() {
     let rig = Rig::new();
     rig.shell("echo precious >target; ln -s target pid; ln -s nowhere dangling").exits(0);
     for daemon in ["", "-n"] {
@@ -268,7 +269,7 @@ fn a_symbolic_link_is_no_pid_file_and_stays_and_so_does_its_target() {
 }
 
 #[test]
-fn a_file_with_a_second_name_is_no_pid_file_and_keeps_what_is_in_it() {
+fn a_hard_link_is_rejected_as_pid_file_and_kept() {
     let rig = Rig::new();
     rig.shell("echo precious >target; ln target pid").exits(0);
     for daemon in ["", "-n"] {

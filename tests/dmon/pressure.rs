@@ -1,11 +1,14 @@
-//! Pausing by the pressure that the kernel tells, alone and together with the load.
+//! Pausing by pressure stall information (`--pressure`), alone and together with the load average.
+//!
+//! Requires a mount namespace, in which files replace `/proc/pressure/*` and `/proc/loadavg`, and a kernel with PSI.
 
-use crate::rig::{Rig, proc, tools};
+use crate::rig::{Rig, proc, signal, tools};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::signal::Signal;
 use std::fs;
 use std::os::unix::fs::FileExt;
 
-/// The pressures and the load as the test sets them, seen by nobody else.
+/// Simulated pressures and load average, visible only to the tested program.
 struct Pressure<'a> {
     rig: &'a Rig,
 }
@@ -13,7 +16,7 @@ struct Pressure<'a> {
 const FILES: [&str; 4] = ["cpu", "io", "memory", "loadavg"];
 
 impl Pressure<'_> {
-    /// All at zero; nothing, with a word to the user, where such a thing cannot be made.
+    /// Starts with all values at 0. `None` (with a skip notice) if the files cannot be replaced.
     fn new(rig: &Rig) -> Option<Pressure<'_>> {
         if !tools::can_mount() {
             return None;
@@ -29,28 +32,31 @@ impl Pressure<'_> {
         Some(pressure)
     }
 
-    /// The line that starts a program which sees them.
+    /// Returns a command line whose program reads the simulated files.
     fn line(&self, line: &str) -> String {
         let mounts = "for f in cpu io memory; do mount --bind $f /proc/pressure/$f || exit 99; done; \
             mount --bind loadavg /proc/loadavg";
         format!("{} sh -c '{mounts} && exec \"$@\"' sh {line}", tools::unshare_mounts())
     }
 
-    /// Waits until somebody reads that file.
+    /// Waits until the program reads this file.
     fn wait_reading(&self, name: &str) {
         let readings = Inotify::init(InitFlags::IN_NONBLOCK).expect("inotify");
-        readings.add_watch(&self.rig.path(name), AddWatchFlags::IN_ACCESS).expect("a watch");
-        self.rig.wait_for(format!("a look at {name}"), || readings.read_events().is_ok());
+        readings
+            .add_watch(&self.rig.path(name), AddWatchFlags::IN_ACCESS)
+            .expect("inotify_add_watch");
+        self.rig.wait_for(format!("a sample of {name}"), || readings.read_events().is_ok());
     }
 
-    /// One write over the old text: no reader ever finds half of it.
+    /// Sets a value with one write of the same length, so that no reader sees a mixture.
     fn set(&self, name: &str, value: &str) {
-        let file = fs::OpenOptions::new().write(true).open(self.rig.path(name)).expect("the file");
-        file.write_all_at(text(name, value).as_bytes(), 0).expect("a new value");
+        let file =
+            fs::OpenOptions::new().write(true).open(self.rig.path(name)).expect("open the file");
+        file.write_all_at(text(name, value).as_bytes(), 0).expect("write the value");
     }
 }
 
-/// As the kernel writes it; always of the same length.
+/// Formats a file like the kernel, padded to a constant length.
 fn text(name: &str, value: &str) -> String {
     let first = match name {
         "loadavg" => format!("{value} 0.00 0.00 1/100 1000"),
@@ -60,7 +66,7 @@ fn text(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn each_pressure_pauses_the_command_and_lets_it_go_on() {
+fn each_kind_of_pressure_pauses_and_resumes_the_command() {
     for kind in ["cpu", "io", "memory"] {
         let rig = Rig::new();
         let Some(pressure) = Pressure::new(&rig) else {
@@ -70,9 +76,8 @@ fn each_pressure_pauses_the_command_and_lets_it_go_on() {
         let line = format!("dmon -n --pressure {kind}:40 sleep 1000");
         let dmon = rig.start(pressure.line(&line));
         let command = rig.child(dmon.pid(), "sleep 1000");
-        // High at the start: paused at once.
         rig.wait_state(command, 'T');
-        // Half of it is the lower limit.
+        // The default of the lower threshold is half of the upper one.
         pressure.set(kind, "20.00");
         rig.wait_state(command, 'S');
         dmon.kill();
@@ -80,7 +85,7 @@ fn each_pressure_pauses_the_command_and_lets_it_go_on() {
 }
 
 #[test]
-fn the_lower_limit_may_be_given_and_the_other_kinds_do_not_count() {
+fn the_lower_threshold_can_be_set() {
     let rig = Rig::new();
     let Some(pressure) = Pressure::new(&rig) else {
         return;
@@ -98,7 +103,7 @@ fn the_lower_limit_may_be_given_and_the_other_kinds_do_not_count() {
 }
 
 #[test]
-fn it_runs_when_all_that_is_watched_is_low() {
+fn the_command_resumes_only_if_every_metric_is_low() {
     let rig = Rig::new();
     let Some(pressure) = Pressure::new(&rig) else {
         return;
@@ -113,7 +118,7 @@ fn it_runs_when_all_that_is_watched_is_low() {
     pressure.set("cpu", "1.00");
     pressure.set("loadavg", "1.00");
     pressure.wait_reading("memory");
-    // That nothing came of it is known when the next look is made.
+    // Only the next sample shows that dmon has acted on the previous one.
     pressure.wait_reading("memory");
     assert_eq!(proc::state(command), Some('T'));
     pressure.set("memory", "1.00");
@@ -123,7 +128,7 @@ fn it_runs_when_all_that_is_watched_is_low() {
 }
 
 #[test]
-fn a_paused_command_that_dies_is_run_again_and_paused_again() {
+fn a_paused_command_that_dies_is_restarted_and_paused() {
     let rig = Rig::new();
     let Some(pressure) = Pressure::new(&rig) else {
         return;
@@ -132,17 +137,17 @@ fn a_paused_command_that_dies_is_run_again_and_paused_again() {
     let dmon = rig.start(pressure.line("dmon -n -d 0 --pressure cpu:40 -I st sleep 1000"));
     let first = rig.child(dmon.pid(), "sleep 1000");
     rig.wait_state(first, 'T');
-    crate::rig::signal(first, nix::sys::signal::Signal::SIGKILL);
+    signal(first, Signal::SIGKILL);
     rig.wait_dead(first);
     let second = rig.child(dmon.pid(), "sleep 1000");
     rig.wait_state(second, 'T');
-    dmon.signal(nix::sys::signal::Signal::SIGTERM);
+    dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143);
     rig.assert_empty();
 }
 
 #[test]
-fn what_is_no_pressure_is_refused() {
+fn an_invalid_pressure_threshold_is_an_error() {
     let rig = Rig::new();
     for word in
         ["", "cpu", "cpu:", "disk:10", "cpu:10:10", "cpu:10:20", "cpu:x", "io:40%", "io:1:2:3"]
@@ -155,7 +160,7 @@ fn what_is_no_pressure_is_refused() {
 }
 
 #[test]
-fn a_kernel_that_tells_none_is_an_error_at_the_start() {
+fn a_kernel_without_psi_is_an_error_at_startup() {
     let rig = Rig::new();
     if !tools::can_mount() || !fs::exists("/proc/pressure").unwrap_or(false) {
         return;

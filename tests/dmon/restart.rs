@@ -1,34 +1,33 @@
-//! When a command is started again, and when no more.
+//! When dmon restarts a command, and when it gives up.
 
 use crate::rig::{Rig, assert_same, numbers, proc::Process, signal};
 use nix::sys::signal::Signal;
 
-/// The first words of a command that keeps a record of when it was forked.
-const BORN: &str = r#"read -r stat </proc/$$/stat; echo "$stat" >>births;"#;
+/// Start of a shell script that records when its process was forked.
+const RECORD_START: &str = r#"read -r stat </proc/$$/stat; echo "$stat" >>starts;"#;
 
-/// The seconds between the births in that record. The kernel counts them in hundredths, and dmon
-/// may be kept waiting between its look at the clock and the fork.
-fn pauses(rig: &Rig) -> Vec<f64> {
-    let births: Vec<u64> =
-        rig.read("births").lines().filter_map(Process::parse).map(|run| run.begun).collect();
-    births.windows(2).map(|two| (two[1] - two[0]) as f64 / 100.0).collect()
+/// Returns the seconds between the recorded starts; the kernel's unit is 10 ms.
+fn intervals(rig: &Rig) -> Vec<f64> {
+    let starts: Vec<u64> =
+        rig.read("starts").lines().filter_map(Process::parse).map(|run| run.begun).collect();
+    starts.windows(2).map(|two| (two[1] - two[0]) as f64 / 100.0).collect()
 }
 
-/// What noise may take from a pause.
-const NOISE: f64 = 0.1;
+/// An interval may be this much shorter: dmon can be preempted between reading the clock and the fork.
+const TOLERANCE: f64 = 0.1;
 
 #[track_caller]
-fn assert_pauses(rig: &Rig, least: &[f64]) {
-    let pauses = pauses(rig);
-    assert_eq!(pauses.len(), least.len(), "wanted {least:?}, found {pauses:?}");
-    for (found, wanted) in pauses.iter().zip(least) {
-        assert!(*found > wanted - NOISE, "too soon: wanted {least:?}, found {pauses:?}");
-        assert!(*found < wanted + 1.5, "too late: wanted {least:?}, found {pauses:?}");
+fn assert_intervals(rig: &Rig, wanted: &[f64]) {
+    let found = intervals(rig);
+    assert_eq!(found.len(), wanted.len(), "wanted {wanted:?}, found {found:?}");
+    for (one, least) in found.iter().zip(wanted) {
+        assert!(*one > least - TOLERANCE, "too early: wanted {wanted:?}, found {found:?}");
+        assert!(*one < least + 1.5, "too late: wanted {wanted:?}, found {found:?}");
     }
 }
 
 #[test]
-fn a_command_that_dies_is_started_again() {
+fn a_killed_command_is_restarted() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -d 0.1 sh -c 'echo $$ >>pids; exec sleep 1000'");
     for round in 1..=5 {
@@ -40,61 +39,62 @@ fn a_command_that_dies_is_started_again() {
 }
 
 #[test]
-fn a_quick_death_is_restarted_no_sooner_than_a_second_later() {
+fn a_quick_failure_is_restarted_after_a_second() {
     let rig = Rig::new();
-    rig.run(format!("dmon -n -m 3 sh -c '{BORN} exit 1'")).exits(1);
-    assert_pauses(&rig, &[1.0, 1.0, 1.0]);
+    rig.run(format!("dmon -n -m 3 sh -c '{RECORD_START} exit 1'")).exits(1);
+    assert_intervals(&rig, &[1.0, 1.0, 1.0]);
 }
 
 #[test]
-fn a_quick_good_end_is_restarted_no_sooner_than_a_second_later() {
+fn a_quick_success_is_restarted_after_a_second() {
     let rig = Rig::new();
-    rig.run(format!("dmon -n -m 2 sh -c '{BORN} exit 0'")).exits(0);
-    assert_pauses(&rig, &[1.0, 1.0]);
+    rig.run(format!("dmon -n -m 2 sh -c '{RECORD_START} exit 0'")).exits(0);
+    assert_intervals(&rig, &[1.0, 1.0]);
 }
 
 #[test]
 fn a_run_longer_than_the_delay_is_restarted_at_once() {
     let rig = Rig::new();
-    rig.run(format!("dmon -n -d 1 -m 1 sh -c '{BORN} sleep 1.8; exit 1'")).exits(1);
-    assert_pauses(&rig, &[1.8]);
+    rig.run(format!("dmon -n -d 1 -m 1 sh -c '{RECORD_START} sleep 1.8; exit 1'")).exits(1);
+    assert_intervals(&rig, &[1.8]);
 }
 
 #[test]
-fn each_bad_end_in_a_row_takes_the_next_delay_and_the_last_repeats() {
+fn each_consecutive_failure_takes_the_next_delay() {
     let rig = Rig::new();
-    rig.run(format!("dmon -n -d 0.1,0.3,0.9 -m 5 sh -c '{BORN} exit 1'")).exits(1);
-    assert_pauses(&rig, &[0.1, 0.3, 0.9, 0.9, 0.9]);
+    rig.run(format!("dmon -n -d 0.1,0.3,0.9 -m 5 sh -c '{RECORD_START} exit 1'")).exits(1);
+    assert_intervals(&rig, &[0.1, 0.3, 0.9, 0.9, 0.9]);
 }
 
 #[test]
-fn a_good_end_goes_back_to_the_first_delay() {
+fn a_success_resets_to_the_first_delay() {
     let rig = Rig::new();
-    // The third run ends well.
-    rig.run(format!("dmon -n -d 0.1,2 -m 4 sh -c '{BORN} test $(wc -l <births) = 3'")).exits(1);
-    assert_pauses(&rig, &[0.1, 2.0, 0.1, 0.1]);
+    // The third run succeeds.
+    rig.run(format!("dmon -n -d 0.1,2 -m 4 sh -c '{RECORD_START} test $(wc -l <starts) = 3'"))
+        .exits(1);
+    assert_intervals(&rig, &[0.1, 2.0, 0.1, 0.1]);
 }
 
 #[test]
-fn a_long_run_goes_back_to_the_first_delay() {
+fn a_long_run_resets_to_the_first_delay() {
     let rig = Rig::new();
-    // The fourth run lasts longer than the last delay and then ends badly like the others.
-    let command = format!("sh -c '{BORN} test $(wc -l <births) = 4 && sleep 2.2; exit 1'");
+    // The fourth run lasts longer than the last delay before it fails.
+    let command = format!("sh -c '{RECORD_START} test $(wc -l <starts) = 4 && sleep 2.2; exit 1'");
     rig.run(format!("dmon -n -d 0.1,0.1,0.1,2 -m 5 {command}")).exits(1);
-    assert_pauses(&rig, &[0.1, 0.1, 0.1, 2.2, 0.1]);
+    assert_intervals(&rig, &[0.1, 0.1, 0.1, 2.2, 0.1]);
 }
 
 #[test]
-fn an_interval_is_a_pause_after_a_good_end_only() {
+fn the_interval_applies_only_after_a_success() {
     let rig = Rig::new();
-    // Good, bad, good, bad.
-    let command = format!("sh -c '{BORN} sleep 0.3; exit $(($(wc -l <births) % 2 == 0))'");
+    // Success, failure, success, failure.
+    let command = format!("sh -c '{RECORD_START} sleep 0.3; exit $(($(wc -l <starts) % 2 == 0))'");
     rig.run(format!("dmon -n -d 0.1 -i 2 -m 3 {command}")).exits(1);
-    assert_pauses(&rig, &[2.3, 0.3, 2.3]);
+    assert_intervals(&rig, &[2.3, 0.3, 2.3]);
 }
 
 #[test]
-fn the_count_of_restarts_is_a_limit() {
+fn max_respawns_limits_the_number_of_restarts() {
     let rig = Rig::new();
     for (count, runs) in [(0, 1), (1, 2), (3, 4)] {
         for (command, code) in [("true", 0), ("false", 1)] {
@@ -107,7 +107,7 @@ fn the_count_of_restarts_is_a_limit() {
 }
 
 #[test]
-fn a_negative_count_of_restarts_is_no_limit() {
+fn a_negative_max_respawns_is_no_limit() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -d 0.02 -m 1 -m -1 sh -c 'echo >>runs; exit 1'");
     rig.wait_lines("runs", 8);
@@ -115,14 +115,14 @@ fn a_negative_count_of_restarts_is_no_limit() {
 }
 
 #[test]
-fn too_many_restarts_in_too_short_a_time_are_the_end() {
+fn too_many_restarts_within_the_window_end_dmon() {
     let rig = Rig::new();
     rig.run("dmon -n -d 0.05 -m 3/1h sh -c 'echo >>runs; exit 9'").exits(9);
     assert_eq!(rig.lines("runs"), 4);
 }
 
 #[test]
-fn restarts_that_are_far_enough_apart_go_on() {
+fn restarts_outside_the_window_continue() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -d 0.3 -m 2/0.5 sh -c 'echo >>runs; exit 1'");
     rig.wait_lines("runs", 8);
@@ -130,7 +130,7 @@ fn restarts_that_are_far_enough_apart_go_on() {
 }
 
 #[test]
-fn once_means_until_it_ends_well() {
+fn once_restarts_until_the_first_success() {
     let rig = Rig::new();
     // Status 1, then a signal, then 0.
     let command = "sh -c 'echo >>runs; case $(wc -l <runs) in 1) exit 1;; 2) kill -KILL $$;; esac'";
@@ -140,7 +140,7 @@ fn once_means_until_it_ends_well() {
 }
 
 #[test]
-fn once_and_a_count_of_restarts_end_by_whichever_comes_first() {
+fn once_and_max_respawns_end_by_whichever_comes_first() {
     let rig = Rig::new();
     rig.run("dmon -n -1 -d 0.1 -m 1 sh -c 'echo >>runs; exit 3'").exits(3);
     assert_eq!(rig.lines("runs"), 2);
@@ -148,9 +148,9 @@ fn once_and_a_count_of_restarts_end_by_whichever_comes_first() {
 }
 
 #[test]
-fn a_log_command_that_ends_is_started_again_and_no_line_is_lost() {
+fn a_restarted_log_command_loses_no_line() {
     let rig = Rig::new();
-    // Each log command stores one line, read byte by byte, and dies. The command notices nothing.
+    // Each log command stores one line and fails. `read` consumes no byte beyond the line.
     let log = "sh -c 'read -r line; echo \"$line\" >>f; exit 1'";
     let dmon =
         rig.start(format!("dmon -n -d 0.1 sh -c 'echo >>runs; seq 1 4; exec sleep 1000' -- {log}"));
@@ -161,7 +161,7 @@ fn a_log_command_that_ends_is_started_again_and_no_line_is_lost() {
 }
 
 #[test]
-fn a_command_that_prints_while_no_log_command_runs_is_not_disturbed() {
+fn output_without_a_log_command_waits_in_the_pipe() {
     let rig = Rig::new();
     let log = "sh -c 'test -e go || exit 1; exec cat >f'";
     let dmon = rig.start(format!(
@@ -177,7 +177,7 @@ fn a_command_that_prints_while_no_log_command_runs_is_not_disturbed() {
 }
 
 #[test]
-fn the_log_command_stays_when_the_command_is_started_again() {
+fn the_log_command_survives_restarts_of_the_command() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -d 0.05 sh -c 'echo a line; exit 1' -- dlog f");
     let log = rig.child(dmon.pid(), "dlog");

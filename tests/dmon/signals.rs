@@ -1,10 +1,10 @@
-//! Signals that are passed on, and those that are not.
+//! Signal forwarding: `-s` and `-S`.
 
-use crate::rig::{Rig, proc};
+use crate::rig::{Rig, proc, signal};
 use nix::sys::signal::Signal;
 
-/// The six signals that dmon passes on if asked.
-const SIX: [(Signal, &str); 6] = [
+/// The signals that dmon can forward.
+const FORWARDED: [(Signal, &str); 6] = [
     (Signal::SIGCONT, "CONT"),
     (Signal::SIGALRM, "ALRM"),
     (Signal::SIGQUIT, "QUIT"),
@@ -13,7 +13,7 @@ const SIX: [(Signal, &str); 6] = [
     (Signal::SIGHUP, "HUP"),
 ];
 
-/// Writes the names of the signals it gets into the file `$1`, and its own start into `$1.up`.
+/// Records the name of each signal that it receives in the file `$1`, and its start in `$1.up`.
 const RECORDER: &str = r#"
 for name in CONT ALRM QUIT USR1 USR2 HUP PIPE; do trap "echo $name >>$1" $name; done
 trap "echo TERM >>$1; exit 0" TERM
@@ -21,7 +21,7 @@ echo >"$1.up"
 while :; do sleep 0.03; done
 "#;
 
-/// Two recorders in one group: the leader records as `$1`, its child as `$1.child`.
+/// Two recorders in one process group: the leader uses the file `$1`, its child `$1.child`.
 const FAMILY: &str = "sh recorder \"$1.child\" & . ./recorder\n";
 
 fn rig() -> Rig {
@@ -31,52 +31,52 @@ fn rig() -> Rig {
     rig
 }
 
-/// Sends each of the six and waits until it was taken.
-fn send_six(rig: &Rig, dmon: i32, each: impl Fn(&str)) {
-    for (which, name) in SIX {
-        crate::rig::signal(dmon, which);
-        rig.wait_for(format!("{name} to be taken"), || proc::signals(dmon, "ShdPnd") == 0);
+/// Sends each signal to dmon, waits until dmon has handled it, and calls `each`.
+fn send_all(rig: &Rig, dmon: i32, each: impl Fn(&str)) {
+    for (which, name) in FORWARDED {
+        signal(dmon, which);
+        rig.wait_for(format!("{name} to be handled"), || proc::signals(dmon, "ShdPnd") == 0);
         each(name);
     }
 }
 
 #[test]
-fn six_signals_are_passed_on_to_the_command_if_asked() {
+fn cmd_sigs_forwards_six_signals_to_the_command() {
     let rig = rig();
     let dmon = rig.start("dmon -n -s sh family cmd -- sh recorder log");
     for file in ["cmd.up", "cmd.child.up", "log.up"] {
         rig.wait_file(file);
     }
-    send_six(&rig, dmon.pid(), |name| {
+    send_all(&rig, dmon.pid(), |name| {
         rig.wait_for(format!("{name} in cmd"), || rig.read("cmd").lines().last() == Some(name));
     });
     assert_eq!(rig.read("cmd"), "CONT\nALRM\nQUIT\nUSR1\nUSR2\nHUP\n");
-    assert!(!rig.has("cmd.child"), "the whole group got {}", rig.read("cmd.child"));
-    assert!(!rig.has("log"), "the log command got {}", rig.read("log"));
+    assert!(!rig.has("cmd.child"), "the whole group received {}", rig.read("cmd.child"));
+    assert!(!rig.has("log"), "the log command received {}", rig.read("log"));
 }
 
 #[test]
-fn six_signals_are_passed_on_to_the_log_command_if_asked() {
+fn log_sigs_forwards_six_signals_to_the_log_command() {
     let rig = rig();
     let dmon = rig.start("dmon -n --log-sigs sh recorder cmd -- sh family log");
     for file in ["cmd.up", "log.child.up", "log.up"] {
         rig.wait_file(file);
     }
-    send_six(&rig, dmon.pid(), |name| {
+    send_all(&rig, dmon.pid(), |name| {
         rig.wait_for(format!("{name} in log"), || rig.read("log").lines().last() == Some(name));
     });
-    assert!(!rig.has("cmd"), "the command got {}", rig.read("cmd"));
-    assert!(!rig.has("log.child"), "the whole group got {}", rig.read("log.child"));
+    assert!(!rig.has("cmd"), "the command received {}", rig.read("cmd"));
+    assert!(!rig.has("log.child"), "the whole group received {}", rig.read("log.child"));
 }
 
 #[test]
-fn both_can_get_them() {
+fn cmd_sigs_and_log_sigs_can_be_combined() {
     let rig = rig();
     let dmon = rig.start("dmon -n -sS sh recorder cmd -- sh recorder log");
     for file in ["cmd.up", "log.up"] {
         rig.wait_file(file);
     }
-    send_six(&rig, dmon.pid(), |name| {
+    send_all(&rig, dmon.pid(), |name| {
         for file in ["cmd", "log"] {
             rig.wait_for(format!("{name} in {file}"), || {
                 rig.read(file).lines().last() == Some(name)
@@ -86,37 +86,40 @@ fn both_can_get_them() {
 }
 
 #[test]
-fn six_signals_are_ignored_if_nobody_asked_for_them() {
+fn six_signals_are_ignored_by_default() {
     let rig = rig();
     let dmon = rig.start("dmon -n -D 0.1 sh recorder cmd -- sh recorder log");
     for file in ["cmd.up", "log.up"] {
         rig.wait_file(file);
     }
     for _ in 0..3 {
-        send_six(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
+        send_all(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
     }
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(0);
-    // The stop sequence is TERM with a CONT behind it; a shell may run its traps in either order.
+    // dmon sends SIGTERM, then SIGCONT. A shell may run the two traps in either order.
     for file in ["cmd", "log"] {
-        let got = rig.read(file);
-        assert!(got.lines().all(|name| name == "TERM" || name == "CONT"), "{file} got {got:?}");
+        let received = rig.read(file);
+        assert!(
+            received.lines().all(|name| name == "TERM" || name == "CONT"),
+            "{file} received {received:?}"
+        );
     }
 }
 
 #[test]
-fn a_daemon_ignores_them_too() {
+fn a_daemon_ignores_six_signals_by_default() {
     let rig = rig();
     rig.run("dmon -p pid sh recorder cmd").exits(0);
     let dmon = rig.pid_in("pid");
     rig.wait_file("cmd.up");
-    send_six(&rig, dmon, |_| ());
+    send_all(&rig, dmon, |_| ());
     assert!(proc::state(dmon).is_some());
     assert!(!rig.has("cmd"));
 }
 
 #[test]
-fn a_log_file_is_rotated_by_a_signal_that_is_passed_on() {
+fn a_forwarded_sighup_reopens_the_log_file() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -S sh -c 'echo one; until test -e go; do sleep 0.02; done; echo two; exec sleep 1000' -- dlog f");
     rig.wait_lines("f", 1);
@@ -130,18 +133,18 @@ fn a_log_file_is_rotated_by_a_signal_that_is_passed_on() {
 }
 
 #[test]
-fn a_signal_between_two_runs_is_no_trouble() {
+fn a_signal_between_two_runs_does_no_harm() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -s -S -d 1000 sh -c 'echo $$ >first; exit 1'");
     rig.wait_lines("first", 1);
     rig.wait_gone(rig.pid_in("first"));
-    send_six(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
+    send_all(&rig, dmon.pid(), |_| assert!(dmon.is_running()));
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(1);
 }
 
 #[test]
-fn pipe_is_none_of_the_signals_that_are_passed_on() {
+fn sigpipe_is_not_forwarded() {
     let rig = rig();
     let dmon = rig.start("dmon -n -s -S sh recorder cmd -- sh recorder log");
     for file in ["cmd.up", "log.up"] {
@@ -149,7 +152,7 @@ fn pipe_is_none_of_the_signals_that_are_passed_on() {
     }
     for (which, name) in [(Signal::SIGPIPE, "PIPE"), (Signal::SIGUSR1, "USR1")] {
         dmon.signal(which);
-        rig.wait_for(format!("{name} to be taken"), || proc::signals(dmon.pid(), "ShdPnd") == 0);
+        rig.wait_for(format!("{name} to be handled"), || proc::signals(dmon.pid(), "ShdPnd") == 0);
     }
     for file in ["cmd", "log"] {
         rig.wait_for(format!("USR1 in {file}"), || rig.read(file).contains("USR1"));
@@ -158,9 +161,9 @@ fn pipe_is_none_of_the_signals_that_are_passed_on() {
 }
 
 #[test]
-fn a_message_that_nobody_reads_is_no_trouble() {
+fn sigpipe_from_dmons_own_messages_does_no_harm() {
     let rig = rig();
-    // The command vanishes, which dmon complains of; its complaint meets a pipe without a reader.
+    // dmon reports the vanished command to a pipe without a reader.
     let wait = "until test -e go; do sleep 0.02; done";
     rig.program("fleeting", &format!("#!/bin/sh\necho >>up; {wait}; rm bin/fleeting\n"));
     rig.shell("mkfifo err").exits(0);
@@ -171,7 +174,7 @@ fn a_message_that_nobody_reads_is_no_trouble() {
     rig.wait_file("log.up");
     rig.write("go", "");
     rig.wait_for("the command to vanish", || !rig.has("bin/fleeting"));
-    // One for the end of the command, then two each time that it cannot be started: for the child, for the wait.
+    // dmon wakes up once for the exit of the command, and twice for each failed start.
     let switches = || -> u32 {
         proc::status(dmon.pid(), "voluntary_ctxt_switches").parse().expect("a number")
     };
@@ -180,5 +183,5 @@ fn a_message_that_nobody_reads_is_no_trouble() {
     rig.program("fleeting", "#!/bin/sh\necho >>up; exec sleep 1000\n");
     rig.wait_lines("up", 2);
     assert!(dmon.is_running());
-    assert!(!rig.has("log"), "the log command got {}", rig.read("log"));
+    assert!(!rig.has("log"), "the log command received {}", rig.read("log"));
 }

@@ -1,12 +1,8 @@
-//! What a command is given when it starts, and what happens if it cannot.
+//! The state in which commands start (descriptors, signals, session, directory), and the exit status of dmon.
 
-use crate::rig::pipes::{never_wait, pipe};
-use crate::rig::{Rig, proc, tools};
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use crate::rig::{Rig, proc, signal, tools};
 use nix::sys::signal::Signal;
-use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicI32, Ordering};
 
 #[test]
 fn dmon_exits_with_the_status_of_the_command() {
@@ -33,93 +29,11 @@ fn the_status_is_that_of_the_last_run() {
 }
 
 #[test]
-fn a_command_that_is_not_there_is_named_and_the_exit_is_127() {
-    let rig = Rig::new();
-    for name in ["nosuch", "./nosuch", "/nosuch/nosuch"] {
-        rig.run(format!("dmon -n {name} -x")).exits(127).says("dmon", &[name, "No such file"]);
-        rig.run(format!("dmon {name} -x")).exits(127).says("dmon", &[name, "No such file"]);
-    }
-    rig.assert_empty();
-}
-
-#[test]
-fn an_empty_name_of_a_command_can_be_seen_in_the_message() {
-    let rig = Rig::new();
-    rig.run("dmon -n ''").exits(127).says("dmon", &["''", "No such file"]);
-    rig.run("dmon -n touch ran -- ''").exits(127).says("dmon", &["''", "No such file"]);
-    assert!(!rig.has("ran"));
-}
-
-#[test]
-fn a_command_that_cannot_be_executed_is_named_and_the_exit_is_126() {
-    let rig = Rig::new();
-    rig.write("plain", "not a program");
-    for name in ["./plain", "/dev/null", "/"] {
-        rig.run(format!("dmon -n {name}")).exits(126).says("dmon", &[name, "ermission denied"]);
-        rig.run(format!("dmon {name}")).exits(126).says("dmon", &[name, "ermission denied"]);
-    }
-    rig.assert_empty();
-}
-
-#[test]
-fn a_log_command_that_cannot_start_keeps_the_command_from_starting() {
-    let rig = Rig::new();
-    for daemon in ["", "-n"] {
-        rig.run(format!("dmon {daemon} touch ran -- nosuch"))
-            .exits(127)
-            .says("dmon", &["nosuch", "No such file"]);
-        rig.run(format!("dmon {daemon} touch ran -- /dev/null"))
-            .exits(126)
-            .says("dmon", &["/dev/null"]);
-    }
-    rig.assert_empty();
-    assert!(!rig.has("ran"));
-}
-
-#[test]
-fn a_log_command_ends_when_the_command_cannot_start() {
-    let rig = Rig::new();
-    for daemon in ["", "-n"] {
-        rig.run(format!("dmon {daemon} -p pid nosuch -- dlog f"))
-            .exits(127)
-            .says("dmon", &["nosuch"]);
-        rig.assert_empty();
-        assert!(!rig.has("pid"));
-    }
-}
-
-#[test]
-fn a_command_that_vanishes_later_is_an_end_like_any_other_and_said_once() {
-    let rig = Rig::new();
-    rig.program("fleeting", "#!/bin/sh\necho >>runs; rm -f bin/fleeting\n");
-    let dmon = rig.start("dmon -n -d 0.1 fleeting");
-    rig.wait_for("a word about the command", || dmon.err().contains("fleeting"));
-    rig.program("fleeting", "#!/bin/sh\necho >>runs; exec sleep 1000\n");
-    rig.wait_lines("runs", 2);
-    assert_eq!(dmon.err().lines().count(), 1, "said more than once: {}", dmon.err());
-}
-
-#[test]
-fn when_both_commands_vanish_each_is_said_once() {
-    let rig = Rig::new();
-    for name in ["fleeting", "passing"] {
-        rig.program(name, &format!("#!/bin/sh\nrm -f bin/{name}\n"));
-    }
-    let dmon = rig.start("dmon -n -d 0.1 fleeting -- passing");
-    for name in ["fleeting", "passing"] {
-        rig.wait_for(format!("a word about {name}"), || dmon.err().contains(name));
-    }
-    // Each is tried again every second.
-    std::thread::sleep(std::time::Duration::from_millis(2500));
-    assert_eq!(dmon.err().lines().count(), 2, "said more than once: {}", dmon.err());
-}
-
-#[test]
-fn the_daemons_parent_returns_when_both_run_and_the_pid_file_is_complete() {
+fn the_daemons_parent_exits_after_startup_is_complete() {
     let rig = Rig::new();
     for round in 1..=10 {
         rig.run(format!("dmon -p pid{round} sleep 1000 -- sleep 2000")).exits(0).says_nothing();
-        // Here is no wait: all of it must be so by now.
+        // No waits here: startup must be complete.
         let dmon = rig.pid_in(&format!("pid{round}"));
         let mut children: Vec<String> =
             proc::children(dmon).iter().map(|child| proc::words(child.pid)).collect();
@@ -129,7 +43,7 @@ fn the_daemons_parent_returns_when_both_run_and_the_pid_file_is_complete() {
 }
 
 #[test]
-fn a_daemon_has_a_session_of_its_own_and_no_terminal() {
+fn a_daemon_has_its_own_session() {
     let rig = Rig::new();
     rig.run("dmon -p pid sleep 1000").exits(0);
     let dmon = proc::process(rig.pid_in("pid")).expect("dmon");
@@ -162,11 +76,11 @@ fn a_daemon_has_its_standard_descriptors_on_dev_null() {
 }
 
 #[test]
-fn a_daemon_keeps_its_folder_and_umask() {
+fn a_daemon_keeps_its_directory_and_umask() {
     let rig = Rig::new();
     rig.shell("mkdir sub; cd sub; umask 027; exec dmon -p ../pid sleep 1000").exits(0);
     let dmon = rig.pid_in("pid");
-    let here = rig.path("sub").canonicalize().expect("the folder");
+    let here = rig.path("sub").canonicalize().expect("the directory");
     for pid in [dmon, rig.child(dmon, "sleep")] {
         assert_eq!(proc::cwd(pid), here);
         assert_eq!(proc::status(pid, "Umask"), "0027");
@@ -174,7 +88,7 @@ fn a_daemon_keeps_its_folder_and_umask() {
 }
 
 #[test]
-fn in_the_foreground_standard_input_stays_open() {
+fn in_the_foreground_the_command_inherits_stdin() {
     let rig = Rig::new();
     let done = rig.shell("echo hello | dmon -n -1 cat").exits(0);
     assert_eq!(done.out, "hello\n");
@@ -192,9 +106,9 @@ fn each_child_leads_a_process_group_in_dmons_session() {
 }
 
 #[test]
-fn none_of_dmons_descriptors_reaches_a_child_and_what_it_was_given_does() {
+fn children_inherit_only_the_descriptors_given_to_dmon() {
     let rig = Rig::new();
-    // What this test itself passes on to every program is not dmon's doing.
+    // The test itself may pass descriptors to its children.
     let plain = rig.start("sleep 3000 7<bin");
     rig.wait_for("a plain program", || proc::words(plain.pid()) == "sleep 3000");
     let wanted: Vec<i32> = proc::descriptors(plain.pid()).into_keys().collect();
@@ -208,7 +122,7 @@ fn none_of_dmons_descriptors_reaches_a_child_and_what_it_was_given_does() {
 }
 
 #[test]
-fn standard_descriptors_that_are_closed_at_the_start_do_no_harm() {
+fn dmon_works_if_descriptors_0_to_2_are_closed() {
     let rig = Rig::new();
     for closed in ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"] {
         for daemon in ["-n", ""] {
@@ -221,44 +135,35 @@ fn standard_descriptors_that_are_closed_at_the_start_do_no_harm() {
             let dmon = rig.pid_in("pid");
             assert_eq!(rig.read("pid"), format!("{dmon}\n"), "{daemon} {closed}");
             assert_eq!(rig.read("f"), "hello\n", "{daemon} {closed}");
-            crate::rig::signal(dmon, Signal::SIGTERM);
+            signal(dmon, Signal::SIGTERM);
             rig.wait_empty();
         }
     }
 }
 
-#[test]
-fn a_failure_is_still_an_exit_status_when_standard_error_is_closed() {
-    let rig = Rig::new();
-    rig.run("dmon -n nosuch <&- >&- 2>&-").exits(127);
-    rig.run("dmon -p pid nosuch <&- >&- 2>&-").exits(127);
-    rig.run("dmon --bogus <&- >&- 2>&-").exits(125);
-    assert!(!rig.has("pid"));
-}
-
-/// The bits of signals in `/proc/PID/status`.
-fn bits(signals: &[Signal]) -> u64 {
-    signals.iter().fold(0, |bits, &signal| bits | 1 << (signal as i32 - 1))
+/// The bit mask of these signals in `/proc/PID/status`.
+fn mask(signals: &[Signal]) -> u64 {
+    signals.iter().fold(0, |mask, &signal| mask | 1 << (signal as i32 - 1))
 }
 
 #[test]
-fn signals_blocked_at_the_start_stay_blocked_in_the_command_and_dmon_hears_them() {
+fn blocked_signals_stay_blocked_in_the_command_only() {
     let rig = Rig::new();
     let dmon =
         rig.start("env --block-signal=TERM,CHLD,HUP,USR1 dmon -n -k 0.2 sleep 1000 -- sleep 2000");
-    let blocked = bits(&[Signal::SIGTERM, Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGUSR1]);
+    let blocked = mask(&[Signal::SIGTERM, Signal::SIGCHLD, Signal::SIGHUP, Signal::SIGUSR1]);
     let command = rig.child(dmon.pid(), "sleep 1000");
     let log = rig.child(dmon.pid(), "sleep 2000");
     assert_eq!(proc::signals(command, "SigBlk"), blocked);
     assert_eq!(proc::signals(log, "SigBlk"), blocked);
-    // The command cannot hear TERM; KILL needs no hearing.
+    // SIGTERM is blocked in the command, SIGKILL cannot be.
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(137);
     rig.assert_empty();
 }
 
 #[test]
-fn dmon_works_with_every_signal_blocked_at_the_start() {
+fn dmon_works_if_all_signals_are_blocked_at_startup() {
     let rig = Rig::new();
     rig.run("env --block-signal dmon -n -d 0.1 -m 2 sh -c 'echo >>runs; exit 4' -- dlog f")
         .exits(4);
@@ -270,14 +175,14 @@ fn dmon_works_with_every_signal_blocked_at_the_start() {
 }
 
 #[test]
-fn signals_ignored_at_the_start_are_not_ignored_by_the_command() {
+fn ignored_signals_are_reset_in_the_command() {
     let rig = Rig::new();
-    // Those that dmon itself uses, and those that shells and Python ignore.
+    // The signals that dmon handles, and those that shells and Python ignore.
     let ignored = "TERM,INT,HUP,CHLD,PIPE,USR1,XFSZ,TSTP,TTIN,TTOU";
     let dmon = rig.start(format!("env --ignore-signal={ignored} dmon -n sleep 1000 -- sleep 2000"));
     let command = rig.child(dmon.pid(), "sleep 1000");
     let log = rig.child(dmon.pid(), "sleep 2000");
-    // 32 and above belong to the C library and to those who ask for them by number.
+    // The C library reserves some of the signals from 32: signal(7).
     let plain = (1 << 31) - 1;
     for child in [command, log] {
         assert_eq!(proc::signals(child, "SigIgn") & plain, 0);
@@ -302,7 +207,7 @@ fn dmon_runs_without_proc() {
 }
 
 #[test]
-fn dmon_ends_where_proc_is_that_of_another_process_namespace() {
+fn dmon_exits_with_proc_of_another_pid_namespace() {
     if !tools::can_be_init() {
         return;
     }
@@ -321,129 +226,8 @@ fn dmon_runs_with_an_empty_environment() {
 }
 
 #[test]
-fn the_command_gets_dmons_environment() {
+fn the_command_inherits_dmons_environment() {
     let rig = Rig::new();
     let done = rig.run(r#"env COLOUR=red dmon -n1 sh -c 'echo "$COLOUR"'"#).exits(0);
     assert_eq!(done.out, "red\n");
-}
-
-#[test]
-fn a_daemon_that_cannot_even_fork_is_dmons_own_failure() {
-    if !tools::is_root()
-        || !tools::has(&["setpriv", "prlimit"])
-        || !tools::is_native("it has threads of its own, which count as processes")
-    {
-        return;
-    }
-    let rig = Rig::new();
-    rig.copy_applets();
-    rig.shell("chmod 777 .").exits(0);
-    let line = format!("{} prlimit --nproc=1 dmon -p pid touch ran", nobody());
-    rig.run(line).exits(125).says("dmon", &["Resource temporarily unavailable"]);
-    assert!(!rig.has("ran"));
-    assert!(!rig.has("pid"), "the pid file is left");
-}
-
-#[test]
-fn a_daemon_told_to_stop_before_its_command_could_be_forked_has_not_started() {
-    if !tools::is_root()
-        || !tools::has(&["setpriv", "prlimit"])
-        || !tools::is_native("it has threads of its own, which count as processes")
-    {
-        return;
-    }
-    let rig = Rig::new();
-    rig.copy_applets();
-    rig.shell("chmod 777 .").exits(0);
-    // Room for the daemon and its parent, and for no third.
-    let parent = rig.start(format!("{} prlimit --nproc=2 dmon -p pid touch ran", nobody()));
-    rig.wait_lines("pid", 1);
-    crate::rig::signal(rig.pid_in("pid"), Signal::SIGTERM);
-    parent.wait().exits(125);
-    assert!(!rig.has("ran") && !rig.has("pid"));
-    rig.assert_empty();
-}
-
-#[test]
-fn a_first_fork_that_is_refused_is_tried_again_until_it_succeeds_or_nobody_wants_it() {
-    if !tools::is_root()
-        || !tools::has(&["setpriv", "prlimit"])
-        || !tools::is_native("it has threads of its own, which count as processes")
-    {
-        return;
-    }
-    let rig = Rig::new();
-    rig.copy_applets();
-    rig.shell("chmod 777 .").exits(0);
-    let nobody = nobody();
-    let refused = format!("{nobody} prlimit --nproc=1:1000 dmon -n -1 touch");
-    let patient = rig.start(format!("{refused} ran"));
-    let unlucky = rig.start(format!("{refused} not"));
-    for dmon in [&patient, &unlucky] {
-        rig.wait_for("a word about the fork", || dmon.err().contains("touch"));
-    }
-    unlucky.signal(Signal::SIGTERM);
-    // Nothing has ever run that could have failed.
-    unlucky.wait().exits(0);
-    rig.run(format!("{nobody} prlimit --pid {} --nproc=1000:", patient.pid())).exits(0);
-    patient.wait().exits(0);
-    assert!(rig.has("ran") && !rig.has("not"));
-}
-
-#[test]
-fn a_fork_refused_later_is_tried_again_until_it_succeeds() {
-    if !tools::is_root() || !tools::has(&["setpriv", "prlimit"]) {
-        return;
-    }
-    let rig = Rig::new();
-    rig.copy_applets();
-    rig.shell("touch runs; chmod 666 runs");
-    let nobody = nobody();
-    let dmon = rig.start(format!("{nobody} dmon -n -d 0.1 sh -c 'echo >>runs; exec sleep 1000'"));
-    let command = rig.child(dmon.pid(), "sleep 1000");
-    rig.run(format!("{nobody} prlimit --pid {} --nproc=1:", dmon.pid())).exits(0);
-    crate::rig::signal(command, Signal::SIGKILL);
-    rig.wait_for("a word about the fork", || !dmon.err().is_empty());
-    assert!(dmon.is_running());
-    assert_eq!(rig.lines("runs"), 1);
-    rig.run(format!("{nobody} prlimit --pid {} --nproc=1000:", dmon.pid())).exits(0);
-    rig.wait_lines("runs", 2);
-}
-
-#[test]
-fn with_too_few_descriptors_to_start_anything_dmon_ends() {
-    if !tools::is_native("it needs descriptors itself") {
-        return;
-    }
-    let rig = Rig::new();
-    for (most, log) in [(4, ""), (6, "-- dlog f")] {
-        rig.shell(format!("ulimit -n {most}; exec dmon -n touch ran {log}"))
-            .exits(125)
-            .says("dmon", &["Too many open files"]);
-    }
-    assert!(!rig.has("ran"));
-    rig.assert_empty();
-}
-
-#[test]
-fn a_full_pipe_for_messages_holds_up_nobody() {
-    let rig = Rig::new();
-    rig.program("once", "#!/bin/sh\nexec rm \"$0\"\n");
-    let (reader, mut writer) = pipe();
-    never_wait(&writer);
-    while writer.write(&[b'.'; 4096]).is_ok() {}
-    let waits = OFlag::empty();
-    fcntl(&writer, FcntlArg::F_SETFL(waits)).expect("a pipe that waits again");
-    // The second start fails, and that is said.
-    rig.start_to("dmon -n -d 0 -m 1 once 2>&1", writer).wait().exits(127);
-    drop(reader);
-}
-
-/// A user who has no process and no entry, another at each call: limits count per user, and no other
-/// test may disturb.
-fn nobody() -> String {
-    static CALLS: AtomicI32 = AtomicI32::new(0);
-    let call = CALLS.fetch_add(1, Ordering::Relaxed);
-    let id = 100_000 + nix::unistd::getpid().as_raw() % 100_000 * 10 + call;
-    format!("setpriv --reuid={id} --regid={id} --clear-groups")
 }

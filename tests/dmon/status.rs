@@ -1,38 +1,39 @@
-//! Status lines: what they say, and that nothing that becomes of them stops or ends dmon.
+//! Status lines (`-I`): their content, and that no error of their file stops dmon.
 
 use crate::rig::disk::Disk;
 use crate::rig::load::Load;
 use crate::rig::{Rig, limit, proc, signal, tools};
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 
-/// The lines with the pids replaced by the letters in order of their appearance.
-fn lettered(text: &str) -> Vec<String> {
+/// Replaces each PID by a letter, in order of appearance.
+fn letter_pids(text: &str) -> Vec<String> {
     let mut pids: Vec<String> = Vec::new();
     text.lines()
         .map(|line| {
-            let mut words: Vec<String> = line.split(' ').map(String::from).collect();
-            if let Some(pid) = words.get_mut(2) {
+            let mut fields: Vec<String> = line.split(' ').map(String::from).collect();
+            if let Some(pid) = fields.get_mut(2) {
                 let at = pids.iter().position(|known| known == pid).unwrap_or(pids.len());
                 if at == pids.len() {
                     pids.push(pid.clone());
                 }
                 *pid = char::from(b'A' + at as u8).into();
             }
-            words.join(" ")
+            fields.join(" ")
         })
         .collect()
 }
 
 #[test]
-fn starts_and_ends_are_told_with_the_number_of_waitpid() {
+fn status_lines_contain_the_wait_status_of_waitpid() {
     let rig = Rig::new();
     rig.run("dmon -n -m 1 -d 0 -I st sh -c 'exit 3' -- dlog f").exits(3);
     assert_eq!(
-        lettered(&rig.read("st")),
+        letter_pids(&rig.read("st")),
         [
             "log start A",
             "cmd start B",
@@ -49,29 +50,29 @@ fn starts_and_ends_are_told_with_the_number_of_waitpid() {
 }
 
 #[test]
-fn an_order_to_stop_is_told_and_the_signal_that_a_run_died_of() {
+fn a_status_line_reports_the_stop_of_a_run() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -I st sleep 1000");
     rig.child(dmon.pid(), "sleep 1000");
     rig.wait_lines("st", 1);
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143);
-    assert_eq!(lettered(&rig.read("st")), ["cmd start A", "cmd stop A", "cmd exit A 15"]);
+    assert_eq!(letter_pids(&rig.read("st")), ["cmd start A", "cmd stop A", "cmd exit A 15"]);
 }
 
 #[test]
-fn a_run_that_is_late_is_told_and_that_it_is_killed() {
+fn status_lines_report_timeout_and_sigkill() {
     let rig = Rig::new();
     let line = "trap \"\" TERM; echo >ready; while :; do sleep 0.05; done";
     rig.run(format!("dmon -n -m 0 -t 0.5 -k 0.2 -I st sh -c '{line}'")).exits(124);
     assert_eq!(
-        lettered(&rig.read("st")),
+        letter_pids(&rig.read("st")),
         ["cmd start A", "cmd timeout A", "cmd kill A", "cmd exit A 9"]
     );
 }
 
 #[test]
-fn forwarded_signals_are_told() {
+fn status_lines_report_forwarded_signals() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -s -S -I st sleep 1000 -- sleep 2000");
     rig.child(dmon.pid(), "sleep 1000");
@@ -89,7 +90,7 @@ fn forwarded_signals_are_told() {
 }
 
 #[test]
-fn a_pause_by_the_load_and_its_end_are_told() {
+fn status_lines_report_pause_and_resume() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 9.0) else {
         return;
@@ -98,24 +99,30 @@ fn a_pause_by_the_load_and_its_end_are_told() {
     rig.wait_lines("st", 2);
     load.set(1.0);
     rig.wait_lines("st", 3);
-    assert_eq!(lettered(&rig.read("st")), ["cmd start A", "cmd pause A", "cmd resume A"]);
+    assert_eq!(letter_pids(&rig.read("st")), ["cmd start A", "cmd pause A", "cmd resume A"]);
     dmon.kill();
 }
 
 #[test]
-fn a_fifo_keeps_the_lines_until_somebody_reads() {
+fn a_fifo_keeps_the_status_lines_until_they_are_read() {
     let rig = Rig::new();
     rig.shell("mkfifo st").exits(0);
     let dmon = rig.start("dmon -n -d 0 -I st sh -c 'echo >>ran; sleep 0.05'");
     rig.wait_lines("ran", 2);
-    // A reader comes, leaves in the middle of a line, and another comes.
-    let open = || OpenOptions::new().read(true).custom_flags(0o4000).open(rig.path("st")).unwrap();
+    // The first reader closes the FIFO in the middle of a line, and a second one continues.
+    let open = || {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(rig.path("st"))
+            .unwrap()
+    };
     let mut first = vec![0; 15];
-    open().read_exact(&mut first).expect("the first bytes");
+    open().read_exact(&mut first).expect("read the first bytes");
     let before = rig.lines("ran");
     rig.wait_lines("ran", before + 2);
     let mut rest = vec![0; 4096];
-    let count = open().read(&mut rest).expect("more");
+    let count = open().read(&mut rest).expect("read the rest");
     let text = String::from_utf8([first, rest[..count].to_vec()].concat()).unwrap();
     assert!(text.starts_with("cmd start "), "{text}");
     for line in text.lines().take(text.lines().count() - 1) {
@@ -125,12 +132,12 @@ fn a_fifo_keeps_the_lines_until_somebody_reads() {
 }
 
 #[test]
-fn a_full_fifo_loses_whole_lines_and_stops_nobody() {
+fn a_full_fifo_loses_only_whole_status_lines() {
     let rig = Rig::new();
     rig.shell("mkfifo st").exits(0);
     let mut both = OpenOptions::new();
-    both.read(true).write(true).custom_flags(0o4000);
-    let mut fifo = both.open(rig.path("st")).expect("both ends");
+    both.read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let mut fifo = both.open(rig.path("st")).expect("open both ends");
     while fifo.write(&[b'.'; 4096]).is_ok() {}
     let dmon = rig.start("dmon -n -d 0 -I st sh -c 'echo >>ran; sleep 0.02'");
     rig.wait_lines("ran", 5);
@@ -138,7 +145,7 @@ fn a_full_fifo_loses_whole_lines_and_stops_nobody() {
     while fifo.read(&mut junk).is_ok() {}
     let before = rig.lines("ran");
     rig.wait_lines("ran", before + 3);
-    let count = fifo.read(&mut junk).expect("new lines");
+    let count = fifo.read(&mut junk).expect("read new lines");
     let text = String::from_utf8_lossy(&junk[..count]).into_owned();
     assert!(text.lines().all(|line| line.starts_with("cmd ")), "{text}");
     assert!(text.ends_with('\n'), "{text}");
@@ -146,61 +153,61 @@ fn a_full_fifo_loses_whole_lines_and_stops_nobody() {
 }
 
 #[test]
-fn a_socket_of_messages_may_go_and_come_again() {
+fn a_datagram_socket_for_status_lines_may_be_replaced() {
     let rig = Rig::new();
     let listen = |name| {
-        let receiver = UnixDatagram::bind(rig.path(name)).expect("a socket");
-        receiver.set_read_timeout(Some(limit())).expect("a limit");
+        let receiver = UnixDatagram::bind(rig.path(name)).expect("bind");
+        receiver.set_read_timeout(Some(limit())).expect("set the timeout");
         receiver
     };
     let receiver = listen("st");
     let dmon = rig.start("dmon -n -d 0 -I st sh -c 'echo >>ran; sleep 0.05'");
-    let mut room = [0; 100];
-    let count = receiver.recv(&mut room).expect("a line");
-    assert!(room[..count].starts_with(b"cmd start ") && room[..count].ends_with(b"\n"));
+    let mut buffer = [0; 100];
+    let count = receiver.recv(&mut buffer).expect("receive a line");
+    assert!(buffer[..count].starts_with(b"cmd start ") && buffer[..count].ends_with(b"\n"));
     drop(receiver);
     rig.shell("rm st").exits(0);
     let before = rig.lines("ran");
     rig.wait_lines("ran", before + 2);
-    assert!(!rig.has("st"), "something else was made in its place");
+    assert!(!rig.has("st"), "dmon created a file in place of the socket");
     let receiver = listen("st.new");
     rig.shell("mv st.new st").exits(0);
-    let count = receiver.recv(&mut room).expect("a line again");
-    assert!(room[..count].starts_with(b"cmd "));
+    let count = receiver.recv(&mut buffer).expect("receive another line");
+    assert!(buffer[..count].starts_with(b"cmd "));
     assert!(dmon.is_running());
     dmon.kill();
 }
 
 #[test]
-fn a_socket_of_a_stream_gets_the_same_lines() {
+fn a_stream_socket_receives_status_lines() {
     let rig = Rig::new();
-    let receiver = UnixListener::bind(rig.path("st")).expect("a socket");
-    receiver.set_nonblocking(true).expect("a socket that is only looked at");
+    let receiver = UnixListener::bind(rig.path("st")).expect("bind");
+    receiver.set_nonblocking(true).expect("make the listener non-blocking");
     let dmon = rig.start("dmon -n -m 0 -I st true");
-    let (mut stream, _) = rig.wait_some("dmon at the socket", || receiver.accept().ok());
-    let settled = stream.set_nonblocking(false);
-    settled.and_then(|()| stream.set_read_timeout(Some(limit()))).expect("a limit");
+    let (mut stream, _) = rig.wait_some("dmon to connect", || receiver.accept().ok());
+    let blocking = stream.set_nonblocking(false);
+    blocking.and_then(|()| stream.set_read_timeout(Some(limit()))).expect("set the timeout");
     let mut text = String::new();
-    stream.read_to_string(&mut text).expect("all lines");
+    stream.read_to_string(&mut text).expect("read all lines");
     dmon.wait().exits(0);
-    assert_eq!(lettered(&text), ["cmd start A", "cmd exit A 0"]);
+    assert_eq!(letter_pids(&text), ["cmd start A", "cmd exit A 0"]);
 }
 
 #[test]
-fn what_cannot_be_opened_is_an_error_at_once() {
+fn a_status_file_that_cannot_be_opened_is_an_error() {
     let rig = Rig::new();
     rig.shell("mkdir d").exits(0);
     for path in ["d", "none/st", "''"] {
         rig.run(format!("dmon -n -I {path} touch ran")).exits(125).says("dmon", &["cannot open"]);
     }
-    // A socket that nobody reads.
-    drop(UnixDatagram::bind(rig.path("dead")).expect("a socket"));
+    // A socket without a receiver.
+    drop(UnixDatagram::bind(rig.path("dead")).expect("bind"));
     rig.run("dmon -n -I dead touch ran").exits(125).says("dmon", &["cannot open dead"]);
     assert!(!rig.has("ran"));
 }
 
 #[test]
-fn a_full_disk_loses_lines_and_no_half_ones() {
+fn a_full_disk_loses_only_whole_status_lines() {
     let rig = Rig::new();
     let Some(disk) = Disk::new(&rig) else {
         return;
@@ -208,9 +215,9 @@ fn a_full_disk_loses_lines_and_no_half_ones() {
     let dmon = rig.start(format!("{disk} dmon -n -d 0 -I disk/st sh -c 'echo >>ran; sleep 0.01'"));
     rig.wait_for("a few lines", || disk.read("st").lines().count() > 3);
     disk.fill();
-    // The last page of the file itself has room for some more.
+    // The last page of the file still takes a few lines.
     let size = || disk.read("st").len();
-    rig.wait_for("no more room", || {
+    rig.wait_for("the file to stop growing", || {
         let (before, ran) = (size(), rig.lines("ran"));
         rig.wait_lines("ran", ran + 3);
         before == size()
@@ -218,20 +225,20 @@ fn a_full_disk_loses_lines_and_no_half_ones() {
     assert!(disk.read("st").ends_with('\n'));
     disk.empty();
     let before = size();
-    rig.wait_for("lines again", || size() > before);
+    rig.wait_for("new lines", || size() > before);
     dmon.signal(Signal::SIGTERM);
     dmon.wait();
     for line in disk.read("st").lines() {
-        let words: Vec<&str> = line.split(' ').collect();
-        assert!(words[0] == "cmd" && ["start", "exit", "stop"].contains(&words[1]), "{line:?}");
-        assert!(words[2].parse::<i32>().is_ok(), "{line:?}");
+        let fields: Vec<&str> = line.split(' ').collect();
+        assert!(fields[0] == "cmd" && ["start", "exit", "stop"].contains(&fields[1]), "{line:?}");
+        assert!(fields[2].parse::<i32>().is_ok(), "{line:?}");
     }
 }
 
 #[test]
-fn a_file_that_may_not_grow_loses_lines_and_stops_nobody() {
+fn an_fsize_limit_loses_status_lines_without_harm() {
     let rig = Rig::new();
-    // Messages go to such a file as well.
+    // Messages go to a file with the same limit.
     let full = "head -c 2048 /dev/zero | tee st >err; ulimit -f 1";
     rig.run(format!(
         "{full}; exec dmon -n -v -d 0 -m 5 -I st sh -c 'echo >&3; exit 3' 2>>err 3>>ran"
@@ -242,7 +249,7 @@ fn a_file_that_may_not_grow_loses_lines_and_stops_nobody() {
 }
 
 #[test]
-fn nothing_of_it_reaches_the_commands() {
+fn commands_do_not_inherit_the_status_file() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -I st sleep 1000 -- sleep 2000");
     let cmd = rig.child(dmon.pid(), "sleep 1000");

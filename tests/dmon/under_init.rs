@@ -1,21 +1,22 @@
-//! dmon under real inits and supervisors, as its users run it: busybox's init and sysvinit as process 1 of a small
-//! machine, runsv and s6-supervise. Whatever happens to dmon there, no service runs twice, no line is missing,
-//! nothing is left.
+//! dmon under busybox init, sysvinit, runsv and s6-supervise: no service runs twice, no log line is lost and no
+//! process remains.
+//!
+//! The inits are PID 1 of a small machine in namespaces, which requires root.
 
 use crate::rig::machine::{Machine, On, number_inside};
 use crate::rig::{Rig, proc, signal, times, tools};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 
-/// A service that counts aloud, says farewell to TERM, and writes down if it is not alone.
+/// A service that prints `PID N` lines, exits on SIGTERM, and records in `two` that another copy runs.
 const SERVICE: &str = "grep -qs State:.[RSDT] /proc/$(cat last 2>/dev/null)/status && echo $$ >>two
     echo $$ >last
     trap 'echo $$ end; exit 0' TERM
     echo $$ begin; n=0
-    exec 2>/dev/null # where a shell would speak of the sleep that TERM ends as well
+    exec 2>/dev/null # some shells report that SIGTERM has ended the sleep
     while :; do n=$((n + 1)); echo $$ $n; sleep 0.01; done";
 
-/// It in the foreground, as an inittab has it.
+/// The command line of an inittab entry.
 const DMON: &str =
     "/sbin/dmon -n -e -W /var/log -p /run/svc.pid /etc/svc -- /sbin/dlog /var/log/svc";
 
@@ -40,8 +41,7 @@ fn sysvinit(rig: &Rig) -> Option<Machine<'_>> {
     Some(machine)
 }
 
-/// That the log has every line of every run, each run's in their order, and that no run met another; how many
-/// runs there were.
+/// Asserts that the log has all lines of each run in order and that no two copies ran. Returns the number of runs.
 #[track_caller]
 fn assert_complete(rig: &Rig, log: &str, two: &str) -> usize {
     assert!(!rig.has(two), "two copies: {}", rig.read(two));
@@ -61,9 +61,9 @@ fn assert_complete(rig: &Rig, log: &str, two: &str) -> usize {
     runs.len()
 }
 
-/// Waits until the service speaks that this dmon runs; its process.
-fn speaks(rig: &Rig, dmon: i32, log: &str) -> i32 {
-    // Where the tested program is emulated, its log command is a shell, too, for a moment.
+/// Waits until the service of this dmon has printed its first line, and returns its PID.
+fn wait_service(rig: &Rig, dmon: i32, log: &str) -> i32 {
+    // An emulated log command is also a shell at first.
     let service = rig.wait_some("the service", || {
         let mut children = proc::children(dmon).into_iter().map(|child| child.pid);
         children.find(|pid| {
@@ -78,17 +78,17 @@ fn speaks(rig: &Rig, dmon: i32, log: &str) -> i32 {
     service
 }
 
-/// Kills dmon again and again. Each time init begins another, and the service of the one before is gone by then.
-fn kill_often(rig: &Rig, machine: &On, log: &str) {
+/// Kills dmon repeatedly. Each time its service must end and init must start another dmon.
+fn kill_repeatedly(rig: &Rig, machine: &On, log: &str) {
     let mut dmon = machine.service(DMON);
     for _ in 0..times(5, 100) {
-        let service = speaks(rig, dmon, log);
+        let service = wait_service(rig, dmon, log);
         signal(dmon, Signal::SIGKILL);
         rig.wait_dead(service);
         dmon = rig.next_child(machine.init, dmon, DMON);
     }
-    speaks(rig, dmon, log);
-    rig.wait_for("one of each", || {
+    wait_service(rig, dmon, log);
+    rig.wait_for("one process of each kind", || {
         ["/bin/sh /etc/svc", "/sbin/dlog", "/sbin/dmon"]
             .iter()
             .all(|words| machine.count(words) == 1)
@@ -96,22 +96,22 @@ fn kill_often(rig: &Rig, machine: &On, log: &str) {
 }
 
 #[test]
-fn busyboxs_init_runs_a_killed_dmon_again_and_nothing_twice() {
+fn busybox_init_restarts_a_killed_dmon_without_duplicates() {
     let rig = Rig::new();
     let Some(machine) = busybox(&rig) else { return };
     let machine = machine.boot(&busybox_inittab(&format!("::respawn:{DMON}")));
-    kill_often(&rig, &machine, "root/var/log/svc");
+    kill_repeatedly(&rig, &machine, "root/var/log/svc");
     assert_eq!(machine.shut_down(Signal::SIGUSR2), Some(Signal::SIGINT as i32));
     assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), times(5, 100) + 1);
     rig.assert_empty();
 }
 
 #[test]
-fn sysvinit_runs_a_killed_dmon_again_and_nothing_twice() {
+fn sysvinit_restarts_a_killed_dmon_without_duplicates() {
     let rig = Rig::new();
     let Some(machine) = sysvinit(&rig) else { return };
     let machine = machine.boot(&sysvinit_inittab(&format!("vf:2345:respawn:{DMON}")));
-    kill_often(&rig, &machine, "root/var/log/svc");
+    kill_repeatedly(&rig, &machine, "root/var/log/svc");
     machine.run("/sbin/telinit 0");
     assert_eq!(machine.wait_off(), Some(Signal::SIGINT as i32));
     assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), times(5, 100) + 1);
@@ -119,29 +119,29 @@ fn sysvinit_runs_a_killed_dmon_again_and_nothing_twice() {
 }
 
 #[test]
-fn a_daemon_that_busyboxs_init_starts_once_lives_until_the_machine_is_off() {
-    for (order, end) in [(Signal::SIGUSR2, Signal::SIGINT), (Signal::SIGTERM, Signal::SIGHUP)] {
+fn a_daemon_started_by_init_lives_until_the_shutdown() {
+    for (request, end) in [(Signal::SIGUSR2, Signal::SIGINT), (Signal::SIGTERM, Signal::SIGHUP)] {
         let rig = Rig::new();
         let Some(machine) = busybox(&rig) else { return };
         let daemon = DMON.replace("-n ", "");
         let machine = machine.boot(&busybox_inittab(&format!("::once:{daemon}")));
-        // What init has started ends when all runs; the daemon is init's child then.
-        let dmon = rig.wait_some("the pid in its file", || {
+        // The parent exits after startup, and init adopts the daemon.
+        let dmon = rig.wait_some("the pid file", || {
             let pid = rig.read("root/run/svc.pid").trim().to_string();
             let children = proc::children(machine.init).into_iter().map(|child| child.pid);
             children
                 .filter(|_| !pid.is_empty())
                 .find(|child| number_inside(*child).to_string() == pid)
         });
-        speaks(&rig, dmon, "root/var/log/svc");
-        assert_eq!(machine.shut_down(order), Some(end as i32));
+        wait_service(&rig, dmon, "root/var/log/svc");
+        assert_eq!(machine.shut_down(request), Some(end as i32));
         assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), 1);
         rig.assert_empty();
     }
 }
 
 #[test]
-fn a_line_that_leaves_the_inittab_takes_its_service_along() {
+fn a_service_ends_if_its_inittab_line_is_removed() {
     for sysv in [false, true] {
         let rig = Rig::new();
         let (machine, with, without) = if sysv {
@@ -156,7 +156,7 @@ fn a_line_that_leaves_the_inittab_takes_its_service_along() {
         let Some(machine) = machine else { return };
         let machine = machine.boot(&with);
         let dmon = machine.service(DMON);
-        let service = speaks(&rig, dmon, "root/var/log/svc");
+        let service = wait_service(&rig, dmon, "root/var/log/svc");
         rig.write("root/etc/inittab", without);
         match sysv {
             true => machine.run("/sbin/telinit q"),
@@ -164,7 +164,7 @@ fn a_line_that_leaves_the_inittab_takes_its_service_along() {
         }
         rig.wait_gone(dmon);
         rig.wait_gone(service);
-        rig.wait_for("the end of the log command", || machine.count("/sbin/dlog") == 0);
+        rig.wait_for("the exit of the log command", || machine.count("/sbin/dlog") == 0);
         assert_eq!(machine.count("/sbin/dmon"), 0);
         assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), 1);
         machine.service("/bin/sleep 1000");
@@ -172,10 +172,10 @@ fn a_line_that_leaves_the_inittab_takes_its_service_along() {
 }
 
 #[test]
-fn without_console_and_proc_and_room_to_write_it_runs_and_syslog_gets_all() {
+fn dmon_runs_on_a_read_only_system_without_console_or_proc() {
     let rig = Rig::new();
     let Some(mut machine) = busybox(&rig) else { return };
-    // The service ends after each line, and the log is complete only when a syslogd has come at last.
+    // The service fails after each line, and syslogd starts only after the last run.
     machine.script("svc", "echo run-$$; exit 1");
     machine.script("rcS", "exit 0");
     machine.script(
@@ -189,71 +189,71 @@ fn without_console_and_proc_and_room_to_write_it_runs_and_syslog_gets_all() {
         std::fs::read_to_string(format!("/proc/{}/root/run/{name}", machine.init))
             .unwrap_or_default()
     };
-    // Four runs and the drain, which lasts as long as nobody takes the lines.
-    rig.wait_for("dsyslog alone", || {
+    // After four runs, dsyslog still waits for a receiver.
+    rig.wait_for("dsyslog to be the last process", || {
         machine.count("/sbin/dsyslog") == 1 && machine.count("/etc/svc") == 0
     });
     machine.run("touch /run/go");
     rig.wait_for("four messages", || inside("messages").matches("svc: run-").count() == 4);
-    rig.wait_for("the end of dmon", || machine.count("/sbin/d") == 0);
+    rig.wait_for("the exit of dmon", || machine.count("/sbin/d") == 0);
     assert_eq!(inside("svc.pid"), "");
     assert_eq!(machine.shut_down(Signal::SIGUSR1), Some(Signal::SIGINT as i32));
 }
 
 #[test]
-fn a_service_that_always_fails_does_not_make_sysvinit_give_up() {
+fn a_failing_service_does_not_trip_sysvinits_rate_limit() {
     let rig = Rig::new();
     let Some(machine) = sysvinit(&rig) else { return };
     machine.script("svc", "echo >>/var/log/runs; exit 1");
     let dmon = "/sbin/dmon -n -d 0.05 /etc/svc";
     let machine = machine.boot(&sysvinit_inittab(&format!("vf:2345:respawn:{dmon}")));
     let first = machine.service(dmon);
-    // Ten starts within two minutes are what init takes for too fast.
+    // sysvinit suspends an entry that it starts ten times within two minutes.
     rig.wait_lines("root/var/log/runs", 30);
     assert_eq!(machine.service(dmon), first);
 }
 
-/// A folder for runsv or s6-supervise, with this service under dmon.
-fn service_folder(rig: &Rig) {
+/// Creates a service directory for runsv or s6-supervise that runs the service below dmon.
+fn service_dir(rig: &Rig) {
     rig.shell("mkdir svc").exits(0);
     rig.program("svc", &format!("#!/bin/sh\n{SERVICE}\n"));
     rig.write("svc/run", "#!/bin/sh\nexec dmon -n -e -p pid svc -- dlog log 2>>errors\n");
     rig.shell("chmod 755 svc/run").exits(0);
 }
 
-/// What a supervisor must see: dmon is its child, TERM ends all, KILL gives another, down is down.
-fn under_supervisor(rig: &Rig, supervisor: i32, order: impl Fn(&str)) {
+/// Checks dmon as a service of a supervisor: `t` (SIGTERM) and SIGKILL restart it, `d` stops it, `u` starts it.
+fn check_under_supervisor(rig: &Rig, supervisor: i32, send: impl Fn(&str)) {
     let (log, two) = ("svc/log", "svc/two");
     let first = rig.child(supervisor, "dmon -n");
-    let service = speaks(rig, first, log);
-    let another = |before: i32| rig.next_child(supervisor, before, "dmon -n");
-    order("t");
+    let service = wait_service(rig, first, log);
+    let next_dmon = |before: i32| rig.next_child(supervisor, before, "dmon -n");
+    send("t");
     rig.wait_gone(service);
-    let second = another(first);
-    let service = speaks(rig, second, log);
+    let second = next_dmon(first);
+    let service = wait_service(rig, second, log);
     signal(second, Signal::SIGKILL);
     rig.wait_dead(service);
-    let third = another(second);
-    let service = speaks(rig, third, log);
-    order("d");
+    let third = next_dmon(second);
+    let service = wait_service(rig, third, log);
+    send("d");
     rig.wait_gone(service);
     rig.wait_gone(third);
-    rig.wait_for("the end of all log commands", || rig.copies("dlog").is_empty());
+    rig.wait_for("the exit of all log commands", || rig.copies("dlog").is_empty());
     assert_eq!(assert_complete(rig, log, two), 3);
-    order("u");
-    let fourth = another(third);
-    speaks(rig, fourth, log);
-    order("x");
+    send("u");
+    let fourth = next_dmon(third);
+    wait_service(rig, fourth, log);
+    send("x");
 }
 
 #[test]
-fn under_runsv_it_is_one_service() {
+fn runsv_controls_dmon_as_one_service() {
     let Some(runsv) = tools::peer("runsv") else { return };
     let rig = Rig::new();
-    service_folder(&rig);
+    service_dir(&rig);
     let supervisor = rig.start(format!("{runsv} svc"));
-    under_supervisor(&rig, supervisor.pid(), |order| {
-        rig.shell(format!("printf {order} >svc/supervise/control")).exits(0);
+    check_under_supervisor(&rig, supervisor.pid(), |command| {
+        rig.shell(format!("printf {command} >svc/supervise/control")).exits(0);
     });
     supervisor.wait().exits(0);
     rig.wait_empty();
@@ -262,18 +262,18 @@ fn under_runsv_it_is_one_service() {
 }
 
 #[test]
-fn under_s6_supervise_it_is_one_service() {
+fn s6_supervise_controls_dmon_as_one_service() {
     let (Some(supervise), Some(control)) = (tools::peer("s6-supervise"), tools::peer("s6-svc"))
     else {
         return;
     };
     let rig = Rig::new();
-    service_folder(&rig);
+    service_dir(&rig);
     let supervisor = rig.start(format!("{supervise} svc"));
-    under_supervisor(&rig, supervisor.pid(), |order| {
-        // It ends when its service does.
-        let order = if order == "x" { "xd" } else { order };
-        rig.run(format!("{control} -{order} svc")).exits(0);
+    check_under_supervisor(&rig, supervisor.pid(), |command| {
+        // Without `d`, s6-supervise waits for its service to exit.
+        let command = if command == "x" { "xd" } else { command };
+        rig.run(format!("{control} -{command} svc")).exits(0);
     });
     supervisor.wait().exits(0);
     rig.wait_empty();

@@ -1,9 +1,11 @@
-//! Users and groups of the command and of the log command.
+//! Users and groups of the command and of the log command: `-u`, `-g`, `-U`, `-G`.
+//!
+//! Requires root.
 
 use crate::rig::accounts::{ALICE, ALICES, AUDIO, Accounts, BOB, BOBS, MEDIA};
 use crate::rig::{Rig, proc, tools};
 
-/// The one id that is real, effective, saved and of the file system.
+/// The id of a process; the real, effective, saved and file-system ids must agree.
 #[track_caller]
 fn id(pid: i32, field: &str) -> u32 {
     let ids = proc::ids(pid, field);
@@ -11,8 +13,8 @@ fn id(pid: i32, field: &str) -> u32 {
     ids[0]
 }
 
-/// The supplementary groups but for the primary one, which may be among them or not.
-fn more_groups(pid: i32) -> Vec<u32> {
+/// The supplementary groups without the primary group, which may be one of them.
+fn other_groups(pid: i32) -> Vec<u32> {
     let primary = id(pid, "Gid");
     let mut groups: Vec<u32> =
         proc::ids(pid, "Groups").into_iter().filter(|group| *group != primary).collect();
@@ -20,10 +22,10 @@ fn more_groups(pid: i32) -> Vec<u32> {
     groups
 }
 
-/// That this process has this user, primary group and further groups.
+/// Asserts the user, the primary group and the supplementary groups of a process.
 #[track_caller]
-fn assert_is(pid: i32, user: u32, group: u32, more: &[u32]) {
-    assert_eq!((id(pid, "Uid"), id(pid, "Gid"), more_groups(pid)), (user, group, more.to_vec()));
+fn assert_ids(pid: i32, user: u32, group: u32, more: &[u32]) {
+    assert_eq!((id(pid, "Uid"), id(pid, "Gid"), other_groups(pid)), (user, group, more.to_vec()));
 }
 
 #[test]
@@ -49,8 +51,8 @@ fn the_command_gets_the_ids_and_groups_of_its_user() {
         ("-u root:media", 0, 0, vec![MEDIA]),
     ] {
         let dmon = rig.start(format!("{accounts} dmon -n {options} sleep 1000 -- sleep 2000"));
-        assert_is(rig.child(dmon.pid(), "sleep 1000"), user, group, &more);
-        // Neither dmon nor the log command is touched.
+        assert_ids(rig.child(dmon.pid(), "sleep 1000"), user, group, &more);
+        // dmon and the log command keep root's ids.
         for pid in [dmon.pid(), rig.child(dmon.pid(), "sleep 2000")] {
             assert_eq!((id(pid, "Uid"), id(pid, "Gid")), (0, 0), "{options}");
         }
@@ -58,7 +60,7 @@ fn the_command_gets_the_ids_and_groups_of_its_user() {
 }
 
 #[test]
-fn a_group_alone_changes_no_user() {
+fn a_group_alone_does_not_change_the_user() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -79,16 +81,16 @@ fn the_log_command_can_have_another_user() {
     let dmon = rig.start(format!(
         "{accounts} dmon -n -u alice -g alices -U bob -G bobs sleep 1000 -- sleep 2000"
     ));
-    assert_is(rig.child(dmon.pid(), "sleep 1000"), ALICE, ALICES, &[MEDIA, AUDIO]);
-    assert_is(rig.child(dmon.pid(), "sleep 2000"), BOB, BOBS, &[MEDIA]);
+    assert_ids(rig.child(dmon.pid(), "sleep 1000"), ALICE, ALICES, &[MEDIA, AUDIO]);
+    assert_ids(rig.child(dmon.pid(), "sleep 2000"), BOB, BOBS, &[MEDIA]);
     drop(dmon);
     let dmon = rig.start(format!("{accounts} dmon -n -U bob:audio sleep 1000 -- sleep 2000"));
     assert_eq!(id(rig.child(dmon.pid(), "sleep 1000"), "Uid"), 0);
-    assert_is(rig.child(dmon.pid(), "sleep 2000"), BOB, BOBS, &[AUDIO]);
+    assert_ids(rig.child(dmon.pid(), "sleep 2000"), BOB, BOBS, &[AUDIO]);
 }
 
 #[test]
-fn a_media_server_and_its_log_run_as_two_users_as_a_daemon() {
+fn a_daemon_runs_service_and_logger_as_two_users() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -104,15 +106,15 @@ fn a_media_server_and_its_log_run_as_two_users_as_a_daemon() {
     rig.wait_lines("logs/media", 1);
     assert_eq!(rig.read("logs/media"), "--interface eth0 --home /mnt/mediafiles as 41001:42001\n");
     let dmon = rig.pid_in("pid");
-    assert_is(rig.child(dmon, "sleep 1000"), ALICE, ALICES, &[MEDIA, AUDIO]);
-    assert_is(rig.child(dmon, "dlog"), BOB, BOBS, &[MEDIA]);
+    assert_ids(rig.child(dmon, "sleep 1000"), ALICE, ALICES, &[MEDIA, AUDIO]);
+    assert_ids(rig.child(dmon, "dlog"), BOB, BOBS, &[MEDIA]);
     rig.shell("kill $(cat pid)").exits(0);
     rig.wait_empty();
     assert!(!rig.has("pid"));
 }
 
 #[test]
-fn a_killed_dmon_takes_a_command_of_another_user_with_it() {
+fn sigkill_of_dmon_stops_commands_of_other_users() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -124,7 +126,7 @@ fn a_killed_dmon_takes_a_command_of_another_user_with_it() {
 }
 
 #[test]
-fn an_unknown_user_or_group_is_refused_and_named() {
+fn an_unknown_user_or_group_is_reported() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -156,7 +158,7 @@ fn an_unknown_user_or_group_is_refused_and_named() {
 }
 
 #[test]
-fn a_number_without_an_entry_needs_a_group() {
+fn a_uid_without_passwd_entry_needs_a_group() {
     let rig = Rig::new();
     let Some(accounts) = Accounts::new(&rig) else {
         return;
@@ -169,7 +171,7 @@ fn a_number_without_an_entry_needs_a_group() {
 }
 
 #[test]
-fn a_user_that_cannot_be_had_ends_the_start() {
+fn a_user_change_without_privilege_fails_the_start() {
     if !tools::has(&["setpriv"]) {
         return;
     }

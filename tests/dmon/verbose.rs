@@ -1,34 +1,33 @@
-//! What dmon says with `-v`: the events of the status lines, in words for people.
+//! The messages of `-v`: the events of the status lines as text.
 
 use crate::rig::load::Load;
 use crate::rig::screen::Screen;
-use crate::rig::{Rig, tools};
+use crate::rig::{Rig, signal, tools};
 use nix::sys::signal::Signal;
 
-/// The lines without what dmon puts before each, with the pids replaced by the letters in order of their
-/// appearance, and times by `T`.
-fn lettered(text: &str) -> Vec<String> {
+/// Removes the prefix `dmon: `, and replaces each PID by a letter and each time by `T`.
+fn normalize(text: &str) -> Vec<String> {
     let mut pids: Vec<String> = Vec::new();
     text.lines()
         .map(|line| {
             let line =
                 line.strip_prefix("dmon: ").unwrap_or_else(|| panic!("no message: {line:?}"));
-            let mut words: Vec<String> = line.split(' ').map(String::from).collect();
-            let at = pids.iter().position(|known| *known == words[1]).unwrap_or(pids.len());
+            let mut fields: Vec<String> = line.split(' ').map(String::from).collect();
+            let at = pids.iter().position(|known| *known == fields[1]).unwrap_or(pids.len());
             if at == pids.len() {
-                pids.push(words[1].clone());
+                pids.push(fields[1].clone());
             }
-            words[1] = char::from(b'A' + at as u8).into();
-            if let Some(at) = words.iter().position(|word| word == "after") {
-                assert!(seconds(&words[at + 1]).is_some(), "no time: {line:?}");
-                words[at + 1] = if words[at + 1].ends_with(',') { "T," } else { "T" }.into();
+            fields[1] = char::from(b'A' + at as u8).into();
+            if let Some(at) = fields.iter().position(|word| word == "after") {
+                assert!(seconds(&fields[at + 1]).is_some(), "no time: {line:?}");
+                fields[at + 1] = if fields[at + 1].ends_with(',') { "T," } else { "T" }.into();
             }
-            words.join(" ")
+            fields.join(" ")
         })
         .collect()
 }
 
-/// `12.34s`, perhaps with a comma.
+/// Parses `12.34s`, or the same with a comma.
 fn seconds(word: &str) -> Option<f64> {
     let number = word.trim_end_matches(',').strip_suffix('s')?;
     let decimals = number.split('.').nth(1)?.len();
@@ -36,11 +35,11 @@ fn seconds(word: &str) -> Option<f64> {
 }
 
 #[test]
-fn starts_and_ends_are_said_with_the_status_and_the_time() {
+fn verbose_reports_starts_and_exits_with_their_duration() {
     let rig = Rig::new();
     let done = rig.run("dmon -n -v -m 1 -d 0 sh -c 'sleep 0.3; exit 3' -- dlog f").exits(3);
     assert_eq!(
-        lettered(&done.err),
+        normalize(&done.err),
         [
             "log A started",
             "cmd B started",
@@ -50,48 +49,48 @@ fn starts_and_ends_are_said_with_the_status_and_the_time() {
             "log A exited with 0",
         ]
     );
-    let first = done.err.lines().find(|line| line.contains("after")).expect("an end");
-    let time = first.rsplit(' ').next().and_then(seconds).expect("a time");
+    let first = done.err.lines().find(|line| line.contains("after")).expect("an exit message");
+    let time = first.rsplit(' ').next().and_then(seconds).expect("a duration");
     assert!((0.3..done.took.as_secs_f64()).contains(&time), "{first}");
 }
 
 #[test]
-fn without_it_nothing_is_said() {
+fn without_verbose_no_event_is_reported() {
     let rig = Rig::new();
     rig.run("dmon -n -m 1 -d 0 false -- dlog f").exits(1).says_nothing();
     rig.run("dmon -n -v --no-verbose -m 1 -d 0 false").exits(1).says_nothing();
 }
 
 #[test]
-fn status_lines_stay_as_they_are_beside_it() {
+fn verbose_does_not_change_the_status_lines() {
     let rig = Rig::new();
     rig.run("dmon -n -v -m 0 -I st sh -c 'exit 3'").exits(3);
     let text = rig.read("st");
-    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
     assert!(
-        matches!(words[..], ["cmd", "start", a, "cmd", "exit", b, "768"] if a == b),
+        matches!(fields[..], ["cmd", "start", a, "cmd", "exit", b, "768"] if a == b),
         "{text:?}"
     );
 }
 
 #[test]
-fn an_order_to_stop_and_the_signal_that_a_run_died_of_are_said() {
+fn verbose_reports_the_stop_and_the_fatal_signal() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -v sleep 1000");
     rig.child(dmon.pid(), "sleep 1000");
     dmon.signal(Signal::SIGTERM);
     let done = dmon.wait().exits(143);
-    let lines = lettered(&done.err);
+    let lines = normalize(&done.err);
     assert_eq!(lines, ["cmd A started", "cmd A stopping", "cmd A exited by signal 15 after T"]);
 }
 
 #[test]
-fn a_run_that_is_late_and_killed_is_said() {
+fn verbose_reports_timeout_and_sigkill() {
     let rig = Rig::new();
     let line = "trap \"\" TERM; while :; do sleep 0.05; done";
     let done = rig.run(format!("dmon -n -v -m 0 -t 0.5 -k 0.2 sh -c '{line}'")).exits(124);
     assert_eq!(
-        lettered(&done.err),
+        normalize(&done.err),
         [
             "cmd A started",
             "cmd A timeout, stopping",
@@ -102,7 +101,7 @@ fn a_run_that_is_late_and_killed_is_said() {
 }
 
 #[test]
-fn forwarded_signals_are_said() {
+fn verbose_reports_forwarded_signals() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -v -s sleep 1000");
     rig.child(dmon.pid(), "sleep 1000");
@@ -113,7 +112,7 @@ fn forwarded_signals_are_said() {
 }
 
 #[test]
-fn a_pause_and_its_end_are_said_with_the_load() {
+fn verbose_reports_pause_and_resume_with_the_load() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 4.21) else {
         return;
@@ -121,19 +120,19 @@ fn a_pause_and_its_end_are_said_with_the_load() {
     let dmon = rig.start(format!("{load} dmon -n -v -L 4 sleep 1000"));
     rig.wait_for("the pause", || dmon.err().lines().count() == 2);
     load.set(1.9);
-    rig.wait_for("its end", || dmon.err().lines().count() == 3);
+    rig.wait_for("the resume", || dmon.err().lines().count() == 3);
     let lines = ["cmd A started, load 4.21", "cmd A paused, load 4.21", "cmd A resumed, load 1.90"];
-    assert_eq!(lettered(&dmon.err()), lines);
+    assert_eq!(normalize(&dmon.err()), lines);
     dmon.kill();
 }
 
 #[test]
-fn a_pause_is_seen_in_the_terminal() {
+fn verbose_messages_appear_on_a_terminal_with_tostop() {
     let rig = Rig::new();
     let (Some(load), Some(screen)) = (Load::new(&rig, 1.0), Screen::new(&rig, "bash")) else {
         return;
     };
-    // `tostop` stops whoever writes from the background: dmon, while the command has the terminal.
+    // With `tostop`, a background process that writes gets SIGTTOU: dmon while the command has the terminal.
     screen.enter("stty tostop");
     screen.enter(&format!("{load} dmon -n -v -L 4 sleep 1000"));
     screen.shows("started, load 1.00");
@@ -146,10 +145,10 @@ fn a_pause_is_seen_in_the_terminal() {
 }
 
 #[test]
-fn a_daemon_says_it_until_both_run() {
+fn a_daemon_is_verbose_until_startup_is_complete() {
     let rig = Rig::new();
     let done = rig.run("dmon -v -p pid sleep 1000 -- sleep 2000").exits(0);
-    assert_eq!(lettered(&done.err), ["log A started", "cmd B started"]);
-    crate::rig::signal(rig.pid_in("pid"), Signal::SIGTERM);
+    assert_eq!(normalize(&done.err), ["log A started", "cmd B started"]);
+    signal(rig.pid_in("pid"), Signal::SIGTERM);
     rig.wait_empty();
 }

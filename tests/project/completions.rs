@@ -1,4 +1,4 @@
-//! Completions: the words that each shell offers at some place of a line, by the files that scripts/gen-docs generates.
+//! Shell completions: the words that bash, zsh and fish offer with the files that scripts/gen-docs generates.
 
 use crate::rig::screen::Screen;
 use crate::rig::{Rig, quoted, tools};
@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 const APPLETS: [&str; 7] = ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv", "envdir"];
 
-/// Makes the files for one shell in the test's folder.
-fn make(rig: &Rig, shell: &str) {
+/// Generates the completion files for one shell in `made`.
+fn generate(rig: &Rig, shell: &str) {
     rig.shell("mkdir -p made").exits(0);
     for name in APPLETS {
         let project = env!("CARGO_MANIFEST_DIR");
@@ -16,7 +16,7 @@ fn make(rig: &Rig, shell: &str) {
     }
 }
 
-/// Some lines, and words that are offered at their ends; none of the others is.
+/// Command lines, and all words that are offered at their ends.
 const LINES: &[(&str, &[&str])] = &[
     ("dmon --ver", &["--verbose", "--version"]),
     ("dmon -n --time", &["--timeout"]),
@@ -46,14 +46,14 @@ const LINES: &[(&str, &[&str])] = &[
     ("envdir folder unheard-", &["unheard-of"]),
 ];
 
-/// What those lines speak of.
-fn furnish(rig: &Rig) {
+/// Creates the files and programs that the lines refer to.
+fn create_files(rig: &Rig) {
     rig.shell("mkdir -p d/folder && : >d/file1 >d/file2").exits(0);
     rig.program("unheard-of", "#!/bin/sh\n");
 }
 
-/// Bash without a terminal: where it would offer names of files by itself, they are looked up here.
-const IN_BASH: &str = r#"
+/// Prints bash's completions of each input line. `compgen` replaces readline's completion of file names.
+const BASH_SCRIPT: &str = r#"
 for file in ../made/*.bash; do . $file; done
 compopt() { way=$2; }
 while IFS= read -r COMP_LINE; do
@@ -70,7 +70,8 @@ while IFS= read -r COMP_LINE; do
 done
 "#;
 
-const IN_FISH: &str = r#"
+/// Prints fish's completions of each input line.
+const FISH_SCRIPT: &str = r#"
 for file in ../made/*.fish
     source $file
 end
@@ -81,8 +82,8 @@ while read -l line
 end
 "#;
 
-/// Asks a script of a shell for all lines, and compares.
-fn compare(rig: &Rig, shell: &str, script: &str) {
+/// Runs a script in a shell and compares its completions with `LINES`.
+fn assert_completions(rig: &Rig, shell: &str, script: &str) {
     rig.write("script", script);
     rig.write("lines", LINES.iter().map(|(line, _)| format!("{line}\n")).collect::<String>());
     let done = rig
@@ -99,28 +100,28 @@ fn compare(rig: &Rig, shell: &str, script: &str) {
 }
 
 #[test]
-fn bash_offers_what_fits() {
+fn bash_offers_matching_completions() {
     if !tools::has(&["bash"]) {
         return;
     }
     let rig = Rig::new();
-    make(&rig, "bash");
-    furnish(&rig);
-    compare(&rig, "bash", IN_BASH);
+    generate(&rig, "bash");
+    create_files(&rig);
+    assert_completions(&rig, "bash", BASH_SCRIPT);
 }
 
 #[test]
-fn fish_offers_what_fits() {
+fn fish_offers_matching_completions() {
     if !tools::has(&["fish"]) {
         return;
     }
     let rig = Rig::new();
-    make(&rig, "fish");
-    furnish(&rig);
-    compare(&rig, "fish --no-config --private", IN_FISH);
+    generate(&rig, "fish");
+    create_files(&rig);
+    assert_completions(&rig, "fish --no-config --private", FISH_SCRIPT);
 }
 
-/// In a terminal: lines with a Tab in them, and the words that the shell then has.
+/// Input with tabs, and the completed arguments.
 const TYPED: &[(&str, &str)] = &[
     ("dmon --pid\t x", "<--pid-file><x>"),
     ("dmon --pid-file=file1 --load-h\t 4", "<--pid-file=file1><--load-high><4>"),
@@ -139,7 +140,7 @@ fn press_tab(rig: &Rig, shell: &str, setup: &str) {
     let Some(screen) = Screen::new(rig, shell) else {
         return;
     };
-    furnish(rig);
+    create_files(rig);
     screen.enter("cd d");
     for line in setup.lines() {
         screen.enter(line);
@@ -147,48 +148,48 @@ fn press_tab(rig: &Rig, shell: &str, setup: &str) {
     for name in APPLETS {
         screen.enter(&format!("{name}() {{ printf '<%s>' \"$@\"; echo; }}"));
     }
-    screen.enter("echo furni''shed");
-    screen.shows("furnished");
+    screen.enter("echo pre''pared");
+    screen.shows("prepared");
     for (typed, words) in TYPED {
-        // zsh takes the slash behind a folder away again, bash does not.
+        // zsh removes the slash after a directory, bash does not.
         screen.enter(typed);
         screen.shows(words);
     }
 }
 
 #[test]
-fn in_a_terminal_bash_completes_at_a_tab() {
+fn bash_completes_on_tab() {
     let rig = Rig::new();
-    make(&rig, "bash");
+    generate(&rig, "bash");
     press_tab(&rig, "bash --norc", "for file in ../made/*.bash; do . $file; done");
 }
 
 #[test]
-fn in_a_terminal_bash_completes_at_a_tab_with_bash_completion() {
+fn bash_with_bash_completion_completes_on_tab() {
     let library = "/usr/share/bash-completion/bash_completion";
     if !std::path::Path::new(library).is_file() {
         tools::skip("needs bash-completion");
         return;
     }
     let rig = Rig::new();
-    make(&rig, "bash");
+    generate(&rig, "bash");
     let setup = format!(". {library}\nfor file in ../made/*.bash; do . $file; done");
     press_tab(&rig, "bash --norc", &setup);
 }
 
 #[test]
-fn in_a_terminal_zsh_completes_at_a_tab() {
+fn zsh_completes_on_tab() {
     let rig = Rig::new();
-    make(&rig, "zsh");
+    generate(&rig, "zsh");
     let setup = "fpath=(../made $fpath); autoload -U compinit; compinit -D -u";
     press_tab(&rig, "zsh -f", setup);
 }
 
 #[test]
-fn every_option_is_offered_by_every_shell() {
+fn every_shell_offers_every_option() {
     let rig = Rig::new();
     for shell in ["bash", "zsh", "fish"] {
-        make(&rig, shell);
+        generate(&rig, shell);
     }
     for name in APPLETS {
         let help = rig.run(format!("{name} --help")).exits(0).out;
@@ -201,14 +202,14 @@ fn every_option_is_offered_by_every_shell() {
                 (format!("{name}.fish"), format!("-l {option} ")),
             ] {
                 let text = rig.read(&format!("made/{file}"));
-                assert!(text.contains(&form), "{file}: nothing about {option}");
+                assert!(text.contains(&form), "{file} lacks {option}");
             }
         }
     }
 }
 
 #[test]
-fn every_word_that_is_offered_is_understood() {
+fn every_offered_value_is_accepted() {
     let rig = Rig::new();
     for name in APPLETS {
         let project = env!("CARGO_MANIFEST_DIR");
@@ -219,7 +220,7 @@ fn every_word_that_is_offered_is_understood() {
                 line.split(" -a '").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
             for word in words.split(' ').filter(|_| !words.starts_with('(')) {
                 let value = format!("{word}{}", if word.ends_with([':', '=']) { "1" } else { "" });
-                // --help comes behind it, so that nothing but the options is looked at.
+                // Because of --help, the applet checks the value but does not run.
                 rig.run(format!("{name} --{option} {} --help", quoted(&value))).exits(0);
             }
         }

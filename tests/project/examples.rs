@@ -1,25 +1,25 @@
-//! The scripts of scripts/examples that start a service at boot, under what reads them.
+//! The boot scripts in scripts/examples, run by their interpreters.
 
 use crate::rig::space::Space;
 use crate::rig::{Rig, tools};
 use nix::sys::signal::Signal;
 
-/// An example as the file `service`, with a sleep in the place of vfand, and all its files in the folder of the test.
-fn service(rig: &Rig, name: &str) {
+/// Copies an example to `service`, with sleep instead of vfand and with all paths in the rig's directory.
+fn install(rig: &Rig, name: &str) {
     let example = format!("{}/scripts/examples/{name}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(example).expect("the example");
+    let text = std::fs::read_to_string(example).expect("read the example");
     let (dmon, dlog) = (rig.path("bin/dmon"), rig.path("bin/dlog"));
     let job = format!("sleep 4321 -- {} {}", dlog.display(), rig.path("log").display());
     let text = text
         .replace("/usr/bin/dmon", &dmon.display().to_string())
         .replace("/run/vfand.pid", &rig.path("pid").display().to_string())
         .replace("vfand -- dsyslog vfand", &job);
-    // OpenRC starts services without the variables of who asks for it, also the rig's.
+    // OpenRC clears the environment, including the rig's mark.
     let text = text.replacen(
         '\n',
         &format!(
             "\nexport DMON_TEST='{}'\n",
-            rig.path("service").parent().expect("a folder").display()
+            rig.path("service").parent().expect("the directory").display()
         ),
         1,
     );
@@ -27,29 +27,30 @@ fn service(rig: &Rig, name: &str) {
     rig.shell("chmod +x service").exits(0);
 }
 
-/// Started once however often it is asked, started again, ended; `call` runs it with a word. `ended` is the status
-/// that tells so.
-fn goes_through_its_life(rig: &Rig, call: &str, ended: i32) {
-    let asked = |word: &str| rig.shell(format!("{call} {word} >/dev/null"));
-    asked("status").exits(ended);
-    asked("start").exits(0);
+/// Starts the service twice, restarts it and stops it. `stopped` is the exit status of `status` without a service.
+fn check_life_cycle(rig: &Rig, call: &str, stopped: i32) {
+    let run = |word: &str| rig.shell(format!("{call} {word} >/dev/null"));
+    run("status").exits(stopped);
+    run("start").exits(0);
     let first = rig.pid_in("pid");
     assert_eq!(rig.copies("sleep 4321").len(), 1);
-    asked("status").exits(0);
-    asked("start");
+    run("status").exits(0);
+    run("start");
     assert_eq!(rig.pid_in("pid"), first);
-    asked("restart").exits(0);
+    run("restart").exits(0);
     rig.wait_gone(first);
     rig.wait_file("pid");
     assert_ne!(rig.pid_in("pid"), first);
     rig.wait_for("one service", || rig.copies("sleep 4321").len() == 1);
-    asked("stop").exits(0);
-    rig.wait_for("its end", || rig.copies("sleep 4321").is_empty() && !rig.has("pid"));
-    asked("status").exits(ended);
+    run("stop").exits(0);
+    rig.wait_for("the exit of the service", || {
+        rig.copies("sleep 4321").is_empty() && !rig.has("pid")
+    });
+    run("status").exits(stopped);
 }
 
 #[test]
-fn debians_init_scripts_start_and_stop_it() {
+fn debian_init_scripts_control_the_service() {
     let rig = Rig::new();
     if !tools::is_native("start-stop-daemon would find the emulator")
         || !tools::has(&["start-stop-daemon"])
@@ -57,19 +58,19 @@ fn debians_init_scripts_start_and_stop_it() {
     {
         return;
     }
-    service(&rig, "sysvinit");
-    goes_through_its_life(&rig, "./service", 3);
+    install(&rig, "sysvinit");
+    check_life_cycle(&rig, "./service", 3);
 }
 
 #[test]
-fn openrc_starts_and_stops_it() {
+fn openrc_controls_the_service() {
     let rig = Rig::new();
     if !tools::is_native("start-stop-daemon would find the emulator") {
         return;
     }
     let Some(openrc) = tools::unpacked("sbin/openrc-run") else { return };
-    // A machine that OpenRC has booted: its programs where they look for each other, and its notes in /run.
-    let peers = openrc.strip_suffix("/sbin/openrc-run").expect("its path");
+    // Simulate a system that OpenRC has booted: its programs in place, its state in /run.
+    let peers = openrc.strip_suffix("/sbin/openrc-run").expect("the path of openrc-run");
     let mounts = format!(
         "mount -t overlay overlay -o lowerdir={peers}/lib:/usr/lib /usr/lib
          mount -t overlay overlay -o lowerdir={peers}/sbin:/usr/sbin /usr/sbin
@@ -81,15 +82,15 @@ fn openrc_starts_and_stops_it() {
         rig.path("").display()
     );
     let Some(space) = Space::new(&rig, &mounts) else { return };
-    service(&rig, "openrc");
-    goes_through_its_life(&rig, &format!("{space} ./service"), 3);
+    install(&rig, "openrc");
+    check_life_cycle(&rig, &format!("{space} ./service"), 3);
 }
 
-/// procd is asked by functions of a shell library, of which these tell what they were asked.
+/// Substitutes for procd's shell functions record the command.
 #[test]
-fn openwrts_procd_is_asked_for_what_runs() {
+fn procd_starts_the_service() {
     let rig = Rig::new();
-    service(&rig, "openwrt");
+    install(&rig, "openwrt");
     rig.write(
         "rc.common",
         "procd_open_instance() { :; }

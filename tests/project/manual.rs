@@ -1,4 +1,4 @@
-//! The manual pages: each option of the help has its paragraph, and no other; each example is run.
+//! The manual pages: they describe exactly the options of `--help`, and each example works.
 
 use crate::rig::accounts::{ALICE, Accounts, BOB};
 use crate::rig::load::Load;
@@ -11,7 +11,7 @@ use std::path::Path;
 
 const PAGES: [&str; 5] = ["dmon", "dlog", "drlog", "dsyslog", "denv"];
 
-/// Makes a page in the project's folder, from the tested program.
+/// Generates a page from the sources in this directory and from the tested program.
 fn page(rig: &Rig, project: &Path, name: &str) -> crate::rig::Done {
     let applets = rig.path("bin");
     rig.shell(format!(
@@ -26,7 +26,7 @@ fn project() -> &'static Path {
 }
 
 #[test]
-fn every_option_is_in_the_manual_and_nothing_else() {
+fn the_manual_describes_exactly_the_options() {
     let rig = Rig::new();
     for name in PAGES {
         let done = page(&rig, project(), name).exits(0).says_nothing();
@@ -39,7 +39,7 @@ fn every_option_is_in_the_manual_and_nothing_else() {
 }
 
 #[test]
-fn the_pages_are_good_mdoc() {
+fn mandoc_accepts_the_manual_pages() {
     if !tools::has(&["mandoc"]) {
         return;
     }
@@ -52,7 +52,7 @@ fn the_pages_are_good_mdoc() {
 }
 
 #[test]
-fn an_option_without_a_paragraph_is_named() {
+fn an_undocumented_option_is_reported() {
     let rig = Rig::new();
     let copy = rig.path("project");
     let source = project().display();
@@ -72,7 +72,7 @@ fn an_option_without_a_paragraph_is_named() {
 }
 
 #[test]
-fn every_page_has_its_sections() {
+fn every_manual_page_has_its_sections() {
     let rig = Rig::new();
     for name in PAGES {
         let text = page(&rig, project(), name).exits(0).out;
@@ -92,26 +92,26 @@ fn every_page_has_its_sections() {
     }
 }
 
-/// Runs an example, which is given as it is to be typed in the test's folder, and asks whether it did what
-/// is said of it.
+/// Runs an example, whose paths are in the rig's directory, and checks its effects.
 type Check = fn(&Rig, &str);
 
-/// The examples of a page in their order, by how they begin. Later ones find what earlier ones have left.
+/// Page, start of the example, check; in the order of the page. Later examples use files of earlier ones.
 const CHECKS: &[(&str, &str, Check)] = &[
     ("dmon", "dmon -n -1 -L 4.0 rsync", |rig, line| {
-        // This machine may be busy.
+        // The real load average may exceed 4.0.
         let Some(load) = Load::new(rig, 4.0) else {
             return;
         };
         rig.run(format!("{load} {line}")).exits(0);
         assert_eq!(rig.read("root/dst/file"), "precious\n");
-        assert_eq!(rig.lines("copied"), 2, "it was to fail once");
+        assert_eq!(rig.lines("copied"), 2, "the first copy did not fail");
     }),
     ("dmon", "dmon -n -v -1 -m 5/1h -t 2h backup", |rig, line| {
-        let said = rig.run(line).exits(0).err;
+        let messages = rig.run(line).exits(0).err;
         assert!(
-            said.contains(" exited with 1 after ") && said.contains(" exited with 0 after "),
-            "{said}"
+            messages.contains(" exited with 1 after ")
+                && messages.contains(" exited with 0 after "),
+            "{messages}"
         );
         assert_eq!(rig.read("backed-up"), "--everything\n--everything\n");
     }),
@@ -120,7 +120,7 @@ const CHECKS: &[(&str, &str, Check)] = &[
         rig.wait_lines("root/var/log/vfand.log", 2);
         let log = rig.read("root/var/log/vfand.log");
         assert!(
-            log.lines().all(is_stamped) && log.contains("begins") && log.contains("a fault"),
+            log.lines().all(has_timestamp) && log.contains("begins") && log.contains("a fault"),
             "{log}"
         );
     }),
@@ -135,21 +135,21 @@ const CHECKS: &[(&str, &str, Check)] = &[
         let first = rig.child(dmon, "sleep 1000");
         signal(first, Signal::SIGKILL);
         rig.next_child(dmon, first, "sleep 1000");
-        end(rig, "httpd");
+        stop(rig, "httpd");
     }),
     ("dmon", "dmon -e -u mediatomb -U log mediatomb", |rig, line| {
         let Some(accounts) = Accounts::new(rig) else {
             return;
         };
         rig.copy_applets();
-        furnish(rig);
-        let folder = "root/var/log/mediatomb";
-        rig.shell(format!("mkdir {folder} && chown {BOB} {folder}")).exits(0);
+        create_files(rig);
+        let directory = "root/var/log/mediatomb";
+        rig.shell(format!("mkdir {directory} && chown {BOB} {directory}")).exits(0);
         let line = line.replace("-u mediatomb", "-u alice").replace("-U log", "-U bob");
         rig.run(format!("{accounts} {line}")).exits(0);
-        rig.wait_lines(&format!("{folder}/current"), 1);
-        assert_eq!(rig.path(&format!("{folder}/current")).metadata().unwrap().uid(), BOB);
-        let text = rig.read(&format!("{folder}/current"));
+        rig.wait_lines(&format!("{directory}/current"), 1);
+        assert_eq!(rig.path(&format!("{directory}/current")).metadata().unwrap().uid(), BOB);
+        let text = rig.read(&format!("{directory}/current"));
         assert!(text.contains(&format!("uid={ALICE}")) && text.contains("--home"), "{text}");
         for dmon in rig.copies("dmon") {
             signal(dmon.pid, Signal::SIGTERM);
@@ -174,12 +174,12 @@ const CHECKS: &[(&str, &str, Check)] = &[
     ("dlog", "nightly 2>&1 | dlog", |rig, line| {
         rig.shell(line).exits(0);
         let log = rig.read("root/var/log/nightly.log");
-        assert!(log.lines().count() == 2 && log.lines().all(is_stamped), "{log}");
+        assert!(log.lines().count() == 2 && log.lines().all(has_timestamp), "{log}");
     }),
     ("dlog", "dmon -e -p /run/httpd.pid httpd -- dlog", |rig, line| {
         rig.run(line).exits(0);
         rig.wait_lines("root/var/log/httpd.log", 1);
-        end(rig, "httpd");
+        stop(rig, "httpd");
         let log = rig.read("root/var/log/httpd.log");
         assert_eq!(
             (log.as_bytes().get(10), log.as_bytes().get(19)),
@@ -194,32 +194,34 @@ const CHECKS: &[(&str, &str, Check)] = &[
     }),
     ("drlog", "kill -ALRM $(cat /run/httpd.pid)", |rig, line| {
         rig.shell(line).exits(0);
-        rig.wait_for("an old log", || !rig.shell("ls root/var/log/httpd/log-*").out.is_empty());
+        rig.wait_for("an archived log", || {
+            !rig.shell("ls root/var/log/httpd/log-*").out.is_empty()
+        });
         rig.wait_file("root/var/log/httpd/current");
     }),
     ("drlog", "cat /var/log/httpd/log-*", |rig, line| {
         let text = rig.shell(line).exits(0).out;
         assert!(text.contains("httpd begins"), "{text}");
-        end(rig, "httpd");
+        stop(rig, "httpd");
     }),
     ("dsyslog", "dmon -e -p /run/vfand.pid vfand -- dsyslog", |rig, line| {
-        let syslog = UnixDatagram::bind(rig.path("log")).expect("a socket");
-        syslog.set_read_timeout(Some(limit())).expect("a limit");
+        let syslog = UnixDatagram::bind(rig.path("log")).expect("bind");
+        syslog.set_read_timeout(Some(limit())).expect("set the timeout");
         rig.shell(format!("DSYSLOG_OPTIONS=\"--to $PWD/log\" exec {line}")).exits(0);
-        let mut room = [0; 200];
-        let count = syslog.recv(&mut room).expect("a message");
-        let message = String::from_utf8_lossy(&room[..count]);
+        let mut buffer = [0; 200];
+        let count = syslog.recv(&mut buffer).expect("receive a message");
+        let message = String::from_utf8_lossy(&buffer[..count]);
         assert!(message.starts_with("<30>") && message.contains(" vfand: "), "{message}");
-        end(rig, "vfand");
+        stop(rig, "vfand");
     }),
     ("dsyslog", "echo The kitchen is on fire", |rig, line| {
-        let syslog = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        syslog.set_read_timeout(Some(limit())).expect("a limit");
-        let address = syslog.local_addr().expect("its address").to_string();
+        let syslog = UdpSocket::bind("127.0.0.1:0").expect("bind");
+        syslog.set_read_timeout(Some(limit())).expect("set the timeout");
+        let address = syslog.local_addr().expect("the local address").to_string();
         rig.shell(line.replace("10.0.0.1:514", &address)).exits(0);
-        let mut room = [0; 200];
-        let count = syslog.recv(&mut room).expect("a message");
-        let message = String::from_utf8_lossy(&room[..count]);
+        let mut buffer = [0; 200];
+        let count = syslog.recv(&mut buffer).expect("receive a message");
+        let message = String::from_utf8_lossy(&buffer[..count]);
         assert!(
             message.starts_with("<24>") && message.ends_with("kitchen: The kitchen is on fire"),
             "{message}"
@@ -232,33 +234,37 @@ const CHECKS: &[(&str, &str, Check)] = &[
     ("denv", "denv -I -f /etc/httpd.env httpd -f", |rig, line| {
         rig.write("root/etc/httpd.env", "COLOUR=blue\n");
         let httpd = rig.start(line);
-        rig.wait_for("its environment", || rig.read("environment").contains("COLOUR=blue\n"));
+        rig.wait_for("the environment of httpd", || {
+            rig.read("environment").contains("COLOUR=blue\n")
+        });
         httpd.kill();
     }),
     ("denv", "envdir /etc/httpd.d httpd -f", |rig, line| {
         rig.shell("mkdir root/etc/httpd.d && echo green >root/etc/httpd.d/COLOUR").exits(0);
         let httpd = rig.start(line);
-        rig.wait_for("its environment", || rig.read("environment").contains("COLOUR=green\n"));
+        rig.wait_for("the environment of httpd", || {
+            rig.read("environment").contains("COLOUR=green\n")
+        });
         httpd.kill();
     }),
 ];
 
-/// `2026-11-24/14:35:09 …`.
-fn is_stamped(line: &str) -> bool {
+/// Whether a line starts with a timestamp like `2026-11-24/14:35:09 `.
+fn has_timestamp(line: &str) -> bool {
     let bytes = line.as_bytes();
     [(4, b'-'), (7, b'-'), (10, b'/'), (13, b':'), (16, b':'), (19, b' ')]
         .iter()
         .all(|(at, byte)| bytes.get(*at) == Some(byte))
 }
 
-/// Ends the daemon whose pid file that is.
-fn end(rig: &Rig, name: &str) {
+/// Stops the daemon with this pid file.
+fn stop(rig: &Rig, name: &str) {
     signal(rig.pid_in(&format!("root/run/{name}.pid")), Signal::SIGTERM);
     rig.wait_empty();
 }
 
-/// The programs and files that the examples speak of.
-fn furnish(rig: &Rig) {
+/// Creates the programs and files that the examples use.
+fn create_files(rig: &Rig) {
     rig.shell("cd root 2>/dev/null || { mkdir root; cd root; }; mkdir -p run var/log src dst etc; echo precious >src/file")
         .exits(0);
     let service = |name: &str| {
@@ -279,7 +285,7 @@ fn furnish(rig: &Rig) {
     }
 }
 
-/// The lines that stand in the section EXAMPLES as examples.
+/// Extracts the command lines of the section EXAMPLES.
 fn examples(page: &str) -> Vec<String> {
     let section = page.split("\n.Sh EXAMPLES\n").nth(1).unwrap_or_default();
     let section = section.split("\n.Sh ").next().unwrap_or_default();
@@ -297,10 +303,10 @@ fn examples(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_example_does_what_it_says() {
+fn every_example_in_the_manual_works() {
     for name in PAGES {
         let rig = Rig::new();
-        furnish(&rig);
+        create_files(&rig);
         let text = page(&rig, project(), name).exits(0).out;
         let mut checks = CHECKS.iter().filter(|check| check.0 == name);
         for example in examples(&text) {
@@ -309,16 +315,19 @@ fn every_example_does_what_it_says() {
             };
             assert!(
                 example.starts_with(begin),
-                "{name}: {example:?} is not checked, but {begin:?}"
+                "{name}: the check of {begin:?} does not match {example:?}"
             );
-            // Folders of the machine are folders of the test's.
-            let folders = ["/run", "/var/log", "/src", "/dst", "/etc"];
-            let line = folders.iter().fold(example.replace("/sbin/", ""), |line, folder| {
-                line.replace(folder, &rig.path(&format!("root{folder}")).display().to_string())
+            // Move all paths into the rig's directory.
+            let directories = ["/run", "/var/log", "/src", "/dst", "/etc"];
+            let line = directories.iter().fold(example.replace("/sbin/", ""), |line, directory| {
+                line.replace(
+                    directory,
+                    &rig.path(&format!("root{directory}")).display().to_string(),
+                )
             });
             check(&rig, &line);
         }
-        assert!(checks.next().is_none(), "{name}: a check for an example that is not there");
+        assert!(checks.next().is_none(), "{name}: a check without an example");
         rig.assert_empty();
     }
 }

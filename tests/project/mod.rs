@@ -1,6 +1,6 @@
-//! Tests of everything around the executable: manuals, completions, packages, examples.
+//! Tests of the manuals, the completions, the packages and the example services.
 
-/// What bash, zsh and fish offer after Tab.
+/// Shell completions for bash, zsh and fish.
 mod completions;
 /// The example services that boot scripts start.
 mod examples;

@@ -1,6 +1,6 @@
-//! `make install` and `make uninstall`, the packages for Debian, OpenWrt and Alpine, and the recipes.
+//! `make install` and `make uninstall`, packages for Debian, OpenWrt and Alpine, and the recipes.
 //!
-//! The scripts run on a folder like target/, with the tested program in the place of the built executable.
+//! The scripts get a copy of the layout of target/ that contains the tested program.
 
 use crate::rig::{Done, Rig, tools};
 use std::collections::BTreeSet;
@@ -15,14 +15,12 @@ fn applet_names(rig: &Rig) -> Vec<String> {
     list.lines().map(String::from).collect()
 }
 
-/// Makes a folder `target` and returns the target; `None` if this machine cannot make or run its packages.
+/// Fills `target` like a build does and returns the target triple. `None` where packages cannot be built or run.
 fn build(rig: &Rig) -> Option<String> {
-    if !tools::is_native("packages of other machines are tried by make packages")
-        || !tools::has(&["make"])
-    {
+    if !tools::is_native("make packages tests other architectures") || !tools::has(&["make"]) {
         return None;
     }
-    // A dynamic executable names its loader in the first page.
+    // PT_INTERP, the path of the dynamic loader, is near the start of the file.
     if rig.shell("head -c 4096 bin/dmon | grep -aq /ld-").code() == Some(0) {
         tools::skip("needs the static executable, in DMON");
         return None;
@@ -44,7 +42,7 @@ fn build(rig: &Rig) -> Option<String> {
     Some(target)
 }
 
-/// Makes a package; its path.
+/// Builds a package and returns its path.
 fn pack(rig: &Rig, kind: &str, target: &str) -> String {
     let done = rig
         .shell(format!("CARGO_TARGET_DIR=$PWD/target '{PROJECT}/scripts/packages/{kind}' {target}"))
@@ -53,32 +51,33 @@ fn pack(rig: &Rig, kind: &str, target: &str) -> String {
     done.out.trim_end().to_string()
 }
 
-/// Files and links below a folder, by their paths from there.
-fn files(rig: &Rig, folder: &str) -> BTreeSet<String> {
-    let list = rig.shell(format!("cd {folder} && find . ! -type d")).exits(0).out;
+/// Lists files and links below a directory, as relative paths.
+fn files(rig: &Rig, directory: &str) -> BTreeSet<String> {
+    let list = rig.shell(format!("cd {directory} && find . ! -type d")).exits(0).out;
     list.lines().map(|line| line.trim_start_matches("./").to_string()).collect()
 }
 
-/// The version as packages write a release that is to come.
+/// The version with a package format's mark of a pre-release.
 fn version(mark: char) -> String {
     env!("CARGO_PKG_VERSION").replace('-', &mark.to_string())
 }
 
-/// Asserts that the program works in a folder that is a root file system.
-fn works_in(rig: &Rig, root: &str) {
+/// Asserts that the installed applets run below this root.
+#[track_caller]
+fn assert_works_in(rig: &Rig, root: &str) {
     let inside =
         |line: &str| rig.shell(format!("PATH=/usr/bin exec $(command -v chroot) {root} {line}"));
-    let said = inside("dmon -n -m 0 denv -E A=1 dlog --version").exits(0).out;
-    assert_eq!(said, format!("dmon {}\n", env!("CARGO_PKG_VERSION")));
+    let version = inside("dmon -n -m 0 denv -E A=1 dlog --version").exits(0).out;
+    assert_eq!(version, format!("dmon {}\n", env!("CARGO_PKG_VERSION")));
     inside("dmon -n -m 0 dmon --version -- dlog /log").exits(0).says_nothing();
-    assert_eq!(rig.read(&format!("{root}/log")), said);
+    assert_eq!(rig.read(&format!("{root}/log")), version);
     rig.shell(format!("rm {root}/log")).exits(0);
 }
 
-/// Runs make with blanks in all folders.
-fn install(rig: &Rig, what: &str, target: &str) -> Done {
+/// Runs make with blanks in all paths.
+fn make(rig: &Rig, goal: &str, target: &str) -> Done {
     rig.shell(format!(
-        "make -s -C '{PROJECT}' {what} TARGET={target} OUTPUT=\"$PWD/a target\" DESTDIR=\"$PWD/a root\" \
+        "make -s -C '{PROJECT}' {goal} TARGET={target} OUTPUT=\"$PWD/a target\" DESTDIR=\"$PWD/a root\" \
          PREFIX='/usr/of vendor'"
     ))
     .exits(0)
@@ -86,14 +85,16 @@ fn install(rig: &Rig, what: &str, target: &str) -> Done {
 }
 
 #[test]
-fn uninstall_removes_the_installed_files() {
+fn make_uninstall_removes_what_make_install_installed() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
     };
-    rig.shell("mv target 'a target'; mkdir -p 'a root/usr/of vendor/bin'; : >'a root/usr/of vendor/bin/other'")
-        .exits(0);
-    install(&rig, "install-files", &target);
+    rig.shell(
+        "mv target 'a target'; mkdir -p 'a root/usr/of vendor/bin'; : >'a root/usr/of vendor/bin/other'",
+    )
+    .exits(0);
+    make(&rig, "install-files", &target);
     let found = files(&rig, "'a root/usr/of vendor'");
     let names = applet_names(&rig);
     for name in &names {
@@ -110,14 +111,14 @@ fn uninstall_removes_the_installed_files() {
     assert_eq!(found.len(), 1 + names.len() * 5, "{found:?}");
     rig.shell("cd 'a root/usr/of vendor/bin' && ./envdir --version && cd ../share/man && mandoc man8/dslog.8")
         .exits(0);
-    // A second installation replaces the first.
-    install(&rig, "install-files", &target);
-    install(&rig, "uninstall", &target);
+    // Installing twice must not leave anything behind.
+    make(&rig, "install-files", &target);
+    make(&rig, "uninstall", &target);
     assert_eq!(files(&rig, "'a root'"), BTreeSet::from(["usr/of vendor/bin/other".to_string()]));
 }
 
 #[test]
-fn the_debian_package_is_installed_works_and_is_removed() {
+fn the_debian_package_installs_works_and_purges() {
     if !tools::has(&["dpkg", "dpkg-deb"]) || !tools::is_root() {
         return;
     }
@@ -139,7 +140,7 @@ fn the_debian_package_is_installed_works_and_is_removed() {
     let before = files(&rig, "root");
     let dpkg = "dpkg --root=$PWD/root --log=/dev/null";
     rig.shell(format!("{dpkg} -i {package}")).exits(0);
-    works_in(&rig, "root");
+    assert_works_in(&rig, "root");
     let state = rig.shell(format!("{dpkg} -s dmon")).exits(0).out;
     for line in ["Status: install ok installed", "Section: admin"] {
         assert!(state.contains(line), "{state}");
@@ -151,16 +152,16 @@ fn the_debian_package_is_installed_works_and_is_removed() {
         assert!(found.contains(&format!("share/man/man8/{name}.8.gz")), "{name}: {found:?}");
     }
     assert!(!found.iter().any(|file| file.contains("envdir")), "daemontools has it: {found:?}");
-    // The link in the manual leads to a compressed file.
+    // dslog.8 is only a `.so` line, which must lead to a compressed page.
     if tools::has(&["mandoc"]) {
         let text = rig.shell("cd root/usr/share/man && mandoc man8/dslog.8.gz").exits(0).out;
         assert!(text.contains("standard input to syslog"), "{text}");
     }
     rig.shell(format!("{dpkg} -P dmon")).exits(0);
-    let left = files(&rig, "root");
+    let remaining = files(&rig, "root");
     assert!(
-        left.iter().all(|file| before.contains(file) || file.starts_with("var/lib/dpkg/")),
-        "{left:?}"
+        remaining.iter().all(|file| before.contains(file) || file.starts_with("var/lib/dpkg/")),
+        "{remaining:?}"
     );
     if tools::has(&["lintian"]) {
         let found =
@@ -170,7 +171,7 @@ fn the_debian_package_is_installed_works_and_is_removed() {
 }
 
 #[test]
-fn the_package_for_openwrt_has_the_form_of_an_ipk() {
+fn the_openwrt_package_is_a_valid_ipk() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
@@ -191,18 +192,18 @@ fn the_package_for_openwrt_has_the_form_of_an_ipk() {
     let wanted = applet_names(&rig).iter().map(|name| format!("usr/bin/{name}")).collect();
     assert_eq!(files(&rig, "root"), wanted);
     if tools::is_root() {
-        works_in(&rig, "root");
+        assert_works_in(&rig, "root");
     }
 }
 
 #[test]
-fn the_package_for_alpine_has_the_form_of_an_apk() {
+fn the_alpine_package_is_a_valid_apk() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
     };
     let package = pack(&rig, "apk", &target);
-    // Two streams of gzip, of which the first says what the sum of the second is.
+    // An apk is two gzip streams; `datahash` in the first is the SHA-256 of the second.
     rig.shell(format!("mkdir root && tar -xzf {package} -C root 2>/dev/null")).exits(0);
     let info = rig.read("root/.PKGINFO");
     let value = |key: &str| {
@@ -219,10 +220,10 @@ fn the_package_for_alpine_has_the_form_of_an_apk() {
             sum.starts_with(&value("datahash"))
         });
     assert!(second, "no stream has the sum of the files");
-    // The first is a tar that does not end, so that the other goes on behind it.
+    // The first tar has no end mark, so that the second continues it.
     let names = rig.shell(format!("tar -tzf {package} 2>/dev/null")).exits(0).out;
     assert!(names.starts_with(".PKGINFO\nusr/\nusr/bin/\n"), "{names}");
-    // Each file has its sum before it: as many as there are files, and that of the program is right.
+    // A pax header before each file contains its SHA-1.
     let tar = rig
         .shell("gunzip -c second >data.tar && grep -ao 'APK-TOOLS.checksum.SHA1=.*' data.tar")
         .exits(0)
@@ -232,12 +233,12 @@ fn the_package_for_alpine_has_the_form_of_an_apk() {
     let sum = rig.shell("sha1sum <root/usr/bin/dmon").exits(0).out;
     assert!(sums.iter().any(|one| sum.starts_with(one)), "{sum}");
     if tools::is_root() {
-        works_in(&rig, "root");
+        assert_works_in(&rig, "root");
     }
 }
 
 #[test]
-fn a_package_is_the_same_when_it_is_made_again() {
+fn packages_are_reproducible() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
@@ -251,7 +252,7 @@ fn a_package_is_the_same_when_it_is_made_again() {
 }
 
 #[test]
-fn an_unknown_target_is_named() {
+fn unknown_architectures_are_reported() {
     let rig = Rig::new();
     rig.shell("mkdir -p target/strange/release && : >target/strange/release/dmon").exits(0);
     for kind in ["deb", "ipk", "apk"] {
@@ -266,13 +267,13 @@ fn an_unknown_target_is_named() {
     }
 }
 
-/// The generated recipe.
+/// Generates a recipe.
 fn recipe(rig: &Rig, name: &str) -> String {
     rig.shell(format!("'{PROJECT}/scripts/packages/recipe' {name}")).exits(0).says_nothing().out
 }
 
 #[test]
-fn the_recipes_are_for_this_version() {
+fn the_recipes_name_the_current_version() {
     let rig = Rig::new();
     let version = env!("CARGO_PKG_VERSION");
     for (file, line) in [
@@ -289,7 +290,7 @@ fn the_recipes_are_for_this_version() {
     assert!(log.contains(&format!("\n## [{version}] - ")), "no section for {version}");
 }
 
-/// The parts of OpenWrt's and Buildroot's make that the recipes use.
+/// OpenWrt's build system, reduced to the parts that the recipe uses.
 const OPENWRT: &str = "ARCH = x86_64
 INCLUDE_DIR = .
 BUILD_DIR = .
@@ -300,6 +301,7 @@ install:
 \tcp -R archive $(PKG_BUILD_DIR)
 \t$(call Package/dmon/install,root)
 ";
+/// Buildroot, reduced likewise.
 const BUILDROOT: &str = "ARCH = x86_64
 TARGET_DIR = root
 include recipe
@@ -310,13 +312,12 @@ install:
 ";
 
 #[test]
-fn the_recipes_install_what_is_in_an_archive() {
+fn the_recipes_install_the_release_archive() {
     let rig = Rig::new();
     let Some(target) = build(&rig) else {
         return;
     };
-    let wanted: BTreeSet<_> =
-        applet_names(&rig).iter().map(|name| format!("usr/bin/{name}")).collect();
+    let wanted: BTreeSet<_> = applet_names(&rig).iter().map(|name| format!("usr/bin/{name}")).collect();
     rig.shell(format!(
         "set -e; mkdir -p archive/share/doc/dmon; cp -RP target/*/release archive/bin; : >rules.mk >package.mk
          cp '{PROJECT}/LICENSE' archive/share/doc/dmon"
@@ -342,14 +343,14 @@ fn the_recipes_install_what_is_in_an_archive() {
     .says_nothing();
     assert!(wanted.is_subset(&files(&rig, "root")), "{target}");
     assert!(rig.has("root/usr/share/licenses/dmon/LICENSE"));
-    // Yocto's recipe contains the checksum of the licence.
+    // Yocto's LIC_FILES_CHKSUM.
     let sum = rig.shell(format!("md5sum <'{PROJECT}/LICENSE'")).exits(0).out;
     assert!(recipe(&rig, "yocto/dmon.bb").contains(sum.split(' ').next().unwrap()));
 }
 
-/// Every target of the table that has a processor in OpenWrt and Buildroot, Alpine or Yocto is in their recipes.
+/// The recipes contain each target of scripts/targets that their build system has a processor for.
 #[test]
-fn the_recipes_know_the_targets_of_the_table() {
+fn the_recipes_contain_the_targets_of_the_table() {
     let rig = Rig::new();
     for (file, column) in [
         ("openwrt/Makefile", "arch"),
@@ -361,7 +362,7 @@ fn the_recipes_know_the_targets_of_the_table() {
         let list = rig.shell(format!("'{PROJECT}/scripts/target-info' --list {column}")).exits(0);
         assert!(list.out.lines().count() > 3, "{list}");
         for target in list.out.lines() {
-            assert!(text.contains(target), "{file}: nothing for {target}");
+            assert!(text.contains(target), "{file}: no {target}");
         }
     }
 }

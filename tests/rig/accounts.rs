@@ -1,4 +1,4 @@
-//! Users and groups that exist for one test only: `/etc/passwd` and `/etc/group` are files of the test's.
+//! Users and groups of one test: its own `/etc/passwd` and `/etc/group`, mounted over the real ones.
 
 use super::{Rig, tools};
 use std::fmt::{Display, Formatter, Result};
@@ -25,11 +25,11 @@ audio:x:42004:alice
 nobodies:x:42005:alicea,malice
 ";
 
-/// Written as a prefix of a line: `format!("{accounts} dmon -n -u alice sleep 1000")`.
+/// A prefix of command lines: `format!("{accounts} dmon -n -u alice sleep 1000")`.
 pub struct Accounts;
 
 impl Accounts {
-    /// Nothing, with a word to the user, where such a thing cannot be made.
+    /// Writes the files, or skips the test.
     pub fn new(rig: &Rig) -> Option<Accounts> {
         if !tools::is_root() || !tools::can_mount() {
             return None;

@@ -1,4 +1,4 @@
-//! A disk of 64 KiB, or of another size, mounted on the folder `disk` of a test, seen by nobody else.
+//! A small disk (a tmpfs) mounted on the test's folder `disk`, visible only to this test.
 
 use super::space::Space;
 use super::{Rig, tools};
@@ -7,20 +7,21 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 
-/// A disk gives room by the page: this much, or nothing.
+/// The block size of the disk: it allocates whole pages.
 pub const PAGE: usize = 4096;
 
-/// Written as a prefix of a line: `format!("{disk} dlog disk/f")`.
+/// A prefix of command lines: `format!("{disk} dlog disk/f")`.
 pub struct Disk<'a> {
     space: Space<'a>,
 }
 
 impl Disk<'_> {
-    /// Nothing, with a word to the user, where such a thing cannot be made.
+    /// Mounts a disk of 64 KiB, or skips the test.
     pub fn new(rig: &Rig) -> Option<Disk<'_>> {
         Disk::sized(rig, "64k")
     }
 
+    /// Mounts a disk of this size, as tmpfs(5) takes it, or skips the test.
     pub fn sized<'a>(rig: &'a Rig, size: &str) -> Option<Disk<'a>> {
         let mount = format!("mkdir disk\nmount -t tmpfs -o size={size},mode=777 none disk");
         Some(Disk { space: Space::new(rig, &mount)? })
@@ -30,13 +31,13 @@ impl Disk<'_> {
         self.space.path("disk").join(name)
     }
 
-    /// The text of a file; none if there is no such file.
+    /// Returns the text of a file; empty if the file does not exist.
     pub fn read(&self, name: &str) -> String {
         let bytes = fs::read(self.path(name)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Takes all the room that is left. What a file has of its last page stays its own.
+    /// Takes all free pages. A file can still be extended within its last page.
     pub fn fill(&self) {
         let mut options = OpenOptions::new();
         let mut filler =
@@ -49,12 +50,12 @@ impl Disk<'_> {
         }
     }
 
-    /// Gives the room back.
+    /// Frees the pages that `fill` took.
     pub fn empty(&self) {
-        fs::remove_file(self.path("filler")).expect("the filler goes");
+        fs::remove_file(self.path("filler")).expect("the filler is removed");
     }
 
-    /// Mounts it again so that nothing can be written. No file may be open for writing.
+    /// Remounts it read-only. No file on it may be open for writing.
     pub fn make_read_only(&self, rig: &Rig) {
         rig.run(format!("{} mount -o remount,ro disk", self.space)).exits(0);
     }
@@ -66,8 +67,7 @@ impl Display for Disk<'_> {
     }
 }
 
-/// The words that let an ordinary user run the tested program in a test's folder; nothing, with a
-/// word to the user, where that cannot be.
+/// Returns the command that runs another one as an ordinary user, or skips the test.
 pub fn as_nobody(rig: &Rig) -> Option<&'static str> {
     if !nix::unistd::geteuid().is_root() {
         return Some("env");

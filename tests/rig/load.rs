@@ -1,20 +1,19 @@
-//! A load average that the test sets: `/proc/loadavg` is a file of the test's, seen by nobody else.
+//! A load average that the test sets: a file of the test, mounted over `/proc/loadavg`.
 
+use super::wait::poll;
 use super::{Rig, limit, tools};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use std::fmt::{Display, Formatter, Result};
 use std::os::unix::fs::FileExt;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
-/// Written as a prefix of a line: `format!("{load} dmon -n -L 4 sleep 1000")`.
+/// A prefix of command lines: `format!("{load} dmon -n -L 4 sleep 1000")`.
 pub struct Load {
     file: std::fs::File,
     readings: Inotify,
 }
 
 impl Load {
-    /// The load to begin with; nothing, with a word to the user, where such a thing cannot be made.
+    /// Sets the initial load, or skips the test.
     pub fn new(rig: &Rig, load: f64) -> Option<Load> {
         if !tools::can_mount() {
             return None;
@@ -32,23 +31,20 @@ impl Load {
         Some(Load { file, readings })
     }
 
-    /// One write over the old text: no reader ever finds half of it.
+    /// Sets the load with a single write, so that no reader sees half of it.
     pub fn set(&self, load: f64) {
         self.file.write_all_at(text(load).as_bytes(), 0).expect("a new load");
     }
 
-    /// Waits until somebody has read the load that is set now.
+    /// Waits until the file is read after this call.
     pub fn wait_reading(&self) {
         while self.readings.read_events().is_ok() {}
-        let begun = Instant::now();
-        while self.readings.read_events().is_err() {
-            assert!(begun.elapsed() < limit(), "waited {:?} for a look at the load", limit());
-            sleep(Duration::from_millis(5));
-        }
+        let read = poll(|| self.readings.read_events().ok());
+        assert!(read.is_some(), "waited {:?} for a read of the load", limit());
     }
 }
 
-/// As the kernel writes it; always of the same length.
+/// Formats the load as the kernel does, always with the same length.
 fn text(load: f64) -> String {
     format!("{:<40}\n", format!("{load:.2} 0.00 0.00 1/100 1000"))
 }

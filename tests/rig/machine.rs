@@ -1,45 +1,48 @@
-//! A small machine in namespaces of its own: a root file system with busybox and the tested program, and a real
-//! init as process 1. The test looks in from outside, at the machine's files in the folder `root` and at its
-//! processes, which have other numbers in there.
+//! A small machine in its own namespaces: a root file system with busybox and the tested program, and a real init
+//! as process 1.
+//!
+//! The test observes it from outside: the machine's files in the folder `root`, and its processes, which have other
+//! PIDs inside.
 
-use super::{Rig, Running, called, proc, signal, tools};
+use super::{Rig, Running, called, peers, proc, signal, tools};
 use nix::sys::signal::Signal;
 use std::os::unix::process::ExitStatusExt;
 
 pub struct Machine<'a> {
     rig: &'a Rig,
-    /// What mounts before init begins.
+    /// Shell commands that mount file systems before init starts.
     mounts: String,
 }
 
-/// A machine that was switched on, and is switched off when the test lets go of it.
+/// A running machine. Dropping it kills all of its processes.
 pub struct On<'a> {
     rig: &'a Rig,
     outer: Running<'a>,
-    /// Process 1, by its number outside.
+    /// The outer PID of process 1.
     pub init: i32,
 }
 
 impl<'a> Machine<'a> {
-    /// With busybox as init; nothing, with a word to the user, where that cannot be.
+    /// Makes a machine with busybox as init, or skips the test.
     pub fn new(rig: &'a Rig) -> Option<Machine<'a>> {
+        let busybox = peers::busybox()?;
         let can = tools::is_root()
-            && tools::has(&["busybox", "unshare", "chroot"])
+            && tools::has(&["unshare", "chroot"])
             && tools::can_be_init()
             && tools::is_native("the emulator is not on the machine");
         if !can {
             return None;
         }
-        rig.shell(
+        rig.shell(format!(
             "mkdir -p root/bin root/sbin root/etc root/dev root/proc root/run root/tmp root/var/log
             ln -s ../run root/var/run
-            cp \"$(command -v busybox)\" root/bin/busybox && chroot root /bin/busybox --install -s /bin
+            cp {busybox} root/bin/busybox && chroot root /bin/busybox --install -s /bin
             for link in init poweroff halt reboot; do ln -s ../bin/busybox root/sbin/$link; done
             cp bin/dmon root/sbin && for link in dlog drlog dsyslog denv; do ln -s dmon root/sbin/$link; done",
-        )
+        ))
         .exits(0);
         if rig.shell("chroot root /sbin/dmon --version").status.code() != Some(0) {
-            tools::skip("the tested program needs libraries, which the machine has not");
+            tools::skip("the tested program needs libraries, which the machine lacks");
             return None;
         }
         let machine = Machine { rig, mounts: String::new() };
@@ -47,11 +50,11 @@ impl<'a> Machine<'a> {
         Some(machine)
     }
 
-    /// With sysvinit, which has another inittab.
+    /// Makes a machine with sysvinit, whose inittab has another format, or skips the test.
     pub fn with_sysvinit(rig: &'a Rig) -> Option<Machine<'a>> {
         let init = tools::unpacked("sbin/init")?;
         let machine = Machine::new(rig)?;
-        // With the libraries of this machine, which the package was made for.
+        // The package is for this release of Debian, so sysvinit runs with the installed libraries.
         rig.shell(format!(
             "for link in init poweroff halt reboot; do rm root/sbin/$link; done
             cp {init} root/sbin/init && ln -s init root/sbin/telinit
@@ -63,25 +66,19 @@ impl<'a> Machine<'a> {
         Some(machine)
     }
 
-    /// Writes a file of the machine.
-    pub fn file(&self, path: &str, text: &str) {
-        self.rig.write(&format!("root/{path}"), text);
-    }
-
-    /// Writes a script, in /etc.
+    /// Writes a script in /etc.
     pub fn script(&self, name: &str, text: &str) {
-        self.file(&format!("etc/{name}"), &format!("#!/bin/sh\n{text}\n"));
-        self.rig.shell(format!("chmod 755 root/etc/{name}")).exits(0);
+        self.rig.write_executable(&format!("root/etc/{name}"), &format!("#!/bin/sh\n{text}\n"));
     }
 
-    /// Nothing can be written on the machine but what is in /run and /var/log.
+    /// Makes all file systems read-only except /run and /var/log.
     pub fn read_only(&mut self) {
         self.mounts =
             "mount -t tmpfs log var/log; mount -t tmpfs run run; mount -o remount,bind,ro .; "
                 .into();
     }
 
-    /// Switches it on. It has a null device and, unless the inittab's programs make one, no console.
+    /// Starts it. It has no device except /dev/null, and thus no console unless a program of the inittab makes one.
     pub fn boot(self, inittab: &str) -> On<'a> {
         let Machine { rig, mounts } = self;
         self.rig.write("root/etc/inittab", inittab);
@@ -99,17 +96,17 @@ impl<'a> Machine<'a> {
 }
 
 impl On<'_> {
-    /// Waits for a child of init called so.
+    /// Waits for a child of init whose command line begins with these words.
     pub fn service(&self, words: &str) -> i32 {
         self.rig.child(self.init, words)
     }
 
-    /// The processes there called so.
+    /// Returns the number of processes whose command line begins with these words.
     pub fn count(&self, words: &str) -> usize {
         self.all().into_iter().filter(|pid| called(*pid).starts_with(words)).count()
     }
 
-    /// All living processes there, by their numbers outside; init is one of them.
+    /// Returns the outer PIDs of all processes, init included, except zombies.
     fn all(&self) -> Vec<i32> {
         let mut found = vec![self.init];
         let mut at = 0;
@@ -121,7 +118,7 @@ impl On<'_> {
         found
     }
 
-    /// Runs a line of shell on the machine, to its end.
+    /// Runs a shell command in the machine until it exits.
     pub fn run(&self, line: &str) {
         let init = self.init;
         self.rig
@@ -129,22 +126,23 @@ impl On<'_> {
             .exits(0);
     }
 
-    /// Tells init something, and waits until the machine is off. The signal that init then dies of is how the
-    /// kernel tells a namespace's reboot(2): INT for the end, HUP for another beginning.
+    /// Sends a signal to init, waits until the machine is off, and returns the signal that killed init.
+    ///
+    /// reboot(2) in a PID namespace kills its init: with SIGINT for a halt, with SIGHUP for a restart.
     pub fn shut_down(self, order: Signal) -> Option<i32> {
         signal(self.init, order);
         self.wait_off()
     }
 
-    /// Waits until the machine is off.
+    /// Waits until the machine is off, and returns the signal that killed init.
     pub fn wait_off(self) -> Option<i32> {
         let status = self.outer.wait().status;
         status.signal().or(status.code().map(|code| code - 128))
     }
 }
 
-/// The number of a process on its machine.
+/// Returns the PID that a process has inside its machine.
 pub fn number_inside(pid: i32) -> i32 {
     let inner = proc::status(pid, "NSpid");
-    inner.split_whitespace().last().and_then(|word| word.parse().ok()).expect("a number inside")
+    inner.split_whitespace().last().and_then(|word| word.parse().ok()).expect("a PID inside")
 }

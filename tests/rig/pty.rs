@@ -1,4 +1,4 @@
-//! A terminal of the test's own with a single program in it: no shell has a say there. The test types at it.
+//! A pseudo-terminal with a single program and no shell. The test types and reads at its master.
 
 use super::{Rig, Running};
 use nix::fcntl::OFlag;
@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::ExitStatus;
 
-/// A terminal, which shows nothing as long as nobody reads its master, and that.
+/// Makes a terminal whose output blocks because its master is not read; returns both ends.
 pub fn held() -> (File, PtyMaster) {
     let (master, path) = open();
     let mut options = File::options();
@@ -17,9 +17,9 @@ pub fn held() -> (File, PtyMaster) {
     (options.open(path).expect("the terminal"), master)
 }
 
-/// A terminal's master, and its path.
+/// Makes a terminal; returns its master and its path.
 fn open() -> (PtyMaster, String) {
-    // Not for programs that other tests start at this moment.
+    // Close-on-exec: other tests may start programs at this moment.
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let master = posix_openpt(flags).expect("a terminal");
     grantpt(&master).expect("a terminal that is ours");
@@ -32,13 +32,13 @@ pub struct Pty<'a> {
     rig: &'a Rig,
     program: Running<'a>,
     master: RefCell<PtyMaster>,
-    /// What was shown and not yet waited for.
+    /// The output that no wait has consumed yet.
     shown: RefCell<Vec<u8>>,
 }
 
 impl<'a> Pty<'a> {
-    /// Starts the program of this line in a new terminal. Behind `setsid -c` it leads a session of its own,
-    /// and the terminal is the one that controls it.
+    /// Starts a program in a new terminal. `setsid -c` before it makes it a session leader with this controlling
+    /// terminal.
     pub fn new(rig: &'a Rig, line: &str) -> Pty<'a> {
         let (master, path) = open();
         let program = rig.start(format!("{line} <{path} >{path} 2>&1"));
@@ -50,7 +50,7 @@ impl<'a> Pty<'a> {
     }
 
     pub fn type_in(&self, keys: &str) {
-        self.master.borrow_mut().write_all(keys.as_bytes()).expect("room for what is typed");
+        self.master.borrow_mut().write_all(keys.as_bytes()).expect("the terminal takes the input");
     }
 
     /// Types a line.
@@ -58,20 +58,20 @@ impl<'a> Pty<'a> {
         self.type_in(&format!("{line}\n"));
     }
 
-    /// Waits until this is shown, behind all that was waited for before.
+    /// Waits until this is shown, after the output that earlier waits have consumed.
     pub fn shows(&self, text: &str) {
         self.rig.wait_for(format!("{text:?} in the terminal"), || {
             let mut shown = self.shown.borrow_mut();
-            let mut room = [0; 4096];
-            while let Ok(count @ 1..) = self.master.borrow_mut().read(&mut room) {
-                shown.extend_from_slice(&room[..count]);
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = self.master.borrow_mut().read(&mut buffer) {
+                shown.extend_from_slice(&buffer[..count]);
             }
             let at = shown.windows(text.len()).position(|window| window == text.as_bytes());
             at.map(|at| shown.drain(..at + text.len())).is_some()
         });
     }
 
-    /// Waits for the end of the program.
+    /// Waits until the program exits.
     pub fn wait(self) -> ExitStatus {
         self.program.wait().status
     }

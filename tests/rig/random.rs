@@ -1,31 +1,31 @@
-//! Input that nobody has thought of, the same again for the same seed.
+//! Pseudo-random input, reproducible by its seed.
 
 use std::time::SystemTime;
 
-/// Xorshift: not for secrets.
+/// A xorshift generator.
 pub struct Random(u64);
 
 impl Random {
-    /// A seed of its own for each run, or the one in `DMON_SEED`. It is shown when the test fails.
+    /// Takes the seed in `DMON_SEED`, otherwise a fresh one. The output of a failed test shows it.
     pub fn new() -> Random {
         let seed = Random::given().unwrap_or_else(Random::fresh);
         println!("DMON_SEED={seed}");
         Random::seeded(seed)
     }
 
-    /// The seed in `DMON_SEED`.
+    /// Returns the seed in `DMON_SEED`.
     pub fn given() -> Option<u64> {
         std::env::var("DMON_SEED").ok().and_then(|word| word.parse().ok())
     }
 
-    /// A seed that is another each time.
+    /// Returns a seed from the clock.
     pub fn fresh() -> u64 {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         since.map_or(1, |since| since.subsec_nanos().into())
     }
 
     pub fn seeded(seed: u64) -> Random {
-        // Small seeds begin with many zero bits, which takes a while to go away.
+        // The first outputs of a seed with few set bits are poor.
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         for _ in 0..8 {
             random.next();
@@ -48,7 +48,7 @@ impl Random {
         of[self.below(of.len())]
     }
 
-    /// The length of a line or of a piece: mostly short, now and then at the border of a buffer.
+    /// Returns the length of a line or a piece: mostly short, sometimes close to the size of a buffer.
     pub fn length(&mut self) -> usize {
         match self.below(100) {
             0..20 => self.below(4),
@@ -60,7 +60,7 @@ impl Random {
         }
     }
 
-    /// So many short lines of any bytes, quickly.
+    /// Returns this many short lines of arbitrary bytes; faster than `lines`.
     pub fn short_lines(&mut self, count: usize) -> Vec<u8> {
         let mut text = Vec::with_capacity(count * 9);
         for _ in 0..count {
@@ -72,7 +72,7 @@ impl Random {
         text
     }
 
-    /// Lines of any bytes, about so many of them. The last may have no newline.
+    /// Returns lines of arbitrary bytes, at least `size` bytes in all. The last line may lack its newline.
     pub fn lines(&mut self, size: usize) -> Vec<u8> {
         let mut text = Vec::with_capacity(size);
         while text.len() < size {
@@ -88,7 +88,8 @@ impl Random {
         text
     }
 
-    /// No newline: of any bytes, of text, of text with some control bytes, of many bytes of characters.
+    /// Returns a byte that is no newline. `kind` 0: any byte; 1: ASCII text; 2: text with control bytes; 3: UTF-8
+    /// sequences, mostly broken.
     fn byte(&mut self, kind: usize) -> u8 {
         let byte = match kind {
             0 => self.next() as u8,

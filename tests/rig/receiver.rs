@@ -1,23 +1,25 @@
-//! Syslog daemons that are the test itself: one socket each, and what came out of it.
+//! Syslog receivers inside the test: a socket each, and the messages that arrive there.
 
 use super::{Running, limit};
+use nix::sys::stat::fstat;
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, UdpSocket};
+use std::os::fd::AsFd;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long a look for something new lasts.
+/// The timeout of one receive call.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A message as RFC 3164 has it.
+/// A message in the format of RFC 3164.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Eight times the facility, and the priority.
+    /// The facility times eight plus the severity.
     pub number: u32,
     /// `Mmm dd HH:MM:SS`.
     pub stamp: String,
-    /// What stands before the colon.
+    /// The tag: the text before the colon.
     pub name: String,
     pub text: Vec<u8>,
 }
@@ -25,9 +27,8 @@ pub struct Message {
 impl Message {
     #[track_caller]
     pub fn parse(bytes: &[u8]) -> Message {
-        Message::parts(bytes).unwrap_or_else(|| {
-            panic!("not a message of syslog: {:?}", String::from_utf8_lossy(bytes))
-        })
+        Message::parts(bytes)
+            .unwrap_or_else(|| panic!("not a syslog message: {:?}", String::from_utf8_lossy(bytes)))
     }
 
     fn parts(bytes: &[u8]) -> Option<Message> {
@@ -46,12 +47,12 @@ impl Message {
     }
 }
 
-/// Something a receiver gets messages from.
+/// A source of messages.
 pub trait Receiver {
-    /// The next message, if it comes within a moment.
+    /// Returns the next message if it arrives within 20 ms.
     fn look(&mut self) -> Option<Vec<u8>>;
 
-    /// The next message as it came.
+    /// Waits for the next message and returns its bytes.
     #[track_caller]
     fn bytes(&mut self) -> Vec<u8> {
         let begun = Instant::now();
@@ -69,7 +70,7 @@ pub trait Receiver {
         Message::parse(&self.bytes())
     }
 
-    /// The text of the next message.
+    /// Waits for the next message and returns its text.
     #[track_caller]
     fn text(&mut self) -> String {
         self.next().text()
@@ -80,71 +81,124 @@ pub trait Receiver {
         (0..count).map(|_| self.text()).collect()
     }
 
-    /// All that comes until the sender has ended.
+    /// Returns all messages that arrive until the sender has exited.
     #[track_caller]
     fn all(&mut self, sender: &Running) -> Vec<Message> {
         let begun = Instant::now();
         let mut all = Vec::new();
         loop {
-            // Looked at first: what it has sent before its end is here by then.
+            // In this order: messages sent before the exit have arrived by the next look.
             let ended = !sender.is_running();
             match self.look() {
                 Some(bytes) => all.push(Message::parse(&bytes)),
                 None if ended => return all,
-                None => assert!(begun.elapsed() < limit(), "the sender does not end"),
+                None => assert!(
+                    begun.elapsed() < limit(),
+                    "waited {:?} for the exit of the sender",
+                    limit()
+                ),
             }
         }
     }
 
-    /// What has been sent and not yet been received.
+    /// Returns the messages that were sent and not yet received.
     fn left(&mut self) -> Vec<Message> {
         std::iter::from_fn(|| self.look()).map(|bytes| Message::parse(&bytes)).collect()
     }
 }
 
+/// Waits, when it is dropped, until no process has the socket open. Must be dropped after the socket.
+///
+/// Between fork(2) and exec(2), a program that another test starts has a copy of every descriptor of this
+/// process; O_CLOEXEC takes effect only at the exec. Until then a closed socket keeps its address and keeps
+/// receiving messages that the test never reads.
+struct Release {
+    inode: String,
+}
+
+impl Release {
+    fn of(socket: impl AsFd) -> Release {
+        Release { inode: fstat(socket).expect("fstat of a socket").st_ino.to_string() }
+    }
+
+    /// Whether the kernel lists the socket: proc_pid_net(5).
+    fn is_open(&self) -> bool {
+        let tables = [("unix", 6), ("udp", 9), ("udp6", 9), ("tcp", 9), ("tcp6", 9)];
+        tables.into_iter().any(|(table, column)| {
+            // A kernel without IPv6 has no tables for it.
+            let text = std::fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+            text.lines().any(|line| line.split_whitespace().nth(column) == Some(&*self.inode))
+        })
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        let begun = Instant::now();
+        while self.is_open() && !std::thread::panicking() {
+            assert!(begun.elapsed() < limit(), "the socket {} stays open", self.inode);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Closes a socket and waits until its address is free and its peer has noticed.
+pub fn close(socket: impl AsFd) {
+    let _release = Release::of(&socket);
+    drop(socket);
+}
+
 /// A datagram socket with a name in the file system.
-pub struct Datagrams(UnixDatagram);
+///
+/// Fields are dropped in the order of their declaration: the socket first.
+pub struct Datagrams {
+    socket: UnixDatagram,
+    _release: Release,
+}
 
 impl Datagrams {
     pub fn new(path: impl AsRef<Path>) -> Datagrams {
         let socket = UnixDatagram::bind(path).expect("a socket");
         socket.set_read_timeout(Some(LOOK)).expect("a timeout");
-        Datagrams(socket)
+        Datagrams { _release: Release::of(&socket), socket }
     }
 }
 
 impl Receiver for Datagrams {
     fn look(&mut self) -> Option<Vec<u8>> {
         let mut room = vec![0; 1 << 16];
-        datagram(self.0.recv(&mut room), room)
+        datagram(self.socket.recv(&mut room), room)
     }
 }
 
 /// A port for datagrams.
-pub struct Udp(UdpSocket);
+pub struct Udp {
+    socket: UdpSocket,
+    _release: Release,
+}
 
 impl Udp {
-    /// `address` as in `127.0.0.1` or `::1`; nothing where there is no such address.
+    /// Binds any free port of an address such as `127.0.0.1` or `::1`; `None` if the machine lacks the address.
     pub fn new(address: &str) -> Option<Udp> {
         Udp::at(address, 0)
     }
 
-    /// The same with a port that was chosen before.
+    /// Binds this port.
     pub fn at(address: &str, port: u16) -> Option<Udp> {
         let socket = UdpSocket::bind((address, port)).ok()?;
         socket.set_read_timeout(Some(LOOK)).expect("a timeout");
-        Some(Udp(socket))
+        Some(Udp { _release: Release::of(&socket), socket })
     }
 
     pub fn port(&self) -> u16 {
-        self.0.local_addr().expect("an address").port()
+        self.socket.local_addr().expect("an address").port()
     }
 }
 
 impl Receiver for Udp {
     fn look(&mut self) -> Option<Vec<u8>> {
         let mut room = vec![0; 1 << 16];
-        datagram(self.0.recv(&mut room), room)
+        datagram(self.socket.recv(&mut room), room)
     }
 }
 
@@ -163,12 +217,12 @@ fn is_quiet(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
-/// Where a message ends in a stream.
+/// How the end of a message in a stream is found.
 #[derive(Clone, Copy)]
 pub enum Framing {
-    /// Its length stands before it (RFC 6587).
+    /// By the length before it (RFC 6587, octet counting).
     Counted,
-    /// A zero byte or a newline stands behind it.
+    /// By a zero byte or a newline after it.
     Ended,
 }
 
@@ -177,27 +231,27 @@ enum Listener {
     Tcp(TcpListener),
 }
 
-/// A stream socket; one sender at a time.
+/// A listening stream socket that serves one sender at a time.
 pub struct Stream {
     listener: Listener,
     framing: Framing,
-    sender: Option<Box<dyn Read>>,
+    sender: Option<(Box<dyn Read>, Release)>,
     unread: Vec<u8>,
-    /// How many senders have come.
+    /// The number of connections accepted so far.
     pub came: usize,
 }
 
 impl Stream {
     pub fn local(path: impl AsRef<Path>) -> Stream {
         let listener = UnixListener::bind(path).expect("a socket");
-        listener.set_nonblocking(true).expect("a socket that does not wait");
+        listener.set_nonblocking(true).expect("a nonblocking socket");
         Stream::new(Listener::Local(listener), Framing::Ended)
     }
 
-    /// Nothing where there is no such address. Port 0 is any that is free.
+    /// Listens at this port, or at any free one for 0; `None` if the machine lacks the address or the port is used.
     pub fn tcp(address: &str, port: u16) -> Option<Stream> {
         let listener = TcpListener::bind((address, port)).ok()?;
-        listener.set_nonblocking(true).expect("a socket that does not wait");
+        listener.set_nonblocking(true).expect("a nonblocking socket");
         Some(Stream::new(Listener::Tcp(listener), Framing::Counted))
     }
 
@@ -212,13 +266,13 @@ impl Stream {
         }
     }
 
-    /// Turns the sender away; it may come again.
+    /// Closes the connection; the sender may connect again.
     pub fn hang_up(&mut self) {
         self.sender = None;
         self.unread.clear();
     }
 
-    /// If a sender is connected, now or after a moment.
+    /// Whether a sender is connected now or within 20 ms.
     pub fn is_connected(&mut self) -> bool {
         if self.sender.is_none() {
             self.sender = self.accept();
@@ -230,7 +284,7 @@ impl Stream {
         self.sender.is_some()
     }
 
-    fn accept(&self) -> Option<Box<dyn Read>> {
+    fn accept(&self) -> Option<(Box<dyn Read>, Release)> {
         match &self.listener {
             Listener::Local(listener) => {
                 let (sender, _) = listener.accept().ok()?;
@@ -238,7 +292,8 @@ impl Stream {
                     .set_nonblocking(false)
                     .and_then(|()| sender.set_read_timeout(Some(LOOK)))
                     .ok()?;
-                Some(Box::new(sender))
+                let release = Release::of(&sender);
+                Some((Box::new(sender), release))
             }
             Listener::Tcp(listener) => {
                 let (sender, _) = listener.accept().ok()?;
@@ -246,12 +301,13 @@ impl Stream {
                     .set_nonblocking(false)
                     .and_then(|()| sender.set_read_timeout(Some(LOOK)))
                     .ok()?;
-                Some(Box::new(sender))
+                let release = Release::of(&sender);
+                Some((Box::new(sender), release))
             }
         }
     }
 
-    /// The first whole message of what was read.
+    /// Removes the first complete message from the unread bytes.
     fn take(&mut self) -> Option<Vec<u8>> {
         let (from, to, next) = match self.framing {
             Framing::Ended => {
@@ -283,7 +339,7 @@ impl Receiver for Stream {
             return None;
         }
         let mut room = vec![0; 1 << 16];
-        match self.sender.as_mut()?.read(&mut room) {
+        match self.sender.as_mut()?.0.read(&mut room) {
             Ok(0) => self.hang_up(),
             Ok(length) => self.unread.extend_from_slice(&room[..length]),
             Err(fault) if is_quiet(fault.kind()) => {}

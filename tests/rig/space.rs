@@ -1,32 +1,32 @@
-//! A view of the files that only a test has: a mount namespace of its own, which lives as long as the test.
+//! A mount namespace that only one test sees and that exists until the test ends.
 
 use super::{Rig, Running, tools};
 use std::fmt::{Display, Formatter, Result};
 use std::path::PathBuf;
 
-/// Written as a prefix of a line: `format!("{space} dlog f")`.
+/// A prefix of command lines: `format!("{space} dlog f")`.
 pub struct Space<'a> {
+    /// The process that keeps the namespace alive.
     keeper: Running<'a>,
     folder: PathBuf,
 }
 
 impl Space<'_> {
-    /// A space in which these lines of shell were run; nothing, with a word to the user, where such
-    /// a thing cannot be made.
+    /// Makes a namespace and runs this shell script in it, or skips the test.
     pub fn new<'a>(rig: &'a Rig, script: &str) -> Option<Space<'a>> {
         if !tools::can_mount() || !tools::has(&["nsenter"]) {
             return None;
         }
         rig.write("space.sh", format!("set -e\n{script}\n: >space\nexec sleep 100000\n"));
         let keeper = rig.start(format!("{} sh space.sh", tools::unshare_mounts()));
-        rig.wait_for(format!("a space to be made\n{}", keeper.err()), || {
-            assert!(keeper.is_running(), "cannot make a space: {}", keeper.err());
+        rig.wait_for("the mount namespace", || {
+            assert!(keeper.is_running(), "cannot make a mount namespace: {}", keeper.err());
             rig.has("space")
         });
         Some(Space { keeper, folder: rig.path("") })
     }
 
-    /// Where a file of the space is for those outside. The path is absolute, or begins in the folder of the test.
+    /// Returns the path outside of a file in the namespace. A relative `name` is in the test's folder.
     pub fn path(&self, name: &str) -> PathBuf {
         let inside = self.folder.join(name);
         let root = PathBuf::from(format!("/proc/{}/root", self.keeper.pid()));

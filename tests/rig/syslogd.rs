@@ -1,24 +1,20 @@
-//! Real syslog daemons, each with its files, sockets and ports in a place of the test's own.
+//! Real syslog daemons, each with its own files, sockets and ports.
 
 use super::space::Space;
-use super::{Rig, Running, tools};
-use std::io::Write;
-use std::net::UdpSocket;
+use super::{Rig, Running, peers, tools};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A folder for a test of dsyslog; nothing, with a word to the user, where the tested program has no dsyslog.
+/// Makes a rig, or skips the test if the tested program has no dsyslog.
 pub fn with_dsyslog() -> Option<Rig> {
     let rig = Rig::new();
     if !rig.run("dsyslog --help").err.contains("not there yet") {
         return Some(rig);
     }
-    let test = std::thread::current();
-    let name = test.name().unwrap_or("a test");
-    let words = format!("skipped: {name}: this program is built without dsyslog\n");
-    let _ = std::io::stderr().write_all(words.as_bytes());
+    tools::skip("this program is built without dsyslog");
     None
 }
 
-/// `/dev` with the few devices programs need and no `log`, seen by this test only; `/run` empty.
+/// Makes a mount namespace with an empty `/run` and a `/dev` that has a few devices and no `log`.
 pub fn devices(rig: &Rig) -> Option<Space<'_>> {
     let script = "
 mkdir dev
@@ -32,19 +28,19 @@ mount -t tmpfs none /run";
     Space::new(rig, script)
 }
 
-/// Starts the syslogd of busybox, which writes to `file`; waits until it listens.
+/// Starts busybox's syslogd, which writes to `file`, and waits until it listens.
 pub fn busybox<'a>(rig: &'a Rig, space: &Space, file: &str) -> Running<'a> {
     let path = rig.path(file);
     let before = rig.lines(file);
     let syslogd = rig.start(format!("{space} busybox syslogd -n -O {}", path.display()));
-    // Its first line says that it has started; only then does it read its socket.
+    // It logs its start after it has made its socket.
     rig.wait_lines(file, before + 1);
     syslogd
 }
 
-/// A rsyslogd that listens at the socket `log` of the folder, and at a port for datagrams and streams.
+/// An rsyslogd that listens at the socket `log` in the test's folder and at a UDP and TCP port.
 ///
-/// It writes each message as `NUMBER|NAME| TEXT` into the file `got`.
+/// It writes each message as `PRIORITY|NAME| TEXT` into the file `got`.
 pub struct Rsyslogd<'a> {
     rig: &'a Rig,
     call: String,
@@ -64,60 +60,89 @@ action(type="omfile" file="FOLDER/got" template="plain")
 "#;
 
 impl Rsyslogd<'_> {
-    /// Nothing, with a word to the user, where there is no rsyslogd.
+    /// Writes its configuration, or skips the test.
     pub fn new(rig: &Rig) -> Option<Rsyslogd<'_>> {
-        // Unpacked, it lies beside the folder of the peers' other programs.
-        let call = tools::peer("../sbin/rsyslogd")?;
-        let modules = match call.split_once("LD_LIBRARY_PATH=") {
-            Some((_, rest)) => {
-                format!(" -M {}/rsyslog", rest.split(' ').next().unwrap_or_default())
-            }
-            None => String::new(),
-        };
+        let call = peers::call("usr/sbin/rsyslogd")?;
+        let modules = peers::libraries().join("rsyslog").display().to_string();
         let port = free_port();
         let folder = rig.path("").display().to_string();
         let config = CONFIG
             .replace("FOLDER", folder.trim_end_matches('/'))
             .replace("PORT", &port.to_string());
         rig.write("rsyslog.conf", config);
-        let call = format!("{call}{modules} -n -f {0}rsyslog.conf -i {0}rsyslog.pid", folder);
+        let call = format!("{call} -M {modules} -n -f {0}rsyslog.conf -i {0}rsyslog.pid", folder);
         Some(Rsyslogd { rig, call, port })
     }
 
-    /// Waits until it listens.
+    /// Starts it and waits until it listens.
     pub fn start(&self) -> Running<'_> {
         let _ = std::fs::remove_file(self.rig.path("log"));
         let daemon = self.rig.start(&self.call);
-        self.rig.wait_for(format!("rsyslogd to listen: {}", daemon.err()), || {
+        self.rig.wait_for("rsyslogd to listen", || {
+            assert!(daemon.is_running(), "cannot start rsyslogd: {}", daemon.err());
             self.rig.has("log") && std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
         });
         daemon
     }
 
-    /// Waits until these have come: `NUMBER|NAME| TEXT` each.
+    /// Waits until exactly these messages have arrived, each as `PRIORITY|NAME| TEXT`.
     pub fn wait_for(&self, wanted: &[String]) {
         let got = || self.rig.read("got").lines().map(str::to_string).collect::<Vec<_>>();
         self.rig.wait_for(format!("{wanted:?} in the file `got`"), || got() == wanted);
     }
 }
 
-/// An address where nobody answers, nor refuses.
+/// An address that neither answers nor refuses: see `nowhere`.
 pub const NOBODY: &str = "tcp:10.9.9.2:514";
 
-/// The words that lead into a network of one's own in which there is `NOBODY`; nothing, with a word
-/// to the user, where that cannot be.
+/// Returns the command that runs another one in a network namespace with the address `NOBODY`, or skips the test.
 pub fn nowhere() -> Option<String> {
-    if !tools::can_mount() || !tools::has(&["busybox"]) {
+    let busybox = peers::busybox()?;
+    if !tools::can_mount() {
         return None;
     }
-    // What goes out by the loop comes in again, and is for somebody else.
-    let script = "ip() { busybox ip \"$@\"; }; ip link set lo up && ip addr add 10.9.9.1/32 dev lo && \
-        ip route add 10.9.9.2 dev lo && exec \"$@\"";
+    // The loopback interface gets these packets back, and drops them: the address is not its own.
+    let script = format!(
+        "ip() {{ {busybox} ip \"$@\"; }}; ip link set lo up && ip addr add 10.9.9.1/32 dev lo && \
+        ip route add 10.9.9.2 dev lo && exec \"$@\""
+    );
     Some(format!("{} -n sh -c '{script}' sh", tools::unshare_mounts()))
 }
 
-/// A port of 127.0.0.1 that nobody uses now.
+/// Returns a port of 127.0.0.1 that is free for UDP and TCP.
+///
+/// It is below the ports that the kernel assigns. So no socket of another test gets it before its user binds it,
+/// and a TCP connection to it cannot get the same source port and thus connect to itself. No socket is bound to
+/// try it: a fork in the thread of another test would keep such a socket open until its exec.
 pub fn free_port() -> u16 {
-    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a port");
-    socket.local_addr().expect("an address").port()
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let range = range.unwrap_or_default();
+    let assigned = range.split_whitespace().next().and_then(|word| word.parse().ok());
+    let end = assigned.filter(|&port| port > FIRST_PORT + 1000).unwrap_or(32768);
+    let used = used_ports();
+    for _ in FIRST_PORT..end {
+        // The PID separates test runs that happen at the same time.
+        let at =
+            (std::process::id() * 100 + TAKEN.fetch_add(1, Ordering::Relaxed)) % (end - FIRST_PORT);
+        let port = u16::try_from(FIRST_PORT + at).expect("a port number");
+        if !used.contains(&port) {
+            return port;
+        }
+    }
+    panic!("no free port from {FIRST_PORT} to {end}");
+}
+
+const FIRST_PORT: u32 = 10_000;
+
+/// Returns the local ports of all sockets, from the second column of /proc/net/tcp and the like.
+fn used_ports() -> Vec<u16> {
+    let tables = ["tcp", "tcp6", "udp", "udp6"];
+    let texts = tables
+        .map(|table| std::fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default());
+    let port = |line: &str| {
+        let (_, port) = line.split_whitespace().nth(1)?.split_once(':')?;
+        u16::from_str_radix(port, 16).ok()
+    };
+    texts.iter().flat_map(|text| text.lines().filter_map(port)).collect()
 }

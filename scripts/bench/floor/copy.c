@@ -1,5 +1,8 @@
-// The least that a logger has to do: read as much as a pipe holds, write it. `copy FILE [batch|line]` puts
-// each batch, or each line, on the disk. What `make bench` measures others against.
+// The floor for loggers: reads up to 64 KiB, the capacity of a pipe, and writes it.
+//
+//   copy FILE [batch|line]
+//
+// `batch` and `line` sync the file after each read, or after each line.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <string.h>
@@ -7,16 +10,17 @@
 
 static char buffer[65536];
 
-int main(int count, char **words) {
-    int file = open(words[1], O_WRONLY | O_CREAT | O_APPEND, 0644);
-    int by_line = count > 2 && !strcmp(words[2], "line");
+int main(int argc, char **argv) {
+    int file = open(argv[1], O_WRONLY | O_CREAT | O_APPEND, 0644);
+    int sync = argc > 2;
+    int by_line = sync && !strcmp(argv[2], "line");
     ssize_t got;
     while ((got = read(0, buffer, sizeof buffer)) > 0) {
         for (char *at = buffer, *end = buffer + got; at < end;) {
             char *newline = by_line ? memchr(at, '\n', end - at) : 0;
             char *next = newline ? newline + 1 : end;
             if (write(file, at, next - at) < 0) return 1;
-            if (count > 2) fdatasync(file);
+            if (sync) fdatasync(file);
             at = next;
         }
     }

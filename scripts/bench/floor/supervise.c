@@ -1,5 +1,8 @@
-// The least that a supervisor has to do: start a command, wait, start it again; with `--`, a second one
-// that reads what the first writes. TERM ends both. What `make bench` measures others against.
+// The floor for supervisors: starts a command, waits for its exit, and starts it again. SIGTERM stops it.
+//
+//   supervise COMMAND… [-- LOGGER…]
+//
+// The logger, if there is one, reads the output of the command.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -15,32 +18,32 @@ static void stop(int signal) {
     kill(cmd, signal);
 }
 
-static pid_t start(char **words, int from, int to) {
+// Starts a program with descriptor `from` duplicated onto `to`, unless `from` is -1.
+static pid_t start(char **argv, int from, int to) {
     pid_t pid = vfork();
     if (pid == 0) {
         if (from >= 0) dup2(from, to);
-        execv(words[0], words);
+        execv(argv[0], argv);
         _exit(127);
     }
     return pid;
 }
 
-int main(int count, char **words) {
-    char **command = words + 1, **log = command;
-    int ends[2] = {-1, -1};
-    while (*log && strcmp(*log, "--")) log++;
+int main(int argc, char **argv) {
+    char **command = argv + 1, **logger = command;
+    int pipe_fds[2] = {-1, -1};
+    (void)argc;
+    while (*logger && strcmp(*logger, "--")) logger++;
     signal(SIGTERM, stop);
-    if (*log) {
-        *log++ = 0;
-        if (pipe2(ends, O_CLOEXEC)) return 1;
-        start(log, ends[0], 0);
+    if (*logger) {
+        *logger++ = 0;
+        if (pipe2(pipe_fds, O_CLOEXEC)) return 1;
+        start(logger, pipe_fds[0], 0);
     }
-    (void)count;
-    cmd = start(command, ends[1], 1);
-    while (!stopping) {
-        if (wait(0) == cmd && !stopping) cmd = start(command, ends[1], 1);
-    }
-    close(ends[1]);
+    cmd = start(command, pipe_fds[1], 1);
+    while (!stopping)
+        if (wait(0) == cmd && !stopping) cmd = start(command, pipe_fds[1], 1);
+    close(pipe_fds[1]);
     while (wait(0) > 0) {}
     return 0;
 }

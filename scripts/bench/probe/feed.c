@@ -1,6 +1,9 @@
-// Writes lines for a logger to standard output. `feed bulk BYTES LENGTH`: as many as fit, 64 KiB a write;
-// `feed lines COUNT LENGTH`: one a write; `feed seen COUNT FILE`: one at a time, each when the last is in FILE, and
-// prints how many nanoseconds each took to be there on standard error. LENGTH counts the end of the line.
+// Writes lines to standard output, as the input of a logger. LENGTH includes the newline.
+//
+//   feed bulk BYTES LENGTH     as many lines as fit into BYTES, 64 KiB per write
+//   feed lines COUNT LENGTH    one line per write
+//   feed latency COUNT FILE    one line at a time: waits until FILE has grown, and prints on standard error how many
+//                              nanoseconds that took
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PIECE = 65536 };
+enum { CHUNK = 65536 };
 
 static void put(const char *bytes, size_t count) {
     while (count) {
@@ -27,56 +30,62 @@ static long long clock_now(void) {
     return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-// Where a short sleep is too long: the other processor writes the file meanwhile.
-static void seen(long count, const char *path) {
-    struct stat at;
+// Polls without a sleep: the latency is shorter than any sleep, and the logger runs on another CPU.
+static void feed_latency(long count, const char *path) {
+    struct stat stat;
     int file;
     while ((file = open(path, O_RDONLY)) < 0) usleep(1000);
-    fstat(file, &at);
-    for (off_t size = at.st_size; count > 0; count--) {
+    fstat(file, &stat);
+    for (off_t size = stat.st_size; count > 0; count--) {
         usleep(2000);
-        long long begun = clock_now();
+        long long started = clock_now();
         put("one line, and when it can be seen\n", 34);
-        do fstat(file, &at);
-        while (at.st_size == size);
-        fprintf(stderr, "%lld\n", clock_now() - begun);
-        size = at.st_size;
+        do fstat(file, &stat);
+        while (stat.st_size == size);
+        fprintf(stderr, "%lld\n", clock_now() - started);
+        size = stat.st_size;
     }
 }
 
-int main(int count, char **words) {
-    if (count != 4) return 2;
-    long long most = atoll(words[2]);
-    size_t length = atoll(words[3]);
-    if (!strcmp(words[1], "seen")) {
-        seen(most, words[3]);
+static void feed_lines(char *text, long long count, size_t length) {
+    text[length - 1] = '\n';
+    for (; count > 0; count--) put(text, length);
+}
+
+// Lines of at most CHUNK bytes: `text` holds so many of them that a chunk can start anywhere in the first one.
+static void feed_short(char *text, size_t size, long long bytes, long long length) {
+    for (size_t end = length; end <= size; end += length) text[end - 1] = '\n';
+    for (long long done = 0; done < bytes; done += CHUNK)
+        put(text + done % length, bytes - done < CHUNK ? bytes - done : CHUNK);
+}
+
+// Longer lines, a chunk at a time.
+static void feed_long(const char *text, long long bytes, long long length) {
+    for (; bytes > 0; bytes -= length) {
+        long long left = length - 1;
+        for (; left > CHUNK; left -= CHUNK) put(text, CHUNK);
+        put(text, left);
+        put("\n", 1);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc != 4) return 2;
+    long long amount = atoll(argv[2]);
+    if (!strcmp(argv[1], "latency")) {
+        feed_latency(amount, argv[3]);
         return 0;
     }
-    // Two pieces, so that each can begin anywhere in a line; a line that is longer is made of x.
-    size_t room = length > PIECE ? PIECE : length * (PIECE / length + 1) + PIECE;
-    char *text = malloc(room);
-    memset(text, 'x', room);
-    if (!strcmp(words[1], "lines")) {
-        text[length - 1] = '\n';
-        for (; most > 0; most--) put(text, length);
-        return 0;
-    }
-    if (length <= PIECE)
-        for (size_t end = length; end <= room; end += length) text[end - 1] = '\n';
-    most -= most % length;
-    for (long long done = 0; done < most;) {
-        size_t piece = most - done < PIECE ? most - done : PIECE;
-        long long left = (long long)length - done % (long long)length;
-        if (length <= PIECE) {
-            put(text + done % length, piece);
-        } else if (left <= (long long)piece) {
-            put(text, left - 1);
-            put("\n", 1);
-            piece = left;
-        } else {
-            put(text, piece);
-        }
-        done += piece;
+    size_t length = atoll(argv[3]);
+    size_t size = length > CHUNK ? CHUNK : length * (CHUNK / length + 1) + CHUNK;
+    char *text = malloc(size);
+    memset(text, 'x', size);
+    if (!strcmp(argv[1], "lines")) {
+        feed_lines(text, amount, length);
+    } else if (length <= CHUNK) {
+        feed_short(text, size, amount - amount % length, length);
+    } else {
+        feed_long(text, amount - amount % length, length);
     }
     return 0;
 }

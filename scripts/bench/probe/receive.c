@@ -1,5 +1,9 @@
-// A fast receiver of syslog lines: `receive SOCKET` counts the datagrams that come and, when none has come
-// for so many milliseconds ($BENCH_QUIET), or TERM comes, prints how many there were, and the time of the last in nanoseconds.
+// A fast syslog receiver. Counts the datagrams that arrive at a socket.
+//
+//   receive SOCKET
+//
+// Exits on SIGTERM, or $BENCH_TIMEOUT_MS milliseconds after the last datagram. Prints their number, and the time of the
+// last one in nanoseconds.
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -11,12 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MANY = 64 };
-static volatile int told;
+enum { BATCH = 64 };
+static volatile int got_term;
 
-static void note(int signal) {
+static void handle_term(int signal) {
     (void)signal;
-    told = 1;
+    got_term = 1;
 }
 
 static long long clock_now(void) {
@@ -25,31 +29,32 @@ static long long clock_now(void) {
     return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-int main(int count, char **words) {
-    static char text[MANY][8192];
-    static struct iovec parts[MANY];
-    static struct mmsghdr messages[MANY];
-    struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = ""};
-    long quiet = atol(getenv("BENCH_QUIET"));
-    struct timeval time = {quiet / 1000, quiet % 1000 * 1000};
+int main(int argc, char **argv) {
+    static char text[BATCH][8192];
+    static struct iovec parts[BATCH];
+    static struct mmsghdr messages[BATCH];
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = ""};
+    long timeout_ms = atol(getenv("BENCH_TIMEOUT_MS"));
+    struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
     int in = socket(AF_UNIX, SOCK_DGRAM, 0), n;
-    long long lines = 0, last = 0;
-    (void)count;
-    strncpy(at.sun_path, words[1], sizeof at.sun_path - 1);
-    unlink(at.sun_path);
-    if (bind(in, (struct sockaddr *)&at, sizeof at)) return 1;
-    for (int i = 0; i < MANY; i++) {
+    long long received = 0, last = 0;
+    (void)argc;
+    strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
+    unlink(address.sun_path);
+    if (bind(in, (struct sockaddr *)&address, sizeof address)) return 1;
+    for (int i = 0; i < BATCH; i++) {
         parts[i] = (struct iovec){text[i], sizeof text[i]};
         messages[i].msg_hdr = (struct msghdr){.msg_iov = parts + i, .msg_iovlen = 1};
     }
-    struct sigaction action = {.sa_handler = note};
+    // Without SA_RESTART: SIGTERM interrupts recvmmsg.
+    struct sigaction action = {.sa_handler = handle_term};
     sigaction(SIGTERM, &action, 0);
-    while (!told && (n = recvmmsg(in, messages, MANY, MSG_WAITFORONE, 0)) > 0) {
+    while (!got_term && (n = recvmmsg(in, messages, BATCH, MSG_WAITFORONE, 0)) > 0) {
         last = clock_now();
-        if (!lines) // until here it has waited for ever
-            setsockopt(in, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
-        lines += n;
+        // The timeout starts with the first datagram.
+        if (!received) setsockopt(in, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+        received += n;
     }
-    printf("%lld %lld\n", lines, last);
+    printf("%lld %lld\n", received, last);
     return 0;
 }

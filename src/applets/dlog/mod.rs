@@ -1,19 +1,19 @@
 //! dlog: standard input to the end of a file, line by line, with a stamp before each if asked for.
 
-use crate::applets::dress::Style;
-use crate::applets::logger::{Logger, Target};
-use crate::applets::options::{About, Call};
+use crate::applets::diag::os_error;
+use crate::applets::line_logger::{LineLogger, LogTarget};
+use crate::applets::line_prefix::PrefixOptions;
+use crate::applets::log_file::{self, LogFile, LossNotice, OnFull};
+use crate::applets::option_sources::{AppletInfo, Invocation};
 use crate::applets::pump::{self, Buffers};
-use crate::applets::store::{self, Gap, OnFull, Store};
-use crate::applets::tell::refused;
-use crate::pure::fault::Exit;
-use crate::pure::opts::{Opt, Word, opt};
-use crate::pure::time::Duration;
-use crate::pure::unix::Signal;
-use crate::sys::file::{self, File, Kind, Mode};
 use core::ffi::c_int;
+use pure::cli::getopt::{CliWord, Opt, opt};
+use pure::exit::Exit;
+use pure::time::Duration;
+use pure::unix::Signal;
+use sys::file::{self, File, Kind, Mode};
 
-const ABOUT: About = About {
+const INFO: AppletInfo = AppletInfo {
     usage: "Usage: dlog [options] [file]
 Append standard input to a file (or to standard output), line by line.\n\n",
     variables: &["DLOG_OPTIONS"],
@@ -21,7 +21,7 @@ Append standard input to a file (or to standard output), line by line.\n\n",
 };
 
 pub struct Config {
-    style: Style,
+    prefix_options: PrefixOptions,
     input: c_int,
     buffered: bool,
     period: Option<Duration>,
@@ -29,14 +29,16 @@ pub struct Config {
 }
 
 pub const OPTIONS: &[Opt<Config>] = &[
-    opt("-t, --timestamp\tPut the time before each line (UTC).", |c, v| c.style.turn(v)),
+    opt("-t, --timestamp\tPut the time before each line (UTC).", |c, v| {
+        c.prefix_options.set_timestamp(v)
+    }),
     opt("    --time FORMAT\tThe same as utc, iso, tai64n, epoch or mono.", |c, v| {
-        v.to(&mut c.style.stamp)
+        v.to(&mut c.prefix_options.timestamp)
     }),
     opt("-p, --prefix TEXT\tPut this text before each line, after the time.", |c, v| {
-        v.to(&mut c.style.prefix)
+        v.to(&mut c.prefix_options.prefix)
     }),
-    opt("-e, --skip-empty\tDrop empty lines.", |c, v| v.to(&mut c.style.skip_empty)),
+    opt("-e, --skip-empty\tDrop empty lines.", |c, v| v.to(&mut c.prefix_options.skip_empty)),
     opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c, v| v.to(&mut c.input)),
     opt("-b, --buffered\tDo not wait until lines are on the disk.", |c, v| v.to(&mut c.buffered)),
     opt("    --sync TIME\tPut them on the disk at most that often.", |c, v| v.to(&mut c.period)),
@@ -49,17 +51,17 @@ pub const OPTIONS: &[Opt<Config>] = &[
 ///
 /// # Errors
 /// The file cannot be opened, the input cannot be read.
-pub fn run(call: &Call) -> Result<Exit, Exit> {
+pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     file::open_standard();
     let mut config = Config {
-        style: Style::default(),
+        prefix_options: PrefixOptions::default(),
         input: file::STDIN,
         buffered: false,
         period: None,
         on_full: OnFull::Drop,
     };
-    let at = call.options(&ABOUT, OPTIONS, &mut config)?;
-    let path = call.operand(at)?;
+    let at = invocation.options(&INFO, OPTIONS, &mut config)?;
+    let path = invocation.operand(at)?;
     let file = match path {
         Some(path) => Some(open(path)?),
         // Open for us alone, it does not wait: others may fill a pipe, a terminal may take less than a piece.
@@ -68,48 +70,49 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
         }
         None => None,
     };
-    let number = file.as_ref().map_or(file::STDOUT, File::number);
+    let number = file.as_ref().map_or(file::STDOUT, File::fd);
     let name = path.map_or(&b"standard output"[..], |path| path.to_bytes());
     let syncs = path.is_some() && !config.buffered;
-    let store = Store::new(name, config.on_full, syncs, number);
-    let mut target = FileTarget { path, file, store };
-    let Buffers { front, batch, out } = pump::buffers()?;
-    let mut logger = Logger::new(&mut target, config.style, config.period, front, out);
+    let log_file = LogFile::new(name, config.on_full, syncs, number);
+    let mut target = FileTarget { path, file, log_file };
+    let Buffers { prefix, batch, out } = pump::buffers()?;
+    let mut logger =
+        LineLogger::new(&mut target, config.prefix_options, config.period, prefix, out);
     pump::pump(config.input, batch, &mut logger)
 }
 
 /// Opens the file at its end.
-fn open(path: Word) -> Result<File, Exit> {
-    store::open(path).map_err(|error| refused("cannot open ", path.to_bytes(), error))
+fn open(path: CliWord) -> Result<File, Exit> {
+    log_file::open(path).map_err(|error| os_error("cannot open ", path.to_bytes(), error))
 }
 
 /// The file, or standard output when there is no path.
 struct FileTarget {
-    path: Option<Word>,
+    path: Option<CliWord>,
     file: Option<File>,
-    store: Store,
+    log_file: LogFile,
 }
 
-impl Target for FileTarget {
-    fn store(&self) -> &Store {
-        &self.store
+impl LogTarget for FileTarget {
+    fn log_file(&self) -> &LogFile {
+        &self.log_file
     }
 
-    fn store_mut(&mut self) -> &mut Store {
-        &mut self.store
+    fn log_file_mut(&mut self) -> &mut LogFile {
+        &mut self.log_file
     }
 
-    fn write(&mut self, bytes: &[u8], gap: Gap) -> usize {
-        self.store.write(bytes, gap, &mut || false)
+    fn write(&mut self, bytes: &[u8], loss_notice: LossNotice) -> usize {
+        self.log_file.write(bytes, loss_notice, &mut || false)
     }
 
-    fn hear(&mut self, signal: Signal) {
+    fn on_signal(&mut self, signal: Signal) {
         let (Signal::HUP, Some(path)) = (signal, self.path) else {
             return;
         };
         // If that fails, the old file is better than none.
         if let Ok(file) = open(path) {
-            self.store.turn_to(&file);
+            self.log_file.switch_to(&file);
             self.file = Some(file);
         }
     }

@@ -1,29 +1,28 @@
 //! dmon's options: one row each, what they store, whether they fit together. Pure.
 
-use super::limits::Limits;
-use super::load::{self, Pressure};
-use super::machine::{MOST_DELAYS, MOST_RECENT, Policy, Respawns};
-use crate::applets::environ::Changed;
-use crate::applets::options::About;
-use crate::pure::opts::{Field, Given, Opt, Word, opt};
-use crate::pure::text::halves;
-use crate::pure::time::Duration;
-use crate::pure::unix::Signal;
-use crate::pure::value::{self, Threshold, Wanted};
-use heapless::Vec;
+use crate::applets::env_edits::Changed;
+use crate::applets::option_sources::AppletInfo;
+use pure::cli::getopt::{Arg, CliWord, Opt, OptionValue, opt};
+#[cfg(any(test, fuzzing))]
+use pure::cli::value;
+use pure::cli::value::{Expected, Threshold};
+use pure::supervise::load::{self, Pressure};
+use pure::supervise::policy::Policy;
+use pure::supervise::rlimits::Rlimits;
+use pure::unix::Signal;
 
-pub const ABOUT: About = About {
+pub const INFO: AppletInfo = AppletInfo {
     usage: "Usage: dmon [options] command [args] [-- log-command [args]]
 Run a command, and run it again when it ends.\n\n",
     variables: &["DMON_OPTIONS"],
     has_file: true,
 };
 
-/// Who a child is to be: the words of `-u` and `-g`.
+/// Role a child is to be: the words of `-u` and `-g`.
 #[derive(Clone, Copy, Default)]
-pub struct Owner {
-    pub user: Option<Word>,
-    pub group: Option<Word>,
+pub struct UserSpec {
+    pub user: Option<CliWord>,
+    pub group: Option<CliWord>,
 }
 
 pub struct Config {
@@ -31,14 +30,14 @@ pub struct Config {
     pub stderr_too: bool,
     pub verbose: bool,
     pub stop_signal: Signal,
-    pub cmd_owner: Owner,
-    pub log_owner: Owner,
-    pub pid_file: Option<Word>,
-    pub status: Option<Word>,
-    pub directory: Option<Word>,
-    pub environ: Changed,
-    pub limits: Limits,
-    file: File,
+    pub cmd_user: UserSpec,
+    pub log_user: UserSpec,
+    pub pid_file: Option<CliWord>,
+    pub status: Option<CliWord>,
+    pub directory: Option<CliWord>,
+    pub env_edits: Changed,
+    pub limits: Rlimits,
+    file: ConfigOption,
     load_high: Option<Threshold>,
     load_low: Option<Threshold>,
     pressure: Pressure,
@@ -52,14 +51,14 @@ impl Default for Config {
             stderr_too: false,
             verbose: false,
             stop_signal: Signal::TERM,
-            cmd_owner: Owner::default(),
-            log_owner: Owner::default(),
+            cmd_user: UserSpec::default(),
+            log_user: UserSpec::default(),
             pid_file: None,
             status: None,
             directory: None,
-            environ: Changed::default(),
-            limits: Limits::default(),
-            file: File,
+            env_edits: Changed::default(),
+            limits: Rlimits::default(),
+            file: ConfigOption,
             load_high: None,
             load_low: None,
             pressure: Pressure::default(),
@@ -86,7 +85,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
         v.to(&mut c.pid_file)
     }),
     opt("-u, --cmd-user USER[:GROUP]\tRun the command as this user.\n", |c, v| {
-        v.to(&mut c.cmd_owner.user)
+        v.to(&mut c.cmd_user.user)
     }),
     opt("-d, --delay TIME,...\tLeast time between starts, in turn; 1s.", |c, v| {
         v.to(&mut c.policy.delays)
@@ -106,7 +105,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
         |c, v| v.to(&mut c.pressure),
     ),
     opt("-s, --cmd-sigs\tForward signals to the command.", |c, v| v.to(&mut c.policy.forward_cmd)),
-    opt("-g, --cmd-group GROUP\tThe command's primary group.", |c, v| v.to(&mut c.cmd_owner.group)),
+    opt("-g, --cmd-group GROUP\tThe command's primary group.", |c, v| v.to(&mut c.cmd_user.group)),
     opt(
         "-r, --limit NAME=N[:HARD]\tLimit the command's resources; -r help lists them.\n",
         |c, v| v.to(&mut c.limits),
@@ -118,14 +117,14 @@ pub const OPTIONS: &[Opt<Config>] = &[
         v.to(&mut c.policy.forward_log)
     }),
     opt("-U, --log-user USER[:GROUP]\tRun the log command as this user.", |c, v| {
-        v.to(&mut c.log_owner.user)
+        v.to(&mut c.log_user.user)
     }),
     opt("-G, --log-group GROUP\tThe log command's primary group.\n", |c, v| {
-        v.to(&mut c.log_owner.group)
+        v.to(&mut c.log_user.group)
     }),
     opt("-C, --config FILE\tMore options, from a file; comes first.", |c, v| v.to(&mut c.file)),
     opt("-W, --work-dir DIR\tChange to this directory first.", |c, v| v.to(&mut c.directory)),
-    opt("-E, --environ NAME[=VALUE]\tSet or remove a variable.", |c, v| v.to(&mut c.environ)),
+    opt("-E, --environ NAME[=VALUE]\tSet or remove a variable.", |c, v| v.to(&mut c.env_edits)),
     opt("-v, --verbose\tSay what happens, on standard error.", |c, v| v.to(&mut c.verbose)),
     opt("-I, --write-info PATH\tAppend status lines to a file, FIFO or socket.", |c, v| {
         v.to(&mut c.status)
@@ -133,38 +132,11 @@ pub const OPTIONS: &[Opt<Config>] = &[
 ];
 
 /// The configuration file where it may not stand any more: it is read before all other options.
-struct File;
+struct ConfigOption;
 
-impl Field for File {
-    fn set(&mut self, _: Given) -> Result<(), Wanted> {
+impl OptionValue for ConfigOption {
+    fn parse(&mut self, _: Arg) -> Result<(), Expected> {
         Err("the first option's, as it must be")
-    }
-}
-
-/// `COUNT` or `COUNT/TIME`.
-impl Field for Respawns {
-    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
-        const WANTED: Wanted = "a count, or at most 64/TIME (like 5, 5/1m, -1)";
-        let (count, window) = halves(word.to_bytes(), b'/');
-        self.most = value::count(count).map_err(|_| WANTED)?;
-        self.window = window.map(value::time).transpose().map_err(|_| WANTED)?;
-        if self.window.is_some_and(Duration::is_zero) {
-            return Err(WANTED);
-        }
-        let many = self.most.is_some_and(|n| usize::try_from(n).is_ok_and(|n| n > MOST_RECENT));
-        if self.window.is_some() && many { Err(WANTED) } else { Ok(()) }
-    }
-}
-
-/// `TIME[,TIME…]`.
-impl Field for Vec<Duration, MOST_DELAYS> {
-    fn set(&mut self, Given { word, .. }: Given) -> Result<(), Wanted> {
-        const WANTED: Wanted = "a list of at most 16 times (like 1s,5s,1m)";
-        self.clear();
-        for time in word.to_bytes().split(|b| *b == b',') {
-            self.push(value::time(time).map_err(|_| WANTED)?).map_err(|_| WANTED)?;
-        }
-        Ok(())
     }
 }
 
@@ -173,12 +145,10 @@ impl Config {
     ///
     /// # Errors
     /// Options that exclude each other.
-    pub fn settle(&mut self, logged: bool) -> Result<(), &'static str> {
+    pub fn validate(&mut self, logged: bool) -> Result<(), &'static str> {
         let policy = &mut self.policy;
         policy.logged = logged;
-        if policy.once && !policy.interval.is_zero() {
-            return Err("options -i and -1 cannot be used together");
-        }
+        policy.validate()?;
         let mut load = None;
         if let Some(high) = self.load_high {
             let low = self.load_low.unwrap_or(high.half());
@@ -188,10 +158,10 @@ impl Config {
             if low.load >= high.load {
                 return Err("option -l must be lower than option -L");
             }
-            load = Some(load::Limits { high, low });
+            load = Some(load::PauseRange { high, low });
         }
         let [cpu, io, memory] = self.pressure.0;
-        policy.watch = [load, cpu, io, memory];
+        policy.thresholds = [load, cpu, io, memory];
         Ok(())
     }
 }
@@ -200,17 +170,17 @@ impl Config {
 /// an answer, never a panic. For the parsers of all that comes from outside.
 #[cfg(any(test, fuzzing))]
 pub fn check(data: &[u8]) {
-    use crate::pure::accounts::{Name, Search, Sought};
-    use crate::pure::opts::{Source, Table};
+    use pure::accounts::{Name, Query, Search};
+    use pure::cli::getopt::{Source, Table};
 
     struct Bytes<'a>(std::vec::Vec<&'a [u8]>);
     impl Source for Bytes<'_> {
-        fn next(&mut self) -> Option<Word> {
+        fn next(&mut self) -> Option<CliWord> {
             let word = std::ffi::CString::new(self.0.pop()?).ok()?;
             Some(std::boxed::Box::leak(word.into_boxed_c_str()))
         }
 
-        fn complain(&mut self, parts: &[&[u8]]) {
+        fn error(&mut self, parts: &[&[u8]]) {
             assert!(!parts.is_empty());
         }
     }
@@ -220,31 +190,29 @@ pub fn check(data: &[u8]) {
     for letter in b"mdtkLlDurgi" {
         let option = [b'-', *letter];
         let mut words = Bytes(std::vec![words.first().copied().unwrap_or(b""), &option]);
-        crate::pure::opts::parse(&mut table, &mut words);
+        pure::cli::getopt::parse(&mut table, &mut words);
     }
     words.reverse();
-    crate::pure::opts::parse(&mut table, &mut Bytes(words));
-    let _ = config.settle(true);
+    pure::cli::getopt::parse(&mut table, &mut Bytes(words));
+    let _ = config.validate(true);
     let _ =
         (load::parse(data), load::count_listed(data), value::long_time(data), value::size(data));
-    for sought in [Sought::User(Name::Number(7)), Sought::Group(b"log"), Sought::Member(b"log")] {
-        let mut search = Search::new(sought);
-        data.iter().chain(b"\n").for_each(|byte| search.hear(*byte));
+    for query in [Query::User(Name::Number(7)), Query::Group(b"log"), Query::Member(b"log")] {
+        let mut search = Search::new(query);
+        data.iter().chain(b"\n").for_each(|byte| search.feed(*byte));
     }
 }
-
-const _: () =
-    assert!(MOST_DELAYS == 16 && MOST_RECENT == 64, "the messages above name these numbers");
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pure::opts::tests::{check_rows, parse_words};
+    use crate::testing::{check_rows, parse_words};
+    use pure::time::Duration;
 
     fn try_option(words: &[&str]) -> Result<Config, String> {
         let mut config = Config::default();
         parse_words(OPTIONS, &mut config, words)?;
-        config.settle(true)?;
+        config.validate(true)?;
         Ok(config)
     }
 
@@ -256,11 +224,11 @@ mod tests {
     #[test]
     fn lists_and_windows() {
         let config = try_option(&["-m", "5/1m", "-d1,2.5s,1m"]).ok().unwrap();
-        assert_eq!(config.policy.respawns.most, Some(5));
-        assert_eq!(config.policy.respawns.window, Some(Duration::seconds(60)));
+        assert_eq!(config.policy.respawns.max, Some(5));
+        assert_eq!(config.policy.respawns.window, Some(Duration::from_secs(60)));
         assert_eq!(config.policy.delays.len(), 3);
         assert!(try_option(&["-m64/1m"]).is_ok() && try_option(&["-m65"]).is_ok());
-        assert_eq!(try_option(&["-m-1"]).ok().unwrap().policy.respawns.most, None);
+        assert_eq!(try_option(&["-m-1"]).ok().unwrap().policy.respawns.max, None);
         for bad in [
             ["-m", "65/1m"],
             ["-m", "5/"],
@@ -276,7 +244,7 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_is_too_odd() {
-        let mut random = crate::pure::tests::Random(21);
+        let mut random = crate::testing::Random(21);
         let alphabet = b"-=-n1mLutr:/,.%0123456789smhdwkelogcpu \n\0\xff";
         for _ in 0..40_000 {
             let data: std::vec::Vec<u8> = (0..random.below(24))

@@ -1,9 +1,9 @@
 //! The signals that dmon hears, and what commands find of them.
 
-use crate::applets::tell::refused;
-use crate::pure::fault::Exit;
-use crate::pure::unix::Signal;
-use crate::sys::signal::{self, Mask};
+use crate::applets::diag::os_error;
+use pure::exit::Exit;
+use pure::unix::Signal;
+use sys::signal::{self, SignalSet};
 
 /// What is caught. PIPE and XFSZ only to be harmless: a message to a closed pipe, or to a file that may not grow, is
 /// lost, not dmon.
@@ -26,18 +26,18 @@ pub const CAUGHT: [Signal; 11] = [
 const RESET: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
 
 /// The mask for commands, and the mask to wait with.
-pub type Masks = (Mask, Mask);
+pub type Masks = (SignalSet, SignalSet);
 
 /// Holds back all that is caught, from here on to the first wait.
 ///
 /// # Errors
 /// None that a kernel is known to give.
 pub fn catch() -> Result<Masks, Exit> {
-    let refused = |error| refused("cannot catch signals", b"", error);
+    let refused = |error| os_error("cannot catch signals", b"", error);
     signal::catch_all(&CAUGHT, &RESET, Some(Signal::TTOU)).map_err(refused)
 }
 
 /// Undoes [`catch`], for a process that only waits for another.
-pub fn let_go(masks: &Masks) {
-    signal::let_go(&CAUGHT, &masks.0);
+pub fn restore(masks: &Masks) {
+    signal::restore_defaults(&CAUGHT, &masks.0);
 }

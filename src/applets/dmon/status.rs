@@ -2,22 +2,22 @@
 //! FIFO or socket that status lines go to may come and go and be full: then lines are lost, whole ones;
 //! nothing waits for it.
 
-use super::machine::Who;
-use crate::applets::store;
-use crate::applets::tell::{refused, say};
-use crate::pure::fault::Exit;
-use crate::pure::opts::Word;
-use crate::pure::text::{Message, Put, Text, put_digits, put_number};
-use crate::pure::time::Instant;
-use crate::pure::unix::{Errno, Pid};
-use crate::pure::value::Load;
-use crate::sys::clock;
-use crate::sys::file::{self, File};
-use crate::sys::socket::{Flow, Socket};
+use crate::applets::diag::{eprint, os_error};
+use crate::applets::log_file;
+use pure::cli::getopt::CliWord;
+use pure::cli::value::Load;
+use pure::exit::Exit;
+use pure::supervise::machine::Role;
+use pure::text::{Message, Put, Text, put_number, put_padded};
+use pure::time::Instant;
+use pure::unix::{Errno, Pid};
+use sys::clock;
+use sys::file::{self, File};
+use sys::socket::{Socket, SocketType};
 
 /// Where status lines go, if anywhere.
 pub struct Status {
-    path: Word,
+    path: CliWord,
     /// It is a socket, to be connected again when that breaks.
     is_socket: bool,
     /// `None` while it is broken.
@@ -29,20 +29,20 @@ impl Status {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub fn open(path: Word) -> Result<Self, Exit> {
+    pub fn open(path: CliWord) -> Result<Self, Exit> {
         // A path that cannot be opened may be that of a socket (open(2), `ENXIO`).
-        let (is_socket, file) = match store::open(path) {
+        let (is_socket, file) = match log_file::open(path) {
             Err(Errno::NXIO) => (true, connect(path)),
             other => (false, other),
         };
-        let file = file.map_err(|error| refused("cannot open ", path.to_bytes(), error))?;
+        let file = file.map_err(|error| os_error("cannot open ", path.to_bytes(), error))?;
         Ok(Self { path, is_socket, file: Some(file) })
     }
 
     /// `cmd WHAT PID`, and a number if there is one. The words are those of the C program of this name.
-    pub fn tell(&mut self, who: Who, what: &[u8], pid: Pid, number: Option<i32>) {
+    pub fn write_event(&mut self, role: Role, what: &[u8], pid: Pid, number: Option<i32>) {
         let mut line = Message::<64>::new();
-        line.put(who.word());
+        line.put(role.label());
         line.put(what);
         for number in [Some(pid.number()), number].into_iter().flatten() {
             line.put(b" ");
@@ -58,13 +58,13 @@ impl Status {
 
     /// Says whether it is worth trying again with another file.
     fn write(&mut self, line: &[u8]) -> bool {
-        let Some(number) = self.file.as_ref().map(File::number) else {
+        let Some(number) = self.file.as_ref().map(File::fd) else {
             return false;
         };
         match file::write(number, line) {
             Ok(n) if n < line.len() => {
-                // Half a line is none. Who reads a stream can only be told by its end.
-                if file::take_back(number, n as u64).is_err() {
+                // Half a line is none. Role reads a stream can only be told by its end.
+                if file::undo_append(number, n as u64).is_err() {
                     self.file = None;
                 }
                 true
@@ -76,16 +76,16 @@ impl Status {
 }
 
 /// Connects to a socket of messages or of a stream.
-fn connect(path: Word) -> Result<File, Errno> {
-    match Socket::unix(path, Flow::Messages) {
-        Err(Errno::PROTOTYPE) => Socket::unix(path, Flow::Stream),
+fn connect(path: CliWord) -> Result<File, Errno> {
+    match Socket::unix(path, SocketType::Datagram) {
+        Err(Errno::PROTOTYPE) => Socket::unix(path, SocketType::Stream),
         other => other,
     }
     .map(Socket::into_file)
 }
 
 /// What is said to people.
-pub struct Voice {
+pub struct VerboseLog {
     pub on: bool,
     /// When the command was started last.
     pub began: Instant,
@@ -93,9 +93,9 @@ pub struct Voice {
     pub load: Option<Load>,
 }
 
-impl Voice {
+impl VerboseLog {
     /// `cmd PID WHAT`; the number is a signal, or how a run has ended.
-    pub fn tell(&self, who: Who, what: &[u8], more: &[u8], pid: Pid, number: Option<i32>) {
+    pub fn print(&self, role: Role, what: &[u8], more: &[u8], pid: Pid, number: Option<i32>) {
         let mut text = Message::<96>::new();
         put_number(&mut text, pid.number().unsigned_abs().into());
         text.put(b" ");
@@ -105,7 +105,7 @@ impl Voice {
             let [signal, code, ..] = number.to_le_bytes();
             put_number(&mut text, (code | signal & 0x7f).into());
         }
-        if let (Who::Cmd, Some(_)) = (who, number) {
+        if let (Role::Cmd, Some(_)) = (role, number) {
             let time = self.began.until(clock::now());
             put_hundredths(&mut text, b" after ", time.hundredths());
             text.put(b"s");
@@ -113,7 +113,7 @@ impl Voice {
         if let Some(load) = self.load {
             put_hundredths(&mut text, b", load ", load.0 / (Load::ONE / 100));
         }
-        say(&[who.word(), text.bytes()]);
+        eprint(&[role.label(), text.bytes()]);
     }
 }
 
@@ -123,5 +123,5 @@ fn put_hundredths(text: &mut Text, before: &[u8], number: u64) {
     text.put(before);
     put_number(text, number / 100);
     text.put(b".");
-    put_digits(text, number, 2, false);
+    put_padded(text, number, 2, false);
 }

@@ -1,32 +1,27 @@
 //! dsyslog: each line of standard input a message to syslog, here or far away.
 
-pub mod header;
-mod inet;
-mod link;
-pub mod packet;
-pub mod priority;
-mod queue;
+mod connection;
 
-use crate::applets::options::{About, Call};
-use crate::applets::pump::{self, Buffers, Needs, Sink};
-use crate::applets::tell::{self, failed, refused};
-use crate::pure::fault::Exit;
-use crate::pure::lines;
-use crate::pure::opts::{Opt, opt};
-use crate::pure::text::{Message, Put, find, put_number};
-use crate::pure::time::{Duration, Instant, sooner};
-use crate::pure::unix::Signal;
-use crate::sys::file::{self, File, Mode};
-use crate::sys::{clock, system};
+use crate::applets::diag::{self, error, os_error};
+use crate::applets::option_sources::{AppletInfo, Invocation};
+use crate::applets::pump::{self, Buffers, Interest, Sink};
+use connection::{Address, Connection, Transport};
 use core::ffi::{CStr, c_int};
-use header::{Format, Origin};
 use heapless::Vec;
-use link::{Address, Link, Way};
-use packet::Packer;
-use priority::{Facility, Priority};
-use queue::Queue;
+use pure::cli::getopt::{Opt, opt};
+use pure::exit::Exit;
+use pure::log::lines;
+use pure::syslog::header::{self, MessageFormat, Origin};
+use pure::syslog::message::MessageBuilder;
+use pure::syslog::priority::{Facility, Priority};
+use pure::syslog::queue::Queue;
+use pure::text::{Message, Put, find_byte, put_number};
+use pure::time::{Duration, Instant, earliest};
+use pure::unix::Signal;
+use sys::file::{self, File, Mode};
+use sys::{clock, sysinfo};
 
-const ABOUT: About = About {
+const INFO: AppletInfo = AppletInfo {
     usage: "Usage: dsyslog [options] name
 Send each line of standard input to syslog, as from the program NAME.\n\n",
     variables: &["DSLOG_OPTIONS", "DSYSLOG_OPTIONS"],
@@ -34,7 +29,7 @@ Send each line of standard input to syslog, as from the program NAME.\n\n",
 };
 
 pub struct Config {
-    format: Format,
+    format: MessageFormat,
     to: Address,
     input: c_int,
     console: bool,
@@ -65,40 +60,47 @@ pub const OPTIONS: &[Opt<Config>] = &[
 ///
 /// # Errors
 /// A wrong name, an input that cannot be read. That there is no syslog is none.
-pub fn run(call: &Call) -> Result<Exit, Exit> {
+pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     file::open_standard();
     let mut config = Config {
-        format: Format {
+        format: MessageFormat {
             priority: Priority { facility: Facility(3), severity: 4 },
             name: b"",
             rfc5424: false,
             prefixed: false,
             skip_empty: false,
         },
-        to: Address { word: c"/dev/log", way: Way::Path },
+        to: Address { word: c"/dev/log", transport: Transport::Path },
         input: file::STDIN,
         console: false,
     };
-    let at = call.options(&ABOUT, OPTIONS, &mut config)?;
-    let Some(name) = call.operand(at)?.map(CStr::to_bytes) else {
-        return Err(ABOUT.missing("no name given. "));
+    let at = invocation.options(&INFO, OPTIONS, &mut config)?;
+    let Some(name) = invocation.operand(at)?.map(CStr::to_bytes) else {
+        return Err(INFO.missing("no name given. "));
     };
     config.format.name = name;
     if !header::is_name(name, config.format.rfc5424) {
         let then = "' is no name for syslog: 1 to 48 printing characters";
-        return Err(failed("'", name, then));
+        return Err(error("'", name, then));
     }
     let Buffers { batch, out, .. } = pump::buffers()?;
     let mut sender = Sender {
-        packer: Packer::new(&config.format),
+        builder: MessageBuilder::new(&config.format),
         queue: Queue::new(out, config.to.framing()),
-        link: Link::new(&config.to, clock::now()),
-        host: if config.format.rfc5424 { system::host_name() } else { Vec::new() },
+        connection: Connection::new(&config.to, clock::now()),
+        host: if config.format.rfc5424 { host_name() } else { Vec::new() },
         console: config.console,
-        said: false,
+        reported: false,
         ending: None,
     };
     pump::pump(config.input, batch, &mut sender)
+}
+
+/// Returns the host name as a header may contain it.
+fn host_name() -> Vec<u8, 64> {
+    let mut name = sysinfo::host_name();
+    header::replace_unprintable(&mut name);
+    name
 }
 
 /// The sink.
@@ -107,38 +109,38 @@ pub fn run(call: &Call) -> Result<Exit, Exit> {
 struct Sender<'a> {
     console: bool,
     /// That nobody is there was said; once an outage.
-    said: bool,
+    reported: bool,
     /// The input is over; until when it is tried to send the rest.
     ending: Option<Instant>,
-    link: Link<'a>,
+    connection: Connection<'a>,
     host: Vec<u8, 64>,
-    packer: Packer<'a>,
+    builder: MessageBuilder<'a>,
     queue: Queue,
 }
 
 /// How long it is tried to send the rest after the end of the input. The supervisor waits as long.
-const ENDING: Duration = Duration::seconds(5);
+const FINAL_SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Sender<'_> {
     /// Connects and sends. Lines that were dropped meanwhile are told before those that were not.
-    fn go(&mut self) {
-        let Self { packer, queue, link, host, .. } = self;
-        link.go(queue, &mut |queue, lost| {
+    fn flush(&mut self) {
+        let Self { builder, queue, connection, host, .. } = self;
+        connection.flush(queue, &mut |queue, lost| {
             let mut text = Message::<32>::new();
             put_number(&mut text, lost);
             text.put(b" lines lost");
             let origin = Origin { moment: clock::real(), host };
-            packer.whole(text.bytes(), origin, &mut |message, _| queue.tell(message));
+            builder.whole(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
         });
-        match self.link.trouble {
-            None => self.said = false,
-            Some(error) if self.link.is_down() && !self.said => {
-                self.said = true;
-                let _ = refused("cannot send to ", self.link.receiver(), error);
+        match self.connection.last_error {
+            None => self.reported = false,
+            Some(error) if self.connection.is_down() && !self.reported => {
+                self.reported = true;
+                let _ = os_error("cannot send to ", self.connection.receiver(), error);
             }
             Some(_) => {}
         }
-        if self.console && self.link.is_down() {
+        if self.console && self.connection.is_down() {
             self.write_to_console();
         }
     }
@@ -150,11 +152,11 @@ impl Sender<'_> {
         };
         let mut sent = 0;
         for message in self.queue.messages(false) {
-            let text = find(message, b'>').and_then(|at| message.get(at + 1..));
-            let mut line = Message::<{ Queue::LONGEST }>::new();
+            let text = find_byte(message, b'>').and_then(|at| message.get(at + 1..));
+            let mut line = Message::<{ Queue::MAX_FRAME }>::new();
             line.put(text.unwrap_or(message));
             line.put(b"\r\n");
-            if file::write(console.number(), line.bytes()).is_err() {
+            if file::write(console.fd(), line.bytes()).is_err() {
                 break;
             }
             sent += 1;
@@ -168,59 +170,60 @@ impl Sink for Sender<'_> {
         let moment = clock::real();
         let mut taken = 0;
         while let Some(rest) = batch.get(taken..).filter(|rest| !rest.is_empty()) {
-            if !self.queue.has_room(Queue::LONGEST) {
-                self.go();
-                if !self.queue.has_room(Queue::LONGEST) && self.link.wait(clock::now()).soon {
+            if !self.queue.has_room(Queue::MAX_FRAME) {
+                self.flush();
+                if !self.queue.has_room(Queue::MAX_FRAME) && self.connection.wait(clock::now()).soon
+                {
                     break;
                 }
             }
-            let Self { packer, queue, host, .. } = self;
+            let Self { builder, queue, host, .. } = self;
             let origin = Origin { moment, host };
-            taken += packer.take(rest, origin, &mut |message, last| queue.push(message, last));
+            taken += builder.take(rest, origin, &mut |message, last| queue.push(message, last));
         }
         taken
     }
 
-    fn rest(&mut self) {
-        self.go();
+    fn batch_done(&mut self) {
+        self.flush();
     }
 
-    fn needs(&self) -> Needs {
+    fn interest(&self) -> Interest {
         if self.queue.is_empty() {
-            return Needs::default();
+            return Interest::default();
         }
         let now = clock::now();
-        let wait = self.link.wait(now);
-        let full = !self.queue.has_room(Queue::LONGEST);
-        Needs {
-            stuck: wait.soon && full || self.ending.is_some(),
+        let wait = self.connection.wait(now);
+        let full = !self.queue.has_room(Queue::MAX_FRAME);
+        Interest {
+            blocked: wait.soon && full || self.ending.is_some(),
             room: wait.room,
-            at: sooner(wait.at, self.ending),
+            at: earliest(wait.at, self.ending),
             broken: self.ending.is_some_and(|end| end <= now),
         }
     }
 
-    fn go_on(&mut self) {
-        self.go();
+    fn retry(&mut self) {
+        self.flush();
     }
 
-    fn hear(&mut self, _: Signal) {}
+    fn on_signal(&mut self, _: Signal) {}
 
     fn end(&mut self) {
-        let Self { packer, queue, host, .. } = self;
+        let Self { builder, queue, host, .. } = self;
         let origin = Origin { moment: clock::real(), host };
-        packer.finish(origin, &mut |message, last| queue.push(message, last));
-        self.ending = Some(clock::now().plus(ENDING));
-        self.go();
+        builder.finish(origin, &mut |message, last| queue.push(message, last));
+        self.ending = Some(clock::now().add(FINAL_SEND_TIMEOUT));
+        self.flush();
     }
 
     fn close(&mut self, rest: &[u8]) -> Exit {
         self.queue.lose_all();
-        let lost = self.queue.all_lost + self.link.refused + lines::count(rest);
+        let lost = self.queue.all_lost + self.connection.refused + lines::count(rest);
         if lost == 0 {
-            return Exit::FINE;
+            return Exit::SUCCESS;
         }
-        tell::count("lines lost: ", lost);
-        Exit::LOST
+        diag::count("lines lost: ", lost);
+        Exit::DATA_LOST
     }
 }

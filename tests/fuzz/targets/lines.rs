@@ -1,4 +1,4 @@
-//! Any bytes for the ends of lines; see `check` there. Run by `make fuzz`.
+//! Fuzzes the line splitter. `check` describes what must hold. Run by `make fuzz`.
 
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| dmon::pure::lines::check(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pure::log::lines::check(data));

@@ -1,0 +1,395 @@
+//! Tokenizer of the command line made into values. What has one byte too many, or is too large, is refused,
+//! with a word on what would have been taken.
+
+use crate::cli::getopt::{Arg, OptionValue};
+use crate::text::split_once;
+use crate::time::Duration;
+use crate::unix::{Pid, Signal};
+
+/// What was wanted instead, to follow "WORD is not ".
+pub type Expected = &'static str;
+
+const COUNT: Expected = "a number";
+const LOAD: Expected = "a load (like 4.0, or 150% of each CPU)";
+const SIGNAL: Expected = "a signal (like TERM, SIGHUP, 10)";
+
+/// Decimal digits and nothing else.
+fn digits(word: &[u8]) -> Option<u64> {
+    if word.is_empty() {
+        return None;
+    }
+    word.iter().try_fold(0_u64, |n, byte| {
+        let digit = byte.checked_sub(b'0').filter(|d| *d < 10)?;
+        n.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// A decimal number, fraction allowed, in units of 1/`scale` (a power of ten). `None` when it has
+/// more decimals than that, unless they are zeros.
+fn decimal(word: &[u8], scale: u64) -> Option<u64> {
+    let (whole, fraction) = split_once(word, b'.');
+    let mut sum = match whole {
+        [] if fraction.is_some_and(|f| !f.is_empty()) => 0,
+        _ => digits(whole)?.checked_mul(scale)?,
+    };
+    let mut place = scale;
+    for byte in fraction.unwrap_or(&[]) {
+        let digit = u64::from(byte.checked_sub(b'0').filter(|d| *d < 10)?);
+        place /= 10;
+        if place == 0 && digit > 0 {
+            return None;
+        }
+        sum = sum.checked_add(digit * place)?;
+    }
+    Some(sum)
+}
+
+/// A count, negative for "no limit".
+///
+/// # Errors
+/// Not a whole number.
+pub fn count(word: &[u8]) -> Result<Option<u32>, Expected> {
+    if let [b'-', rest @ ..] = word {
+        return digits(rest).map(|_| None).ok_or(COUNT);
+    }
+    number(word).map(Some)
+}
+
+/// A whole number of 64 bits.
+///
+/// # Errors
+/// Anything else.
+pub fn whole(word: &[u8]) -> Result<u64, Expected> {
+    digits(word).ok_or(COUNT)
+}
+
+/// A whole number from 0 to 4294967295.
+///
+/// # Errors
+/// Anything else.
+pub fn number(word: &[u8]) -> Result<u32, Expected> {
+    digits(word).and_then(|n| u32::try_from(n).ok()).ok_or(COUNT)
+}
+
+/// The number of a process; `None` for a text that is none.
+#[must_use]
+pub fn pid(word: &[u8]) -> Option<Pid> {
+    Pid::new(i32::try_from(digits(word)?).ok()?)
+}
+
+/// The number of an open file.
+///
+/// # Errors
+/// Anything but a whole number below 2^31.
+pub fn descriptor(word: &[u8]) -> Result<i32, Expected> {
+    number(word).ok().and_then(|n| i32::try_from(n).ok()).ok_or("a file descriptor")
+}
+
+/// Units by their letters, in seconds: those of all times, those of log files; in bytes.
+const TIMES: &[(u8, u64)] = &[(b's', 1), (b'm', 60), (b'h', 3600), (b'd', 86_400), (b'w', 604_800)];
+const LOG_TIMES: &[(u8, u64)] = &[(b'M', 30 * 86_400), (b'y', 365 * 86_400)];
+const SIZES: &[(u8, u64)] = &[
+    (b'b', 1),
+    (b'k', 1 << 10),
+    (b'm', 1 << 20),
+    (b'g', 1 << 30),
+    (b'B', 1),
+    (b'K', 1 << 10),
+    (b'M', 1 << 20),
+    (b'G', 1 << 30),
+];
+
+/// The number without the unit behind it, and that; 1 if there is none.
+fn in_units<'a>(word: &'a [u8], units: &[(u8, u64)]) -> (&'a [u8], u64) {
+    let split = word.split_last().and_then(|(last, number)| {
+        let unit = units.iter().find(|unit| unit.0 == *last)?;
+        Some((number, unit.1))
+    });
+    split.unwrap_or((word, 1))
+}
+
+fn time_in(word: &[u8], units: &[(u8, u64)]) -> Option<Duration> {
+    let (number, unit) = in_units(word, units);
+    decimal(number, 1_000_000_000).and_then(|n| n.checked_mul(unit)).map(Duration::from_nanos)
+}
+
+/// A time: a decimal number and `s m h d w`, bare = seconds. Finer than a nanosecond is an error.
+///
+/// # Errors
+/// Anything else, and more than 584 years.
+pub fn time(word: &[u8]) -> Result<Duration, Expected> {
+    time_in(word, TIMES).ok_or("a time (like 90, 1.5m, 2h, 1d)")
+}
+
+/// A time for log files: also `M`, 30 days, and `y`, 365 days.
+///
+/// # Errors
+/// As [`time`].
+pub fn long_time(word: &[u8]) -> Result<Duration, Expected> {
+    let time = time_in(word, LOG_TIMES).or_else(|| time_in(word, TIMES));
+    time.ok_or("a time (like 90, 2h, 1d, 3M, 1y)")
+}
+
+/// A size in bytes: a whole number and `k m g`, powers of 1024; small or capital letters, and `b`.
+///
+/// # Errors
+/// Anything else, and more than 2^64.
+pub fn size(word: &[u8]) -> Result<u64, Expected> {
+    let (number, unit) = in_units(word, SIZES);
+    digits(number).and_then(|n| n.checked_mul(unit)).ok_or("a size (like 4096, 150k, 2m, 1g)")
+}
+
+/// A load average to compare with: per machine, or as a percentage of each CPU that is online.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Threshold {
+    pub load: Load,
+    pub per_cpu: bool,
+}
+
+impl Threshold {
+    #[must_use]
+    pub const fn half(self) -> Self {
+        Self { load: Load(self.load.0 / 2), ..self }
+    }
+}
+
+/// A load average in ten-thousandths: /proc/loadavg has two decimals, a percentage two more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Load(pub u64);
+
+impl Load {
+    pub const ONE: u64 = 10_000;
+}
+
+/// `4`, `4.0` or `150%`.
+///
+/// # Errors
+/// Anything else, and more decimals than can be compared with /proc/loadavg.
+pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
+    let (number, scale, per_cpu) = match word {
+        [number @ .., b'%'] => (number, Load::ONE / 100, true),
+        _ => (word, Load::ONE, false),
+    };
+    let load = decimal(number, scale).map(Load).ok_or(LOAD)?;
+    Ok(Threshold { load, per_cpu })
+}
+
+/// A signal by name or number.
+///
+/// # Errors
+/// No signal of this kernel.
+pub fn signal(word: &[u8]) -> Result<Signal, Expected> {
+    let by_number = || digits(word).and_then(|n| i32::try_from(n).ok()).and_then(Signal::new);
+    Signal::named(word).or_else(by_number).ok_or(SIGNAL)
+}
+
+/// A time.
+impl OptionValue for Duration {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        *self = time(value.to_bytes())?;
+        Ok(())
+    }
+}
+
+/// A time; zero switches the option off.
+impl OptionValue for Option<Duration> {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        *self = Some(time(value.to_bytes())?).filter(|time| !time.is_zero());
+        Ok(())
+    }
+}
+
+/// A load; zero switches the option off, as it always did.
+impl OptionValue for Option<Threshold> {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        *self = Some(threshold(value.to_bytes())?).filter(|threshold| threshold.load.0 > 0);
+        Ok(())
+    }
+}
+
+impl OptionValue for Signal {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        *self = signal(value.to_bytes())?;
+        Ok(())
+    }
+}
+
+/// A file descriptor.
+impl OptionValue for i32 {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        *self = descriptor(value.to_bytes())?;
+        Ok(())
+    }
+}
+
+/// A time for log files, see [`long_time`].
+#[derive(Clone, Copy, Debug)]
+pub struct LongTime(pub Duration);
+
+impl OptionValue for LongTime {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        self.0 = long_time(value.to_bytes())?;
+        Ok(())
+    }
+}
+
+/// A size in bytes, see [`size`].
+#[derive(Clone, Copy, Debug)]
+pub struct Size(pub u64);
+
+impl OptionValue for Size {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        self.0 = size(value.to_bytes())?;
+        Ok(())
+    }
+}
+
+/// A whole number, see [`number`].
+#[derive(Clone, Copy, Debug)]
+pub struct Count(pub u32);
+
+impl OptionValue for Count {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        self.0 = number(value.to_bytes())?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::word_of;
+
+    #[test]
+    fn times() {
+        let is = |word: &str, ms| assert_eq!(time(word.as_bytes()), Ok(Duration::from_millis(ms)));
+        is("0", 0);
+        is("90", 90_000);
+        is("1.5m", 90_000);
+        is(".25s", 250);
+        is("2h", 7_200_000);
+        is("1d", 86_400_000);
+        is("1w", 604_800_000);
+        is("1.", 1000);
+        is("1.5000000000", 1500);
+        for bad in [
+            "",
+            "s",
+            ".",
+            "-1",
+            "1x",
+            "1 s",
+            "1ss",
+            "0x10",
+            "1e3",
+            "1.0.0",
+            "1:",
+            "1.:",
+            "٣",
+            "999999999999w",
+            "0.0000000001",
+            "18446744073709551616",
+        ] {
+            assert_eq!(time(bad.as_bytes()), Err("a time (like 90, 1.5m, 2h, 1d)"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_long_times() {
+        assert_eq!(size(b"150k"), Ok(153_600));
+        assert_eq!(size(b"0"), Ok(0));
+        for (units, factor) in [("bB", 1), ("kK", 1024), ("mM", 1_048_576), ("gG", 1_073_741_824)] {
+            for unit in units.chars() {
+                assert_eq!(size(format!("3{unit}").as_bytes()), Ok(3 * factor), "{unit}");
+            }
+        }
+        assert_eq!(long_time(b"2M"), Ok(Duration::from_secs(60 * 86_400)));
+        assert_eq!(long_time(b"1y"), time(b"365d"));
+        for bad in ["", "k", "1.5k", "-1", "1kb", "99999999999g"] {
+            assert!(size(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(long_time(b"600y").is_err());
+    }
+
+    #[test]
+    fn counts() {
+        assert_eq!(count(b"0"), Ok(Some(0)));
+        assert_eq!(count(b"-1"), Ok(None));
+        for bad in ["", "-", "--1", "1x", "+1", "4294967296", " 1"] {
+            assert_eq!(count(bad.as_bytes()), Err(COUNT), "{bad}");
+        }
+        assert_eq!(whole(b"18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(whole(b"18446744073709551616"), Err(COUNT));
+    }
+
+    #[test]
+    fn processes_and_descriptors() {
+        assert_eq!(pid(b"2147483647").map(Pid::number), Some(i32::MAX));
+        for bad in ["", "0", "-1", "7x", "2147483648"] {
+            assert_eq!(pid(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(descriptor(b"0"), Ok(0));
+        assert_eq!(descriptor(b"2147483647"), Ok(i32::MAX));
+        assert!(descriptor(b"2147483648").is_err() && descriptor(b"-1").is_err());
+    }
+
+    #[test]
+    fn loads() {
+        let load = |load, per_cpu| Ok(Threshold { load: Load(load), per_cpu });
+        assert_eq!(threshold(b"4"), load(40_000, false));
+        assert_eq!(threshold(b"4.25"), load(42_500, false));
+        assert_eq!(threshold(b"150%"), load(15_000, true));
+        assert_eq!(threshold(b"12.50%"), load(1250, true));
+        for bad in ["", "%", "-1", "4,0", "1.00001", "12.345%", "1%%", "x"] {
+            assert_eq!(threshold(bad.as_bytes()), Err(LOAD), "{bad}");
+        }
+        assert_eq!(threshold(b"150%").map(Threshold::half), load(7500, true));
+    }
+
+    #[test]
+    fn signals() {
+        assert_eq!(signal(b"term"), Ok(Signal::TERM));
+        assert_eq!(signal(b"9"), Ok(Signal::KILL));
+        for bad in ["", "0", "65", "TERMINATE", "-9"] {
+            assert_eq!(signal(bad.as_bytes()), Err(SIGNAL), "{bad}");
+        }
+    }
+
+    #[test]
+    fn fields_take_their_words_and_zero_switches_off() {
+        fn given<F: OptionValue>(mut field: F, word: &str) -> Result<F, Expected> {
+            Arg::new(word_of(word)).to(&mut field)?;
+            Ok(field)
+        }
+        let minute = Duration::from_secs(60);
+        assert_eq!(given(Duration::ZERO, "1m"), Ok(minute));
+        assert_eq!(given(minute, "0"), Ok(Duration::ZERO));
+        assert_eq!(given(None, "1m"), Ok(Some(minute)));
+        assert_eq!(given(Some(minute), "0"), Ok(None));
+        let load = threshold(b"0.0001").ok();
+        assert_eq!(given(None, "0.0001"), Ok(load));
+        assert_eq!(given(load, "0%"), Ok(None));
+        assert_eq!(given(Signal::TERM, "INT"), Ok(Signal::INT));
+        assert_eq!(given(0, "7"), Ok(7));
+        assert_eq!(given(LongTime(minute), "1M").map(|time| time.0), long_time(b"30d"));
+        assert_eq!(given(Size(0), "1k").map(|size| size.0), Ok(1024));
+        assert_eq!(given(Count(0), "7").map(|count| count.0), Ok(7));
+    }
+
+    /// Any bytes at all: an answer, never a panic; and what is understood is understood alike with
+    /// zeros before it.
+    #[test]
+    fn no_word_is_too_odd() {
+        let mut random = crate::testing::Random(0x2545_F491_4F6C_DD1D);
+        for _ in 0..200_000 {
+            let alphabet = b"0123456789.%-smhdwTERMKIL \xff\0";
+            let word: Vec<u8> = (0..random.below(12))
+                .map(|_| alphabet[random.below(alphabet.len() as u64)])
+                .collect();
+            let _ = (count(&word), threshold(&word), signal(&word));
+            if let Ok(t) = time(&word) {
+                assert_eq!(time(&[b"00", word.as_slice()].concat()), Ok(t));
+            }
+        }
+    }
+}

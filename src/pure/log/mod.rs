@@ -1,0 +1,5 @@
+//! What the loggers decide: line boundaries, timestamps, rotation.
+
+pub mod lines;
+pub mod rotate;
+pub mod timestamp;

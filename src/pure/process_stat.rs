@@ -1,0 +1,80 @@
+//! The texts in which /proc describes processes (proc(5)). `sys::procfs` reads them.
+
+use crate::cli::value;
+use crate::unix::Pid;
+
+/// The fields of /proc/PID/stat that dmon uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProcessStat {
+    /// A zombie, or about to vanish.
+    pub is_dead: bool,
+    /// `None` if the parent is outside of the PID namespace.
+    pub parent: Option<Pid>,
+    pub session: Option<Pid>,
+}
+
+impl ProcessStat {
+    /// Parses the start of /proc/PID/stat, up to the session; `None` if it is cut off before.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        // The command's name is in parentheses and may itself contain any byte.
+        let name_end = text.iter().rposition(|byte| *byte == b')')?;
+        let mut fields = text.get(name_end..)?.split(|byte| *byte == b' ').skip(1);
+        let is_dead = matches!(fields.next(), Some(b"Z" | b"X"));
+        let parent = value::pid(fields.next()?);
+        let session = value::pid(fields.nth(1)?);
+        Some(Self { is_dead, parent, session })
+    }
+}
+
+/// The parser of /proc/PID/task/TID/children: PIDs, each followed by a blank.
+#[derive(Default)]
+pub struct ChildList(i32);
+
+impl ChildList {
+    /// Takes the next byte; returns the PID that it ends, if any.
+    pub fn feed(&mut self, byte: u8) -> Option<Pid> {
+        if let Some(digit) = byte.checked_sub(b'0').filter(|digit| *digit < 10) {
+            self.0 = self.0.wrapping_mul(10).wrapping_add(digit.into());
+            return None;
+        }
+        Pid::new(core::mem::take(&mut self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
+        let stat = ProcessStat::parse(b"42 (a) Z 1 (b)) S 7 42 41 0 -1");
+        let expected = ProcessStat { is_dead: false, parent: Pid::new(7), session: Pid::new(41) };
+        assert_eq!(stat, Some(expected));
+    }
+
+    #[test]
+    fn zombies_are_dead_and_a_foreign_parent_is_none() {
+        let stat = ProcessStat::parse(b"42 (sh) Z 0 42 41 ").unwrap();
+        assert!(stat.is_dead && stat.parent.is_none());
+        assert!(ProcessStat::parse(b"42 (sh) X 1 42 41").unwrap().is_dead);
+    }
+
+    #[test]
+    fn a_text_that_is_cut_off_is_refused() {
+        for text in [&b""[..], b"42", b"42 (sh", b"42 (sh) S", b"42 (sh) S 1", b"42 (sh) S 1 42"] {
+            assert_eq!(ProcessStat::parse(text), None);
+        }
+    }
+
+    #[test]
+    fn children_are_listed_across_pieces() {
+        let mut list = ChildList::default();
+        let pids = |list: &mut ChildList, text: &[u8]| -> Vec<i32> {
+            text.iter().filter_map(|byte| list.feed(*byte)).map(Pid::number).collect()
+        };
+        assert_eq!(pids(&mut list, b"12 345 6"), [12, 345]);
+        assert_eq!(pids(&mut list, b"78 "), [678]);
+        assert_eq!(pids(&mut list, b" \n"), []);
+    }
+}

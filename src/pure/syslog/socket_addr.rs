@@ -1,0 +1,125 @@
+//! Internet addresses as words: `10.0.0.1:514`, `[fd00::1]:601`. Numbers only: names would need a
+//! resolver. Pure. (The standard library's parser is four kilobytes of the executable.)
+
+use crate::cli::value;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// An address and a port.
+#[must_use]
+pub fn parse(word: &[u8]) -> Option<SocketAddr> {
+    let colon = word.iter().rposition(|byte| *byte == b':')?;
+    let port = number(word.get(colon + 1..)?)?;
+    let ip = match word.get(..colon)? {
+        [b'[', v6 @ .., b']'] => IpAddr::V6(parse_v6(v6)?),
+        v4 => IpAddr::V4(parse_v4(v4)?),
+    };
+    (port > 0).then_some(SocketAddr::new(ip, port))
+}
+
+fn number(word: &[u8]) -> Option<u16> {
+    value::number(word).ok().and_then(|n| u16::try_from(n).ok())
+}
+
+/// Four decimal numbers.
+fn parse_v4(word: &[u8]) -> Option<Ipv4Addr> {
+    let mut numbers = word.split(|byte| *byte == b'.').map(|part| u8::try_from(number(part)?).ok());
+    let mut octets = [0; 4];
+    for octet in &mut octets {
+        *octet = numbers.next()??;
+    }
+    numbers.next().is_none().then_some(Ipv4Addr::from(octets))
+}
+
+/// Eight hexadecimal numbers, or fewer around one `::` (RFC 4291, 2.2).
+fn parse_v6(word: &[u8]) -> Option<Ipv6Addr> {
+    let gap = word.windows(2).position(|pair| pair == b"::");
+    let mut segments = [0; 8];
+    match gap {
+        None => (groups(word, &mut segments)? == 8).then_some(())?,
+        Some(at) => {
+            let mut tail = [0; 8];
+            let before = groups(word.get(..at)?, &mut segments)?;
+            let after = groups(word.get(at + 2..)?, &mut tail)?;
+            (before + after < 8).then_some(())?;
+            let places = segments.iter_mut().skip(8 - after);
+            places.zip(tail).for_each(|(place, segment)| *place = segment);
+        }
+    }
+    Some(Ipv6Addr::from(segments))
+}
+
+/// Reads numbers separated by colons into `room`; says how many. An empty word has none.
+fn groups(word: &[u8], room: &mut [u16; 8]) -> Option<usize> {
+    if word.is_empty() {
+        return Some(0);
+    }
+    let mut count = 0;
+    for part in word.split(|byte| *byte == b':') {
+        *room.get_mut(count)? = hexadecimal(part)?;
+        count += 1;
+    }
+    Some(count)
+}
+
+fn hexadecimal(word: &[u8]) -> Option<u16> {
+    if !(1..=4).contains(&word.len()) {
+        return None;
+    }
+    word.iter().try_fold(0, |sum: u16, byte| {
+        let digit = char::from(*byte).to_digit(16)?;
+        Some((sum << 4) + u16::try_from(digit).ok()?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Random;
+
+    #[test]
+    fn what_is_understood_is_what_the_library_understands() {
+        for good in [
+            "10.0.0.1:514",
+            "[::1]:514",
+            "[fd00::1:2]:65535",
+            "[1:2:3:4:5:6:7:8]:1",
+            "[::]:9",
+            "[1::]:9",
+        ] {
+            assert_eq!(parse(good.as_bytes()), good.parse().ok(), "{good}");
+            assert!(parse(good.as_bytes()).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            ":",
+            "10.0.0.1",
+            "10.0.0:5",
+            "10.0.0.256:5",
+            "10.0.0.1.2:5",
+            "10.0.0.1:0",
+            "10.0.0.1:65536",
+            "::1:514",
+            "[::1]",
+            "[1:2]:5",
+            "[1::2::3]:5",
+            "[1:2:3:4:5:6:7:8:9]:5",
+            "[1:2:3:4::5:6:7:8]:5",
+            "[1:2:3:4:5:6:7:8::]:5",
+            "[::1:2:3:4:5:6:7:8]:5",
+            "[12345::]:5",
+            "[g::]:5",
+            "a:5",
+        ] {
+            assert_eq!(parse(bad.as_bytes()), None, "{bad}");
+        }
+        let mut random = Random(9);
+        for _ in 0..100_000 {
+            let alphabet = b"0123.:[]af:";
+            let word: String =
+                (0..random.below(20)).map(|_| char::from(alphabet[random.below(11)])).collect();
+            if let Some(address) = parse(word.as_bytes()) {
+                assert_eq!(Some(address), word.parse().ok(), "{word}");
+            }
+        }
+    }
+}

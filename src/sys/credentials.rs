@@ -1,0 +1,38 @@
+//! The user and the groups of this process (credentials(7)).
+//!
+//! The calls are made by number. The C library's functions change all threads of a process, which requires locks.
+
+use super::{Result, check_long};
+
+// On these machines the calls without a suffix take 16-bit IDs.
+#[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
+use libc::{SYS_setgid as SETGID, SYS_setgroups as SETGROUPS, SYS_setuid as SETUID};
+#[cfg(any(target_arch = "arm", target_arch = "x86"))]
+use libc::{SYS_setgid32 as SETGID, SYS_setgroups32 as SETGROUPS, SYS_setuid32 as SETUID};
+
+/// Replaces the supplementary groups.
+///
+/// # Errors
+/// `EPERM` without CAP_SETGID (setgroups(2)).
+pub fn set_groups(groups: &[u32]) -> Result<()> {
+    // SAFETY: length and pointer are those of a slice of the kernel's gid_t.
+    check_long(unsafe { libc::syscall(SETGROUPS, groups.len(), groups.as_ptr()) }).map(drop)
+}
+
+/// Sets the group ID: with CAP_SETGID the real, the effective and the saved one.
+///
+/// # Errors
+/// `EPERM` (setgid(2)).
+pub fn set_gid(gid: u32) -> Result<()> {
+    // SAFETY: the argument is a number.
+    check_long(unsafe { libc::syscall(SETGID, gid) }).map(drop)
+}
+
+/// Sets the user ID: with CAP_SETUID the real, the effective and the saved one, which is irrevocable.
+///
+/// # Errors
+/// `EPERM`; `EAGAIN` if the user has too many processes (setuid(2)).
+pub fn set_uid(uid: u32) -> Result<()> {
+    // SAFETY: the argument is a number.
+    check_long(unsafe { libc::syscall(SETUID, uid) }).map(drop)
+}

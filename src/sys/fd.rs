@@ -1,0 +1,77 @@
+//! Open file descriptors: the standard three, pipes, duplicates, readiness.
+//!
+//! The applets use them by number where the file itself is not theirs, as with standard input.
+
+use super::file::File;
+use super::{Result, check, check_int, check_long, poll};
+use core::ffi::c_int;
+use libc::{O_CLOEXEC, O_NOCTTY, O_RDONLY, O_RDWR};
+
+/// Standard input, output and error.
+pub const STDIN: c_int = libc::STDIN_FILENO;
+pub const STDOUT: c_int = libc::STDOUT_FILENO;
+pub const STDERR: c_int = libc::STDERR_FILENO;
+
+/// Opens each of the descriptors 0, 1 and 2 that is closed, so that no other file takes its number.
+///
+/// It opens /dev/null. Where that is missing, it opens the root directory, on which each read and write fails.
+pub fn open_standard() {
+    let mut standard = [STDIN, STDOUT, STDERR].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
+    poll::poll_now(&mut standard);
+    for _ in standard.iter().filter(|entry| entry.revents & libc::POLLNVAL != 0) {
+        // open(2) returns the lowest free number, which is the closed one.
+        // SAFETY: the path ends in NUL.
+        if unsafe { libc::openat(libc::AT_FDCWD, c"/dev/null".as_ptr(), O_RDWR | O_NOCTTY) } == -1 {
+            // SAFETY: the path ends in NUL.
+            unsafe { libc::openat(libc::AT_FDCWD, c"/".as_ptr(), O_RDONLY) };
+        }
+    }
+}
+
+/// Creates a pipe and returns its read end and its write end. Both are closed by exec.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE` (pipe2(2), Linux 2.6.27).
+pub fn pipe() -> Result<(File, File)> {
+    let mut ends = [-1; 2];
+    // SAFETY: pipe2 writes two numbers.
+    check_long(unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), O_CLOEXEC) })?;
+    let [read, write] = ends;
+    Ok((File::adopt(read), File::adopt(write)))
+}
+
+/// Makes descriptor `to` refer to the open file of `from`. Commands inherit it.
+///
+/// # Errors
+/// `EINVAL` if the two are equal; `EBADF` (dup3(2)).
+pub fn dup_onto(from: c_int, to: c_int) -> Result<()> {
+    // SAFETY: the arguments are numbers.
+    check_long(unsafe { libc::syscall(libc::SYS_dup3, from, to, 0) }).map(drop)
+}
+
+/// Returns another descriptor for the same open file. It is above 2 and is closed by exec.
+///
+/// # Errors
+/// `EMFILE`, `EBADF` (fcntl(2), `F_DUPFD_CLOEXEC`).
+pub fn dup_cloexec(fd: c_int) -> Result<File> {
+    // SAFETY: the arguments are numbers.
+    let answer = unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, 3) };
+    check_int(answer).map(File::adopt)
+}
+
+/// Returns how many bytes can be read from a pipe or a socket; 0 if the kernel does not report it (`FIONREAD`).
+#[must_use]
+pub fn bytes_readable(fd: c_int) -> usize {
+    let mut bytes: c_int = 0;
+    // SAFETY: FIONREAD writes one int.
+    match check(unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut bytes) }) {
+        Ok(_) => usize::try_from(bytes).unwrap_or(0),
+        Err(_) => 0,
+    }
+}
+
+/// Reports whether a write of up to PIPE_BUF bytes would not block (`POLLOUT`, or an error is pending).
+#[must_use]
+pub fn is_writable(fd: c_int) -> bool {
+    poll::poll_now(&mut [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }])
+}

@@ -1,0 +1,165 @@
+//! The kernel interface: system calls as safe functions. Only this crate uses libc.
+//!
+//! The applets call it. No function decides anything: each returns the kernel's answer, as a [`Result`] with the errno
+//! of the call, and is safe for every argument that its types allow. Functions have the names of their calls.
+//!
+//! Many calls are made by number, with syscall(2), where the C library's function would add code for threads.
+
+#![cfg_attr(not(test), no_std)]
+#![deny(clippy::undocumented_unsafe_blocks)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+#![allow(clippy::useless_conversion, reason = "some are needed on 32 bits only")]
+
+pub mod args;
+pub mod clock;
+pub mod credentials;
+pub mod dir;
+pub mod environment;
+pub mod fd;
+pub mod file;
+pub mod flock;
+pub mod poll;
+pub mod process;
+pub mod procfs;
+pub mod signal;
+pub mod socket;
+pub mod stat;
+pub mod static_cell;
+pub mod sysinfo;
+pub mod terminal;
+
+use core::ffi::{CStr, c_int, c_long};
+use pure::unix::{Errno, Signal};
+
+/// The result of a system call.
+pub type Result<T> = core::result::Result<T, Errno>;
+
+/// Returns the bytes up to the first NUL as a C string; `None` unless the last byte is NUL.
+#[must_use]
+pub fn c_str(bytes: &[u8]) -> Option<&CStr> {
+    // SAFETY: there is a NUL, at the latest at the end.
+    (bytes.last() == Some(&0)).then(|| unsafe { CStr::from_ptr(bytes.as_ptr().cast()) })
+}
+
+/// Returns errno of the last failed call.
+fn errno() -> Errno {
+    // SAFETY: the location belongs to this thread and is always valid.
+    Errno(unsafe { *libc::__errno_location() })
+}
+
+/// Converts the answer of a call: −1 is a failure.
+fn check(answer: c_int) -> Result<c_int> {
+    if answer == -1 { Err(errno()) } else { Ok(answer) }
+}
+
+/// As [`check`], for calls that return a size.
+fn check_size(answer: isize) -> Result<usize> {
+    usize::try_from(answer).map_err(|_| errno())
+}
+
+/// As [`check`], for calls made by number that return an int.
+fn check_int(answer: c_long) -> Result<c_int> {
+    check(c_int::try_from(answer).unwrap_or(-1))
+}
+
+/// As [`check`], for calls made by number.
+fn check_long(answer: c_long) -> Result<c_long> {
+    if answer == -1 { Err(errno()) } else { Ok(answer) }
+}
+
+// `pure` knows the kernel's numbers without libc. A difference from libc's is a compile error.
+const _: () = {
+    assert!(Errno::PERM.0 == libc::EPERM);
+    assert!(Errno::NOENT.0 == libc::ENOENT);
+    assert!(Errno::SRCH.0 == libc::ESRCH);
+    assert!(Errno::INTR.0 == libc::EINTR);
+    assert!(Errno::IO.0 == libc::EIO);
+    assert!(Errno::NXIO.0 == libc::ENXIO);
+    assert!(Errno::TOO_BIG.0 == libc::E2BIG);
+    assert!(Errno::NOEXEC.0 == libc::ENOEXEC);
+    assert!(Errno::BADF.0 == libc::EBADF);
+    assert!(Errno::AGAIN.0 == libc::EAGAIN);
+    assert!(Errno::NOMEM.0 == libc::ENOMEM);
+    assert!(Errno::ACCES.0 == libc::EACCES);
+    assert!(Errno::BUSY.0 == libc::EBUSY);
+    assert!(Errno::EXIST.0 == libc::EEXIST);
+    assert!(Errno::NODEV.0 == libc::ENODEV);
+    assert!(Errno::NOTDIR.0 == libc::ENOTDIR);
+    assert!(Errno::ISDIR.0 == libc::EISDIR);
+    assert!(Errno::INVAL.0 == libc::EINVAL);
+    assert!(Errno::NFILE.0 == libc::ENFILE);
+    assert!(Errno::MFILE.0 == libc::EMFILE);
+    assert!(Errno::NOTTY.0 == libc::ENOTTY);
+    assert!(Errno::TXTBSY.0 == libc::ETXTBSY);
+    assert!(Errno::FBIG.0 == libc::EFBIG);
+    assert!(Errno::NOSPC.0 == libc::ENOSPC);
+    assert!(Errno::ROFS.0 == libc::EROFS);
+    assert!(Errno::PIPE.0 == libc::EPIPE);
+    assert!(Errno::NAMETOOLONG.0 == libc::ENAMETOOLONG);
+    assert!(Errno::NOSYS.0 == libc::ENOSYS);
+    assert!(Errno::LOOP.0 == libc::ELOOP);
+    assert!(Errno::LIBBAD.0 == libc::ELIBBAD);
+    assert!(Errno::PROTOTYPE.0 == libc::EPROTOTYPE);
+    assert!(Errno::NETUNREACH.0 == libc::ENETUNREACH);
+    assert!(Errno::CONNRESET.0 == libc::ECONNRESET);
+    assert!(Errno::NOBUFS.0 == libc::ENOBUFS);
+    assert!(Errno::TIMEDOUT.0 == libc::ETIMEDOUT);
+    assert!(Errno::CONNREFUSED.0 == libc::ECONNREFUSED);
+    assert!(Errno::HOSTUNREACH.0 == libc::EHOSTUNREACH);
+    assert!(Errno::INPROGRESS.0 == libc::EINPROGRESS);
+    assert!(Errno::STALE.0 == libc::ESTALE);
+    assert!(Errno::DQUOT.0 == libc::EDQUOT);
+    assert!(Signal::HUP.number() == libc::SIGHUP);
+    assert!(Signal::INT.number() == libc::SIGINT);
+    assert!(Signal::QUIT.number() == libc::SIGQUIT);
+    assert!(Signal::KILL.number() == libc::SIGKILL);
+    assert!(Signal::USR1.number() == libc::SIGUSR1);
+    assert!(Signal::USR2.number() == libc::SIGUSR2);
+    assert!(Signal::PIPE.number() == libc::SIGPIPE);
+    assert!(Signal::ALRM.number() == libc::SIGALRM);
+    assert!(Signal::TERM.number() == libc::SIGTERM);
+    assert!(Signal::CHLD.number() == libc::SIGCHLD);
+    assert!(Signal::CONT.number() == libc::SIGCONT);
+    assert!(Signal::STOP.number() == libc::SIGSTOP);
+    assert!(Signal::XFSZ.number() == libc::SIGXFSZ);
+    assert!(Signal::TSTP.number() == libc::SIGTSTP);
+    assert!(Signal::TTIN.number() == libc::SIGTTIN);
+    assert!(Signal::TTOU.number() == libc::SIGTTOU);
+};
+
+#[cfg(test)]
+mod tests {
+    use pure::unix::Signal;
+
+    #[test]
+    fn signal_names_have_the_numbers_of_libc() {
+        for (name, number) in [
+            ("ABRT", libc::SIGABRT),
+            ("BUS", libc::SIGBUS),
+            ("FPE", libc::SIGFPE),
+            ("USR2", libc::SIGUSR2),
+            ("CHLD", libc::SIGCHLD),
+            ("TTOU", libc::SIGTTOU),
+            ("URG", libc::SIGURG),
+            ("XFSZ", libc::SIGXFSZ),
+            ("PROF", libc::SIGPROF),
+            ("WINCH", libc::SIGWINCH),
+            ("POLL", libc::SIGPOLL),
+            ("PWR", libc::SIGPWR),
+            ("SYS", libc::SIGSYS),
+        ] {
+            assert_eq!(Signal::named(name.as_bytes()).map(Signal::number), Some(number), "{name}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Waiting for input, for buffer space, for a time, for a caught signal (ppoll(2)).
+
+use super::signal::SignalSet;
+use super::{Result, check};
+use core::ffi::c_int;
+use pure::time::Duration;
+use pure::unix::Errno;
+
+/// The result of a wait.
+#[derive(Clone, Copy)]
+pub struct Ready {
+    /// The input can be read, or has ended.
+    pub input: bool,
+    /// The output can be written, or is broken.
+    pub output: bool,
+}
+
+/// Waits until `input` can be read, `output` can be written, `limit` has passed or a caught signal arrives.
+///
+/// ppoll(2) installs `mask` for the duration of the wait, so a signal that arrives just before it is not missed.
+///
+/// # Errors
+/// `EINVAL` if the limit on open files is too low for two descriptors; `ENOMEM`. A signal is not an error.
+pub fn ppoll(
+    mask: &SignalSet,
+    input: Option<c_int>,
+    output: Option<c_int>,
+    limit: Option<Duration>,
+) -> Result<Ready> {
+    // The kernel ignores an entry with a negative descriptor.
+    let entry =
+        |fd: Option<c_int>, events| libc::pollfd { fd: fd.unwrap_or(-1), events, revents: 0 };
+    let mut entries = [entry(input, libc::POLLIN), entry(output, libc::POLLOUT)];
+    let any = match check(poll(&mut entries, limit, Some(mask))) {
+        Ok(count) => count > 0,
+        Err(Errno::INTR) => false,
+        Err(error) => return Err(error),
+    };
+    let [input, output] = entries.map(|entry| any && entry.revents != 0);
+    Ok(Ready { input, output })
+}
+
+/// Fills in `revents` without waiting and reports whether any is set.
+pub(crate) fn poll_now(entries: &mut [libc::pollfd]) -> bool {
+    poll(entries, Some(Duration::ZERO), None) > 0
+}
+
+/// Sleeps. Blocked signals do not end the sleep.
+pub fn sleep(time: Duration) {
+    poll(&mut [], Some(time), None);
+}
+
+fn poll(entries: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&SignalSet>) -> c_int {
+    // On 32-bit ARM a timespec contains padding, so it is zeroed and not written as a literal.
+    // SAFETY: all zeros are a valid timespec.
+    let mut time: libc::timespec = unsafe { core::mem::zeroed() };
+    if let Some(limit) = limit {
+        let (seconds, nanoseconds) = limit.as_timespec();
+        time.tv_sec = i32::try_from(seconds).unwrap_or(i32::MAX).into();
+        time.tv_nsec = i32::try_from(nanoseconds).unwrap_or(0).into();
+    }
+    let time = if limit.is_some() { &raw const time } else { core::ptr::null() };
+    let mask = mask.map_or(core::ptr::null(), SignalSet::pointer);
+    let count = entries.len() as libc::nfds_t;
+    // SAFETY: a slice of entries, a timespec or null, a signal set or null.
+    unsafe { libc::ppoll(entries.as_mut_ptr(), count, time, mask) }
+}

@@ -1,0 +1,72 @@
+//! The status of files: type, size, identity (stat(2)).
+
+use super::file::File;
+use core::ffi::{CStr, c_int};
+
+/// The type of an open file, as far as writing to it differs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A file on a disk: a write never waits for a reader.
+    Regular,
+    /// A pipe, a terminal, a device.
+    Other,
+}
+
+/// Returns the type of an open file.
+#[must_use]
+pub fn kind(fd: c_int) -> Kind {
+    if has_type(fd, libc::S_IFREG) { Kind::Regular } else { Kind::Other }
+}
+
+/// Reports whether `fd` is a pipe or a FIFO.
+#[must_use]
+pub fn is_fifo(fd: c_int) -> bool {
+    has_type(fd, libc::S_IFIFO)
+}
+
+/// Reports whether `fd` is a directory.
+#[must_use]
+pub fn is_directory(fd: c_int) -> bool {
+    has_type(fd, libc::S_IFDIR)
+}
+
+/// Returns the size of an open file in bytes; 0 if the kernel does not report it.
+#[must_use]
+pub fn size(fd: c_int) -> u64 {
+    fstat(fd).and_then(|status| u64::try_from(status.st_size).ok()).unwrap_or(0)
+}
+
+/// Reports whether `path` names the open file, and no other path does.
+#[must_use]
+pub fn is_sole_name(file: &File, path: &CStr) -> bool {
+    match (fstat(file.fd()), fstatat(libc::AT_FDCWD, path)) {
+        (Some(open), Some(named)) => {
+            open.st_dev == named.st_dev && open.st_ino == named.st_ino && named.st_nlink < 2
+        }
+        _ => false,
+    }
+}
+
+fn has_type(fd: c_int, file_type: libc::mode_t) -> bool {
+    fstat(fd).is_some_and(|status| status.st_mode & libc::S_IFMT == file_type)
+}
+
+fn fstat(fd: c_int) -> Option<libc::stat> {
+    fstatat(fd, c"")
+}
+
+/// Returns the status of `path`, relative to the directory `from`. An empty path is the open file `from` itself
+/// (`AT_EMPTY_PATH`, Linux 2.6.39).
+fn fstatat(from: c_int, path: &CStr) -> Option<libc::stat> {
+    // SAFETY: all zeros are a valid stat.
+    let mut status: libc::stat = unsafe { core::mem::zeroed() };
+    let (path, buffer, flags) = (path.as_ptr(), &raw mut status, libc::AT_EMPTY_PATH);
+    // On 64 bits the kernel's structure is the C library's own; musl's function would convert it.
+    #[cfg(target_pointer_width = "64")]
+    // SAFETY: the path ends in NUL; `status` is writable.
+    let answer = unsafe { libc::syscall(libc::SYS_newfstatat, from, path, buffer, flags) };
+    #[cfg(not(target_pointer_width = "64"))]
+    // SAFETY: as above.
+    let answer = unsafe { libc::fstatat(from, path, buffer, flags) };
+    (answer == 0).then_some(status)
+}

@@ -1,0 +1,133 @@
+//! Leftover processes: everything that a run or a log command has started is gone before dmon continues.
+//!
+//! Leftovers in other sessions require Linux 3.4 (PR_SET_CHILD_SUBREAPER).
+
+use crate::rig::{Rig, Running, assert_same, numbers, times, tools};
+use nix::sys::signal::Signal;
+use std::time::Duration;
+
+#[test]
+fn leftovers_in_other_sessions_end_before_dmon_exits() {
+    if !tools::can_adopt() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.run("dmon -n -1 sh -c '(setsid sleep 1001 &); setsid sleep 1002 & sleep 1003 & exit 0'")
+        .exits(0);
+    rig.assert_empty();
+    rig.run("dmon -n -m 0 sh -c '(setsid sleep 1001 &); exit 3' -- dlog f").exits(3);
+    rig.assert_empty();
+}
+
+#[test]
+fn leftovers_that_ignore_sigterm_are_killed() {
+    if !tools::can_adopt() {
+        return;
+    }
+    let rig = Rig::new();
+    let stubborn = r#"(setsid sh -c "trap \"\" TERM; echo >>up; exec sleep 1001" &); until test -e up; do sleep 0.02; done"#;
+    rig.run(format!("dmon -n -1 -k 0.3 sh -c '{stubborn}'")).exits(0);
+    rig.assert_empty();
+}
+
+#[test]
+fn leftovers_of_a_run_end_before_the_next_run() {
+    if !tools::can_adopt() {
+        return;
+    }
+    let rig = Rig::new();
+    // Descriptor 9 holds the lock: in the run itself and in its leftovers.
+    let command = "sh -c 'exec 9>lock; flock -n 9 || echo >>two; echo >>runs; (setsid sleep 1000 &); sleep 1001 & exit 1'";
+    rig.run(format!("dmon -n -d 0.05 -m {} {command}", times(5, 100))).exits(1);
+    assert_eq!(rig.lines("runs"), times(5, 100) + 1);
+    assert!(!rig.has("two"), "a run started before the leftovers of the previous one were gone");
+    rig.assert_empty();
+}
+
+#[test]
+fn leftovers_of_a_log_command_may_drain_the_pipe() {
+    if !tools::has(&["bash", "gzip"]) {
+        return;
+    }
+    let rig = Rig::new();
+    // The log command has exited while its leftover gzip still waits for the last lines.
+    let log = "bash -c 'cat > >(sleep 0.3; gzip >f.gz)'";
+    rig.run(format!("dmon -n -1 seq 1 200000 -- {log}")).exits(0).says_nothing();
+    rig.assert_empty();
+    rig.shell("gzip -dc f.gz >f").exits(0);
+    assert_same(&rig.bytes("f"), numbers(200_000).as_bytes(), "the log");
+}
+
+#[test]
+fn leftovers_of_a_log_command_end_before_dmon_exits() {
+    if !tools::can_adopt() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.run("dmon -n -1 true -- sh -c 'cat >/dev/null; setsid sleep 1000 & sleep 0.1'").exits(0);
+    rig.assert_empty();
+}
+
+#[test]
+fn leftovers_of_a_killed_command_get_sigterm_first() {
+    if !tools::can_adopt() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.write(
+        "leftover",
+        "trap 'echo bye >>got; exit 0' TERM; echo >>up; while :; do sleep 0.02; done",
+    );
+    let stubborn = "setsid sh leftover & until test -e up; do sleep 0.02; done; trap \"\" TERM; \
+                echo >>ready; while :; do sleep 0.02; done";
+    let dmon = rig.start(format!("dmon -n -k 1 sh -c '{stubborn}'"));
+    rig.wait_file("ready");
+    dmon.signal(Signal::SIGTERM);
+    dmon.wait().exits(137);
+    rig.assert_empty();
+    assert_eq!(rig.read("got"), "bye\n");
+}
+
+/// Starts a dmon whose run leaves two processes: `far` in another session and `near` in dmon's own group.
+/// They record each SIGTERM and continue.
+fn start_counting<'a>(rig: &'a Rig, log: &str) -> Running<'a> {
+    rig.write(
+        "count",
+        r#"my ($name, $dmon) = @ARGV;
+sub note { open(my $to, '>>', "$_[0]"); print $to "$name\n"; }
+$SIG{TERM} = sub { note($name) };
+setpgrp(0, getpgrp($dmon)) or die if $dmon;
+note('up');
+sleep 1 while 1;
+"#,
+    );
+    let both = "setsid perl count far & perl count near $PPID & \
+                until test $(wc -l <up) = 2; do sleep 0.02; done";
+    rig.write("up", "");
+    let dmon = rig.start(format!("dmon -n -k 0 -d 1000 sh -c '{both}; exit 1' {log}"));
+    rig.wait_lines("far", 1);
+    rig.wait_lines("near", 1);
+    dmon
+}
+
+#[test]
+fn leftovers_get_sigterm_only_once() {
+    if !tools::has(&["perl"]) || !tools::can_adopt() {
+        return;
+    }
+    let rig = Rig::new();
+    let _dmon = start_counting(&rig, "");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!((rig.lines("far"), rig.lines("near")), (1, 1), "more than one SIGTERM");
+}
+
+#[test]
+fn log_restarts_send_no_second_sigterm_to_leftovers() {
+    if !tools::has(&["perl"]) || !tools::can_adopt() {
+        return;
+    }
+    let rig = Rig::new();
+    let _dmon = start_counting(&rig, "-- sh -c 'echo >>logs; sleep 0.7; exit 1'");
+    rig.wait_lines("logs", rig.lines("logs") + 3);
+    assert_eq!((rig.lines("far"), rig.lines("near")), (1, 1), "more than one SIGTERM");
+}

@@ -1,0 +1,98 @@
+//! Names of old files: drlog never overwrites an existing file.
+
+use super::{feed_line, now, old_files, old_texts, whole_log, with_directory};
+use crate::rig::{assert_same, numbers, tools};
+use nix::sys::signal::Signal;
+use std::fs;
+
+#[test]
+fn files_of_the_same_second_get_distinct_names() {
+    let rig = with_directory();
+    rig.write("in", numbers(300));
+    let done = rig.run("drlog -s 1 -m 0 d <in").exits(0).says_nothing();
+    let old = old_files(&rig);
+    assert_eq!(old.len(), 300 - rig.lines("d/current"), "after {:?}", done.took);
+    assert_same(whole_log(&rig).as_bytes(), numbers(300).as_bytes(), "the log");
+    assert!(old.iter().any(|(name, _)| name.ends_with(".1")), "{:?}", old.first());
+}
+
+#[test]
+fn existing_files_are_never_overwritten() {
+    let rig = with_directory();
+    // Each name of the next minute exists: as a file, a directory, or a dangling link.
+    for at in 0..60 {
+        let done = rig.shell(format!("date -u -d @{} +log-%F-%T", now() + at)).exits(0);
+        let path = format!("d/{}", done.out.trim());
+        match at % 3 {
+            0 => rig.write(&path, "theirs\n"),
+            1 => fs::create_dir(rig.path(&path)).expect("mkdir"),
+            _ => std::os::unix::fs::symlink("nowhere", rig.path(&path)).expect("symlink"),
+        }
+    }
+    let (drlog, mut input) = rig.start_fed("drlog -m 0 d");
+    for at in 1..=3 {
+        feed_line(&rig, &mut input, &format!("{at}\n"));
+        drlog.signal(Signal::SIGALRM);
+        rig.wait_for("a new file", || rig.read("d/current").is_empty());
+    }
+    drop(input);
+    drlog.wait().exits(0).says_nothing();
+    let texts = old_texts(&rig);
+    assert_eq!(texts.iter().filter(|text| *text == "theirs\n").count(), 20);
+    let ours: String = texts.into_iter().filter(|text| text != "theirs\n").collect();
+    assert_eq!(ours, "1\n2\n3\n");
+}
+
+#[test]
+fn without_a_free_name_current_is_kept() {
+    if !tools::can_rename_without_replacing() {
+        return;
+    }
+    let rig = with_directory();
+    let last = "d/log-9999-12-31-23:59:59.4294967295";
+    rig.write(last, "theirs\n");
+    let done = rig.shell("seq 1 100 | drlog -s 1 d").exits(0);
+    done.says("drlog", &["cannot rename current in d: ", "exists"]);
+    assert_eq!(rig.read(last), "theirs\n");
+    assert_eq!(rig.read("d/current"), numbers(100));
+}
+
+#[test]
+fn two_drlogs_in_one_directory_overwrite_nothing() {
+    if !tools::can_rename_without_replacing() {
+        return;
+    }
+    let rig = with_directory();
+    let flood = |name: &str, size| format!("seq -f '{name}%g' 50000 | drlog -b -s {size} -m 0 d");
+    rig.shell(format!("{} & {}; wait", flood("one", "3k"), flood("two", "2k"))).exits(0);
+    // Both write to the same `current`, so that lines may be torn, but no byte may be lost.
+    let mut bytes = whole_log(&rig).into_bytes();
+    let mut wanted: Vec<u8> =
+        (1..=50_000).flat_map(|at| format!("one{at}\ntwo{at}\n").into_bytes()).collect();
+    bytes.sort();
+    wanted.sort();
+    assert!(bytes == wanted, "{} bytes of {}", bytes.len(), wanted.len());
+}
+
+/// vfat rejects a name with a colon with EINVAL.
+#[test]
+fn names_have_dashes_where_colons_are_invalid() {
+    if !tools::has(&["strace"]) {
+        return;
+    }
+    let rig = with_directory();
+    rig.write("d/log-2001-01-01-00:00:00", "by colons\n");
+    rig.write("in", numbers(5));
+    let calls = "renameat,renameat2";
+    let inject = format!("-e trace={calls} -e inject={calls}:error=EINVAL:when=1");
+    let done = rig.run(format!("strace -o trace {inject} drlog -b -s 1 -m 3 d <in"));
+    done.exits(0).says_nothing();
+    let mut names: Vec<String> = fs::read_dir(rig.path("d"))
+        .expect("the directory")
+        .map(|entry| entry.expect("a name").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("log-"))
+        .collect();
+    names.sort();
+    assert!(names.len() == 3 && names.iter().all(|name| !name.contains(':')), "{names:?}");
+    assert_eq!(rig.read("d/current"), "5\n");
+}

@@ -1,0 +1,148 @@
+//! Where messages go: UDP, TCP, local sockets, `/dev/log`, the console.
+
+use super::{WARNING, assert_lines, assert_lost, lines, rfc5424_text};
+use crate::rig::receiver::{Datagrams, Receiver, Stream, Udp};
+use crate::rig::syslogd::{devices, free_port, with_dsyslog};
+use crate::rig::{feed, numbers, tools};
+
+#[test]
+fn messages_are_sent_by_udp() {
+    let Some(rig) = with_dsyslog() else { return };
+    for (address, written) in [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {
+        let Some(mut receiver) = Udp::new(address) else { continue };
+        rig.write("in", lines(1, 20));
+        let to = format!("udp:{written}:{}", receiver.port());
+        rig.run(format!("dsyslog --to {to} fan <in")).exits(0).says_nothing();
+        assert_lines(&receiver.texts(20), 1);
+        rig.run(format!("dsyslog --rfc5424 --to {to} fan <in")).exits(0).says_nothing();
+        assert_eq!(rfc5424_text(&receiver.bytes(), WARNING, "fan"), b"line 1");
+    }
+}
+
+/// A UDP socket reports an ICMP error at the next send(2), so that the line before it is lost.
+#[test]
+fn a_udp_error_loses_one_line_and_the_next_ones_wait() {
+    let Some(rig) = with_dsyslog() else { return };
+    let port = free_port();
+    rig.write("in", lines(1, 20));
+    let done = rig.run(format!("dsyslog --to udp:127.0.0.1:{port} fan <in"));
+    assert_lost(done, 20, "Connection refused");
+
+    let (dsyslog, mut input) = rig.start_fed(format!("dsyslog --to udp:127.0.0.1:{port} fan"));
+    feed(&mut input, lines(1, 100));
+    rig.wait_for("a message", || !dsyslog.err().is_empty());
+    let Some(mut receiver) = Udp::at("127.0.0.1", port) else { return };
+    let mut got = Vec::new();
+    while got.last().is_none_or(|last| last != "line 100") {
+        got.push(receiver.text());
+    }
+    // Each retry loses one line.
+    let lost = 100 - got.len();
+    assert!((1..=5).contains(&lost), "{lost} lines are lost");
+    assert_lines(&got, lost + 1);
+    drop(input);
+    assert_lost(dsyslog.wait(), lost, "Connection refused");
+
+    // The error that a firewall causes for the first line is reported when the second is sent.
+    if !tools::has(&["strace"]) {
+        return;
+    }
+    // An emulator may implement sendmmsg(2) by sendmsg(2).
+    let calls = "sendmmsg,sendmsg";
+    let inject = format!("-e trace={calls} -e inject={calls}:error=EHOSTUNREACH:when=2");
+    let dsyslog = format!("strace -o trace {inject} dsyslog --to udp:127.0.0.1:{port} fan");
+    let (dsyslog, mut input) = rig.start_fed(dsyslog);
+    for number in 1..=3 {
+        feed(&mut input, lines(number, number));
+        assert_eq!(receiver.text(), format!("line {number}"));
+    }
+    drop(input);
+    assert_lost(dsyslog.wait(), 1, "No route to host");
+}
+
+/// Octet counting, RFC 6587.
+#[test]
+fn tcp_messages_start_with_their_length() {
+    let Some(rig) = with_dsyslog() else { return };
+    for (address, written) in [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {
+        let Some(mut receiver) = Stream::tcp(address, 0) else { continue };
+        rig.write("in", lines(1, 1000));
+        let to = format!("tcp:{written}:{}", receiver.port());
+        let sender = rig.start(format!("dsyslog --to {to} fan <in"));
+        assert_lines(&receiver.texts(1000), 1);
+        sender.wait().exits(0).says_nothing();
+        assert_eq!(receiver.left(), []);
+        // Lengths count bytes, not characters.
+        let sender = rig.start(format!("sh -c 'echo ä€ | dsyslog --rfc5424 --to {to} fan'"));
+        assert_eq!(rfc5424_text(&receiver.bytes(), WARNING, "fan"), "ä€".as_bytes());
+        sender.wait().exits(0).says_nothing();
+    }
+}
+
+#[test]
+fn the_path_may_be_a_stream_socket() {
+    let Some(rig) = with_dsyslog() else { return };
+    let mut receiver = Stream::local(rig.path("socket"));
+    rig.write("in", lines(1, 1000));
+    let sender = rig.start("dsyslog --to socket fan <in");
+    assert_lines(&receiver.texts(1000), 1);
+    sender.wait().exits(0).says_nothing();
+}
+
+#[test]
+fn dev_log_is_the_default() {
+    let Some(rig) = with_dsyslog() else { return };
+    let Some(space) = devices(&rig) else { return };
+    let log = space.path("/dev/log");
+    let mut receiver = Datagrams::new(&log);
+    rig.shell(format!("echo one | {space} dsyslog fan")).exits(0).says_nothing();
+    assert_eq!(receiver.text(), "one");
+    drop(receiver);
+    std::fs::remove_file(&log).expect("unlink");
+    let mut receiver = Stream::local(&log);
+    let sender = rig.start(format!("{space} sh -c 'echo two | dsyslog fan'"));
+    assert_eq!(receiver.text(), "two");
+    sender.wait().exits(0).says_nothing();
+}
+
+#[test]
+fn without_syslogd_lines_go_to_the_console_if_asked() {
+    let Some(rig) = with_dsyslog() else { return };
+    let Some(space) = devices(&rig) else { return };
+    let console = space.path("/dev/console");
+    let read = || std::fs::read_to_string(&console).unwrap_or_default();
+    for option in ["-c", "--console"] {
+        std::fs::write(&console, "").expect("a console");
+        rig.shell(format!("printf 'one\\ntwo\\n' | {space} dsyslog {option} fan"));
+        let lines: Vec<String> = read().lines().map(str::to_string).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains("fan: one") && lines[1].contains("fan: two"), "{lines:?}");
+    }
+    std::fs::write(&console, "").expect("a console");
+    rig.shell(format!("echo one | {space} dsyslog fan"));
+    assert_eq!(read(), "");
+    let mut receiver = Datagrams::new(space.path("/dev/log"));
+    rig.shell(format!("echo one | {space} dsyslog -c fan")).exits(0).says_nothing();
+    assert_eq!(receiver.text(), "one");
+    assert_eq!(read(), "");
+}
+
+#[test]
+fn without_syslogd_and_console_nothing_blocks() {
+    let Some(rig) = with_dsyslog() else { return };
+    let Some(space) = devices(&rig) else { return };
+    for option in ["", "-c"] {
+        let (dsyslog, mut input) = rig.start_fed(format!("{space} dsyslog {option} fan"));
+        // More than a pipe takes: feeding it succeeds only if dsyslog reads.
+        feed(&mut input, numbers(100_000));
+        drop(input);
+        assert_lost(dsyslog.wait(), 100_000, "/dev/log");
+    }
+}
+
+#[test]
+fn without_input_a_missing_syslogd_is_no_error() {
+    let Some(rig) = with_dsyslog() else { return };
+    rig.run("dsyslog --to socket fan").exits(0).says_nothing();
+    rig.shell("printf '\\n\\n' | dsyslog -e --to socket fan").exits(0).says_nothing();
+}

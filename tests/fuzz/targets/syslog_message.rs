@@ -1,0 +1,4 @@
+//! Fuzzes the syslog message builder. `check` describes what must hold. Run by `make fuzz`.
+
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pure::syslog::message::check(data));

@@ -1,0 +1,129 @@
+//! Waits for facts: each polls until the fact is true and panics after a time limit.
+
+use super::proc::{self, Process};
+use super::{Rig, called, times};
+use std::fmt::Display;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Returns the time limit of every wait: 45 s, or 30 min with the full counts.
+///
+/// It is far longer than any fact needs, so a busy machine fails no test. It is also longer than the 30 s after
+/// which dsyslog retries at the latest.
+pub fn limit() -> Duration {
+    Duration::from_secs(times(45, 1800) as u64)
+}
+
+/// The polling interval.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Polls until there is an answer; returns `None` after the time limit.
+pub(super) fn poll<T>(mut answer: impl FnMut() -> Option<T>) -> Option<T> {
+    let begun = Instant::now();
+    loop {
+        // Poll once after the limit, too: the machine may have stopped us for long.
+        let late = begun.elapsed() > limit();
+        let answer = answer();
+        if answer.is_some() || late {
+            return answer;
+        }
+        sleep(LOOK);
+    }
+}
+
+impl Rig {
+    /// Waits until the condition is true.
+    #[track_caller]
+    pub fn wait_for(&self, what: impl Display, so: impl Fn() -> bool) {
+        self.wait_some(what, || so().then_some(()));
+    }
+
+    /// Waits until there is an answer, and returns it.
+    #[track_caller]
+    pub fn wait_some<T>(&self, what: impl Display, answer: impl Fn() -> Option<T>) -> T {
+        poll(answer).unwrap_or_else(|| panic!("waited {:?} for: {what}\n{}", limit(), self.scene()))
+    }
+
+    /// Waits until a file exists.
+    #[track_caller]
+    pub fn wait_file(&self, name: &str) {
+        self.wait_for(format!("the file {name}"), || self.has(name));
+    }
+
+    /// Waits until a file has at least this many lines.
+    #[track_caller]
+    pub fn wait_lines(&self, name: &str, count: usize) {
+        self.wait_for(format!("{count} lines in {name}"), || self.lines(name) >= count);
+    }
+
+    /// Waits for a child of this process whose command line begins with these words.
+    #[track_caller]
+    pub fn child(&self, parent: i32, words: &str) -> i32 {
+        self.next_child(parent, 0, words)
+    }
+
+    /// Waits for such a child with another PID than `before`.
+    #[track_caller]
+    pub fn next_child(&self, parent: i32, before: i32, words: &str) -> i32 {
+        self.wait_some(format!("a child of {parent} called `{words}`"), || {
+            let mine =
+                |child: &Process| child.pid != before && called(child.pid).starts_with(words);
+            proc::children(parent).into_iter().find(mine).map(|child| child.pid)
+        })
+    }
+
+    /// Waits until a process is in this state of proc(5).
+    #[track_caller]
+    pub fn wait_state(&self, pid: i32, state: char) {
+        self.wait_for(format!("process {pid} to be in state {state}"), || {
+            proc::state(pid) == Some(state)
+        });
+    }
+
+    /// Waits until a process has exited and was reaped.
+    #[track_caller]
+    pub fn wait_gone(&self, pid: i32) {
+        self.wait_for(format!("process {pid} to be gone"), || proc::state(pid).is_none());
+    }
+
+    /// Waits until a process has exited; it may still be a zombie.
+    #[track_caller]
+    pub fn wait_dead(&self, pid: i32) {
+        self.wait_for(format!("process {pid} to be dead"), || {
+            matches!(proc::state(pid), None | Some('Z' | 'X'))
+        });
+    }
+
+    /// Waits until all processes of this test have exited.
+    #[track_caller]
+    pub fn wait_empty(&self) {
+        // Twice: one look at /proc misses a child whose PID is below its parent's, after the numbers wrapped.
+        self.wait_for("the exit of all processes", || {
+            self.alive().is_empty() && {
+                sleep(LOOK);
+                self.alive().is_empty()
+            }
+        });
+    }
+
+    /// Waits until two observations 100 ms apart are equal, and returns the value.
+    #[track_caller]
+    pub fn settled<T: PartialEq>(&self, what: &str, see: impl Fn() -> T) -> T {
+        self.wait_some(what, || {
+            let seen = see();
+            sleep(Duration::from_millis(100));
+            (seen == see()).then_some(seen)
+        })
+    }
+
+    /// Asserts that an idle process does not wake up for 1.5 s.
+    ///
+    /// An event that must not happen can only be waited out. The shortest pause of the programs is a second.
+    #[track_caller]
+    pub fn assert_sleeps(&self, pid: i32) {
+        let switches = || proc::status(pid, "voluntary_ctxt_switches");
+        let before = self.settled("a sleep", switches);
+        sleep(Duration::from_millis(1500));
+        assert_eq!(switches(), before, "it woke up");
+    }
+}

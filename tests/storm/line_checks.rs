@@ -1,0 +1,116 @@
+//! Verifies that no line is lost, repeated or reordered. Does no I/O.
+
+use super::checks::{Checker, Instance};
+use super::journal::{StatusLine, status_lines, term_signal};
+use super::log_lines::{self, Record, disorder, missing, strip};
+use super::plan::Logger;
+
+impl Checker<'_> {
+    /// Compares the log and standard error with the line counts of all commands.
+    pub fn lines(&mut self) {
+        let plan = self.plan;
+        let log = strip(plan, &self.seen.log);
+        let (records, other_bytes) = log_lines::records(&log.text);
+        if other_bytes > 0 && self.log_kills() == 0 && !self.may_miss_log_kills() {
+            self.fail(format!("{other_bytes} bytes of the log belong to no line"));
+        }
+        self.failures.extend(disorder(&records, &self.seen.line_counts));
+        // Otherwise the output of the command goes to /dev/null.
+        if plan.logger != Logger::None || plan.foreground {
+            self.log_losses(&records, log.reported_lost);
+        }
+        if plan.foreground && !plan.log_stderr {
+            self.stderr_lines();
+        }
+    }
+
+    /// Lost lines are reported, or were in the buffer of a killed log command.
+    fn log_losses(&mut self, records: &[Record], reported_lost: usize) {
+        let counts = &self.seen.line_counts;
+        let channels: &[usize] = if self.plan.log_stderr { &[0, 1] } else { &[0] };
+        let (lost, lost_bytes) = missing(records, counts, channels);
+        let log_kills = self.log_kills();
+        if self.may_miss_log_kills() || self.disk_is_full() {
+            return;
+        }
+        if !self.plan.disk {
+            if lost_bytes > self.max_lost_bytes(log_kills, reported_lost) {
+                self.fail(format!(
+                    "{lost} lines with {lost_bytes} bytes are lost; the log command was killed \
+                     {log_kills} times"
+                ));
+            }
+            return;
+        }
+        // The last line of a killed process may be lost without being in its count.
+        let max = lost + counts.len();
+        if log_kills == 0 && !(lost..=max).contains(&reported_lost) {
+            self.fail(format!("{lost} lines are lost, {reported_lost} are reported as lost"));
+        }
+    }
+
+    fn stderr_lines(&mut self) {
+        let counts = &self.seen.line_counts;
+        let err: String = self.seen.instances.iter().map(|one| one.err.as_str()).collect();
+        let (records, _) = log_lines::records(&err);
+        self.failures.extend(disorder(&records, counts));
+        let (lost, _) = missing(&records, counts, &[1]);
+        if lost > 0 {
+            self.fail(format!("{lost} lines are missing in standard error"));
+        }
+    }
+
+    /// Without status lines the test does not know whether the log command was killed.
+    fn may_miss_log_kills(&self) -> bool {
+        !self.plan.status_lines && self.plan.logger != Logger::None
+    }
+
+    /// Whether dmon exited while the disk was full: then there was no space for the loss notice.
+    fn disk_is_full(&self) -> bool {
+        let journal = self.seen.journal.lines();
+        let last = journal.rev().find(|line| line.ends_with(" full") || line.ends_with(" empty"));
+        last.is_some_and(|line| line.ends_with(" full"))
+    }
+
+    /// How many log commands were killed by a signal. Each loses the data that it has read but not written.
+    fn log_kills(&self) -> usize {
+        let all = self.seen.instances.iter().flat_map(|instance| status_lines(&instance.status));
+        let is_kill = |line: &StatusLine| {
+            (line.role, line.event) == ("log", "exit") && term_signal(line.number) != 0
+        };
+        all.filter(is_kill).count()
+    }
+
+    /// An upper bound for lost data: buffers of killed log commands, and losses that dmon or dsyslog report.
+    fn max_lost_bytes(&self, log_kills: usize, reported_lost: usize) -> usize {
+        const PIPE: usize = 64 << 10;
+        const MAX_LINE: usize = 900;
+        let buffered = match self.plan.logger {
+            Logger::None => 0,
+            Logger::Dlog | Logger::Drlog => PIPE,
+            // The read buffer and the queue.
+            Logger::Dsyslog => PIPE + (32 << 10),
+            Logger::Cat => 2 * PIPE,
+        };
+        let messages = self.seen.instances.iter().flat_map(|instance| instance.err.lines());
+        let reported_bytes = |line: &str| {
+            let (message, number) = line.rsplit_once(": ")?;
+            let number: usize = number.parse().ok()?;
+            match message {
+                "dmon: the log command has left bytes unread" => Some(number),
+                "dsyslog: lines lost" => Some(number * MAX_LINE),
+                _ => None,
+            }
+        };
+        let in_messages: usize = messages.filter_map(reported_bytes).sum();
+        // The test cannot read the messages of a daemon.
+        let unreported = if !self.plan.foreground && log_kills > 0 { PIPE } else { 0 };
+        // If dmon is killed while no log command runs, the data in the pipe has no reader.
+        let has_no_reader = |instance: &&Instance| {
+            let last = status_lines(&instance.status).into_iter().rfind(|line| line.role == "log");
+            instance.was_killed && last.is_none_or(|line| line.event == "exit")
+        };
+        let unread = self.seen.instances.iter().filter(has_no_reader).count() * PIPE;
+        log_kills * buffered + in_messages + unreported + unread + reported_lost * MAX_LINE
+    }
+}
