@@ -301,12 +301,12 @@ install:
 \tcp -R archive $(PKG_BUILD_DIR)
 \t$(call Package/dmon/install,root)
 ";
-/// Buildroot, reduced likewise.
+/// Buildroot, reduced likewise. `$(@D)` is the folder of the target `archive/installed`.
 const BUILDROOT: &str = "ARCH = x86_64
 TARGET_DIR = root
 include recipe
-@D = archive
-install:
+install: archive/installed
+archive/installed:
 \ttest $(DMON_SOURCE) = dmon-$(DMON_VERSION)-x86_64-unknown-linux-musl.tar.gz
 \t$(DMON_INSTALL_TARGET_CMDS)
 ";
@@ -317,7 +317,8 @@ fn the_recipes_install_the_release_archive() {
     let Some(target) = build(&rig) else {
         return;
     };
-    let wanted: BTreeSet<_> = applet_names(&rig).iter().map(|name| format!("usr/bin/{name}")).collect();
+    let wanted: BTreeSet<_> =
+        applet_names(&rig).iter().map(|name| format!("usr/bin/{name}")).collect();
     rig.shell(format!(
         "set -e; mkdir -p archive/share/doc/dmon; cp -RP target/*/release archive/bin; : >rules.mk >package.mk
          cp '{PROJECT}/LICENSE' archive/share/doc/dmon"
