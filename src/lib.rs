@@ -1,17 +1,24 @@
-//! dmon: a process supervisor for tiny systems, in one static executable without a heap.
+//! dmon: a process supervisor for small systems, in one static executable without a heap.
 //!
-//! Four crates. The compiler enforces which of them may use which:
+//! `main.rs` passes the command line to [`run`]. The program consists of four crates, so that the compiler enforces the
+//! layers:
 //!
-//! * this one, with [`applets`]: the programs that a user runs. They connect the other two, and contain no unsafe code.
-//! * [`sys`]: system calls as safe functions. The only crate that uses libc.
-//! * [`pure`]: every decision, as a function of its arguments. It has no access to the kernel.
-//! * `simd`: the vector instructions that `pure` uses.
+//! * this crate contains [`applets`]: the programs that a user runs. They connect the other layers.
+//! * [`sys`] wraps system calls in safe functions. No other crate uses libc.
+//! * [`pure`] makes the decisions. It cannot make system calls.
+//! * `simd` contains the vector instructions for the inner loops of `pure`.
 //!
-//! `main.rs` passes the command line in and returns the exit code. `src/README.md` describes the layers.
+//! Unsafe code occurs only in `sys`, `simd` and `main.rs`. `src/README.md` describes the layers.
+//!
+//! # Field order
+//!
+//! Some structs are `repr(C)` and declare their large fields last. The other fields then have small offsets, which
+//! encode in fewer bytes: x86-64 needs one byte for an offset below 128 and four bytes otherwise. The executable for
+//! x86-64 is 712 bytes smaller than without the attribute on the seven structs.
 
 #![cfg_attr(not(any(test, fuzzing)), no_std)]
 #![forbid(unsafe_code)]
-// `scripts/check-binary` verifies in the executable that nothing can panic; these lints report it earlier.
+// `scripts/check-binary` verifies that the executable contains no panic. These lints report the cause in the source.
 #![cfg_attr(
     not(any(test, fuzzing)),
     deny(
@@ -33,7 +40,7 @@ mod testing;
 
 use sys::args::Args;
 
-/// Runs the applet that `args` names and returns its exit code.
+/// Runs the applet that `args` names and returns its exit status.
 #[must_use]
 pub fn run(args: Args) -> u8 {
     applets::run(args).0

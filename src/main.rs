@@ -1,4 +1,6 @@
-//! The executable: the command line in, the exit code out. All else is in the library.
+//! The entry point of the executable.
+//!
+//! The C runtime calls `main`, which passes the command line to the library.
 
 #![no_std]
 #![no_main]
@@ -6,29 +8,29 @@
 use core::ffi::{c_char, c_int};
 use sys::args::Args;
 
-// The libc crate leaves the linking of musl to us when there is no std.
+// Without std, the libc crate does not link musl.
 #[cfg(target_env = "musl")]
 #[link(name = "c", kind = "static", modifiers = "-bundle")]
 unsafe extern "C" {}
 
-// On the host's own C library it does so only for what the libc crate itself uses.
+// With another C library, such as glibc in tests, it links only if the libc crate itself calls a function.
 #[cfg(not(target_env = "musl"))]
 #[link(name = "c")]
 unsafe extern "C" {}
 
 #[unsafe(no_mangle)]
-extern "C" fn main(count: c_int, words: *mut *const c_char) -> c_int {
-    // SAFETY: they are what the C runtime gives to main.
-    let args = unsafe { Args::new(count, words) };
+extern "C" fn main(argc: c_int, argv: *mut *const c_char) -> c_int {
+    // SAFETY: the C runtime passes the argument vector of the process, which stays valid.
+    let args = unsafe { Args::new(argc, argv) };
     c_int::from(dmon::run(args))
 }
 
-/// Never reached, and in a release build not even there: `scripts/check-binary` looks.
+/// Required by the compiler. `scripts/check-binary` verifies that the release build does not contain it.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
     sys::process::exit(125)
 }
 
-// `cargo test` links us against a `core` that was built to unwind, and asks for this name.
+// `cargo test` links a `core` that was built to unwind and requires this symbol.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}

@@ -1,68 +1,74 @@
-//! What the program says on standard error. Any applet may speak; each message is one line in one write,
-//! and one that nobody takes is no reason to do anything else.
+//! Diagnostic messages on standard error: `APPLET: MESSAGE`.
 //!
-//! `what` ends in a blank where a word follows.
+//! All applets print through it. Each message is one line in one write. A message that cannot be written is dropped.
+//!
+//! The functions quote an empty word as `''`, if the text before it ends in a blank.
 
 use super::APPLETS;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
 use pure::diag::{Line, put_line, put_reason};
 use pure::exit::Exit;
-use pure::text::{Message, put_number};
+use pure::text::{Put, TextBuf, Writer};
 use pure::unix::Errno;
 use sys::file;
+use ufmt::uwrite;
 
-/// Which of [`APPLETS`] speaks.
+/// The index in [`APPLETS`] of the applet that runs.
 static NAME: AtomicUsize = AtomicUsize::new(0);
 
-/// Where it speaks to.
+/// The file descriptor of the messages.
 static OUTPUT: AtomicI32 = AtomicI32::new(file::STDERR);
 
-/// The name to speak under from now on, by its place in [`APPLETS`].
+/// Sets the applet that messages name, by its index in [`APPLETS`].
 pub fn set_name(applet: usize) {
     NAME.store(applet, Relaxed);
 }
 
-/// Who listens from now on, if not standard error.
-pub fn set_output(ear: c_int) {
-    OUTPUT.store(ear, Relaxed);
+/// Sets the file descriptor that messages are written to.
+pub fn set_output(fd: c_int) {
+    OUTPUT.store(fd, Relaxed);
 }
 
-/// The name we speak under.
+/// Returns the name of the applet that runs.
 pub fn name() -> &'static str {
     APPLETS.get(NAME.load(Relaxed)).map_or("", |applet| applet.name)
 }
 
-/// `applet: PARTS`.
+/// Prints `APPLET: PARTS`.
 pub fn eprint(parts: &[&[u8]]) {
     let mut line = Line::new();
     put_line(&mut line, name(), parts);
-    let ear = OUTPUT.load(Relaxed);
-    // Who reads no more, as behind a full pipe, must not hold up a service.
-    if file::is_writable(ear) {
-        let _ = file::write(ear, line.bytes());
+    let fd = OUTPUT.load(Relaxed);
+    // A write to a full pipe would block the service until its reader continues.
+    if file::is_writable(fd) {
+        let _ = file::write(fd, line.bytes());
     }
 }
 
-/// `WHAT WORD THEN`, and the end that goes with it.
+/// Prints `WHAT WORD THEN` and returns [`Exit::FAILED`].
 pub fn error(what: &str, word: &[u8], then: &str) -> Exit {
-    let word = if word.is_empty() && what.ends_with(' ') { b"''" } else { word };
-    eprint(&[what.as_bytes(), word, then.as_bytes()]);
-    Exit::FAILED
+    error_bytes(what, word, then.as_bytes())
 }
 
-/// The system's refusal of a call: `WHAT WORD: reason`.
+/// Prints `WHAT WORD: REASON` with the reason of a failed system call and returns [`Exit::FAILED`].
 pub fn os_error(what: &str, word: &[u8], error: Errno) -> Exit {
-    let mut reason = Message::<64>::new();
+    let mut reason = TextBuf::<64>::new();
+    reason.put(b": ");
     put_reason(&mut reason, error);
+    error_bytes(what, word, reason.bytes())
+}
+
+/// Prints like [`error`].
+pub fn error_bytes(what: &str, word: &[u8], then: &[u8]) -> Exit {
     let word = if word.is_empty() && what.ends_with(' ') { b"''" } else { word };
-    eprint(&[what.as_bytes(), word, b": ", reason.bytes()]);
+    eprint(&[what.as_bytes(), word, then]);
     Exit::FAILED
 }
 
-/// `WHAT NUMBER`.
+/// Prints `WHAT NUMBER`.
 pub fn count(what: &str, number: u64) {
-    let mut text = Message::<20>::new();
-    put_number(&mut text, number);
+    let mut text = TextBuf::<20>::new();
+    let Ok(()) = uwrite!(Writer(&mut text), "{}", number);
     eprint(&[what.as_bytes(), text.bytes()]);
 }

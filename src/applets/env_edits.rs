@@ -1,19 +1,22 @@
-//! One change of the environment as the command line says it: `NAME=VALUE` sets, `NAME` removes. For
-//! dmon and denv.
+//! The options that change the environment: `-E NAME=VALUE` sets a variable, `-E NAME` removes it.
+//!
+//! dmon stores them in an [`EnvEdits`]; denv calls [`edit`] for its own environment.
 
-use pure::cli::getopt::{Arg, CliWord, OptionValue};
-use pure::cli::value::Expected;
+use pure::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use pure::text::split_once;
-use sys::environment::Environment;
+use sys::environment::{Environment, Full};
 
-/// Makes the change.
+/// The error for a variable that does not fit into the [`Environment`].
+pub const TOO_MANY: Expected = "one of at most 1000 variables";
+
+/// Sets or removes one variable.
 ///
 /// # Errors
-/// No name, or one variable too many.
+/// The expected form, if the name is empty; [`TOO_MANY`].
 pub fn edit(environment: &mut Environment, word: CliWord) -> Result<(), Expected> {
     match split_once(word.to_bytes(), b'=') {
         ([], _) => Err("a variable (like NAME=VALUE, NAME)"),
-        (_, Some(_)) => environment.set(word).or(TOO_MANY),
+        (_, Some(_)) => environment.set(word).map_err(|Full| TOO_MANY),
         (name, None) => {
             environment.remove(name);
             Ok(())
@@ -21,27 +24,26 @@ pub fn edit(environment: &mut Environment, word: CliWord) -> Result<(), Expected
     }
 }
 
-/// What is said when there is no room for one more.
-pub const TOO_MANY: Result<(), Expected> = Err("one of at most 1000 variables");
-
-/// Our own environment, and the changes made to it.
+/// A changed copy of dmon's own environment; `None` without changes.
 #[derive(Default)]
-pub struct Changed(Option<Environment>);
+pub struct EnvEdits(Option<Environment>);
 
-impl Changed {
-    /// From here on the changes, if there are any, are there for all.
+impl EnvEdits {
+    /// Makes the changes visible to dmon itself and to all programs that it executes.
     pub fn install(&self) {
         self.0.iter().for_each(Environment::install);
     }
 }
 
-impl OptionValue for Changed {
+/// The option may be repeated.
+impl OptionValue for EnvEdits {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         if self.0.is_none() {
             self.0 = Environment::begin();
-            let all = self.0.as_mut().map_or(Ok(()), |environment| environment.inherit(None));
-            all.or(TOO_MANY)?;
+            let inherited = self.0.as_mut().map_or(Ok(()), |environment| environment.inherit(None));
+            inherited.map_err(|Full| TOO_MANY)?;
         }
-        self.0.as_mut().map_or(TOO_MANY, |environment| edit(environment, value))
+        // The one static environment can only be taken if nothing else uses it.
+        self.0.as_mut().map_or(Err(TOO_MANY), |environment| edit(environment, value))
     }
 }

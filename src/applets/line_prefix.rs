@@ -2,8 +2,7 @@
 //! drlog.
 
 use super::pump::{MAX_PREFIX, PrefixBuf};
-use pure::cli::getopt::{Arg, CliWord, OptionValue};
-use pure::cli::value::Expected;
+use pure::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use pure::diag::Line;
 use pure::log::lines;
 use pure::log::timestamp::{TimestampFormat, TimestampFormatter};
@@ -111,7 +110,7 @@ impl<'a> LinePrefixer<'a> {
     /// Puts what stands before a line of our own, wherever the input stands. Nothing if it would fill the line.
     pub fn put_prefix(&mut self, line: &mut Line) {
         self.make_prefix();
-        line.put(if self.prefix.len() < Line::ROOM / 2 { self.prefix } else { b"" });
+        line.put(if self.prefix.len() < Line::CAPACITY / 2 { self.prefix } else { b"" });
     }
 }
 

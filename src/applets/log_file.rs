@@ -11,8 +11,7 @@ mod tests;
 #[cfg(not(test))]
 use super::diag::os_error;
 use core::ffi::c_int;
-use pure::cli::getopt::{Arg, CliWord, OptionValue};
-use pure::cli::value::Expected;
+use pure::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use pure::diag::Line;
 use pure::log::lines;
 use pure::text::{first, skip};

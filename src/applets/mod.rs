@@ -1,4 +1,7 @@
-//! The applets: one executable, called by several names.
+//! The applets: programs that share one executable.
+//!
+//! `main` calls [`run`], which selects the applet by the name that the program was called by. Each applet reads its
+//! options, connects the decisions of `pure` with the system calls of `sys`, and returns an exit status.
 
 mod denv;
 mod diag;
@@ -14,20 +17,21 @@ mod option_sources;
 mod pump;
 mod wait;
 
-use diag::{error, os_error};
+use diag::{error_bytes, os_error};
 pub use option_sources::Invocation;
 use pure::exit::Exit;
+use pure::text::{Put, TextBuf};
 use sys::args::Args;
 use sys::environment;
 use sys::file;
 
-/// One name the executable answers to.
+/// A name of the executable with the applet that it runs.
 pub struct Applet {
     pub name: &'static str,
     run: fn(&Invocation) -> Result<Exit, Exit>,
 }
 
-/// The table: who is called by which name.
+/// All names of the executable. Some applets have two.
 pub const APPLETS: &[Applet] = &[
     Applet { name: "dmon", run: dmon::run },
     Applet { name: "dlog", run: dlog::run },
@@ -35,49 +39,62 @@ pub const APPLETS: &[Applet] = &[
     Applet { name: "dslog", run: dsyslog::run },
     Applet { name: "drlog", run: drlog::run },
     Applet { name: "denv", run: denv::run },
-    Applet { name: "envdir", run: denv::run },
+    Applet { name: "envdir", run: denv::run_envdir },
 ];
 
-/// For who calls us by another name.
-const NAMES: &str = "; there are dmon dlog dsyslog dslog drlog denv envdir";
-
-/// Writes to standard output.
-///
-/// # Errors
-/// It cannot be written.
-fn print(text: &[u8]) -> Result<(), Exit> {
-    let refused = |error| os_error("cannot write to standard output", b"", error);
-    file::write(file::STDOUT, text).map(drop).map_err(refused)
-}
-
-/// Runs the applet that the program was called by.
+/// Runs the applet that the program was called by and returns its exit status.
 #[must_use]
 pub fn run(args: Args) -> Exit {
-    let called = args.word(0).map_or(&b""[..], |word| word.to_bytes());
-    let name = called.rsplit(|b| *b == b'/').next().unwrap_or(called);
+    let path = args.word(0).map_or(&b""[..], |word| word.to_bytes());
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
     let at = APPLETS.iter().position(|applet| applet.name.as_bytes() == name);
     diag::set_name(at.unwrap_or(0));
-    let end = match at.and_then(|at| APPLETS.get(at)) {
-        _ if lists_wanted() => list(),
+    let result = match at.and_then(|at| APPLETS.get(at)) {
+        _ if is_list_requested() => print_names(),
         Some(applet) => (applet.run)(&Invocation { args }),
-        None => Err(error("no applet is called ", name, NAMES)),
+        None => Err(unknown_applet(name)),
     };
-    end.unwrap_or_else(|exit| exit)
+    result.unwrap_or_else(|reported| reported)
 }
 
-/// Whether only the names are asked for, as the makers of links do; by who has our rights.
-fn lists_wanted() -> bool {
+/// Whether DMON_LIST_MULTICALL_APPLETS requests the list of names, as `make check-links` does. Set-uid programs ignore
+/// it.
+fn is_list_requested() -> bool {
     environment::variable(b"DMON_LIST_MULTICALL_APPLETS")
         .is_some_and(|value| !matches!(value.to_bytes(), b"" | b"0"))
         && environment::is_trusted()
 }
 
-fn list() -> Result<Exit, Exit> {
+fn print_names() -> Result<Exit, Exit> {
     for applet in APPLETS {
         print(applet.name.as_bytes())?;
         print(b"\n")?;
     }
     Ok(Exit::SUCCESS)
+}
+
+fn unknown_applet(name: &[u8]) -> Exit {
+    error_bytes("no applet is called ", name, known_applets().bytes())
+}
+
+/// Returns the end of the message about an unknown name.
+fn known_applets() -> TextBuf<128> {
+    let mut text = TextBuf::new();
+    text.put(b"; there are");
+    for applet in APPLETS {
+        text.put(b" ");
+        text.put(applet.name.as_bytes());
+    }
+    text
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// [`Exit::FAILED`] after a message, if the write fails.
+fn print(text: &[u8]) -> Result<(), Exit> {
+    let cannot_write = |error| os_error("cannot write to standard output", b"", error);
+    file::write(file::STDOUT, text).map(drop).map_err(cannot_write)
 }
 
 #[cfg(test)]
@@ -88,11 +105,13 @@ mod tests {
     #[test]
     fn the_message_names_all_applets() {
         let names: Vec<&str> = APPLETS.iter().map(|applet| applet.name).collect();
-        assert_eq!(NAMES, format!("; there are {}", names.join(" ")));
+        let text = format!("; there are {}", names.join(" "));
+        assert_eq!(known_applets().bytes(), text.as_bytes());
     }
 
     #[test]
-    fn the_rows_of_all_options_are_sound() {
+    fn the_option_tables_follow_the_rules() {
+        check_rows(denv::OPTIONS);
         check_rows(dlog::OPTIONS);
         check_rows(drlog::OPTIONS);
         check_rows(dsyslog::OPTIONS);

@@ -1,110 +1,140 @@
-//! Where the options of an applet come from: a configuration file, variables of the environment, the
-//! command line, in this order; the last one wins. Help and version are shown here.
+//! The sources of an applet's options: a configuration file, variables and the command line.
+//!
+//! Each applet calls [`Invocation::options`]. It reads the sources in this order, and a later option replaces an
+//! earlier one. `-C FILE` must be the first option, because the file is read before all other options.
 
 use super::diag::{eprint, error, os_error};
 use super::print;
-use pure::cli::getopt::{self, CliWord, Opt, OptionTable, Outcome, Source, Table};
+use pure::cli::getopt::{self, Outcome, Source};
+use pure::cli::help;
+use pure::cli::option_table::{Opt, OptionTable, Table};
+use pure::cli::option_value::{Arg, CliWord, Expected};
 use pure::cli::tokenizer::{Syntax, Tokenizer};
-use pure::diag;
+use pure::diag::Line;
 use pure::exit::Exit;
-use pure::text::{self, Put, copy, put_number};
+use pure::text::{self, Put, Writer, copy, cstr_tail};
 use sys::file::{self, File, Mode};
 use sys::static_cell::StaticCell;
 use sys::{args::Args, environment};
+use ufmt::uwrite;
 
-/// How we were called.
+/// The command line of this process.
 pub struct Invocation {
     pub args: Args,
 }
 
-/// What an applet tells about itself, and where its options are looked for besides the command line.
+/// The usage of an applet and the sources of its options.
 pub struct AppletInfo {
-    /// The first lines of the help.
+    /// The first lines of the help: the usage line, the description and an empty line.
     pub usage: &'static str,
-    /// Variables with more options.
+    /// Environment variables that contain options, in the order in which they are read.
     pub variables: &'static [&'static str],
-    /// `-C FILE` is understood.
+    /// Whether the applet accepts `-C FILE`.
     pub has_file: bool,
 }
 
 impl AppletInfo {
-    /// What is missing on the command line, and what it should be.
+    /// Prints that an operand is missing, followed by the usage line.
     pub fn missing(&self, what: &str) -> Exit {
         error(what, text::split_once(self.usage.as_bytes(), b'\n').0, " (try --help)")
     }
 }
 
-/// As much as all words of the file and the variables may take, a choice.
+/// The result of reading the options.
+pub enum Parsed {
+    /// All options are stored. `operands_at` is the index of the first operand on the command line.
+    Options { operands_at: usize },
+    /// Help or the version was printed. The applet exits with [`Exit::SUCCESS`].
+    Shown,
+}
+
+/// The size of all words from a file and from variables together, in bytes. Chosen: it holds hundreds of options.
 const BUFFER_SIZE: usize = 16 << 10;
 
 static BUFFER: StaticCell<[u8; BUFFER_SIZE]> = StaticCell::new([0; BUFFER_SIZE]);
 
 impl Invocation {
-    /// Reads all options into `config`; says at which word of the command line the operands begin.
+    /// Reads the options from all sources into `config`.
     ///
     /// # Errors
-    /// Options that are wrong. And the good end after help or version, if those are asked for.
+    /// [`Exit::FAILED`] after a message about a wrong option or a source that cannot be read.
     pub fn options<C: 'static>(
         &self,
-        about: &'static AppletInfo,
+        info: &'static AppletInfo,
         options: &'static [Opt<C>],
         config: &mut C,
-    ) -> Result<usize, Exit> {
-        self.read(about, &mut Table { options, config })
+    ) -> Result<Parsed, Exit> {
+        self.read(info, &mut Table { options, config })
     }
 
-    fn read(&self, about: &AppletInfo, rows: &mut dyn OptionTable) -> Result<usize, Exit> {
-        let mut room: &'static mut [u8] = &mut [];
-        let mut from = 1;
-        if let (true, Some((path, next))) = (about.has_file, self.file()) {
-            let text = read_file(path, &mut room)?;
-            TextSource::new(path.to_bytes(), Syntax::File, text).read(about, rows)?;
-            from = next;
+    fn read(&self, info: &AppletInfo, table: &mut dyn OptionTable) -> Result<Parsed, Exit> {
+        let mut buffer: &'static mut [u8] = &mut [];
+        let mut next = 1;
+        if let (true, Some((path, after))) = (info.has_file, self.config_file()) {
+            let text = read_file(path, &mut buffer)?;
+            let outcome = TextSource::new(path.to_bytes(), Syntax::File, text).parse(table);
+            if show(info, table, outcome)? {
+                return Ok(Parsed::Shown);
+            }
+            next = after;
         }
-        for name in about.variables {
+        for name in info.variables {
             if let Some(value) = trusted_variable(name)? {
-                let text = reserve(&mut room, value.count_bytes(), name.as_bytes())?;
+                let text = reserve(&mut buffer, value.count_bytes(), name.as_bytes())?;
                 copy(value.to_bytes(), text);
-                TextSource::new(name.as_bytes(), Syntax::Variable, text).read(about, rows)?;
+                let source = TextSource::new(name.as_bytes(), Syntax::Variable, text);
+                let outcome = source.parse(table);
+                if show(info, table, outcome)? {
+                    return Ok(Parsed::Shown);
+                }
             }
         }
-        let mut line = ArgvSource { args: self.args, at: from };
-        let end = getopt::parse(rows, &mut line);
-        help_or_version(about, rows, end)?;
-        Ok(line.at - usize::from(end == Outcome::Operand))
+        let mut argv = ArgvSource { args: self.args, next };
+        let outcome = getopt::parse(table, &mut argv);
+        if show(info, table, outcome)? {
+            return Ok(Parsed::Shown);
+        }
+        // The parser has already read the first operand, unless `--` came before it.
+        Ok(Parsed::Options { operands_at: argv.next - usize::from(outcome == Outcome::Operand) })
     }
 
-    /// The configuration file, if the first option names one, and the word after that.
-    fn file(&self) -> Option<(CliWord, usize)> {
+    /// Returns the path of the configuration file and the index of the next word, if the first option is `-C`.
+    fn config_file(&self) -> Option<(CliWord, usize)> {
         let first = self.args.word(1)?;
         match first.to_bytes() {
             b"-C" | b"--config" => Some((self.args.word(2)?, 3)),
-            [b'-', b'C', ..] => Some((getopt::rest(first, 2)?, 2)),
-            long => long
-                .starts_with(b"--config=")
-                .then(|| getopt::rest(first, 9))
-                .flatten()
-                .map(|path| (path, 2)),
+            [b'-', b'C', ..] => Some((cstr_tail(first, 2)?, 2)),
+            long if long.starts_with(b"--config=") => Some((cstr_tail(first, 9)?, 2)),
+            _ => None,
         }
     }
 
-    /// The one operand, which is word `at` and may be missing.
+    /// Returns the only operand, which is the word with this index; `None` if it is missing.
     ///
     /// # Errors
-    /// There is another behind it.
+    /// [`Exit::FAILED`] after a message, if another word follows.
     pub fn operand(&self, at: usize) -> Result<Option<CliWord>, Exit> {
         match self.args.word(at + 1) {
-            Some(more) => Err(error("surplus word ", more.to_bytes(), " (try --help)")),
+            Some(surplus) => Err(error("surplus word ", surplus.to_bytes(), " (try --help)")),
             None => Ok(self.args.word(at)),
         }
     }
 }
 
-/// A variable that tells us what to do, as only those may who have our rights themselves.
+/// Rejects `-C` where the parser finds it: it was not the first option.
 ///
 /// # Errors
-/// It is set by somebody else.
-pub fn trusted_variable(name: &str) -> Result<Option<CliWord>, Exit> {
+/// Always, with the expected form.
+pub fn reject_late_config_file<C>(_: &mut C, _: Arg) -> Result<(), Expected> {
+    Err("the first option's, as it must be")
+}
+
+/// Returns a variable that changes the behaviour of the program.
+///
+/// # Errors
+/// [`Exit::FAILED`] after a message, if the variable is set and the program is set-uid or set-gid: the caller must not
+/// give options to a program with more rights.
+fn trusted_variable(name: &str) -> Result<Option<CliWord>, Exit> {
     match environment::variable(name.as_bytes()) {
         Some(_) if !environment::is_trusted() => {
             Err(error(name, b"", ": set by who has fewer rights"))
@@ -113,31 +143,34 @@ pub fn trusted_variable(name: &str) -> Result<Option<CliWord>, Exit> {
     }
 }
 
-/// Shows what was asked for instead of the work.
-fn help_or_version(about: &AppletInfo, rows: &dyn OptionTable, end: Outcome) -> Result<(), Exit> {
-    match end {
-        Outcome::Options | Outcome::Operand => return Ok(()),
+/// Prints the help or the version if the parser found that option, and returns whether it did.
+///
+/// # Errors
+/// [`Exit::FAILED`] if parsing failed or standard output cannot be written.
+fn show(info: &AppletInfo, table: &dyn OptionTable, outcome: Outcome) -> Result<bool, Exit> {
+    match outcome {
+        Outcome::Done | Outcome::Operand => return Ok(false),
         Outcome::Help => {
-            print(about.usage.as_bytes())?;
-            getopt::help(rows, &mut print)?;
+            print(info.usage.as_bytes())?;
+            help::print_help(table, &mut print)?;
         }
         Outcome::Version => print(concat!("dmon ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())?,
-        Outcome::Wrong => return Err(Exit::FAILED),
+        Outcome::Failed => return Err(Exit::FAILED),
     }
-    Err(Exit::SUCCESS)
+    Ok(true)
 }
 
 /// The words of the command line.
 struct ArgvSource {
     args: Args,
-    /// The next.
-    at: usize,
+    /// The index of the next word.
+    next: usize,
 }
 
 impl Source for ArgvSource {
     fn next(&mut self) -> Option<CliWord> {
-        let word = self.args.word(self.at)?;
-        self.at += 1;
+        let word = self.args.word(self.next)?;
+        self.next += 1;
         Some(word)
     }
 
@@ -148,12 +181,13 @@ impl Source for ArgvSource {
 
 /// The words of a file or a variable.
 struct TextSource {
+    /// The path or the name of the variable, for messages.
     name: &'static [u8],
-    grammar: Syntax,
+    syntax: Syntax,
     words: Tokenizer,
     last: CliWord,
-    /// They end with what is wrong with the text.
-    broken: bool,
+    /// Whether the tokenizer failed. The parser then sees the end of the words, and its own message would be wrong.
+    failed: bool,
 }
 
 impl Source for TextSource {
@@ -163,85 +197,93 @@ impl Source for TextSource {
                 self.last = sys::c_str(word?)?;
                 Some(self.last)
             }
-            Err(wrong) => {
-                self.error(&[wrong.as_bytes()]);
-                self.broken = true;
+            Err(message) => {
+                self.error(&[message.as_bytes()]);
+                self.failed = true;
                 None
             }
         }
     }
 
     fn is_config_file(&self) -> bool {
-        self.grammar == Syntax::File
+        self.syntax == Syntax::File
     }
 
-    /// Says it with the place where it is wrong; once.
+    /// Prints the message after the name of the source and, for a file, line and column.
     fn error(&mut self, parts: &[&[u8]]) {
-        let mut what = diag::Line::new();
+        if self.failed {
+            return;
+        }
+        let mut message = Line::new();
         if self.is_config_file() {
             let (line, column) = self.words.place;
-            for number in [line, column] {
-                what.put(b":");
-                put_number(&mut what, number.into());
-            }
+            let Ok(()) = uwrite!(Writer(&mut message), ":{}:{}", line, column);
         }
-        what.put(b": ");
-        parts.iter().for_each(|part| what.put(part));
-        if !self.broken {
-            eprint(&[self.name, what.bytes()]);
-        }
+        message.put(b": ");
+        parts.iter().for_each(|part| message.put(part));
+        eprint(&[self.name, message.bytes()]);
     }
 }
 
 impl TextSource {
-    const fn new(name: &'static [u8], grammar: Syntax, text: &'static mut [u8]) -> Self {
-        Self { name, grammar, words: Tokenizer::new(grammar, text), last: c"", broken: false }
+    const fn new(name: &'static [u8], syntax: Syntax, text: &'static mut [u8]) -> Self {
+        Self { name, syntax, words: Tokenizer::new(syntax, text), last: c"", failed: false }
     }
 
-    /// Reads it to its end: there is nothing but options.
-    fn read(&mut self, about: &AppletInfo, rows: &mut dyn OptionTable) -> Result<(), Exit> {
-        let end = getopt::parse(rows, self);
-        help_or_version(about, rows, end)?;
-        if end == Outcome::Operand || self.next().is_some() {
+    /// Parses the whole text, which must not contain operands.
+    fn parse(mut self, table: &mut dyn OptionTable) -> Outcome {
+        let outcome = getopt::parse(table, &mut self);
+        let operand = match outcome {
+            Outcome::Operand => true,
+            Outcome::Done => self.next().is_some(),
+            Outcome::Help | Outcome::Version | Outcome::Failed => return outcome,
+        };
+        if operand {
             let last = self.last.to_bytes();
             self.error(&[b"'", last, b"' is no option"]);
-            self.broken = true;
         }
-        if self.broken { Err(Exit::FAILED) } else { Ok(()) }
+        if operand || self.failed { Outcome::Failed } else { Outcome::Done }
     }
 }
 
-/// The room, which nobody touches who has no use for it.
-fn claim_buffer(room: &mut &'static mut [u8]) {
-    if let Some(text) = BUFFER.take() {
-        *room = text;
+/// Takes the buffer on first use. Its pages stay untouched if all options are on the command line.
+fn claim_buffer(buffer: &mut &'static mut [u8]) {
+    if let Some(all) = BUFFER.take() {
+        *buffer = all;
     }
 }
 
-/// Takes `size` bytes of the room, and one.
+/// Splits `size` bytes and the spare byte of the tokenizer off the buffer.
+///
+/// # Errors
+/// [`Exit::FAILED`] after a message that names the source, if the buffer is too small.
 fn reserve(
-    room: &mut &'static mut [u8],
+    buffer: &mut &'static mut [u8],
     size: usize,
-    whose: &[u8],
+    source: &[u8],
 ) -> Result<&'static mut [u8], Exit> {
-    claim_buffer(room);
-    let (text, rest) = core::mem::take(room)
+    claim_buffer(buffer);
+    let (text, rest) = core::mem::take(buffer)
         .split_at_mut_checked(size + 1)
-        .ok_or_else(|| error("", whose, ": more than 16384 bytes of options"))?;
-    *room = rest;
+        .ok_or_else(|| error("", source, ": more than 16384 bytes of options"))?;
+    *buffer = rest;
     Ok(text)
 }
 
-fn read_file(path: CliWord, room: &mut &'static mut [u8]) -> Result<&'static mut [u8], Exit> {
+/// Reads the file into the buffer.
+///
+/// # Errors
+/// [`Exit::FAILED`] after a message, if the file cannot be read or does not fit.
+fn read_file(path: CliWord, buffer: &mut &'static mut [u8]) -> Result<&'static mut [u8], Exit> {
+    let cannot_read = |error| os_error("cannot read ", path.to_bytes(), error);
+    claim_buffer(buffer);
+    let file = File::open(path, Mode::Read).map_err(cannot_read)?;
     let mut size = 0;
-    claim_buffer(room);
-    let cannot = |error| os_error("cannot read ", path.to_bytes(), error);
-    let file = File::open(path, Mode::Read).map_err(cannot)?;
     loop {
-        match file::read(file.fd(), text::spare(room, size)) {
-            Ok(0) => return reserve(room, size, path.to_bytes()),
+        match file::read(file.fd(), text::spare(buffer, size)) {
+            Ok(0) => return reserve(buffer, size, path.to_bytes()),
             Ok(n) => size += n,
-            Err(error) => return Err(cannot(error)),
+            Err(error) => return Err(cannot_read(error)),
         }
     }
 }

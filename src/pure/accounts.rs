@@ -1,22 +1,23 @@
-//! The lines of /etc/passwd and /etc/group (passwd(5), group(5)), read byte by byte, so that a group
-//! of a thousand members needs no buffer; and the words that name users and groups.
+//! The search for users and groups in /etc/passwd and /etc/group (passwd(5), group(5)).
 //!
-//! The C library's own look-ups take memory from the heap, and ask name services that a static
-//! program cannot load.
+//! dmon's `credentials` reads the files and feeds them in. The search takes one byte at a time, so that a group with a
+//! thousand members needs no buffer. The functions of the C library, such as getpwnam(3), allocate memory and load name
+//! services, which a static program cannot do.
 
 use crate::cli::value;
 use crate::text::find_byte;
 use heapless::Vec;
 
-/// A user or group as the command line names it.
+/// A user or group as named on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Name {
     Number(u32),
     Text(&'static [u8]),
 }
 
-/// All digits: a number, which needs no entry; else a name. `None` for an empty word, for what can be no
-/// name, and for the highest number, which stands for "nobody" in the calls that set ids (setresuid(2)).
+/// Parses a word of digits as an id, any other word as a name.
+///
+/// `None` for an empty word, a word with a colon, and the id 2^32 - 1, which means "unchanged" in setresuid(2).
 #[must_use]
 pub fn name(word: &'static [u8]) -> Option<Name> {
     if word.iter().all(u8::is_ascii_digit) {
@@ -32,56 +33,61 @@ pub struct User {
     pub gid: u32,
 }
 
-/// The longest login name: LOGIN_NAME_MAX of limits.h.
+/// A login name of at most LOGIN_NAME_MAX bytes (limits.h).
 pub type Login = Vec<u8, 256>;
 
-/// Supplementary groups of one process. The kernel allows 65 536; more than a few dozen are unheard of
-/// on the machines this is for.
+/// The supplementary groups of a process. The kernel allows 65 536; 64 is chosen: small systems have a few dozen.
 pub type Gids = Vec<u32, 64>;
 
-/// What is looked for.
+/// The entries that a [`Search`] looks for.
 #[derive(Clone, Copy)]
 pub enum Query<'a> {
-    /// A user in passwd(5), the first that fits, as for getpwnam(3).
+    /// The first matching user in /etc/passwd.
     User(Name),
-    /// The group of that name in group(5), the first if there are several.
+    /// The first group of this name in /etc/group.
     Group(&'a [u8]),
-    /// All groups in group(5) that list that member.
+    /// All groups in /etc/group that list this member.
     Member(&'a [u8]),
 }
 
-/// One pass over a file. Its lines are alike: a name, a password, a number; then in passwd(5) the number of
-/// the primary group, in group(5) the members.
-// In this order: what is large comes last, so that the way to what is small is short.
+/// One pass over a file.
+///
+/// The lines of both files start with a name, a password and an id. The fourth field is the id of the primary group
+/// in /etc/passwd and the list of members in /etc/group.
+// Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Search<'a> {
     query: Query<'a>,
-    /// `word` is all of it, and not longer than any name can be.
-    whole: bool,
-    /// How many colons stand before `word` in its line.
+    /// Whether `word` is complete. False if it is longer than any name.
+    word_fits: bool,
+    /// The number of colons before `word` in its line.
     field: u8,
-    /// Of the line so far.
+    /// Whether the current line matches the query so far.
     matches: bool,
+    /// The id and the primary group of the current line.
     id: Option<u32>,
     gid: Option<u32>,
+    /// The user that was found.
     pub user: Option<User>,
-    /// More groups were found than a list holds.
+    /// Whether more groups were found than `groups` can hold.
     pub too_many: bool,
-    /// What is being read; nobody's name if it is not `whole`.
+    /// The word that is being read.
     word: Login,
     /// The name of the user that was found.
     pub login: Login,
+    /// The groups that were found, each once.
     pub groups: Gids,
 }
 
 impl<'a> Search<'a> {
+    /// Returns a search before the first byte of the file.
     #[must_use]
     #[inline(never)]
     pub const fn new(query: Query<'a>) -> Self {
         Self {
             query,
             word: Vec::new(),
-            whole: true,
+            word_fits: true,
             field: 0,
             matches: false,
             id: None,
@@ -93,37 +99,13 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The next byte of the file; at its end one more newline must be heard.
+    /// Processes the next byte of the file. The caller adds a newline at the end, because the last line may lack it.
     pub fn feed(&mut self, byte: u8) {
         if !matches!(byte, b':' | b',' | b'\n') {
-            self.whole &= self.word.push(byte).is_ok();
+            self.word_fits &= self.word.push(byte).is_ok();
             return;
         }
-        let word: &[u8] = if self.whole { &self.word } else { &[] };
-        let number = value::number(word).ok();
-        match (self.field, self.query) {
-            (0, query) => {
-                self.matches = match query {
-                    Query::User(Name::Text(name)) | Query::Group(name) => name == word,
-                    Query::User(Name::Number(_)) | Query::Member(_) => false,
-                };
-                (self.id, self.gid) = (None, None);
-                if self.user.is_none() {
-                    self.login.clear();
-                    let _ = self.login.extend_from_slice(word);
-                }
-            }
-            (2, query) => {
-                self.id = number;
-                self.matches |= matches!(query, Query::User(Name::Number(n)) if Some(n) == number);
-            }
-            (3, Query::User(_)) => self.gid = number,
-            // Nobody is nowhere a member, where no members are listed either.
-            (3, Query::Member(name)) => self.matches |= name == word && !word.is_empty(),
-            _ => {}
-        }
-        self.word.clear();
-        self.whole = true;
+        self.end_word();
         self.field = match byte {
             b':' => self.field.saturating_add(1),
             b',' => self.field,
@@ -134,6 +116,42 @@ impl<'a> Search<'a> {
         };
     }
 
+    /// Evaluates the word that just ended.
+    fn end_word(&mut self) {
+        let word: &[u8] = if self.word_fits { &self.word } else { &[] };
+        let number = value::number(word).ok();
+        match self.field {
+            0 => {
+                self.matches = match self.query {
+                    Query::User(Name::Text(name)) | Query::Group(name) => name == word,
+                    Query::User(Name::Number(_)) | Query::Member(_) => false,
+                };
+                (self.id, self.gid) = (None, None);
+                if self.user.is_none() {
+                    self.login.clear();
+                    let _ = self.login.extend_from_slice(word);
+                }
+            }
+            2 => {
+                self.id = number;
+                self.matches |= match self.query {
+                    Query::User(Name::Number(id)) => Some(id) == number,
+                    Query::User(Name::Text(_)) | Query::Group(_) | Query::Member(_) => false,
+                };
+            }
+            3 => match self.query {
+                Query::User(_) => self.gid = number,
+                Query::Group(_) => {}
+                // An empty list of members is one empty word.
+                Query::Member(name) => self.matches |= name == word && !word.is_empty(),
+            },
+            _ => {}
+        }
+        self.word.clear();
+        self.word_fits = true;
+    }
+
+    /// Records the result of the line that just ended.
     fn end_line(&mut self) {
         let (true, Some(id)) = (self.matches, self.id) else {
             return;
@@ -175,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_found_by_name_and_number() {
+    fn users_are_found_by_name_and_id() {
         assert_eq!(user(Name::Text(b"log")), Some(User { uid: 7, gid: 70 }));
         assert_eq!(user(Name::Number(8)), Some(User { uid: 8, gid: 80 }));
         assert_eq!(user(Name::Number(0)), Some(User { uid: 0, gid: 0 }));
@@ -187,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_longer_than_any_name_is_nobodys() {
+    fn a_name_longer_than_login_name_max_is_not_found() {
         const LONGEST: &[u8] = &[b'n'; 256];
         let is = |size: usize, found| {
             let file = format!("{}:x:7:70", "n".repeat(size));
@@ -207,13 +225,13 @@ mod tests {
     }
 
     #[test]
-    fn more_groups_than_fit_are_told() {
+    fn more_than_64_groups_are_an_error() {
         let file: String = (0..65).map(|n| format!("g{n}:x:{n}:b,a\n")).collect();
         assert!(search(&file, Query::Member(b"a")).too_many);
     }
 
     #[test]
-    fn words_name_users() {
+    fn words_are_names_or_ids() {
         assert_eq!(name(b"log"), Some(Name::Text(b"log")));
         assert_eq!(name(b"0"), Some(Name::Number(0)));
         assert_eq!(name(b"4294967294"), Some(Name::Number(4_294_967_294)));

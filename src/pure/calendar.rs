@@ -1,6 +1,8 @@
-//! The civil calendar of log stamps and of the names of old logs: UTC, Gregorian.
+//! The Gregorian calendar in UTC.
+//!
+//! Timestamps, names of archived logs and syslog headers use it.
 
-/// A second of the civil calendar, UTC.
+/// A date and time of day in UTC, to the second. Months and days count from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Civil {
     pub year: i64,
@@ -12,10 +14,10 @@ pub struct Civil {
 }
 
 impl Civil {
-    /// From seconds since 1970, before which it works too.
+    /// Converts seconds since 1970-01-01 00:00 UTC. Negative numbers are earlier times.
     ///
-    /// Years are counted from March, so that the leap day is the last of its year, in eras of 400
-    /// years = 146 097 days (the method is Howard Hinnant's `civil_from_days`).
+    /// The method is `civil_from_days` by Howard Hinnant. Years start in March, so that the leap day is the last day
+    /// of its year. The calendar repeats after an era of 400 years, which has 146 097 days.
     #[must_use]
     pub fn of_epoch(seconds: i64) -> Self {
         let days = seconds.div_euclid(86_400) + 719_468;
@@ -43,9 +45,9 @@ impl Civil {
 mod tests {
     use super::*;
 
-    /// Every day from 1600 to 2500 follows the one before it, by the calendar's own rules.
+    /// Compares every day from 1600 to 2500 with one that is counted from its predecessor.
     #[test]
-    fn the_calendar_counts_every_day() {
+    fn each_day_follows_the_previous_one() {
         let leap = |y: i64| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
         let length = |y, m| match m {
             2 if leap(y) => 29,
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn well_known_seconds() {
+    fn epoch_and_2040_are_correct() {
         let seen = Civil::of_epoch(2_208_988_800);
         assert_eq!((seen.year, seen.month, seen.day, seen.hour), (2040, 1, 1, 0));
         assert_eq!(Civil::of_epoch(0).year, 1970);

@@ -1,14 +1,16 @@
-//! How the program ends and how it complains: the exit codes, and the one form of every message,
-//! `applet: what went wrong`. `applets/tell.rs` says it.
+//! The form of diagnostic messages: `APPLET: MESSAGE`.
+//!
+//! `applets/diag.rs` prints them.
 
-use crate::text::{Message, Put, Text, put_escaped, put_number};
+use crate::text::{Put, Text, TextBuf, Writer, put_escaped};
 use crate::unix::Errno;
+use ufmt::uwrite;
 
-/// A line as it goes to stderr in one write: a pipe keeps up to 4096 bytes in one piece (PIPE_BUF of
-/// pipe(7)), most paths are far shorter.
-pub type Line = Message<512>;
+/// One line of output. It is written at once and is shorter than PIPE_BUF (pipe(7)), so that lines of several processes
+/// in one pipe do not mix.
+pub type Line = TextBuf<512>;
 
-/// Puts `applet: PARTS` and a newline.
+/// Appends `APPLET: PARTS` and a newline.
 pub fn put_line(line: &mut Text, applet: &str, parts: &[&[u8]]) {
     line.put(applet.as_bytes());
     line.put(b": ");
@@ -16,13 +18,12 @@ pub fn put_line(line: &mut Text, applet: &str, parts: &[&[u8]]) {
     line.put(b"\n");
 }
 
-/// Puts why a system call failed: in words, else as `error N`.
+/// Appends the reason why a system call failed: the text of strerror(3), or `error N`.
 pub fn put_reason(text: &mut Text, error: Errno) {
     match error.text() {
         Some(reason) => text.put(reason),
         None => {
-            text.put(b"error ");
-            put_number(text, error.0.unsigned_abs().into());
+            let Ok(()) = uwrite!(Writer(text), "error {}", error.0.unsigned_abs());
         }
     }
 }
@@ -39,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_have_words_or_numbers() {
+    fn reasons_are_texts_or_numbers() {
         let reason = |errno| {
             let mut text = Line::new();
             put_reason(&mut text, Errno(errno));
@@ -50,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_too_long_says_that_it_was_cut() {
+    fn a_line_that_is_cut_ends_in_an_ellipsis() {
         let mut line = Line::new();
         put_line(&mut line, "dmon", &[b"cannot open ", &[b'x'; 600]]);
         assert_eq!(line.bytes().len(), 512);

@@ -1,20 +1,25 @@
-//! Exit codes.
+//! The exit statuses of the program.
+//!
+//! All applets return them.
 
-/// The exit status of the program.
+/// An exit status.
 ///
-/// As an error it means: this is the end, and what had to be said about it was said.
+/// In `Result<T, Exit>` the error means: the applet must exit with this status, and the message is already printed.
+/// `diag::error` prints a message and returns this error. Therefore an applet runs as `Result<Exit, Exit>`: each `?`
+/// passes on a reported failure, and `Ok` is the status of a run that did its work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Exit(pub u8);
 
 impl Exit {
     pub const SUCCESS: Self = Self(0);
-    /// A logger has lost something.
+    /// A logger lost lines.
     pub const DATA_LOST: Self = Self(1);
-    /// dmon has given up because of `--timeout`; timeout(1) uses this number and the next three so.
+    /// dmon gave up after a run exceeded `--timeout`. This status and those below are the same as for timeout(1).
     pub const TIMED_OUT: Self = Self(124);
-    /// The program itself failed: usage, lock, fork at start.
+    /// The program itself failed: a wrong option, a lock that is held, a failed system call at start.
     pub const FAILED: Self = Self(125);
-    /// The command was found and cannot be executed.
+    /// The command exists but cannot be executed.
     pub const CANNOT_EXECUTE: Self = Self(126);
+    /// The command does not exist.
     pub const NOT_FOUND: Self = Self(127);
 }

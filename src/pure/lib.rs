@@ -1,7 +1,7 @@
-//! The decisions of dmon and its applets: every module is a function of its arguments.
+//! The decisions of dmon and its applets.
 //!
-//! This crate makes no system call, contains no unsafe code and does not depend on libc. Therefore the host tests it
-//! in milliseconds. The applets call it and act on its answers.
+//! The applets call this crate and carry out its answers. It makes no system calls: each result depends only on the
+//! arguments and on the state that the caller holds. Unit tests therefore run without processes, files or clocks.
 
 #![cfg_attr(not(any(test, fuzzing)), no_std)]
 #![forbid(unsafe_code)]
@@ -18,7 +18,7 @@
     )
 )]
 
-// The name by which `testing.rs` calls this crate, wherever it is included.
+// `testing.rs` uses this name in every crate that includes it.
 #[cfg(test)]
 extern crate self as pure;
 

@@ -1,7 +1,11 @@
-//! Lists of names, each of which stands for its place: signals, facilities, formats.
+//! Tables of names as one string.
+//!
+//! Signals, resource limits, syslog priorities and other option words are looked up in them. One string takes less
+//! space than an array of strings, which needs a pointer and a length for each name.
 
-/// The place of `name` in a list like `emerg|panic alert crit`, in any case: blanks between the places,
-/// bars between several names of one. A place that has no name is a NUL.
+/// Returns the index of `name`, in upper or lower case, in a table such as `emerg|panic alert crit`.
+///
+/// Blanks separate the entries. Bars separate several names of one entry. A NUL is an entry without a name.
 #[must_use]
 pub fn index_of(list: &str, name: &[u8]) -> Option<usize> {
     list.as_bytes()
@@ -9,7 +13,7 @@ pub fn index_of(list: &str, name: &[u8]) -> Option<usize> {
         .position(|names| names.split(|byte| *byte == b'|').any(|one| eq_ignore_case(one, name)))
 }
 
-/// Equal but for the case of letters.
+/// Compares two names and ignores the case of ASCII letters.
 #[must_use]
 pub fn eq_ignore_case(one: &[u8], other: &[u8]) -> bool {
     let small = u8::to_ascii_lowercase;
@@ -21,7 +25,7 @@ mod tests {
     use super::index_of;
 
     #[test]
-    fn names_have_places() {
+    fn each_name_has_the_index_of_its_entry() {
         let list = "emerg|panic alert \0 crit|critical";
         let is = |name: &str, at| assert_eq!(index_of(list, name.as_bytes()), at, "{name:?}");
         is("emerg", Some(0));

@@ -1,6 +1,11 @@
-//! Helpers of the unit tests of this crate and of the applets, which include this file by its path.
+//! Helpers of the unit tests.
+//!
+//! `pure` and the applets include this file by its path, because one crate's tests cannot use those of another.
 
-use pure::cli::getopt::{CliWord, Opt, Outcome, Row, Source, Table, help_line, parse};
+use pure::cli::getopt::{Outcome, Source, parse};
+use pure::cli::help::help_line;
+use pure::cli::option_table::{Opt, Row, Table};
+use pure::cli::option_value::CliWord;
 
 /// Random numbers from a seed, the same on every machine (xorshift64).
 pub struct Random(pub u64);
@@ -18,41 +23,43 @@ impl Random {
     }
 }
 
-/// How things go on, for who tries all courses with a few faults: the numbers of the ways taken so far, and of how
-/// many.
+/// The choices of one run, for a test that tries every run with a limited number of faults.
+///
+/// The test repeats the run with the choices that [`next`](Self::next) returns, until it returns `None`.
 #[derive(Default)]
 pub struct Ways {
+    /// Each choice and the number of alternatives it was made from.
     ways: Vec<(usize, usize)>,
     step: usize,
-    /// How many more faults there may be.
+    /// The number of faults that may still be chosen.
     pub faults: usize,
 }
 
 impl Ways {
-    /// A course that begins with these.
+    /// Returns a run that starts with these choices.
     pub fn new(ways: Vec<(usize, usize)>, faults: usize) -> Self {
         Self { ways, step: 0, faults }
     }
 
-    /// How many were taken.
+    /// Returns the number of choices so far.
     pub fn taken(&self) -> usize {
         self.step
     }
 
-    /// One of so many ways. All but the first are faults.
+    /// Chooses one of this many alternatives. All except 0 are faults.
     pub fn choose(&mut self, ways: usize) -> usize {
         let ways = if self.faults == 0 { 1 } else { ways };
         if self.step == self.ways.len() {
             self.ways.push((0, ways));
         }
         let (way, of) = self.ways[self.step];
-        assert_eq!(of, ways, "the same course is another one");
+        assert_eq!(of, ways, "repeating the choices did not repeat the run");
         self.step += 1;
         self.faults -= usize::from(way > 0);
         way
     }
 
-    /// The beginning of the next course; none when all have been tried.
+    /// Returns the first choices of the next run; `None` after the last run.
     pub fn next(mut self) -> Option<Vec<(usize, usize)>> {
         while let Some((way, of)) = self.ways.pop() {
             if way + 1 < of {
@@ -64,86 +71,90 @@ impl Ways {
     }
 }
 
-/// What every table of options must be like.
+/// Checks the rules for option tables: the form of each row, its width, and unique names and letters.
 pub fn check_rows<C>(options: &[Opt<C>]) {
     let rows = || options.iter().map(|option| option.row);
     for (n, row) in rows().enumerate() {
         let Row(text) = row;
         let (head, help) = text.split_once('\t').unwrap();
-        assert!(help.trim_end().ends_with('.'), "{text}: ends with a stop");
-        let letter = char::from(row.letter());
-        assert!(!matches!(letter, 'h' | 'V'), "{text}: letter is taken");
-        let start = if letter == ' ' { "    --".into() } else { format!("-{letter}, --") };
-        assert!(head.starts_with(&start), "{text}");
+        assert!(help.trim_end().ends_with('.'), "{text}: requires a full stop at the end");
+        let letter = row.letter().map(char::from);
+        assert!(!matches!(letter, Some('h' | 'V')), "{text}: the letter is reserved");
+        let start = letter.map_or("    --".into(), |letter| format!("-{letter}, --"));
+        assert!(head.starts_with(&start), "{text}: requires the form `-x, --name`");
         let words: Vec<&str> = head[6..].split(' ').collect();
         assert_eq!(words[0].as_bytes(), row.name());
         assert_eq!(words.len(), 1 + usize::from(row.takes_value()), "{text}");
         for other in rows().take(n) {
-            assert_ne!(row.name(), other.name());
-            assert!(letter == ' ' || row.letter() != other.letter(), "{text}");
+            assert_ne!(row.name(), other.name(), "{text}: the name is taken");
+            assert!(
+                letter.is_none() || row.letter() != other.letter(),
+                "{text}: the letter is taken"
+            );
         }
-        assert!(help_line(row).bytes().trim_ascii_end().len() <= 80, "{text}");
+        assert!(help_line(row).bytes().trim_ascii_end().len() <= 80, "{text}: too long");
     }
 }
 
-/// Tokenizer and complaints of a test.
-struct Said<'a> {
+/// A source that records its message.
+struct TestSource<'a> {
     words: std::slice::Iter<'a, &'a str>,
-    bare: bool,
-    taken: usize,
-    complaint: String,
+    is_config_file: bool,
+    read: usize,
+    message: String,
 }
 
-impl Source for Said<'_> {
+impl Source for TestSource<'_> {
     fn next(&mut self) -> Option<CliWord> {
         let word = self.words.next()?;
-        self.taken += 1;
+        self.read += 1;
         Some(word_of(word))
     }
 
     fn is_config_file(&self) -> bool {
-        self.bare
+        self.is_config_file
     }
 
     fn error(&mut self, parts: &[&[u8]]) {
-        assert_eq!(self.complaint, "");
-        self.complaint = String::from_utf8(parts.concat()).unwrap();
+        assert_eq!(self.message, "", "two messages for one error");
+        self.message = String::from_utf8(parts.concat()).unwrap();
     }
 }
 
-/// What options ask for: the work, which begins after so many words; or something else.
-#[derive(PartialEq, Eq, Debug)]
-pub enum Asked {
-    Work(usize),
-    Other(Outcome),
-}
-
-/// Parses these words; an error as it is told.
+/// Parses these words of a command line. Returns the outcome with the index of the first operand, or the message.
 pub fn parse_words<C>(
     options: &'static [Opt<C>],
     config: &mut C,
     words: &[&str],
-) -> Result<Asked, String> {
-    parse_from(options, config, words, false)
+) -> Result<(Outcome, usize), String> {
+    parse_source(options, config, words, false)
 }
 
-/// The same, as a file if `bare`.
-pub fn parse_from<C>(
+/// Parses these words of a configuration file.
+pub fn parse_config_words<C>(
     options: &'static [Opt<C>],
     config: &mut C,
     words: &[&str],
-    bare: bool,
-) -> Result<Asked, String> {
-    let mut said = Said { words: words.iter(), bare, taken: 0, complaint: String::new() };
-    match parse(&mut Table { options, config }, &mut said) {
-        Outcome::Options => Ok(Asked::Work(said.taken)),
-        Outcome::Operand => Ok(Asked::Work(said.taken - 1)),
-        Outcome::Wrong => Err(said.complaint),
-        other => Ok(Asked::Other(other)),
+) -> Result<(Outcome, usize), String> {
+    parse_source(options, config, words, true)
+}
+
+fn parse_source<C>(
+    options: &'static [Opt<C>],
+    config: &mut C,
+    words: &[&str],
+    is_config_file: bool,
+) -> Result<(Outcome, usize), String> {
+    let mut source =
+        TestSource { words: words.iter(), is_config_file, read: 0, message: String::new() };
+    match parse(&mut Table { options, config }, &mut source) {
+        Outcome::Failed => Err(source.message),
+        Outcome::Operand => Ok((Outcome::Operand, source.read - 1)),
+        outcome => Ok((outcome, source.read)),
     }
 }
 
-/// A word that lives as long as the tests.
+/// Returns a word that lives as long as the tests.
 pub fn word_of(text: &str) -> CliWord {
     Box::leak(std::ffi::CString::new(text).unwrap().into_boxed_c_str())
 }

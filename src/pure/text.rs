@@ -1,17 +1,20 @@
-//! Text built in a fixed buffer: the messages people read, stamps, names of files, and numbers with
-//! leading zeros.
+//! Text in buffers of a fixed size, and helpers for byte strings.
+//!
+//! Every layer uses it for messages, timestamps, headers and file names. The helpers return an empty slice where
+//! indexing would panic.
 
 use core::convert::Infallible;
+use core::ffi::CStr;
 use core::ops::{Deref, DerefMut};
 use heapless::{Vec, VecView};
 use ufmt::{uWrite, uwrite};
 
-/// A text of any room, to put something behind it. One function that writes a date serves all.
+/// A text in a buffer of any size. Functions that append text take it, so that they are compiled once.
 pub type Text = VecView<u8>;
 
-/// What can be done to a [`Text`].
+/// Appending to a [`Text`].
 pub trait Put {
-    /// What does not fit is left out and marked by an ellipsis at the end, so that a cut is never silent.
+    /// Appends the bytes. If they do not fit, the text is cut and ends in `...` and a newline.
     fn put(&mut self, bytes: &[u8]);
 }
 
@@ -28,10 +31,12 @@ impl Put for Text {
     }
 }
 
+/// The end of a text that was cut.
 const CUT: &[u8; 4] = b"...\n";
 
-/// The writer behind every `uwrite!`: it appends to a [`Text`] and cannot fail, because [`Put::put`] marks what it
-/// cuts. Bytes from outside may be invalid UTF-8, which ufmt does not accept: [`put_escaped`] appends those.
+/// The writer for `uwrite!`. It cannot fail, because [`Put::put`] marks a text that it cuts.
+///
+/// ufmt writes only UTF-8. Use [`put_escaped`] for bytes from outside, which may be invalid.
 pub struct Writer<'a>(pub &'a mut Text);
 
 impl uWrite for Writer<'_> {
@@ -42,39 +47,40 @@ impl uWrite for Writer<'_> {
         Ok(())
     }
 
-    /// ufmt's default uses the deprecated `mem::uninitialized`.
+    /// Replaces ufmt's default, which uses the deprecated `mem::uninitialized`.
     fn write_char(&mut self, c: char) -> Result<(), Infallible> {
         self.write_str(c.encode_utf8(&mut [0; 4]))
     }
 }
 
-/// A text of at most `N` bytes.
+/// A [`Text`] with its buffer of `N` bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Message<const N: usize>(Vec<u8, N>);
+pub struct TextBuf<const N: usize>(Vec<u8, N>);
 
-impl<const N: usize> Message<N> {
+impl<const N: usize> TextBuf<N> {
+    /// The size of the buffer in bytes.
+    pub const CAPACITY: usize = N;
+
+    /// Returns an empty text.
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// How many bytes there is room for.
-    pub const ROOM: usize = N;
-
-    /// What was built.
+    /// Returns the text so far.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl<const N: usize> Default for Message<N> {
+impl<const N: usize> Default for TextBuf<N> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<const N: usize> Deref for Message<N> {
+impl<const N: usize> Deref for TextBuf<N> {
     type Target = Text;
 
     fn deref(&self) -> &Text {
@@ -82,14 +88,14 @@ impl<const N: usize> Deref for Message<N> {
     }
 }
 
-impl<const N: usize> DerefMut for Message<N> {
+impl<const N: usize> DerefMut for TextBuf<N> {
     fn deref_mut(&mut self) -> &mut Text {
         &mut self.0
     }
 }
 
-/// Bytes from outside (arguments, paths), shown on one line: control bytes as `?`, so that a file
-/// name cannot play tricks on a terminal, all others as they are.
+/// Appends bytes from outside, such as arguments and paths. Control characters become `?`, so that a file name can
+/// neither break the line nor send escape sequences to a terminal.
 pub fn put_escaped(text: &mut Text, bytes: &[u8]) {
     for byte in bytes {
         let is_control = byte.is_ascii_control() || ends_control(text.last(), *byte);
@@ -97,49 +103,51 @@ pub fn put_escaped(text: &mut Text, bytes: &[u8]) {
     }
 }
 
-/// Whether this byte makes a control character of two bytes with the one before it: U+0080 to U+009F in UTF-8,
-/// which terminals obey.
+/// Whether the byte and the one before it encode a control character from U+0080 to U+009F, which terminals obey.
 #[must_use]
 pub fn ends_control(before: Option<&u8>, byte: u8) -> bool {
     before == Some(&CONTROLS) && byte & 0xe0 == 0x80
 }
 
-/// What their first byte is.
+/// The first byte of U+0080 to U+009F in UTF-8.
 pub const CONTROLS: u8 = 0xc2;
 
-/// The last `digits` digits of a number, at most 20, leading zeros included.
+/// Appends the last `digits` digits of a number, at most 20, with leading zeros.
+///
+/// ufmt's own padding contains a panic path.
 pub fn put_padded(text: &mut Text, number: u64, digits: usize, hex: bool) {
-    let mut room = [b'0'; 20];
+    let mut padded = [b'0'; 20];
     let mut rest = number;
-    for place in room.iter_mut().rev() {
+    for place in padded.iter_mut().rev() {
         let digit = if hex { rest & 0xf } else { rest % 10 };
         rest = if hex { rest >> 4 } else { rest / 10 };
         *place = b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'?');
     }
-    text.put(skip(&room, room.len().saturating_sub(digits)));
+    text.put(skip(&padded, padded.len().saturating_sub(digits)));
 }
 
-/// A number without leading zeros.
+/// Appends a number without leading zeros.
 pub fn put_number(text: &mut Text, number: u64) {
     let Ok(()) = uwrite!(Writer(text), "{}", number);
 }
 
-/// The first `size` bytes; none if there are fewer.
+/// Returns the first `size` bytes; none if there are fewer.
 #[must_use]
 #[inline(never)]
 pub fn first(bytes: &[u8], size: usize) -> &[u8] {
     bytes.get(..size).unwrap_or(&[])
 }
 
-/// The bytes from `at` on; none if there are fewer.
+/// Returns the bytes from index `at` on; none if `at` is out of range.
 #[must_use]
 #[inline(never)]
 pub fn skip(bytes: &[u8], at: usize) -> &[u8] {
     bytes.get(at..).unwrap_or(&[])
 }
 
-/// What stands behind `prefix`; `None` if the bytes begin otherwise. (Where the compiler does not see into
-/// core's `strip_prefix`, that can panic.)
+/// Returns the bytes after `prefix`; `None` if they do not start with it.
+///
+/// core's `strip_prefix` leaves a panic path where the compiler does not inline it.
 #[must_use]
 #[inline(never)]
 pub fn strip_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
@@ -147,42 +155,51 @@ pub fn strip_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     (front == prefix).then_some(rest)
 }
 
-/// Where `byte` is first.
+/// Returns the index of the first `byte`.
 #[must_use]
 #[inline(never)]
 pub fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
     bytes.iter().position(|one| *one == byte)
 }
 
-/// What stands before the first `mark` and what stands behind it; `None` without a mark.
+/// Returns the bytes before and after the first `separator`; all bytes and `None` without one.
 #[must_use]
 #[inline(never)]
-pub fn split_once(bytes: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
-    match find_byte(bytes, mark) {
+pub fn split_once(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    match find_byte(bytes, separator) {
         Some(at) => (first(bytes, at), Some(skip(bytes, at + 1))),
         None => (bytes, None),
     }
 }
 
-/// The room from `at` on; none if there is less.
+/// Returns the word from byte `at` on, which may be empty; `None` if the word is shorter.
+#[must_use]
+pub fn cstr_tail(word: &CStr, at: usize) -> Option<&CStr> {
+    (at < word.to_bytes_with_nul().len()).then(|| &word[at..])
+}
+
+/// Returns the buffer from index `at` on; none of it if `at` is out of range.
 #[must_use]
 #[inline(never)]
 pub fn spare(bytes: &mut [u8], at: usize) -> &mut [u8] {
     bytes.get_mut(at..).unwrap_or(&mut [])
 }
 
-/// The last `N` bytes; none if there are fewer. (Where the compiler does not see into core's `last_chunk_mut`, that
-/// can panic.)
+/// Returns the last `N` bytes; `None` if there are fewer.
+///
+/// core's `last_chunk_mut` leaves a panic path where the compiler does not inline it.
 fn last_mut<const N: usize>(bytes: &mut [u8]) -> Option<&mut [u8; N]> {
     let at = bytes.len().checked_sub(N)?;
     bytes.get_mut(at..)?.first_chunk_mut()
 }
 
-/// From this length on the C library's copy is faster; below, its start costs more than the copy.
+/// The size from which memcpy of the C library is faster; below it, the call costs more than the copy.
 const LONG: usize = 256;
 
-/// Copies as much of `from` as `to` has room for; says how much. Short pieces, as the front of a log line or a message
-/// for syslog, go 16 bytes at a time; the last 16 may overlap those before.
+/// Copies as much of `from` as fits into `to` and returns the number of bytes.
+///
+/// Short pieces, such as the prefix of a log line, are copied 16 bytes at a time. The last 16 bytes may overlap the
+/// previous ones.
 pub fn copy(from: &[u8], to: &mut [u8]) -> usize {
     let size = from.len().min(to.len());
     let (Some(from), Some(to)) = (from.get(..size), to.get_mut(..size)) else {
@@ -205,9 +222,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_is_whole_and_a_cut_is_marked() {
+    fn a_text_that_is_cut_ends_in_an_ellipsis() {
         let text = |bytes: &[u8]| {
-            let mut text = Message::<8>::new();
+            let mut text = TextBuf::<8>::new();
             text.put(b"ab");
             text.put(bytes);
             text
@@ -217,20 +234,25 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_not_shown() {
-        let mut text = Message::<32>::new();
+    fn control_characters_become_question_marks() {
+        let mut text = TextBuf::<32>::new();
         put_escaped(&mut text, b"a\n\x1b\x7f \xc2\x80\xc2\x9f\xc2\xa0\xc3\x9f\xc2`\x9f");
         assert_eq!(text.bytes(), b"a??? \xc2?\xc2?\xc2\xa0\xc3\x9f\xc2`\x9f");
     }
 
     #[test]
-    fn copies_of_every_length_are_copies() {
+    fn the_tail_of_a_word_is_a_word() {
+        assert_eq!([1, 2, 3].map(|at| cstr_tail(c"ab", at)), [Some(c"b"), Some(c""), None]);
+    }
+
+    #[test]
+    fn copy_is_exact_for_every_length() {
         let from: std::vec::Vec<u8> = (0..=u8::MAX).cycle().take(600).collect();
         for size in 0..600_usize {
-            for room in [size, size + 1, size + 9, size.saturating_sub(3)] {
-                let mut to = vec![0xee; room];
+            for capacity in [size, size + 1, size + 9, size.saturating_sub(3)] {
+                let mut to = vec![0xee; capacity];
                 let copied = copy(&from[..size], &mut to);
-                assert_eq!(copied, size.min(room));
+                assert_eq!(copied, size.min(capacity));
                 assert_eq!(to[..copied], from[..copied]);
                 assert!(to[copied..].iter().all(|byte| *byte == 0xee));
             }

@@ -1,10 +1,11 @@
-//! Spans and moments of the monotonic clock, in 64-bit nanoseconds.
+//! Durations and points of the monotonic clock, in nanoseconds of 64 bits.
 //!
-//! Nothing here can overflow: sums stop at the far end of time, 584 years away.
+//! All layers use it in place of `core::time`, whose types are larger and whose sums can panic. Here a sum saturates
+//! after 584 years.
 
 use core::num::NonZeroU64;
 
-/// A length of time.
+/// A length of time in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
 pub struct Duration(u64);
 
@@ -26,6 +27,7 @@ impl Duration {
         Self(n)
     }
 
+    /// Returns twice the duration.
     #[must_use]
     pub const fn double(self) -> Self {
         Self(self.0.saturating_mul(2))
@@ -36,46 +38,48 @@ impl Duration {
         self.0 == 0
     }
 
+    /// Returns whole hundredths of a second.
     #[must_use]
     pub const fn hundredths(self) -> u64 {
         self.0 / 10_000_000
     }
 
-    /// Whole seconds and the nanoseconds beyond them, as `struct timespec` has them.
+    /// Returns seconds and nanoseconds as in `struct timespec`.
     #[must_use]
     pub const fn as_timespec(self) -> (u64, u32) {
         (self.0 / 1_000_000_000, (self.0 % 1_000_000_000) as u32)
     }
 }
 
-/// A moment: the time since the clock began, which only its owner knows. Never zero, so that a moment
-/// that may not come (an `Option`) is as small as one that does.
+/// A point on the monotonic clock. It is never zero, so that `Option<Instant>` is no larger than `Instant`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Instant(NonZeroU64);
 
 impl Instant {
-    /// The far end of time.
+    /// The last point on the clock, which is never reached.
     pub const NEVER: Self = Self(NonZeroU64::MAX);
 
+    /// Returns the point at which clock_gettime(2) shows this time.
     #[must_use]
     pub const fn from_clock(d: Duration) -> Self {
         Self(NonZeroU64::MIN.saturating_add(d.0))
     }
 
+    /// Returns the point after this duration, at most [`NEVER`](Self::NEVER).
     #[must_use]
     #[inline(never)]
     pub const fn add(self, d: Duration) -> Self {
         Self(self.0.saturating_add(d.0))
     }
 
-    /// From here to `later`; zero when that has passed.
+    /// Returns the duration until `later`; zero if `later` has passed.
     #[must_use]
     pub const fn until(self, later: Self) -> Duration {
         Duration(later.0.get().saturating_sub(self.0.get()))
     }
 }
 
-/// The earlier of two moments, of which one or both may never come.
+/// Returns the earlier of two points, where `None` is never.
 #[must_use]
 #[inline(never)]
 pub fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
@@ -90,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_stop_at_the_end_of_time() {
+    fn sums_saturate() {
         let end = Instant::from_clock(Duration::from_nanos(u64::MAX));
         assert_eq!(end.add(Duration::from_secs(1)), end);
         assert_eq!(Duration::from_secs(u64::MAX), Duration::from_nanos(u64::MAX));
@@ -98,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_has_parts() {
+    fn durations_convert_between_units() {
         let length = Duration::from_nanos(12_345_678_901);
         assert_eq!(length.as_timespec(), (12, 345_678_901));
         assert_eq!(length.hundredths(), 1234);
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sooner_of_two_wins_and_never_loses_to_never() {
+    fn the_earliest_point_is_before_never() {
         let at = |n| Some(Instant::from_clock(Duration::from_secs(n)));
         assert_eq!(earliest(at(3), at(2)), at(2));
         assert_eq!(earliest(None, at(2)), at(2));

@@ -1,23 +1,24 @@
-//! Names for the kernel's numbers: processes, errors, signals and how a process ended.
+//! Types for the numbers of the kernel: PIDs, errors, signals and wait statuses.
 //!
-//! The numbers are those of asm-generic/errno.h, asm-generic/signal.h and of MIPS, which has its own. `sys` compares
-//! them with libc's at compile time.
+//! All layers use them. The numbers are from asm-generic/errno.h and asm-generic/signal.h; MIPS has its own. `sys`
+//! compares them with those of libc at compile time.
 
 use crate::name_table;
 use core::num::NonZeroI32;
 
-/// A number that differs on MIPS (arch/mips/include/uapi/asm).
+/// Selects a number that differs on MIPS (arch/mips/include/uapi/asm).
 const fn by_arch(common: i32, mips: i32) -> i32 {
     if cfg!(target_arch = "mips") { mips } else { common }
 }
 
-/// A process, as `fork` or `waitpid` names it: above zero, so that `kill` can never be given the
-/// 0 ("my group") or the −1 ("everybody") of kill(2).
+/// The PID of one process, or the PGID of one process group.
+///
+/// It is above zero. Therefore no call can pass 0 or -1 to kill(2), which mean the own group and all processes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Pid(NonZeroI32);
 
 impl Pid {
-    /// `None` for zero and below, which do not name one process.
+    /// Returns the PID; `None` if the number is not above zero.
     #[must_use]
     pub const fn new(number: i32) -> Option<Self> {
         match NonZeroI32::new(number) {
@@ -32,7 +33,7 @@ impl Pid {
     }
 }
 
-/// Why a system call failed: errno(3).
+/// The error of a system call: errno(3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Errno(pub i32);
 
@@ -78,8 +79,7 @@ impl Errno {
     pub const STALE: Self = Self(by_arch(116, 151));
     pub const DQUOT: Self = Self(by_arch(122, 1133));
 
-    /// The words of strerror(3) for the errors our calls can give; `None` for the rest, which are
-    /// shown by number.
+    /// Returns the text of strerror(3); `None` for errors that our system calls do not return.
     #[must_use]
     pub fn text(self) -> Option<&'static [u8]> {
         let [number, ..] = self.0.to_le_bytes();
@@ -89,8 +89,10 @@ impl Errno {
     }
 }
 
-/// [`REASONS`] as it lies in the executable, where pointers to each text would weigh as much as the
-/// texts: the low byte of the number, the text, a zero. Only MIPS has an error above 255, one.
+/// [`REASONS`] as stored in the executable: for each error the low byte of its number, the text and a NUL.
+///
+/// An array of strings would be nearly twice as large, because each has a pointer and a length. One byte is enough
+/// for the number: only EDQUOT on MIPS is above 255.
 static ERRORS: [u8; SIZE] = {
     let mut packed = [0; SIZE];
     pack(&mut packed);
@@ -99,15 +101,15 @@ static ERRORS: [u8; SIZE] = {
 
 const SIZE: usize = pack(&mut [0; 2000]);
 
-/// Returns how many bytes it has packed.
-#[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
+/// Packs [`REASONS`] and returns their size in bytes.
+#[allow(clippy::indexing_slicing, reason = "it runs at compile time")]
 const fn pack(packed: &mut [u8]) -> usize {
     let (mut row, mut end) = (0, 0);
     while row < REASONS.len() {
         let (Errno(number), text) = REASONS[row];
         packed[end] = number.to_le_bytes()[0];
-        let (_, room) = packed.split_at_mut(end + 1);
-        room.split_at_mut(text.len()).0.copy_from_slice(text.as_bytes());
+        let (_, free) = packed.split_at_mut(end + 1);
+        free.split_at_mut(text.len()).0.copy_from_slice(text.as_bytes());
         end += text.len() + 2;
         row += 1;
     }
@@ -153,7 +155,7 @@ const REASONS: &[(Errno, &str)] = &[
     (Errno::HOSTUNREACH, "No route to host"),
 ];
 
-/// A signal of signal(7), 1 to 64.
+/// A signal of signal(7); its number is 1 to 64.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Signal(u8);
 
@@ -175,14 +177,14 @@ impl Signal {
     pub const TTIN: Self = Self::of(by_arch(21, 26));
     pub const TTOU: Self = Self::of(by_arch(22, 27));
 
-    /// The highest number a signal has on any Linux but MIPS, whose last 63 are not for us.
+    /// The highest signal number. Only MIPS has more, up to 127; dmon does not use them.
     const LAST: i32 = 64;
 
     const fn of(number: i32) -> Self {
         Self(number as u8)
     }
 
-    /// `None` unless `number` is 1 to 64.
+    /// Returns the signal; `None` if the number is not 1 to 64.
     #[must_use]
     pub fn new(number: i32) -> Option<Self> {
         if (1..=Self::LAST).contains(&number) { u8::try_from(number).ok().map(Self) } else { None }
@@ -193,7 +195,7 @@ impl Signal {
         self.0 as i32
     }
 
-    /// By its name, with or without `SIG`, in any case.
+    /// Returns the signal of this name, with or without `SIG`, in upper or lower case.
     #[must_use]
     pub fn named(name: &[u8]) -> Option<Self> {
         let bare = match name.split_at_checked(3) {
@@ -205,7 +207,7 @@ impl Signal {
     }
 }
 
-/// Each at its number, from 1 on.
+/// The names of the signals from number 1 on.
 #[cfg(not(target_arch = "mips"))]
 const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
     CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO|POLL PWR SYS";
@@ -213,31 +215,32 @@ const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PI
 const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT EMT FPE KILL BUS SEGV SYS PIPE ALRM TERM USR1 USR2 \
     CHLD PWR WINCH URG IO|POLL STOP TSTP CONT TTIN TTOU VTALRM PROF XCPU XFSZ";
 
-/// How a process ended: the raw number of waitpid(2).
+/// How a process ended: the raw status of waitpid(2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct WaitStatus(pub i32);
 
 impl WaitStatus {
     pub const SUCCESS: Self = Self(0);
 
-    /// As if the process had called `_exit(code)`.
+    /// Returns the status of a process that called `_exit(code)`.
     #[must_use]
     pub const fn exited(code: u8) -> Self {
         Self((code as i32) << 8)
     }
 
+    /// Whether the process exited with status 0.
     #[must_use]
     pub const fn success(self) -> bool {
         self.0 == 0
     }
 
-    /// That signal ended it.
+    /// Whether this signal killed the process.
     #[must_use]
     pub fn killed_by(self, signal: Signal) -> bool {
         self.0 & 0x7f == signal.number()
     }
 
-    /// As shells say it: the exit code, or 128 + N when signal N ended it.
+    /// Returns the exit status, or 128 + N if signal N killed the process, as shells do.
     #[must_use]
     pub const fn code(self) -> u8 {
         let [low, high, ..] = self.0.to_le_bytes();
@@ -253,14 +256,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zero_and_below_are_no_process() {
+    fn a_pid_is_above_zero() {
         assert_eq!(Pid::new(0), None);
         assert_eq!(Pid::new(-1), None);
         assert_eq!(Pid::new(7).map(Pid::number), Some(7));
     }
 
     #[test]
-    fn a_status_is_told_as_shells_tell_it() {
+    fn the_code_of_a_killed_process_is_that_of_shells() {
         assert_eq!(WaitStatus::exited(3).code(), 3);
         assert_eq!(WaitStatus(15).code(), 143);
         assert_eq!(WaitStatus(11 | 0x80).code(), 139);
@@ -285,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_is_found_and_has_no_more_room_than_it_needs() {
+    fn each_reason_is_found_and_packed_without_gaps() {
         for (number, text) in REASONS {
             assert_eq!(number.text(), Some(text.as_bytes()));
         }

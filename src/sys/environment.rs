@@ -2,7 +2,7 @@
 
 use super::static_cell::StaticCell;
 use core::ffi::{CStr, c_char};
-use pure::cli::getopt::rest;
+use pure::text::cstr_tail;
 use pure::text::{split_once, strip_prefix};
 
 /// The maximum number of variables in a new environment. Chosen: a login shell has about a hundred.
@@ -61,7 +61,7 @@ pub fn variable(name: &[u8]) -> Option<&'static CStr> {
         // SAFETY: each string ends in NUL and lives as long as the process.
         let word = unsafe { CStr::from_ptr(variable) };
         let value = strip_prefix(word.to_bytes(), name)?;
-        value.starts_with(b"=").then(|| rest(word, name.len() + 1)).flatten()
+        value.starts_with(b"=").then(|| cstr_tail(word, name.len() + 1)).flatten()
     })
 }
 

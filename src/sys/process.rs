@@ -4,7 +4,7 @@ use super::args::Argv;
 use super::static_cell::StaticCell;
 use super::{Result, check, check_long, environment, signal};
 use core::ffi::{CStr, c_int, c_void};
-use pure::text::{Message, Put, find_byte};
+use pure::text::{Put, TextBuf, find_byte};
 use pure::unix::{Errno, Pid, Signal, WaitStatus};
 
 /// How far below a local of [`spawn`] a child's stack begins: beyond all that this one call has there.
@@ -55,7 +55,7 @@ pub fn spawn<F: FnMut() -> c_int>(life: &mut F) -> Result<Pid> {
 }
 
 /// Room for the path of a file: a directory of $PATH, of PATH_MAX bytes at the most, and a name.
-pub type PathBuf = Message<{ 4096 + 256 }>;
+pub type PathBuf = TextBuf<{ 4096 + 256 }>;
 
 /// The room of this process, which lies where a stack would have to grow for it.
 static PATH_BUF: StaticCell<PathBuf> = StaticCell::new(PathBuf::new());

@@ -4,7 +4,7 @@ use super::dir::Directory;
 use super::{Result, file};
 use pure::cli::value;
 use pure::process_stat::{ChildList, ProcessStat};
-use pure::text::{Message, Writer};
+use pure::text::{TextBuf, Writer};
 use pure::unix::Pid;
 use ufmt::uwrite;
 
@@ -41,7 +41,7 @@ pub fn for_each_process(take: &mut dyn FnMut(Pid, ProcessStat)) -> Result<()> {
 }
 
 fn stat(pid: Pid) -> Option<ProcessStat> {
-    let mut path = Message::<32>::new();
+    let mut path = TextBuf::<32>::new();
     let Ok(()) = uwrite!(Writer(&mut path), "/proc/{}/stat\0", pid.number());
     let mut buffer = [0; 128];
     ProcessStat::parse(file::head(super::c_str(path.bytes())?, &mut buffer).ok()?)

@@ -4,10 +4,11 @@ use crate::applets::diag::os_error;
 use crate::applets::line_logger::{LineLogger, LogTarget};
 use crate::applets::line_prefix::PrefixOptions;
 use crate::applets::log_file::{self, LogFile, LossNotice, OnFull};
-use crate::applets::option_sources::{AppletInfo, Invocation};
+use crate::applets::option_sources::{AppletInfo, Invocation, Parsed};
 use crate::applets::pump::{self, Buffers};
 use core::ffi::c_int;
-use pure::cli::getopt::{CliWord, Opt, opt};
+use pure::cli::option_table::{Opt, opt};
+use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::time::Duration;
 use pure::unix::Signal;
@@ -60,8 +61,10 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         period: None,
         on_full: OnFull::Drop,
     };
-    let at = invocation.options(&INFO, OPTIONS, &mut config)?;
-    let path = invocation.operand(at)?;
+    let Parsed::Options { operands_at } = invocation.options(&INFO, OPTIONS, &mut config)? else {
+        return Ok(Exit::SUCCESS);
+    };
+    let path = invocation.operand(operands_at)?;
     let file = match path {
         Some(path) => Some(open(path)?),
         // Open for us alone, it does not wait: others may fill a pipe, a terminal may take less than a piece.

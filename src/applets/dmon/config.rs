@@ -1,11 +1,12 @@
 //! dmon's options: one row each, what they store, whether they fit together. Pure.
 
-use crate::applets::env_edits::Changed;
-use crate::applets::option_sources::AppletInfo;
-use pure::cli::getopt::{Arg, CliWord, Opt, OptionValue, opt};
+use crate::applets::env_edits::EnvEdits;
+use crate::applets::option_sources::{AppletInfo, reject_late_config_file};
+use pure::cli::option_table::{Opt, opt};
+use pure::cli::option_value::CliWord;
 #[cfg(any(test, fuzzing))]
 use pure::cli::value;
-use pure::cli::value::{Expected, Threshold};
+use pure::cli::value::Threshold;
 use pure::supervise::load::{self, Pressure};
 use pure::supervise::policy::Policy;
 use pure::supervise::rlimits::Rlimits;
@@ -35,9 +36,8 @@ pub struct Config {
     pub pid_file: Option<CliWord>,
     pub status: Option<CliWord>,
     pub directory: Option<CliWord>,
-    pub env_edits: Changed,
+    pub env_edits: EnvEdits,
     pub limits: Rlimits,
-    file: ConfigOption,
     load_high: Option<Threshold>,
     load_low: Option<Threshold>,
     pressure: Pressure,
@@ -56,9 +56,8 @@ impl Default for Config {
             pid_file: None,
             status: None,
             directory: None,
-            env_edits: Changed::default(),
+            env_edits: EnvEdits::default(),
             limits: Rlimits::default(),
-            file: ConfigOption,
             load_high: None,
             load_low: None,
             pressure: Pressure::default(),
@@ -122,7 +121,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("-G, --log-group GROUP\tThe log command's primary group.\n", |c, v| {
         v.to(&mut c.log_user.group)
     }),
-    opt("-C, --config FILE\tMore options, from a file; comes first.", |c, v| v.to(&mut c.file)),
+    opt("-C, --config FILE\tMore options, from a file; comes first.", reject_late_config_file),
     opt("-W, --work-dir DIR\tChange to this directory first.", |c, v| v.to(&mut c.directory)),
     opt("-E, --environ NAME[=VALUE]\tSet or remove a variable.", |c, v| v.to(&mut c.env_edits)),
     opt("-v, --verbose\tSay what happens, on standard error.", |c, v| v.to(&mut c.verbose)),
@@ -130,15 +129,6 @@ pub const OPTIONS: &[Opt<Config>] = &[
         v.to(&mut c.status)
     }),
 ];
-
-/// The configuration file where it may not stand any more: it is read before all other options.
-struct ConfigOption;
-
-impl OptionValue for ConfigOption {
-    fn parse(&mut self, _: Arg) -> Result<(), Expected> {
-        Err("the first option's, as it must be")
-    }
-}
 
 impl Config {
     /// Completes the policy, with or without a log command.
@@ -171,7 +161,8 @@ impl Config {
 #[cfg(any(test, fuzzing))]
 pub fn check(data: &[u8]) {
     use pure::accounts::{Name, Query, Search};
-    use pure::cli::getopt::{Source, Table};
+    use pure::cli::getopt::Source;
+    use pure::cli::option_table::Table;
 
     struct Bytes<'a>(std::vec::Vec<&'a [u8]>);
     impl Source for Bytes<'_> {

@@ -17,6 +17,7 @@ mod supervisor;
 mod terminal;
 
 use crate::applets::diag::{error, os_error};
+use crate::applets::option_sources::Parsed;
 use crate::applets::{Invocation, print};
 use config::{Config, INFO, OPTIONS};
 use pidfile::PidFile;
@@ -37,7 +38,9 @@ use terminal::Terminal;
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     file::open_standard();
     let mut config = Config::default();
-    let at = invocation.options(&INFO, OPTIONS, &mut config)?;
+    let Parsed::Options { operands_at } = invocation.options(&INFO, OPTIONS, &mut config)? else {
+        return Ok(Exit::SUCCESS);
+    };
     config.env_edits.install();
     if config.limits.help {
         for name in (0..).map_while(rlimits::name) {
@@ -50,7 +53,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         let cannot = |error| os_error("cannot change to ", path.to_bytes(), error);
         process::change_directory(path).map_err(cannot)?;
     }
-    let (command, log_command) = split(&invocation.args, at)?;
+    let (command, log_command) = split(&invocation.args, operands_at)?;
     config.validate(log_command.is_some()).map_err(|wrong| error(wrong, b"", ""))?;
     let mut job = Job { command, credentials: None, log_command, log_credentials: None };
     credentials::resolve(&config.cmd_user, &mut job.credentials)?;

@@ -3,10 +3,10 @@
 
 use super::process_list;
 use crate::applets::diag::{self, error, os_error};
-use pure::cli::getopt::CliWord;
+use pure::cli::option_value::CliWord;
 use pure::cli::value;
 use pure::exit::Exit;
-use pure::text::{Message, Put, first, put_number};
+use pure::text::{Put, TextBuf, first, put_number};
 use pure::time::Duration;
 use pure::unix::{Errno, Pid};
 use sys::file::{self, File, Kind, Mode};
@@ -64,7 +64,7 @@ impl PidFile {
     /// # Errors
     /// As write(2).
     pub fn write(&self) -> Result<(), Exit> {
-        let mut text = Message::<PID_TEXT_SIZE>::new();
+        let mut text = TextBuf::<PID_TEXT_SIZE>::new();
         put_number(&mut text, process::getpid().unsigned_abs().into());
         text.put(b"\n");
         let cannot = |error| os_error("cannot write ", self.path.to_bytes(), error);

@@ -10,7 +10,7 @@ use pure::diag::put_reason;
 use pure::exit::Exit;
 use pure::supervise::machine::Role;
 use pure::supervise::rlimits::{self, Rlimits};
-use pure::text::Message;
+use pure::text::TextBuf;
 use pure::unix::{Errno, Pid, Signal};
 use sys::args::Argv;
 use sys::file::{self, File, STDERR, STDIN, STDOUT};
@@ -108,7 +108,7 @@ impl Failure {
         let limit = limit.and_then(rlimits::name);
         let what = STAGES.get(stage.min(Stage::Limit as usize)).copied().unwrap_or("cannot start ");
         let (limit, of): (_, &[u8]) = limit.map_or((&b""[..], b""), |limit| (limit, b" for "));
-        let mut reason = Message::<64>::new();
+        let mut reason = TextBuf::<64>::new();
         put_reason(&mut reason, self.error);
         let name = plan.command.name().to_bytes();
         let name = if name.is_empty() { b"''" } else { name };

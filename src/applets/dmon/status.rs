@@ -4,11 +4,11 @@
 
 use crate::applets::diag::{eprint, os_error};
 use crate::applets::log_file;
-use pure::cli::getopt::CliWord;
+use pure::cli::option_value::CliWord;
 use pure::cli::value::Load;
 use pure::exit::Exit;
 use pure::supervise::machine::Role;
-use pure::text::{Message, Put, Text, put_number, put_padded};
+use pure::text::{Put, Text, TextBuf, put_number, put_padded};
 use pure::time::Instant;
 use pure::unix::{Errno, Pid};
 use sys::clock;
@@ -41,7 +41,7 @@ impl Status {
 
     /// `cmd WHAT PID`, and a number if there is one. The words are those of the C program of this name.
     pub fn write_event(&mut self, role: Role, what: &[u8], pid: Pid, number: Option<i32>) {
-        let mut line = Message::<64>::new();
+        let mut line = TextBuf::<64>::new();
         line.put(role.label());
         line.put(what);
         for number in [Some(pid.number()), number].into_iter().flatten() {
@@ -96,7 +96,7 @@ pub struct VerboseLog {
 impl VerboseLog {
     /// `cmd PID WHAT`; the number is a signal, or how a run has ended.
     pub fn print(&self, role: Role, what: &[u8], more: &[u8], pid: Pid, number: Option<i32>) {
-        let mut text = Message::<96>::new();
+        let mut text = TextBuf::<96>::new();
         put_number(&mut text, pid.number().unsigned_abs().into());
         text.put(b" ");
         text.put(what);

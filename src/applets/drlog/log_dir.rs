@@ -1,9 +1,9 @@
 //! drlog's directory: its files by their names.
 
 use core::ffi::CStr;
-use pure::cli::getopt::CliWord;
+use pure::cli::option_value::CliWord;
 use pure::log::rotate::{self, ArchiveName, Archives};
-use pure::text::{Message, Put, first, put_number};
+use pure::text::{Put, TextBuf, first, put_number};
 use pure::unix::Errno;
 use sys::dir::Directory;
 use sys::file::{self, File, Mode};
@@ -72,7 +72,7 @@ impl LogDir {
 
     /// Notes when `current` was begun; nothing depends on it but the age.
     pub fn write_timestamp(&self, created_at: i64) {
-        let mut text = Message::<24>::new();
+        let mut text = TextBuf::<24>::new();
         put_number(&mut text, created_at.unsigned_abs());
         text.put(b"\n");
         // Always a new file: whoever may write in the directory shall not have another one emptied.

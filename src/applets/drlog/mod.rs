@@ -6,11 +6,12 @@ use crate::applets::diag::os_error;
 use crate::applets::line_logger::{LineLogger, LogTarget};
 use crate::applets::line_prefix::PrefixOptions;
 use crate::applets::log_file::{LogFile, LossNotice, OnFull};
-use crate::applets::option_sources::{AppletInfo, Invocation};
+use crate::applets::option_sources::{AppletInfo, Invocation, Parsed};
 use crate::applets::pump::{self, Buffers};
 use core::ffi::c_int;
 use log_dir::{DirError, LogDir, open};
-use pure::cli::getopt::{CliWord, Opt, opt};
+use pure::cli::option_table::{Opt, opt};
+use pure::cli::option_value::CliWord;
 use pure::cli::value::{Count, LongTime, Size};
 use pure::exit::Exit;
 use pure::log::rotate::{ArchiveName, RotateLimits};
@@ -68,8 +69,10 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
             files: Count(10),
         },
     };
-    let at = invocation.options(&INFO, OPTIONS, &mut config)?;
-    let Some(path) = invocation.operand(at)? else {
+    let Parsed::Options { operands_at } = invocation.options(&INFO, OPTIONS, &mut config)? else {
+        return Ok(Exit::SUCCESS);
+    };
+    let Some(path) = invocation.operand(operands_at)? else {
         return Err(INFO.missing("no directory given. "));
     };
     let mut logs = Logs::open(path, config.limits, !config.buffered)

@@ -1,25 +1,27 @@
-//! dsyslog: each line of standard input a message to syslog, here or far away.
+//! dsyslog: the applet that sends each line of standard input to syslog. `crate::applets` calls `run`.
 
 mod connection;
 
 use crate::applets::diag::{self, error, os_error};
-use crate::applets::option_sources::{AppletInfo, Invocation};
+use crate::applets::option_sources::{AppletInfo, Invocation, Parsed};
 use crate::applets::pump::{self, Buffers, Interest, Sink};
-use connection::{Address, Connection, Transport};
+use connection::Connection;
 use core::ffi::{CStr, c_int};
 use heapless::Vec;
-use pure::cli::getopt::{Opt, opt};
+use pure::cli::option_table::{Opt, opt};
 use pure::exit::Exit;
 use pure::log::lines;
+use pure::syslog::address::{Address, Transport};
 use pure::syslog::header::{self, MessageFormat, Origin};
 use pure::syslog::message::MessageBuilder;
 use pure::syslog::priority::{Facility, Priority};
 use pure::syslog::queue::Queue;
-use pure::text::{Message, Put, find_byte, put_number};
+use pure::text::{Put, TextBuf, Writer, find_byte};
 use pure::time::{Duration, Instant, earliest};
 use pure::unix::Signal;
 use sys::file::{self, File, Mode};
 use sys::{clock, sysinfo};
+use ufmt::uwrite;
 
 const INFO: AppletInfo = AppletInfo {
     usage: "Usage: dsyslog [options] name
@@ -74,8 +76,10 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         input: file::STDIN,
         console: false,
     };
-    let at = invocation.options(&INFO, OPTIONS, &mut config)?;
-    let Some(name) = invocation.operand(at)?.map(CStr::to_bytes) else {
+    let Parsed::Options { operands_at } = invocation.options(&INFO, OPTIONS, &mut config)? else {
+        return Ok(Exit::SUCCESS);
+    };
+    let Some(name) = invocation.operand(operands_at)?.map(CStr::to_bytes) else {
         return Err(INFO.missing("no name given. "));
     };
     config.format.name = name;
@@ -87,7 +91,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let mut sender = Sender {
         builder: MessageBuilder::new(&config.format),
         queue: Queue::new(out, config.to.framing()),
-        connection: Connection::new(&config.to, clock::now()),
+        connection: Connection::new(&config.to),
         host: if config.format.rfc5424 { host_name() } else { Vec::new() },
         console: config.console,
         reported: false,
@@ -103,14 +107,15 @@ fn host_name() -> Vec<u8, 64> {
     name
 }
 
-/// The sink.
-// In this order: what is large comes last, so that the way to what is small is short.
+/// Sends the messages of the input's lines.
+// Field order: see src/lib.rs.
 #[repr(C)]
 struct Sender<'a> {
+    /// Write messages to the console while there is no receiver.
     console: bool,
-    /// That nobody is there was said; once an outage.
+    /// The error of this outage was reported.
     reported: bool,
-    /// The input is over; until when it is tried to send the rest.
+    /// After the end of the input: the time at which unsent messages are lost.
     ending: Option<Instant>,
     connection: Connection<'a>,
     host: Vec<u8, 64>,
@@ -118,50 +123,54 @@ struct Sender<'a> {
     queue: Queue,
 }
 
-/// How long it is tried to send the rest after the end of the input. The supervisor waits as long.
+/// How long to send the rest of the queue after the end of the input. dmon waits equally long for its logger.
 const FINAL_SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Sender<'_> {
-    /// Connects and sends. Lines that were dropped meanwhile are told before those that were not.
+    /// Sends messages from the queue. If there is no receiver, reports that, and writes them to the console if wanted.
     fn flush(&mut self) {
         let Self { builder, queue, connection, host, .. } = self;
-        connection.flush(queue, &mut |queue, lost| {
-            let mut text = Message::<32>::new();
-            put_number(&mut text, lost);
-            text.put(b" lines lost");
+        connection.flush(queue, &mut |queue, lines| {
+            let mut text = TextBuf::<32>::new();
+            let Ok(()) = uwrite!(Writer(&mut text), "{} lines lost", lines);
             let origin = Origin { moment: clock::real(), host };
-            builder.whole(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
+            builder.notice(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
         });
-        match self.connection.last_error {
+        let state = &self.connection.state;
+        match state.last_error {
             None => self.reported = false,
-            Some(error) if self.connection.is_down() && !self.reported => {
+            Some(error) if state.is_down() && !self.reported => {
                 self.reported = true;
                 let _ = os_error("cannot send to ", self.connection.receiver(), error);
             }
             Some(_) => {}
         }
-        if self.console && self.connection.is_down() {
+        if self.console && self.connection.state.is_down() {
             self.write_to_console();
         }
     }
 
-    /// Writes what waits to the console, if that takes it.
+    /// Writes messages from the queue to the console, without their PRI, until it blocks.
     fn write_to_console(&mut self) {
         let Ok(console) = File::open(c"/dev/console", Mode::Console) else {
             return;
         };
-        let mut sent = 0;
+        let mut count = 0;
         for message in self.queue.messages(false) {
             let text = find_byte(message, b'>').and_then(|at| message.get(at + 1..));
-            let mut line = Message::<{ Queue::MAX_FRAME }>::new();
+            let mut line = TextBuf::<{ Queue::MAX_FRAME }>::new();
             line.put(text.unwrap_or(message));
             line.put(b"\r\n");
             if file::write(console.fd(), line.bytes()).is_err() {
                 break;
             }
-            sent += 1;
+            count += 1;
         }
-        self.queue.sent(sent);
+        self.queue.sent(count);
+    }
+
+    fn is_full(&self) -> bool {
+        !self.queue.has_room(Queue::MAX_FRAME)
     }
 }
 
@@ -170,10 +179,9 @@ impl Sink for Sender<'_> {
         let moment = clock::real();
         let mut taken = 0;
         while let Some(rest) = batch.get(taken..).filter(|rest| !rest.is_empty()) {
-            if !self.queue.has_room(Queue::MAX_FRAME) {
+            if self.is_full() {
                 self.flush();
-                if !self.queue.has_room(Queue::MAX_FRAME) && self.connection.wait(clock::now()).soon
-                {
+                if self.is_full() && self.connection.state.wait(clock::now()).soon {
                     break;
                 }
             }
@@ -193,12 +201,11 @@ impl Sink for Sender<'_> {
             return Interest::default();
         }
         let now = clock::now();
-        let wait = self.connection.wait(now);
-        let full = !self.queue.has_room(Queue::MAX_FRAME);
+        let wait = self.connection.state.wait(now);
         Interest {
-            blocked: wait.soon && full || self.ending.is_some(),
-            room: wait.room,
-            at: earliest(wait.at, self.ending),
+            blocked: wait.soon && self.is_full() || self.ending.is_some(),
+            room: self.connection.fd(),
+            at: earliest(wait.until, self.ending),
             broken: self.ending.is_some_and(|end| end <= now),
         }
     }
@@ -219,7 +226,7 @@ impl Sink for Sender<'_> {
 
     fn close(&mut self, rest: &[u8]) -> Exit {
         self.queue.lose_all();
-        let lost = self.queue.all_lost + self.connection.refused + lines::count(rest);
+        let lost = self.queue.all_lost + self.connection.state.refused + lines::count(rest);
         if lost == 0 {
             return Exit::SUCCESS;
         }

@@ -4,7 +4,7 @@
 
 use super::{Blocked, Errno, Kind, Line, LogFile, OnFull};
 use crate::testing::Ways;
-use pure::cli::getopt::{Arg, OptionValue};
+use pure::cli::option_value::{Arg, OptionValue};
 use pure::exit::Exit;
 use pure::text::{Put, put_number};
 use pure::time::{Duration, Instant};

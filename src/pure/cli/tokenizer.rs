@@ -1,111 +1,118 @@
-//! Option words from a text: of a configuration file, of a variable of the environment. Pure.
+//! The splitter of text into option words.
 //!
-//! The words are made where the text lies, each with a NUL behind it: a word is never longer than what it
-//! was made from.
+//! `option_sources` runs it on configuration files and variables. It builds each word in place, with a NUL after it:
+//! a word is never longer than the text that it is made from.
 
 use crate::text::first;
 
-/// How a text is read. In both, blanks part the words, and quotes keep blanks in them.
+/// The syntax of a text. Blanks and newlines separate words, except inside quotes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Syntax {
-    /// `'…'` and `"…"`, in which all bytes stand for themselves.
+    /// Quotes are `'…'` and `"…"`, without escapes.
     Variable,
-    /// `"…"` with `\n \r \t \b \e \a \v \" \\ \xHH`; outside of them `#` begins a comment, which goes to
-    /// the end of the line.
+    /// Quotes are `"…"` with the escapes `\n \r \t \b \e \a \v \" \\ \xHH`. Outside of quotes `#` starts a
+    /// comment, which ends with the line.
     File,
 }
 
-/// A text with what has been read of it.
+/// A text and the position in it.
 pub struct Tokenizer {
-    grammar: Syntax,
-    /// The rest, and one byte of room.
+    syntax: Syntax,
+    /// The remaining text and one spare byte.
     text: &'static mut [u8],
-    /// What comes next belongs to a comment.
+    /// Whether the next byte is part of a comment.
     comment: bool,
-    /// Line and column of the next byte; of the word read last. From 1 on.
+    /// Line and column of the next byte, both from 1.
     next: (u32, u32),
+    /// Line and column of the last word, both from 1.
     pub place: (u32, u32),
 }
 
 impl Tokenizer {
-    /// The last byte of `text` is room and not text.
+    /// Returns a tokenizer for `text`, whose last byte is spare: it may receive the last NUL.
     #[must_use]
-    pub const fn new(grammar: Syntax, text: &'static mut [u8]) -> Self {
-        Self { grammar, text, comment: false, next: (1, 1), place: (1, 1) }
+    pub const fn new(syntax: Syntax, text: &'static mut [u8]) -> Self {
+        Self { syntax, text, comment: false, next: (1, 1), place: (1, 1) }
     }
 
-    /// The next word, with a NUL at its end; `None` when there are no more.
+    /// Returns the next word with a NUL at its end; `None` after the last word.
     ///
     /// # Errors
-    /// A quote that is not closed, an escape that is none, a NUL.
+    /// The message for an open quote, an unknown escape or a NUL. No word follows.
     pub fn read(&mut self) -> Result<Option<&'static [u8]>, &'static str> {
         let text = core::mem::take(&mut self.text);
         let size = text.len().saturating_sub(1);
-        let (mut at, mut size_of_word) = (0, None);
-        let mut quote = 0;
+        let mut at = self.skip_separators(first(text, size));
+        if at == size {
+            return Ok(None);
+        }
+        self.place = self.next;
+        // The first `end` bytes of the text are the word so far. `quote` is 0 outside of quotes.
+        let (mut end, mut quote) = (0, 0);
         while at < size {
             let mut byte = text.get(at).copied().unwrap_or(0);
-            let place = self.next;
             at += 1;
             self.step(byte);
-            if quote == 0 {
-                let begins = byte == b'#' && self.grammar == Syntax::File;
-                self.comment = (self.comment || begins) && byte != b'\n';
-                if self.comment || matches!(byte, b' ' | b'\t'..=b'\r') {
-                    if size_of_word.is_none() {
-                        continue;
-                    }
-                    break;
-                }
+            if quote == 0 && self.is_separator(byte) {
+                break;
             }
-            if size_of_word.is_none() {
-                self.place = place;
-            }
-            let end = size_of_word.get_or_insert(0);
-            let marks = if quote == 0 { self.quotes(byte) } else { byte == quote };
-            if marks {
+            let is_quote = if quote == 0 { self.opens_quote(byte) } else { byte == quote };
+            if is_quote {
                 quote ^= byte;
                 continue;
             }
-            if byte == b'\\' && quote != 0 && self.grammar == Syntax::File {
-                let (taken, escaped) = escape(text.get(at..size).unwrap_or(&[]))?;
-                text.iter().skip(at).take(taken).for_each(|byte| self.step(*byte));
-                at += taken;
+            if byte == b'\\' && quote != 0 && self.syntax == Syntax::File {
+                let (escape_size, escaped) = escape(text.get(at..size).unwrap_or(&[]))?;
+                text.iter().skip(at).take(escape_size).for_each(|byte| self.step(*byte));
+                at += escape_size;
                 byte = escaped;
             }
             if byte == 0 {
                 return Err("a NUL byte");
             }
-            if let Some(room) = text.get_mut(*end) {
-                *room = byte;
-            }
-            *end += 1;
+            put(text, end, byte);
+            end += 1;
         }
         if quote != 0 {
             return Err("the quote is not closed");
         }
-        let Some(end) = size_of_word else {
-            return Ok(None);
-        };
-        if let Some(room) = text.get_mut(end) {
-            *room = 0;
-        }
+        put(text, end, 0);
         let (word, rest) = text.split_at_mut_checked(at.max(end + 1)).unwrap_or_default();
         self.text = rest;
         Ok(Some(first(word, end + 1)))
     }
 
-    const fn quotes(&self, byte: u8) -> bool {
-        byte == b'"' || byte == b'\'' && matches!(self.grammar, Syntax::Variable)
+    /// Skips blanks and comments, and returns the number of bytes.
+    fn skip_separators(&mut self, text: &[u8]) -> usize {
+        let separators = text.iter().take_while(|byte| self.is_separator(**byte)).count();
+        text.iter().take(separators).for_each(|byte| self.step(*byte));
+        separators
     }
 
+    /// Whether a byte outside of quotes separates words: a blank or a part of a comment.
+    const fn is_separator(&mut self, byte: u8) -> bool {
+        let starts_comment = byte == b'#' && matches!(self.syntax, Syntax::File);
+        self.comment = (self.comment || starts_comment) && byte != b'\n';
+        self.comment || matches!(byte, b' ' | b'\t'..=b'\r')
+    }
+
+    const fn opens_quote(&self, byte: u8) -> bool {
+        byte == b'"' || byte == b'\'' && matches!(self.syntax, Syntax::Variable)
+    }
+
+    /// Advances line and column by one byte.
     const fn step(&mut self, byte: u8) {
         let (line, column) = self.next;
         self.next = if byte == b'\n' { (line + 1, 1) } else { (line, column + 1) };
     }
 }
 
-/// What an escape stands for, and how many bytes it has behind the backslash.
+/// Overwrites the byte at this index.
+fn put(text: &mut [u8], at: usize, byte: u8) {
+    text.get_mut(at).into_iter().for_each(|place| *place = byte);
+}
+
+/// Parses the escape after a backslash. Returns its size and the byte that it encodes.
 fn escape(text: &[u8]) -> Result<(usize, u8), &'static str> {
     let byte = match text {
         [b'n', ..] => b'\n',
@@ -132,11 +139,11 @@ fn escape(text: &[u8]) -> Result<(usize, u8), &'static str> {
 mod tests {
     use super::*;
 
-    /// A word and its place.
-    type Placed = (String, (u32, u32));
+    /// A word with its line and column.
+    type PlacedWord = (String, (u32, u32));
 
-    fn words(grammar: Syntax, text: &[u8]) -> Result<Vec<Placed>, &'static str> {
-        let mut words = Tokenizer::new(grammar, Box::leak(Box::from([text, b"x"].concat())));
+    fn placed_words(syntax: Syntax, text: &[u8]) -> Result<Vec<PlacedWord>, &'static str> {
+        let mut words = Tokenizer::new(syntax, Box::leak(Box::from([text, b"x"].concat())));
         let mut all = vec![];
         while let Some(word) = words.read()? {
             let (nul, bytes) = word.split_last().unwrap();
@@ -146,14 +153,14 @@ mod tests {
         Ok(all)
     }
 
-    fn plain(grammar: Syntax, text: &str) -> Result<Vec<String>, &'static str> {
-        Ok(words(grammar, text.as_bytes())?.into_iter().map(|word| word.0).collect())
+    fn words(syntax: Syntax, text: &str) -> Result<Vec<String>, &'static str> {
+        Ok(placed_words(syntax, text.as_bytes())?.into_iter().map(|word| word.0).collect())
     }
 
     #[test]
-    fn words_of_a_variable() {
+    fn variables_have_two_quotes_without_escapes() {
         let is = |text, all: &[&str]| {
-            assert_eq!(plain(Syntax::Variable, text).unwrap(), all, "{text:?}");
+            assert_eq!(words(Syntax::Variable, text).unwrap(), all, "{text:?}");
         };
         is("", &[]);
         is(" \t\n", &[]);
@@ -161,14 +168,14 @@ mod tests {
         is(" -L  4.0\t-e\n", &["-L", "4.0", "-e"]);
         is("-p '/a b' \"c'd\" e\"f g\"h ''", &["-p", "/a b", "c'd", "ef gh", ""]);
         is("a#b \\n", &["a#b", "\\n"]);
-        assert!(plain(Syntax::Variable, "a 'b").is_err());
-        assert!(plain(Syntax::Variable, "a \"b'").is_err());
+        assert!(words(Syntax::Variable, "a 'b").is_err());
+        assert!(words(Syntax::Variable, "a \"b'").is_err());
     }
 
     #[test]
-    fn words_of_a_file() {
+    fn files_have_comments_and_escapes() {
         let is = |text, all: &[&str]| {
-            assert_eq!(plain(Syntax::File, text).unwrap(), all, "{text:?}");
+            assert_eq!(words(Syntax::File, text).unwrap(), all, "{text:?}");
         };
         is("load-high 4 # as it was\nonce", &["load-high", "4", "once"]);
         is("a#b\nc # \"d\n\"e # f\"", &["a", "c", "e # f"]);
@@ -176,28 +183,28 @@ mod tests {
         is(r#""\n\r\t\b\e\a\v\"\\\x41\x1B" x"#, &["\n\r\t\x08\x1b\x07\x0b\"\\A\x1b", "x"]);
         is("\"two\nlines\"", &["two\nlines"]);
         for bad in [r#""\q""#, r#""\x4""#, r#""\x4g""#, r#""\x00""#, "\"", "\"a\\", "a\0b"] {
-            assert!(plain(Syntax::File, bad).is_err(), "{bad:?}");
+            assert!(words(Syntax::File, bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
-    fn places_are_told() {
-        let all = words(Syntax::File, b"ab \"c\nd\\n\"  e\n\n # x\n   f").unwrap();
+    fn each_word_has_its_line_and_column() {
+        let all = placed_words(Syntax::File, b"ab \"c\nd\\n\"  e\n\n # x\n   f").unwrap();
         let places: Vec<_> = all.into_iter().map(|word| word.1).collect();
         assert_eq!(places, [(1, 1), (1, 4), (2, 7), (5, 4)]);
     }
 
-    /// Any bytes at all: an end, never a panic, and no word with a NUL in it.
+    /// Random bytes never cause a panic, and no word contains a NUL.
     #[test]
-    fn no_text_is_too_odd() {
+    fn any_bytes_are_split_or_rejected() {
         let mut random = crate::testing::Random(9);
         for _ in 0..100_000 {
             let alphabet = b"ab '\"\\#nx0\n\t\0\xff";
             let text: Vec<u8> = (0..random.below(14))
                 .map(|_| alphabet[random.below(alphabet.len() as u64)])
                 .collect();
-            for grammar in [Syntax::Variable, Syntax::File] {
-                for (word, _) in words(grammar, &text).unwrap_or_default() {
+            for syntax in [Syntax::Variable, Syntax::File] {
+                for (word, _) in placed_words(syntax, &text).unwrap_or_default() {
                     assert!(!word.contains('\0'));
                 }
             }

@@ -1,19 +1,18 @@
-//! Tokenizer of the command line made into values. What has one byte too many, or is too large, is refused,
-//! with a word on what would have been taken.
+//! The values of option words: numbers, times, sizes, loads and signals.
+//!
+//! The option tables call it through [`OptionValue`]. The applets call the functions for values inside other words.
+//! A word with a surplus byte or a value out of range is an error.
 
-use crate::cli::getopt::{Arg, OptionValue};
+use super::option_value::{Arg, Expected, OptionValue};
 use crate::text::split_once;
 use crate::time::Duration;
 use crate::unix::{Pid, Signal};
-
-/// What was wanted instead, to follow "WORD is not ".
-pub type Expected = &'static str;
 
 const COUNT: Expected = "a number";
 const LOAD: Expected = "a load (like 4.0, or 150% of each CPU)";
 const SIGNAL: Expected = "a signal (like TERM, SIGHUP, 10)";
 
-/// Decimal digits and nothing else.
+/// Parses decimal digits; `None` if there are none, other bytes, or more than 64 bits.
 fn digits(word: &[u8]) -> Option<u64> {
     if word.is_empty() {
         return None;
@@ -24,8 +23,9 @@ fn digits(word: &[u8]) -> Option<u64> {
     })
 }
 
-/// A decimal number, fraction allowed, in units of 1/`scale` (a power of ten). `None` when it has
-/// more decimals than that, unless they are zeros.
+/// Parses a decimal number with an optional fraction, in units of 1/`scale`, a power of ten.
+///
+/// `None` for a digit other than zero that is smaller than the unit.
 fn decimal(word: &[u8], scale: u64) -> Option<u64> {
     let (whole, fraction) = split_once(word, b'.');
     let mut sum = match whole {
@@ -44,10 +44,10 @@ fn decimal(word: &[u8], scale: u64) -> Option<u64> {
     Some(sum)
 }
 
-/// A count, negative for "no limit".
+/// Parses a whole number of 32 bits; `None` for a negative number, which means "no limit".
 ///
 /// # Errors
-/// Not a whole number.
+/// The expected form, for any other word.
 pub fn count(word: &[u8]) -> Result<Option<u32>, Expected> {
     if let [b'-', rest @ ..] = word {
         return digits(rest).map(|_| None).ok_or(COUNT);
@@ -55,40 +55,47 @@ pub fn count(word: &[u8]) -> Result<Option<u32>, Expected> {
     number(word).map(Some)
 }
 
-/// A whole number of 64 bits.
+/// Parses a whole number of 64 bits.
 ///
 /// # Errors
-/// Anything else.
+/// The expected form, for any other word.
 pub fn whole(word: &[u8]) -> Result<u64, Expected> {
     digits(word).ok_or(COUNT)
 }
 
-/// A whole number from 0 to 4294967295.
+/// Parses a whole number of 32 bits.
 ///
 /// # Errors
-/// Anything else.
+/// The expected form, for any other word.
 pub fn number(word: &[u8]) -> Result<u32, Expected> {
     digits(word).and_then(|n| u32::try_from(n).ok()).ok_or(COUNT)
 }
 
-/// The number of a process; `None` for a text that is none.
+/// Parses the PID of a process.
 #[must_use]
 pub fn pid(word: &[u8]) -> Option<Pid> {
     Pid::new(i32::try_from(digits(word)?).ok()?)
 }
 
-/// The number of an open file.
+/// Parses a file descriptor: a whole number below 2^31.
 ///
 /// # Errors
-/// Anything but a whole number below 2^31.
+/// The expected form, for any other word.
 pub fn descriptor(word: &[u8]) -> Result<i32, Expected> {
     number(word).ok().and_then(|n| i32::try_from(n).ok()).ok_or("a file descriptor")
 }
 
-/// Units by their letters, in seconds: those of all times, those of log files; in bytes.
-const TIMES: &[(u8, u64)] = &[(b's', 1), (b'm', 60), (b'h', 3600), (b'd', 86_400), (b'w', 604_800)];
-const LOG_TIMES: &[(u8, u64)] = &[(b'M', 30 * 86_400), (b'y', 365 * 86_400)];
-const SIZES: &[(u8, u64)] = &[
+/// Letters of units with their sizes.
+type Units = [(u8, u64)];
+
+/// In seconds.
+const TIME_UNITS: &Units = &[(b's', 1), (b'm', 60), (b'h', 3600), (b'd', 86_400), (b'w', 604_800)];
+
+/// In seconds; only [`LongTime`] has them.
+const LONG_TIME_UNITS: &Units = &[(b'M', 30 * 86_400), (b'y', 365 * 86_400)];
+
+/// In bytes.
+const SIZE_UNITS: &Units = &[
     (b'b', 1),
     (b'k', 1 << 10),
     (b'm', 1 << 20),
@@ -99,8 +106,8 @@ const SIZES: &[(u8, u64)] = &[
     (b'G', 1 << 30),
 ];
 
-/// The number without the unit behind it, and that; 1 if there is none.
-fn in_units<'a>(word: &'a [u8], units: &[(u8, u64)]) -> (&'a [u8], u64) {
+/// Splits the unit off a word. Without a unit, its size is 1.
+fn split_unit<'a>(word: &'a [u8], units: &Units) -> (&'a [u8], u64) {
     let split = word.split_last().and_then(|(last, number)| {
         let unit = units.iter().find(|unit| unit.0 == *last)?;
         Some((number, unit.1))
@@ -108,63 +115,66 @@ fn in_units<'a>(word: &'a [u8], units: &[(u8, u64)]) -> (&'a [u8], u64) {
     split.unwrap_or((word, 1))
 }
 
-fn time_in(word: &[u8], units: &[(u8, u64)]) -> Option<Duration> {
-    let (number, unit) = in_units(word, units);
+fn time_in(word: &[u8], units: &Units) -> Option<Duration> {
+    let (number, unit) = split_unit(word, units);
     decimal(number, 1_000_000_000).and_then(|n| n.checked_mul(unit)).map(Duration::from_nanos)
 }
 
-/// A time: a decimal number and `s m h d w`, bare = seconds. Finer than a nanosecond is an error.
+/// Parses a time: a decimal number with a unit of `s m h d w`. Without a unit it is in seconds.
 ///
 /// # Errors
-/// Anything else, and more than 584 years.
+/// The expected form, for any other word, a fraction of a nanosecond, or more than 584 years.
 pub fn time(word: &[u8]) -> Result<Duration, Expected> {
-    time_in(word, TIMES).ok_or("a time (like 90, 1.5m, 2h, 1d)")
+    time_in(word, TIME_UNITS).ok_or("a time (like 90, 1.5m, 2h, 1d)")
 }
 
-/// A time for log files: also `M`, 30 days, and `y`, 365 days.
+/// Parses a time as [`time`] does, also with the units `M` (30 days) and `y` (365 days).
 ///
 /// # Errors
-/// As [`time`].
+/// The same as for [`time`].
 pub fn long_time(word: &[u8]) -> Result<Duration, Expected> {
-    let time = time_in(word, LOG_TIMES).or_else(|| time_in(word, TIMES));
+    let time = time_in(word, LONG_TIME_UNITS).or_else(|| time_in(word, TIME_UNITS));
     time.ok_or("a time (like 90, 2h, 1d, 3M, 1y)")
 }
 
-/// A size in bytes: a whole number and `k m g`, powers of 1024; small or capital letters, and `b`.
+/// Parses a size in bytes: a whole number with a unit of `b k m g`, powers of 1024, in either case.
 ///
 /// # Errors
-/// Anything else, and more than 2^64.
+/// The expected form, for any other word, or 2^64 bytes and more.
 pub fn size(word: &[u8]) -> Result<u64, Expected> {
-    let (number, unit) = in_units(word, SIZES);
+    let (number, unit) = split_unit(word, SIZE_UNITS);
     digits(number).and_then(|n| n.checked_mul(unit)).ok_or("a size (like 4096, 150k, 2m, 1g)")
 }
 
-/// A load average to compare with: per machine, or as a percentage of each CPU that is online.
+/// A load average to compare with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Threshold {
     pub load: Load,
+    /// Whether `load` applies to each CPU that is online, not to the machine.
     pub per_cpu: bool,
 }
 
 impl Threshold {
+    /// Returns half of the load.
     #[must_use]
     pub const fn half(self) -> Self {
         Self { load: Load(self.load.0 / 2), ..self }
     }
 }
 
-/// A load average in ten-thousandths: /proc/loadavg has two decimals, a percentage two more.
+/// A load average in units of 1/10 000: /proc/loadavg has two decimals, and a percentage adds two.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Load(pub u64);
 
 impl Load {
+    /// A load of 1.0.
     pub const ONE: u64 = 10_000;
 }
 
-/// `4`, `4.0` or `150%`.
+/// Parses `4`, `4.0` or `150%`.
 ///
 /// # Errors
-/// Anything else, and more decimals than can be compared with /proc/loadavg.
+/// The expected form, for any other word, or more than four decimals (two in a percentage).
 pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
     let (number, scale, per_cpu) = match word {
         [number @ .., b'%'] => (number, Load::ONE / 100, true),
@@ -174,10 +184,10 @@ pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
     Ok(Threshold { load, per_cpu })
 }
 
-/// A signal by name or number.
+/// Parses a signal by name or number.
 ///
 /// # Errors
-/// No signal of this kernel.
+/// The expected form, for any other word, or a number outside of 1 to 64.
 pub fn signal(word: &[u8]) -> Result<Signal, Expected> {
     let by_number = || digits(word).and_then(|n| i32::try_from(n).ok()).and_then(Signal::new);
     Signal::named(word).or_else(by_number).ok_or(SIGNAL)
@@ -199,7 +209,7 @@ impl OptionValue for Option<Duration> {
     }
 }
 
-/// A load; zero switches the option off, as it always did.
+/// A load; zero switches the option off.
 impl OptionValue for Option<Threshold> {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         *self = Some(threshold(value.to_bytes())?).filter(|threshold| threshold.load.0 > 0);
@@ -207,6 +217,7 @@ impl OptionValue for Option<Threshold> {
     }
 }
 
+/// A signal.
 impl OptionValue for Signal {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         *self = signal(value.to_bytes())?;
@@ -222,7 +233,7 @@ impl OptionValue for i32 {
     }
 }
 
-/// A time for log files, see [`long_time`].
+/// The age of a log file; see [`long_time`].
 #[derive(Clone, Copy, Debug)]
 pub struct LongTime(pub Duration);
 
@@ -233,7 +244,7 @@ impl OptionValue for LongTime {
     }
 }
 
-/// A size in bytes, see [`size`].
+/// A size in bytes; see [`size`].
 #[derive(Clone, Copy, Debug)]
 pub struct Size(pub u64);
 
@@ -244,7 +255,7 @@ impl OptionValue for Size {
     }
 }
 
-/// A whole number, see [`number`].
+/// A whole number; see [`number`].
 #[derive(Clone, Copy, Debug)]
 pub struct Count(pub u32);
 
@@ -261,7 +272,7 @@ mod tests {
     use crate::testing::word_of;
 
     #[test]
-    fn times() {
+    fn times_have_units_and_fractions() {
         let is = |word: &str, ms| assert_eq!(time(word.as_bytes()), Ok(Duration::from_millis(ms)));
         is("0", 0);
         is("90", 90_000);
@@ -295,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_long_times() {
+    fn sizes_and_long_times_have_units() {
         assert_eq!(size(b"150k"), Ok(153_600));
         assert_eq!(size(b"0"), Ok(0));
         for (units, factor) in [("bB", 1), ("kK", 1024), ("mM", 1_048_576), ("gG", 1_073_741_824)] {
@@ -312,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn counts() {
+    fn a_negative_count_is_no_limit() {
         assert_eq!(count(b"0"), Ok(Some(0)));
         assert_eq!(count(b"-1"), Ok(None));
         for bad in ["", "-", "--1", "1x", "+1", "4294967296", " 1"] {
@@ -323,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn processes_and_descriptors() {
+    fn pids_and_descriptors_have_31_bits() {
         assert_eq!(pid(b"2147483647").map(Pid::number), Some(i32::MAX));
         for bad in ["", "0", "-1", "7x", "2147483648"] {
             assert_eq!(pid(bad.as_bytes()), None, "{bad}");
@@ -334,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn loads() {
+    fn loads_are_absolute_or_per_cpu() {
         let load = |load, per_cpu| Ok(Threshold { load: Load(load), per_cpu });
         assert_eq!(threshold(b"4"), load(40_000, false));
         assert_eq!(threshold(b"4.25"), load(42_500, false));
@@ -347,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn signals() {
+    fn signals_have_names_or_numbers() {
         assert_eq!(signal(b"term"), Ok(Signal::TERM));
         assert_eq!(signal(b"9"), Ok(Signal::KILL));
         for bad in ["", "0", "65", "TERMINATE", "-9"] {
@@ -356,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_take_their_words_and_zero_switches_off() {
+    fn fields_store_their_values_and_zero_switches_off() {
         fn given<F: OptionValue>(mut field: F, word: &str) -> Result<F, Expected> {
             Arg::new(word_of(word)).to(&mut field)?;
             Ok(field)
@@ -376,10 +387,9 @@ mod tests {
         assert_eq!(given(Count(0), "7").map(|count| count.0), Ok(7));
     }
 
-    /// Any bytes at all: an answer, never a panic; and what is understood is understood alike with
-    /// zeros before it.
+    /// Random bytes never cause a panic, and leading zeros do not change a time.
     #[test]
-    fn no_word_is_too_odd() {
+    fn any_bytes_are_parsed_or_rejected() {
         let mut random = crate::testing::Random(0x2545_F491_4F6C_DD1D);
         for _ in 0..200_000 {
             let alphabet = b"0123456789.%-smhdwTERMKIL \xff\0";

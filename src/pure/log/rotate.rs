@@ -7,10 +7,10 @@
 use crate::calendar::Civil;
 use crate::cli::value::{self, Count, LongTime, Size};
 use crate::log::timestamp::put_civil;
-use crate::text::{Message, Put, find_byte, put_number};
+use crate::text::{Put, TextBuf, find_byte, put_number};
 
 /// A file name that ends in NUL.
-pub type ArchiveNameText = Message<64>;
+pub type ArchiveNameText = TextBuf<64>;
 
 /// The name of an old log: the second of its rotation, and a number if that is not enough. Names sort
 /// as their seconds do.

@@ -1,13 +1,12 @@
 //! Time stamps as they stand before log lines.
 
 use crate::calendar::Civil;
-use crate::cli::getopt::{Arg, OptionValue};
-use crate::cli::value::Expected;
+use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::name_table;
-use crate::text::{self, Message, Put, put_number, put_padded};
+use crate::text::{self, Put, TextBuf, put_number, put_padded};
 
 /// The longest stamp is that of TAI64N.
-pub type TimestampText = Message<32>;
+pub type TimestampText = TextBuf<32>;
 
 /// How a stamp is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! Load and pressure: the kernel's texts about them, and when they are high. Pure.
 
-use crate::cli::getopt::{Arg, OptionValue};
-use crate::cli::value::{self, Expected, Load, Threshold};
+use crate::cli::option_value::{Arg, Expected, OptionValue};
+use crate::cli::value::{self, Load, Threshold};
 use crate::name_table::index_of;
 use crate::text::{split_once, strip_prefix};
 use core::ffi::CStr;

@@ -1,8 +1,8 @@
 //! The options that decide what the machine does, and their cross-checks.
 
 use super::load::{self, Thresholds};
-use crate::cli::getopt::{Arg, OptionValue};
-use crate::cli::value::{self, Expected};
+use crate::cli::option_value::{Arg, Expected, OptionValue};
+use crate::cli::value;
 use crate::text::split_once;
 use crate::time::Duration;
 use heapless::Vec;

@@ -1,7 +1,7 @@
 //! Resource limits of the command, as `-r` names them. Pure.
 
-use crate::cli::getopt::{Arg, OptionValue};
-use crate::cli::value::{self, Expected};
+use crate::cli::option_value::{Arg, Expected, OptionValue};
+use crate::cli::value;
 use crate::name_table::index_of;
 use crate::text::split_once;
 

@@ -1,60 +1,64 @@
-//! The text of syslog messages: lines behind a header, escaped and cut to size. Pure.
+//! The builder of syslog messages from log lines: a header, then the text, escaped and cut to size. dsyslog's sender
+//! feeds it with the pieces of its input.
 //!
-//! RFC 3164 is what every syslogd reads; RFC 5424 is for central receivers.
+//! Each line becomes one message, or several if it is too long. Control characters are escaped, because a receiver may
+//! print messages to a terminal: `#` and three octal digits, as rsyslogd does.
 
 use super::header::{MessageFormat, Origin};
 use crate::byte_scan::copy_until;
-use crate::text::{CONTROLS, Message, Put, copy, ends_control, first, skip, spare};
+use crate::text::{CONTROLS, Put, TextBuf, copy, ends_control, first, skip, spare};
 use heapless::Vec;
 
-/// The longest message with its header: RFC 3164, 4.1.
+/// The maximum size of a message of RFC 3164 with its header, in bytes: 4.1 there.
 const MAX_3164: usize = 1024;
-/// What every receiver should take: RFC 5424, 6.1.
+/// The same of RFC 5424: the size that each receiver should accept (6.1 there).
 pub const MAX_5424: usize = 2048;
 
-/// Makes messages of lines that come in pieces.
-// In this order: what is large comes last, so that the way to what is small is short.
+/// Builds the messages of one sender from lines that arrive in pieces.
+// Field order: see src/lib.rs.
 #[repr(C)]
 pub struct MessageBuilder<'a> {
     format: &'a MessageFormat,
-    /// Where the text begins in `packet`; 0 between lines.
-    text: usize,
-    /// `<N>` at the beginning of the line, as far as it was read, and what it said.
+    /// The header and a part of a line's text are in `message`.
+    in_line: bool,
+    /// The beginning of the line, while it may become the prefix `<N>`.
     prefix: Vec<u8, 3>,
+    /// The severity from that prefix.
     severity: Option<u8>,
-    /// The header that `packet` begins with: its length, and what it was made for. Within a second, or a batch,
-    /// it is the same for all lines.
-    header: usize,
-    made_for: ((i64, u32), Option<u8>),
-    /// How much of `packet` is made.
-    used: usize,
+    /// The size of the header at the beginning of `message`.
+    header_len: usize,
+    /// The moment and the severity that this header contains. All lines of a batch, or of a second, share one header.
+    header_for: Option<((i64, u32), Option<u8>)>,
+    /// The size of the message so far.
+    len: usize,
     message: [u8; MAX_5424],
 }
 
-/// What becomes of a message: its bytes, and whether the line ends with it.
-pub type Send<'a> = &'a mut dyn FnMut(&[u8], bool);
+/// Receives each message, and whether its line ends with it.
+pub type Emit<'a> = &'a mut dyn FnMut(&[u8], bool);
 
 impl<'a> MessageBuilder<'a> {
     #[must_use]
     pub const fn new(format: &'a MessageFormat) -> Self {
         Self {
             format,
-            text: 0,
+            in_line: false,
             prefix: Vec::new(),
             severity: None,
-            header: 0,
-            made_for: ((0, 0), None),
-            used: 0,
+            header_len: 0,
+            header_for: None,
+            len: 0,
             message: [0; MAX_5424],
         }
     }
 
-    /// Takes a piece of the input up to the end of a line at the most; says how many bytes.
-    pub fn take(&mut self, piece: &[u8], origin: Origin, send: Send) -> usize {
+    /// Takes bytes of the input, at most to the end of a line, and returns how many: at least one, unless it has cut a
+    /// full message or `piece` is empty.
+    pub fn take(&mut self, piece: &[u8], origin: Origin, emit: Emit) -> usize {
         let Some(first) = piece.first() else {
             return 0;
         };
-        if self.text == 0 {
+        if !self.in_line {
             if self.read_prefix(*first) {
                 return 1;
             }
@@ -62,14 +66,14 @@ impl<'a> MessageBuilder<'a> {
                 self.severity = None;
                 return 1;
             }
-            self.begin_text(origin);
+            self.start_line(origin);
         }
-        let before = self.message.get(self.used.wrapping_sub(1));
+        let before = self.message.get(self.len.wrapping_sub(1));
         let plain = if ends_control(before, *first) { 0 } else { self.push_plain(piece) };
         match piece.get(plain) {
             None => plain,
             Some(b'\n') => {
-                self.end(send);
+                self.end_line(emit);
                 plain + 1
             }
             Some(byte) => {
@@ -80,33 +84,33 @@ impl<'a> MessageBuilder<'a> {
                     _ => &[b'#', hundreds, tens, ones],
                 };
                 if self.spare() < escaped.len() {
-                    self.cut(origin, send);
+                    self.cut(origin, emit);
                     return plain;
                 }
-                self.push_text(escaped);
+                self.push(escaped);
                 plain + 1
             }
         }
     }
 
-    /// The input is over: a last line without a newline is a line too.
-    pub fn finish(&mut self, origin: Origin, send: Send) {
-        if self.text == 0 && !self.prefix.is_empty() {
-            self.begin_text(origin);
+    /// Ends the input. A last line without a newline becomes a message, too.
+    pub fn finish(&mut self, origin: Origin, emit: Emit) {
+        if !self.in_line && !self.prefix.is_empty() {
+            self.start_line(origin);
         }
-        if self.text > 0 {
-            self.end(send);
+        if self.in_line {
+            self.end_line(emit);
         }
     }
 
-    /// Sends one whole message of our own, wherever the lines stand.
-    pub fn whole(&self, text: &[u8], origin: Origin, send: Send) {
+    /// Builds one message of dsyslog's own, even in the middle of a line.
+    pub fn notice(&self, text: &[u8], origin: Origin, emit: Emit) {
         let mut message = self.format.header(origin, None);
         message.put(text);
-        send(message.bytes(), true);
+        emit(message.bytes(), true);
     }
 
-    /// Whether this byte at the beginning of a line is one of `<0>` to `<7>`.
+    /// Takes a byte at the beginning of a line if it continues `<0>` to `<7>`, and returns whether it did.
     fn read_prefix(&mut self, byte: u8) -> bool {
         let fits = match *self.prefix {
             _ if !self.format.prefixed || self.severity.is_some() => false,
@@ -124,125 +128,124 @@ impl<'a> MessageBuilder<'a> {
         fits
     }
 
-    /// Begins the first message of a line. What looked like a prefix and was none is text.
-    fn begin_text(&mut self, origin: Origin) {
-        self.begin(origin);
+    /// Starts the first message of a line. The beginning of an incomplete prefix is text.
+    fn start_line(&mut self, origin: Origin) {
+        self.start_message(origin);
+        self.in_line = true;
         if !self.prefix.is_empty() {
             let text = core::mem::take(&mut self.prefix);
-            self.push_text(&text);
+            self.push(&text);
         }
     }
 
-    fn begin(&mut self, origin: Origin) {
+    fn start_message(&mut self, origin: Origin) {
         let (second, _) = origin.moment;
-        let shown = if self.format.rfc5424 { origin.moment } else { (second, 0) };
-        if self.header == 0 || self.made_for != (shown, self.severity) {
-            self.made_for = (shown, self.severity);
+        let moment = if self.format.rfc5424 { origin.moment } else { (second, 0) };
+        let header_for = Some((moment, self.severity));
+        if self.header_for != header_for {
+            self.header_for = header_for;
             let header = self.format.header(origin, self.severity);
-            self.header = copy(header.bytes(), &mut self.message);
+            self.header_len = copy(header.bytes(), &mut self.message);
         }
-        self.used = self.header;
-        self.text = self.header;
+        self.len = self.header_len;
     }
 
     fn spare(&self) -> usize {
-        let longest = if self.format.rfc5424 { MAX_5424 } else { MAX_3164 };
-        longest.saturating_sub(self.used)
+        let max = if self.format.rfc5424 { MAX_5424 } else { MAX_3164 };
+        max.saturating_sub(self.len)
     }
 
-    /// Puts in what passes as it is, as much as there is room for: up to a control byte or DEL, or what may be the first
-    /// byte of a control character. Says how much.
+    /// Appends the bytes before the first one that may need an escape: a control byte, DEL, or the first byte of a
+    /// two-byte control character. Stops when the message is full. Returns how many.
     fn push_plain(&mut self, piece: &[u8]) -> usize {
-        let end = self.used + self.spare();
-        let place = self.message.get_mut(self.used..end).unwrap_or(&mut []);
+        let end = self.len + self.spare();
+        let place = self.message.get_mut(self.len..end).unwrap_or(&mut []);
         let size = copy_until(piece, place, |block| {
             block.le(b' ' - 1) | block.eq(0x7f) | block.eq(CONTROLS)
         });
-        self.used += size;
+        self.len += size;
         size
     }
 
-    /// Puts in as much as there is room for; says how much.
-    fn push_text(&mut self, text: &[u8]) -> usize {
+    /// Appends the part of `text` that fits.
+    fn push(&mut self, text: &[u8]) {
         let size = text.len().min(self.spare());
-        self.used += copy(first(text, size), spare(&mut self.message, self.used));
-        size
+        self.len += copy(first(text, size), spare(&mut self.message, self.len));
     }
 
-    /// The message is full and the line goes on: sends it, up to the last character that is whole, and
-    /// begins the next with the rest.
-    fn cut(&mut self, origin: Origin, send: Send) {
-        let text = skip(first(&self.message, self.used), self.text);
-        let whole = text.len() - partial_char_len(text);
-        let mut broken = Message::<4>::new();
-        broken.put(skip(text, whole));
-        send(first(&self.message, self.text + whole), false);
-        self.begin(origin);
-        self.push_text(broken.bytes());
+    /// Emits the full message up to the last complete character, and starts the next one of the line with the rest.
+    fn cut(&mut self, origin: Origin, emit: Emit) {
+        let text = skip(first(&self.message, self.len), self.header_len);
+        let partial = partial_char_len(text);
+        let mut rest = TextBuf::<4>::new();
+        rest.put(skip(text, text.len() - partial));
+        emit(first(&self.message, self.len - partial), false);
+        self.start_message(origin);
+        self.push(rest.bytes());
     }
 
-    fn end(&mut self, send: Send) {
-        send(first(&self.message, self.used), true);
-        self.text = 0;
+    fn end_line(&mut self, emit: Emit) {
+        emit(first(&self.message, self.len), true);
+        self.in_line = false;
         self.severity = None;
     }
 }
 
-/// How many bytes at the end are the beginning of a UTF-8 character that is not whole. Text in another
-/// encoding is cut anywhere.
+/// Returns how many bytes at the end of `text` begin a UTF-8 character without completing it. Text in another encoding
+/// may be cut anywhere.
 fn partial_char_len(text: &[u8]) -> usize {
-    for (n, byte) in text.iter().rev().enumerate().take(3) {
-        let whole = match byte {
+    for (index, byte) in text.iter().rev().enumerate().take(3) {
+        let char_len = match byte {
             0xc0..=0xdf => 2,
             0xe0..=0xef => 3,
             0xf0..=0xf7 => 4,
             0x80..=0xbf => continue,
             _ => return 0,
         };
-        return if n + 1 < whole { n + 1 } else { 0 };
+        return if index + 1 < char_len { index + 1 } else { 0 };
     }
     0
 }
 
-/// Whatever the bytes and the pieces in which they come: no message is too long, each line ends with one,
-/// and their texts put together are the lines, escaped. The first bytes of `data` say how.
+/// Checks that any bytes in pieces of any size give messages that are not too long, and whose joined texts are the
+/// escaped input. The first two bytes of `data` choose the format and the size of the pieces.
 #[cfg(any(test, fuzzing))]
 pub fn check(data: &[u8]) {
-    let Some(([how, pieces], input)) = data.split_first_chunk() else {
+    let Some(([format, piece_size], input)) = data.split_first_chunk() else {
         return;
     };
     let priority =
         super::priority::Priority { facility: super::priority::Facility(3), severity: 4 };
-    let rfc5424 = how & 1 > 0;
+    let rfc5424 = format & 1 > 0;
     let format =
         MessageFormat { priority, name: b"n", rfc5424, prefixed: false, skip_empty: false };
     let mut builder = MessageBuilder::new(&format);
     let origin = Origin { moment: (0, 0), host: b"h" };
-    let head: &[u8] = match rfc5424 {
+    let header: &[u8] = match rfc5424 {
         true => b"<28>1 1970-01-01T00:00:00.000000Z h n - - - ",
         false => b"<28>Jan  1 00:00:00 n: ",
     };
     let mut texts = std::vec::Vec::new();
-    let mut send = |message: &[u8], last: bool| {
+    let mut emit = |message: &[u8], last: bool| {
         assert!(message.len() <= if rfc5424 { MAX_5424 } else { MAX_3164 });
-        assert!(message.starts_with(head));
-        texts.extend_from_slice(&message[head.len()..]);
+        assert!(message.starts_with(header));
+        texts.extend_from_slice(&message[header.len()..]);
         texts.extend_from_slice(if last { b"\n" } else { b"" });
     };
-    for piece in input.chunks(1 + usize::from(*pieces)) {
+    for piece in input.chunks(1 + usize::from(*piece_size)) {
         let mut rest = piece;
         while !rest.is_empty() {
-            rest = &rest[builder.take(rest, origin, &mut send)..];
+            rest = &rest[builder.take(rest, origin, &mut emit)..];
         }
     }
-    builder.finish(origin, &mut send);
+    builder.finish(origin, &mut emit);
     let mut escaped = std::vec::Vec::new();
     let mut before = b' ';
     for byte in input {
-        let first = core::mem::replace(&mut before, *byte) == 0xc2;
+        let after_c2 = core::mem::replace(&mut before, *byte) == 0xc2;
         match byte {
             b'\n' | b'\t' => escaped.push(*byte),
-            0x80..0xa0 if first => {
+            0x80..0xa0 if after_c2 => {
                 escaped.extend_from_slice(std::format!("#{byte:03o}").as_bytes())
             }
             0..32 | 127 => escaped.extend_from_slice(std::format!("#{byte:03o}").as_bytes()),
@@ -274,35 +277,35 @@ mod tests {
         }
     }
 
-    /// The messages of an input that comes in those pieces.
-    fn pack(format: &MessageFormat, pieces: &[&[u8]]) -> std::vec::Vec<(String, bool)> {
+    /// Returns the messages of an input that arrives in these pieces.
+    fn build(format: &MessageFormat, pieces: &[&[u8]]) -> std::vec::Vec<(String, bool)> {
         let mut builder = MessageBuilder::new(format);
         let mut sent = vec![];
-        let mut send = |m: &[u8], last| sent.push((String::from_utf8_lossy(m).into_owned(), last));
+        let mut emit = |m: &[u8], last| sent.push((String::from_utf8_lossy(m).into_owned(), last));
         for piece in pieces {
             let mut rest = *piece;
             while !rest.is_empty() {
-                let taken = builder.take(rest, ORIGIN, &mut send);
+                let taken = builder.take(rest, ORIGIN, &mut emit);
                 rest = &rest[taken..];
             }
         }
-        builder.finish(ORIGIN, &mut send);
+        builder.finish(ORIGIN, &mut emit);
         sent
     }
 
     fn texts(format: &MessageFormat, pieces: &[&[u8]]) -> std::vec::Vec<String> {
-        pack(format, pieces).into_iter().map(|message| message.0).collect()
+        build(format, pieces).into_iter().map(|message| message.0).collect()
     }
 
     #[test]
     fn a_line_is_a_message() {
-        let head = "<28>Nov 16 10:00:00 name: ";
+        let header = "<28>Nov 16 10:00:00 name: ";
         assert_eq!(
             texts(&format(), &[b"hel", b"lo\n\nlast"]),
-            [format!("{head}hello"), head.into(), format!("{head}last")]
+            [format!("{header}hello"), header.into(), format!("{header}last")]
         );
         let skipping = MessageFormat { skip_empty: true, ..format() };
-        assert_eq!(texts(&skipping, &[b"\na\n\n"]), [format!("{head}a")]);
+        assert_eq!(texts(&skipping, &[b"\na\n\n"]), [format!("{header}a")]);
         let modern = MessageFormat { rfc5424: true, ..format() };
         assert_eq!(
             texts(&modern, &[b"a\n"]),
@@ -311,12 +314,12 @@ mod tests {
     }
 
     #[test]
-    fn control_bytes_are_told_in_octal() {
+    fn control_characters_are_escaped_in_octal() {
         assert_eq!(
             texts(&format(), &[b"a\0\tb\x1b[0m\x7f\xc3\xa4\n"]),
             ["<28>Nov 16 10:00:00 name: a#000\tb#033[0m#177\u{e4}"]
         );
-        // In two bytes, of which the second is told; in one piece and in two.
+        // Control characters of two bytes, in one piece and split between pieces: the second byte is escaped.
         for pieces in [
             &["\u{b0}\u{9b}31m\u{9f}\u{a0}\n".as_bytes()][..],
             &[b"\xc2\xb0\xc2", b"\x9b31m\xc2", b"\x9f\xc2", b"\xa0\n"],
@@ -327,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_sets_the_priority_of_its_line() {
+    fn a_prefix_sets_the_severity_of_its_line() {
         let prefixed = MessageFormat { prefixed: true, ..format() };
         let text = |pri, text| format!("<{pri}>Nov 16 10:00:00 name: {text}");
         for pieces in [
@@ -350,18 +353,18 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_just_full_is_not_cut() {
-        let head = "<28>Nov 16 10:00:00 name: ";
+    fn a_line_that_just_fits_is_not_cut() {
+        let header = "<28>Nov 16 10:00:00 name: ";
         for (last, shown) in [("a", "a"), ("\t", "\t"), ("\u{7f}", "#177")] {
-            let text = "a".repeat(MAX_3164 - head.len() - shown.len());
+            let text = "a".repeat(MAX_3164 - header.len() - shown.len());
             let line = format!("{text}{last}\n");
-            let message = format!("{head}{text}{shown}");
-            assert_eq!(pack(&format(), &[line.as_bytes()]), [(message, true)]);
+            let message = format!("{header}{text}{shown}");
+            assert_eq!(build(&format(), &[line.as_bytes()]), [(message, true)]);
         }
     }
 
     #[test]
-    fn a_character_is_cut_off_only_if_it_is_not_whole() {
+    fn only_incomplete_characters_are_partial() {
         let characters = "a\u{e4}\u{20ac}\u{1f980}".chars();
         for bytes in characters.map(|character| character.to_string().into_bytes()) {
             for size in 0..=bytes.len() {
@@ -374,20 +377,20 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_our_own_leaves_the_line_as_it_is() {
+    fn a_notice_does_not_change_the_line_before_and_after_it() {
         let format = format();
         let mut builder = MessageBuilder::new(&format);
         let mut sent = vec![];
-        let mut send = |m: &[u8], last| sent.push((m.to_vec(), last));
-        builder.take(b"be", ORIGIN, &mut send);
-        builder.whole(b"7 lines lost", ORIGIN, &mut send);
-        builder.take(b"gun\n", ORIGIN, &mut send);
+        let mut emit = |m: &[u8], last| sent.push((m.to_vec(), last));
+        builder.take(b"be", ORIGIN, &mut emit);
+        builder.notice(b"7 lines lost", ORIGIN, &mut emit);
+        builder.take(b"gun\n", ORIGIN, &mut emit);
         let message = |text| (format!("<28>Nov 16 10:00:00 name: {text}").into_bytes(), true);
         assert_eq!(sent, [message("7 lines lost"), message("begun")]);
     }
 
     #[test]
-    fn any_bytes_are_packed() {
+    fn any_bytes_become_messages() {
         let mut random = Random(5);
         for _ in 0..2000 {
             let size = [10, 100, 4000][random.below(3)];
@@ -398,10 +401,10 @@ mod tests {
         }
     }
 
-    /// Any characters in any pieces: no message too long, no character cut, and the texts put together are
-    /// the line, escaped.
+    /// Any characters in any pieces give messages that are not too long and cut no character. Their joined texts are
+    /// the escaped line.
     #[test]
-    fn nothing_is_lost_in_packing() {
+    fn cutting_a_long_line_loses_nothing() {
         let mut random = Random(3);
         for _ in 0..300 {
             let format = MessageFormat { rfc5424: random.below(2) == 0, ..format() };
@@ -416,11 +419,11 @@ mod tests {
             let mut pieces = vec![];
             let mut rest = bytes.as_slice();
             while !rest.is_empty() {
-                let (piece, more) = rest.split_at((1 + random.below(900)).min(rest.len()));
+                let (piece, after) = rest.split_at((1 + random.below(900)).min(rest.len()));
                 pieces.push(piece);
-                rest = more;
+                rest = after;
             }
-            let messages = pack(&format, &pieces);
+            let messages = build(&format, &pieces);
             let escaped: String = line
                 .chars()
                 .map(|c| {
@@ -432,10 +435,10 @@ mod tests {
                 })
                 .collect();
             let header = texts(&format, &[b"\n"])[0].clone();
-            let longest = if format.rfc5424 { 2048 } else { 1024 };
+            let max_size = if format.rfc5424 { 2048 } else { 1024 };
             let mut all = String::new();
             for (n, (message, last)) in messages.iter().enumerate() {
-                assert!(message.len() <= longest, "{} bytes", message.len());
+                assert!(message.len() <= max_size, "{} bytes", message.len());
                 assert_eq!(*last, n + 1 == messages.len());
                 assert!(!message.contains('\u{fffd}'), "a character was cut");
                 all += message.strip_prefix(&header).unwrap();

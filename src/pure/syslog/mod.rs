@@ -1,5 +1,8 @@
-//! The syslog protocols: headers, messages, the queue of unsent messages.
+//! The syslog protocols as dsyslog speaks them: RFC 3164 and RFC 5424, over /dev/log, UDP and TCP.
 
+pub mod address;
+pub mod connection;
+pub mod framing;
 pub mod header;
 pub mod message;
 pub mod priority;

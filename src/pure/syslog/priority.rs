@@ -1,33 +1,33 @@
-//! How urgent a message is and where it comes from, by the names of syslog(3). Pure.
+//! The priority of a syslog message: facility and severity by the names of syslog(3). dsyslog's options set it.
 
-use crate::cli::getopt::{Arg, OptionValue};
-use crate::cli::value::Expected;
+use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::name_table::index_of;
 use crate::text::split_once;
 
-/// Facility and severity: eight times the one plus the other goes over the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Priority {
     pub facility: Facility,
+    /// From 0 (emergency) to 7 (debug): RFC 5424, table 2.
     pub severity: u8,
 }
 
+/// From 0 (kern) to 23 (local7): RFC 5424, table 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facility(pub u8);
 
-/// Each at its number.
+/// The names of syslog(3), in the order of their numbers, each with its synonyms in use.
 const SEVERITIES: &str =
     "emerg|emergency|panic alert crit|critical err|error warning|warn notice info debug";
 
-/// Those of syslog(3), and some that people use.
+/// The same for facilities. The numbers 12 to 15 have no name in syslog(3).
 const FACILITIES: &str = "kern|kernel user mail daemon auth syslog lpr|print|printer news uucp cron \
     authpriv ftp \0 \0 \0 \0 local0 local1 local2 local3 local4 local5 local6 local7";
 
-fn named(list: &str, name: &[u8], wanted: Expected) -> Result<u8, Expected> {
-    index_of(list, name).and_then(|at| u8::try_from(at).ok()).ok_or(wanted)
+fn number_of(names: &str, name: &[u8], expected: Expected) -> Result<u8, Expected> {
+    index_of(names, name).and_then(|index| u8::try_from(index).ok()).ok_or(expected)
 }
 
-/// A facility by its name.
+/// The name of a facility.
 impl OptionValue for Facility {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         self.set(value.to_bytes())
@@ -36,12 +36,12 @@ impl OptionValue for Facility {
 
 impl Facility {
     fn set(&mut self, name: &[u8]) -> Result<(), Expected> {
-        self.0 = named(FACILITIES, name, "a facility (like daemon, user, local0)")?;
+        self.0 = number_of(FACILITIES, name, "a facility (like daemon, user, local0)")?;
         Ok(())
     }
 }
 
-/// A severity by its name, or `facility.severity`.
+/// The name of a severity, or `facility.severity` as in logger(1).
 impl OptionValue for Priority {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         let (first, severity) = split_once(value.to_bytes(), b'.');
@@ -49,15 +49,15 @@ impl OptionValue for Priority {
             self.facility.set(first)?;
         }
         let name = severity.unwrap_or(first);
-        self.severity = named(SEVERITIES, name, "a priority (like warning, info, daemon.err)")?;
+        self.severity = number_of(SEVERITIES, name, "a priority (like warning, info, daemon.err)")?;
         Ok(())
     }
 }
 
 impl Priority {
-    /// PRI of RFC 3164, 4.1.1, with another severity if one is given.
+    /// Returns the PRI value (RFC 3164, 4.1.1): 8 × facility + severity. `severity` overrides `self`.
     #[must_use]
-    pub fn number(self, severity: Option<u8>) -> u64 {
+    pub fn pri(self, severity: Option<u8>) -> u64 {
         u64::from(self.facility.0) * 8 + u64::from(severity.unwrap_or(self.severity))
     }
 }
@@ -68,9 +68,9 @@ mod tests {
     use crate::testing::word_of;
 
     #[test]
-    fn priorities_have_names() {
+    fn facilities_and_severities_have_names() {
         let mut p = Priority { facility: Facility(3), severity: 4 };
-        let mut set = |word| p.parse(Arg::new(word_of(word))).map(|()| p.number(None));
+        let mut set = |word| p.parse(Arg::new(word_of(word))).map(|()| p.pri(None));
         assert_eq!(set("local7.ERR"), Ok(23 * 8 + 3));
         assert_eq!(set("debug"), Ok(23 * 8 + 7));
         for bad in ["", ".", "local8.err", "daemon.", ".err", "x", "a.b.c"] {

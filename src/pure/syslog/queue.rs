@@ -1,42 +1,37 @@
-//! Messages that wait to be sent, in a fixed piece of memory: when it is full the oldest lines go, and
-//! are counted. Pure.
+//! The queue of syslog messages that are not sent yet, in a fixed buffer. dsyslog's sender fills and empties it.
+//!
+//! The buffer is a ring. If a message does not fit behind the newest one, it is placed at the beginning of the buffer,
+//! so that each message is one slice. When the buffer is full, the oldest lines are dropped and counted, and a loss
+//! notice before the remaining lines reports them.
+//!
+//! A message that a stream has taken in part must stay, and nothing may come before it. The loss notice then follows
+//! it. Therefore the queue records the kind of its front, and how many bytes of it are sent.
 
 #[cfg(test)]
 mod tests;
 
+use super::framing::{FRAME_OVERHEAD, Framing};
 use super::message::MAX_5424;
-use crate::text::{Message, Put, copy, put_number, spare};
+use crate::text::spare;
 use heapless::Deque;
 
-/// How many bytes may wait, a choice: half a minute of a talkative service, and little on a router.
+/// The maximum number of bytes in the queue, frames included. Chosen: half a minute of a talkative service, and little
+/// memory on a router.
 const CAPACITY: usize = 32 << 10;
 
-// Beside a message that has to stay there is always room for another.
+// A partially sent message cannot be dropped. There is always space for one more beside it.
 const _: () = assert!(Queue::MAX_FRAME <= CAPACITY / 3);
 
-/// How many messages may wait: so many that short lines fill the room too.
+/// The maximum number of messages in the queue. Chosen: short lines, too, can fill the buffer.
 const MAX_MESSAGES: usize = 1024;
 
-/// The longest frame: a length of up to 7 digits and a blank.
-const FRAME_OVERHEAD: usize = 8;
-
-/// One message: where it lies, and whether the line ends with it.
+/// The position of one frame in the buffer.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     from: u16,
     size: u16,
+    /// Whether this is the last message of its line.
     last: bool,
-}
-
-/// How a message is told from the next.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Framing {
-    /// A NUL after it in a stream, as the C libraries do it on /dev/log; left off where it is a packet.
-    Nul,
-    /// Nothing: it is a packet.
-    Packet,
-    /// Its length before it, and a blank.
-    Count,
 }
 
 impl Entry {
@@ -45,44 +40,54 @@ impl Entry {
     }
 }
 
-// In this order: what is large comes last, so that the way to what is small is short.
+/// The kind of the oldest message. All others are messages of lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Front {
+    /// A message of a line, or the queue is empty.
+    Line,
+    /// A loss notice that reports this many lines.
+    LossNotice { lines: u64 },
+    /// The first message of a line that was dropped while this message was partially sent. The line is counted as lost.
+    DroppedLine,
+}
+
+// Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Queue {
     framing: Framing,
-    /// At least [`ROOM`].
+    /// At least [`CAPACITY`] bytes.
     bytes: &'static mut [u8],
-    /// The line that was cut at the front, whose other messages must go too when they come.
+    front: Front,
+    /// Bytes of the oldest frame that a stream has taken. Above 0 the frame must stay, and nothing may come before it.
+    front_sent: usize,
+    /// Whether the newest line was dropped before its last message arrived: its other messages are skipped.
     skipping_line: bool,
-    /// Lines dropped and not told yet.
+    /// Dropped lines that no loss notice in the queue reports.
     lost: u64,
-    /// The oldest message is no line that could be lost: it tells of so many dropped before; or it has
-    /// gone partly, and is what is left of a line dropped.
-    front_is_notice: Option<u64>,
-    /// All that were ever dropped.
+    /// All lines that were ever dropped.
     pub all_lost: u64,
-    /// The oldest message has gone partly: it stays, and nothing may come before it.
-    pub front_partially_sent: bool,
-    /// Where the newest message ends, as it stands in `entries`; kept, because each line asks twice.
+    /// The end of the newest frame: a copy, because each line needs it twice.
     end: usize,
     entries: Deque<Entry, MAX_MESSAGES>,
 }
 
 impl Queue {
-    /// The longest message with its frame.
+    /// The maximum size of a message with its frame, in bytes.
     pub const MAX_FRAME: usize = MAX_5424 + FRAME_OVERHEAD;
 
+    /// Returns an empty queue in a buffer of at least 32 KiB.
     #[must_use]
     pub const fn new(bytes: &'static mut [u8], framing: Framing) -> Self {
         Self {
             framing,
             bytes,
-            end: 0,
-            entries: Deque::new(),
+            front: Front::Line,
+            front_sent: 0,
             skipping_line: false,
             lost: 0,
-            front_is_notice: None,
             all_lost: 0,
-            front_partially_sent: false,
+            end: 0,
+            entries: Deque::new(),
         }
     }
 
@@ -91,13 +96,14 @@ impl Queue {
         self.entries.is_empty()
     }
 
-    /// Where a message of `size` bytes goes without dropping another: behind the newest, or at the beginning again.
+    /// Returns the offset for a frame of `size` bytes: behind the newest, or at the beginning of the buffer. `None` if
+    /// a line must be dropped first.
     fn place(&self, size: usize) -> Option<usize> {
         let Some(front) = self.entries.front() else {
             return (size <= CAPACITY).then_some(0);
         };
         let (front, end) = (usize::from(front.from), self.end);
-        // Around the end already: up to the oldest.
+        // If the ring has wrapped around, the oldest frame is the limit.
         let limit = if end <= front { front } else { CAPACITY };
         if self.entries.is_full() {
             None
@@ -108,13 +114,13 @@ impl Queue {
         }
     }
 
-    /// Whether a message of that size goes in without dropping another.
+    /// Returns whether a frame of `size` bytes fits without dropping a line.
     #[must_use]
     pub fn has_room(&self, size: usize) -> bool {
         self.place(size).is_some()
     }
 
-    /// Puts in one more message; `last`: the line ends with it.
+    /// Appends a message, and drops the oldest lines if there is no space. `last`: the line ends with this message.
     pub fn push(&mut self, message: &[u8], last: bool) {
         let size = message.len() + FRAME_OVERHEAD;
         if self.skipping_line {
@@ -127,38 +133,34 @@ impl Queue {
             }
             self.drop_line();
             if self.skipping_line {
-                // It was the very line that goes on now.
+                // The dropped line is the one that this message continues.
                 self.skipping_line = !last;
                 return;
             }
         };
-        let entry = self.put(from, message, last);
+        let entry = self.write_frame(from, message, last);
         self.end = entry.end();
         let _ = self.entries.push_back(entry);
     }
 
-    /// Drops the oldest line, with all its messages; if its first message has gone partly, the next one.
+    /// Drops the oldest line with all its messages. A partially sent front stays: then the rest of its line is dropped,
+    /// or, if it has no rest, the next line.
     fn drop_line(&mut self) {
-        let Some(front_partially_sent) =
-            self.entries.front().copied().filter(|_| self.front_partially_sent)
-        else {
+        let Some(partial) = self.entries.front().copied().filter(|_| self.front_sent > 0) else {
             return self.drop_front();
         };
-        // It may be the word of lines dropped, and the next is not.
-        let told = self.front_is_notice.take();
+        let kind = core::mem::replace(&mut self.front, Front::Line);
         self.entries.pop_front();
         self.drop_front();
-        self.push_front(Entry { last: true, ..front_partially_sent });
-        self.front_is_notice = if front_partially_sent.last { told } else { Some(0) };
+        self.push_front(Entry { last: true, ..partial });
+        self.front = if partial.last { kind } else { Front::DroppedLine };
     }
 
     fn drop_front(&mut self) {
-        if let Some(told) = self.front_is_notice.take() {
-            self.lost += told;
-            self.entries.pop_front();
+        if self.remove_unless_line() {
             return;
         }
-        self.lose(1);
+        self.count_lost(1);
         while let Some(entry) = self.entries.pop_front() {
             if entry.last {
                 return;
@@ -167,13 +169,25 @@ impl Queue {
         self.skipping_line = true;
     }
 
-    /// The messages that may go now, oldest first: behind one that has begun comes the word of lines dropped. In a
-    /// `stream`, or as packets, which need no NUL.
+    /// Removes the front and returns true, unless it is a line that would be lost. The lines that a loss notice reports
+    /// are unreported again.
+    fn remove_unless_line(&mut self) -> bool {
+        match core::mem::replace(&mut self.front, Front::Line) {
+            Front::Line => return false,
+            Front::LossNotice { lines } => self.lost += lines,
+            Front::DroppedLine => {}
+        }
+        self.entries.pop_front();
+        true
+    }
+
+    /// Returns the messages to send next, oldest first: complete frames for a stream, without their trailer for
+    /// datagrams. A partially sent message is the only one if a loss notice must follow it.
     pub fn messages(&self, stream: bool) -> impl Iterator<Item = &[u8]> {
-        let most = if self.front_partially_sent && self.lost > 0 { 1 } else { MAX_MESSAGES };
-        let nul = usize::from(!stream && self.framing == Framing::Nul);
-        self.entries.iter().take(most).map(move |entry| {
-            self.bytes.get(entry.from.into()..entry.end().saturating_sub(nul)).unwrap_or(&[])
+        let max = if self.front_sent > 0 && self.lost > 0 { 1 } else { MAX_MESSAGES };
+        let trailer = if stream { 0 } else { self.framing.trailer_len() };
+        self.entries.iter().take(max).map(move |entry| {
+            self.bytes.get(entry.from.into()..entry.end().saturating_sub(trailer)).unwrap_or(&[])
         })
     }
 
@@ -184,76 +198,94 @@ impl Queue {
         let _ = self.entries.push_front(entry);
     }
 
-    const fn lose(&mut self, lines: u64) {
+    const fn count_lost(&mut self, lines: u64) {
         self.lost += lines;
         self.all_lost += lines;
     }
 
-    /// How many lines have to be told of before anything else can be sent: those dropped, and not told yet.
+    /// Returns the number of lost lines that a loss notice must report before anything else can be sent. `None` also
+    /// while the front is partially sent.
     #[must_use]
-    pub fn unreported_loss(&self) -> Option<u64> {
-        (self.lost > 0 && !self.front_partially_sent)
-            .then_some(self.lost + self.front_is_notice.unwrap_or(0))
+    pub const fn unreported_loss(&self) -> Option<u64> {
+        if self.lost == 0 || self.front_sent > 0 {
+            return None;
+        }
+        match self.front {
+            Front::LossNotice { lines } => Some(self.lost + lines),
+            Front::Line | Front::DroppedLine => Some(self.lost),
+        }
     }
 
-    /// Puts a message that tells of them before all others.
+    /// Puts a loss notice before all other messages. It replaces an earlier one. If there is no space, it drops a line
+    /// instead: ask [`Queue::unreported_loss`] again.
     pub fn push_loss_notice(&mut self, message: &[u8]) {
         let size = message.len() + FRAME_OVERHEAD;
-        if let Some(told) = self.front_is_notice.take() {
-            // It stands there already, with a smaller number.
-            self.entries.pop_front();
-            self.lost += told;
-        }
+        self.remove_unless_line();
         let front = self.entries.front().map_or(size, |entry| entry.from.into());
         let free_from = if self.is_empty() || self.end > front { 0 } else { self.end };
         if front >= free_from + size && !self.entries.is_full() {
-            let entry = self.put(front - size, message, true);
+            let entry = self.write_frame(front - size, message, true);
             self.push_front(entry);
-            self.front_is_notice = Some(core::mem::take(&mut self.lost));
+            self.front = Front::LossNotice { lines: core::mem::take(&mut self.lost) };
         } else {
             self.drop_line();
         }
     }
 
-    /// Puts a message into its place, where it has room with the longest frame.
-    fn put(&mut self, from: usize, message: &[u8], last: bool) -> Entry {
-        let mut end = from;
-        if self.framing == Framing::Count {
-            let mut count = Message::<FRAME_OVERHEAD>::new();
-            put_number(&mut count, message.len() as u64);
-            count.put(b" ");
-            end += copy(count.bytes(), spare(self.bytes, end));
-        }
-        end += copy(message, spare(self.bytes, end));
-        if self.framing == Framing::Nul
-            && let Some(nul) = self.bytes.get_mut(end)
-        {
-            *nul = 0;
-            end += 1;
-        }
-        Entry { from: short(from), size: short(end - from), last }
+    fn write_frame(&mut self, from: usize, message: &[u8], last: bool) -> Entry {
+        let size = self.framing.write(message, spare(self.bytes, from));
+        Entry { from: to_u16(from), size: to_u16(size), last }
     }
 
-    /// The oldest `count` messages were sent.
+    /// Removes the oldest `count` messages, which were sent.
     pub fn sent(&mut self, count: usize) {
         if count > 0 {
-            self.front_is_notice = None;
-            self.front_partially_sent = false;
+            self.front = Front::Line;
+            self.front_sent = 0;
         }
         for _ in 0..count {
             self.entries.pop_front();
         }
     }
 
-    /// Nothing will be sent any more: all that waits is lost.
+    /// Removes the frames that a stream has taken with its next `bytes`, and records the part of the frame after them.
+    pub fn sent_bytes(&mut self, bytes: usize) {
+        let mut rest = self.front_sent + bytes;
+        let mut count = 0;
+        for entry in &self.entries {
+            let size = usize::from(entry.size);
+            if rest < size {
+                break;
+            }
+            rest -= size;
+            count += 1;
+        }
+        self.sent(count);
+        self.front_sent = rest;
+    }
+
+    /// Returns how many bytes of the oldest frame a stream has taken.
+    #[must_use]
+    pub const fn front_sent(&self) -> usize {
+        self.front_sent
+    }
+
+    /// The connection is broken: the oldest message will be sent again from its beginning.
+    pub const fn resend_front(&mut self) {
+        self.front_sent = 0;
+    }
+
+    /// Empties the queue and counts its lines as lost.
     pub fn lose_all(&mut self) {
-        let lines = self.entries.iter().filter(|entry| entry.last).count();
-        self.lose(lines as u64 - u64::from(self.front_is_notice.is_some()));
+        let last_messages = self.entries.iter().filter(|entry| entry.last).count();
+        // A front that is not a line has no line to count.
+        let front_is_line = core::mem::replace(&mut self.front, Front::Line) == Front::Line;
+        self.count_lost(last_messages as u64 - u64::from(!front_is_line));
         self.entries.clear();
     }
 }
 
-/// Places and sizes are below [`ROOM`], which a short number holds.
-fn short(n: usize) -> u16 {
+/// Converts an offset or size, which is at most [`CAPACITY`].
+fn to_u16(n: usize) -> u16 {
     u16::try_from(n).unwrap_or(0)
 }

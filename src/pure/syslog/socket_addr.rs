@@ -1,14 +1,16 @@
-//! Internet addresses as words: `10.0.0.1:514`, `[fd00::1]:601`. Numbers only: names would need a
-//! resolver. Pure. (The standard library's parser is four kilobytes of the executable.)
+//! The parser of `IP:PORT` words: `10.0.0.1:514`, `[fd00::1]:601`. dsyslog's --to calls it.
+//!
+//! It accepts numbers only, because a resolver of names would need a heap. The standard library's parser adds 4 KiB to
+//! the executable.
 
 use crate::cli::value;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// An address and a port.
+/// Parses an address and a port other than 0.
 #[must_use]
 pub fn parse(word: &[u8]) -> Option<SocketAddr> {
     let colon = word.iter().rposition(|byte| *byte == b':')?;
-    let port = number(word.get(colon + 1..)?)?;
+    let port = decimal(word.get(colon + 1..)?)?;
     let ip = match word.get(..colon)? {
         [b'[', v6 @ .., b']'] => IpAddr::V6(parse_v6(v6)?),
         v4 => IpAddr::V4(parse_v4(v4)?),
@@ -16,56 +18,57 @@ pub fn parse(word: &[u8]) -> Option<SocketAddr> {
     (port > 0).then_some(SocketAddr::new(ip, port))
 }
 
-fn number(word: &[u8]) -> Option<u16> {
+fn decimal(word: &[u8]) -> Option<u16> {
     value::number(word).ok().and_then(|n| u16::try_from(n).ok())
 }
 
-/// Four decimal numbers.
+/// Parses four decimal octets.
 fn parse_v4(word: &[u8]) -> Option<Ipv4Addr> {
-    let mut numbers = word.split(|byte| *byte == b'.').map(|part| u8::try_from(number(part)?).ok());
+    let mut parts = word.split(|byte| *byte == b'.').map(|part| u8::try_from(decimal(part)?).ok());
     let mut octets = [0; 4];
     for octet in &mut octets {
-        *octet = numbers.next()??;
+        *octet = parts.next()??;
     }
-    numbers.next().is_none().then_some(Ipv4Addr::from(octets))
+    parts.next().is_none().then_some(Ipv4Addr::from(octets))
 }
 
-/// Eight hexadecimal numbers, or fewer around one `::` (RFC 4291, 2.2).
+/// Parses eight hexadecimal groups, or fewer around one `::` (RFC 4291, 2.2).
 fn parse_v6(word: &[u8]) -> Option<Ipv6Addr> {
     let gap = word.windows(2).position(|pair| pair == b"::");
     let mut segments = [0; 8];
     match gap {
-        None => (groups(word, &mut segments)? == 8).then_some(())?,
+        None => (parse_groups(word, &mut segments)? == 8).then_some(())?,
         Some(at) => {
             let mut tail = [0; 8];
-            let before = groups(word.get(..at)?, &mut segments)?;
-            let after = groups(word.get(at + 2..)?, &mut tail)?;
+            let before = parse_groups(word.get(..at)?, &mut segments)?;
+            let after = parse_groups(word.get(at + 2..)?, &mut tail)?;
             (before + after < 8).then_some(())?;
-            let places = segments.iter_mut().skip(8 - after);
-            places.zip(tail).for_each(|(place, segment)| *place = segment);
+            let last_segments = segments.iter_mut().skip(8 - after);
+            last_segments.zip(tail).for_each(|(segment, group)| *segment = group);
         }
     }
     Some(Ipv6Addr::from(segments))
 }
 
-/// Reads numbers separated by colons into `room`; says how many. An empty word has none.
-fn groups(word: &[u8], room: &mut [u16; 8]) -> Option<usize> {
+/// Parses groups separated by colons into `segments` and returns their number. An empty word has none.
+fn parse_groups(word: &[u8], segments: &mut [u16; 8]) -> Option<usize> {
     if word.is_empty() {
         return Some(0);
     }
     let mut count = 0;
-    for part in word.split(|byte| *byte == b':') {
-        *room.get_mut(count)? = hexadecimal(part)?;
+    for group in word.split(|byte| *byte == b':') {
+        *segments.get_mut(count)? = hexadecimal(group)?;
         count += 1;
     }
     Some(count)
 }
 
-fn hexadecimal(word: &[u8]) -> Option<u16> {
-    if !(1..=4).contains(&word.len()) {
+/// Parses one to four hexadecimal digits.
+fn hexadecimal(group: &[u8]) -> Option<u16> {
+    if !(1..=4).contains(&group.len()) {
         return None;
     }
-    word.iter().try_fold(0, |sum: u16, byte| {
+    group.iter().try_fold(0, |sum: u16, byte| {
         let digit = char::from(*byte).to_digit(16)?;
         Some((sum << 4) + u16::try_from(digit).ok()?)
     })
@@ -77,7 +80,7 @@ mod tests {
     use crate::testing::Random;
 
     #[test]
-    fn what_is_understood_is_what_the_library_understands() {
+    fn addresses_parse_as_in_the_standard_library() {
         for good in [
             "10.0.0.1:514",
             "[::1]:514",

@@ -1,117 +1,120 @@
-//! The link to a receiver that may do anything: it is not there, comes late, takes some, none, or goes away.
-//! All courses with a few such faults are tried. Test code; the module calls this file instead of the kernel.
+//! Exploration of the connection to a receiver that is absent, slow, or restarting.
+//!
+//! This file replaces the kernel: `connection.rs` calls the functions here, and each call chooses its result. The tests
+//! try all sequences of results with a few faults.
 
-use super::{Address, Connection, Errno, MAX_RETRY, Queue, Transport};
+use super::{Address, Connection, Errno, Queue, Transport};
 use crate::testing::Ways;
-use crate::testing::word_of;
 use core::cell::RefCell;
 use core::net::SocketAddr;
-use pure::cli::getopt::Arg;
 use pure::time::{Duration, Instant};
 use sys::socket::SocketType;
 
-/// What the receiver is, what it has got, and how things go on.
+const MAX_RETRY: Duration = Duration::from_secs(30);
+
+/// The scripted kernel and the receiver behind it.
 #[derive(Default)]
-struct Course {
+struct Kernel {
     is_stream: bool,
     is_tcp: bool,
     is_udp: bool,
-    /// Whole messages, and the beginning of one.
+    /// Complete messages that the receiver got, and the beginning of one.
     got: Vec<String>,
-    begun: Vec<u8>,
-    /// The last packet has gone to a port, which may refuse it yet.
+    partial: Vec<u8>,
+    /// The last datagram went to a UDP port that may still refuse it.
     may_refuse: bool,
-    /// Why a call has sent fewer packets to a port than it could: there is room, so that one was refused; there is none.
-    early: Option<bool>,
+    /// sendmmsg(2) sent fewer UDP datagrams than it could: whether because one was refused, so that the socket is
+    /// writable.
+    sent_too_few: Option<bool>,
+    /// sendmmsg(2) has failed with ENOSYS, and always will.
+    no_sendmmsg: bool,
     is_connected: bool,
     seconds: u64,
-    /// Calls since the last step.
+    /// Calls since the last flush.
     calls: usize,
     ways: Ways,
 }
 
 thread_local! {
-    static COURSE: RefCell<Course> = RefCell::default();
+    static KERNEL: RefCell<Kernel> = RefCell::default();
 }
 
-impl Course {
+impl Kernel {
     fn choose(&mut self, ways: usize) -> usize {
         self.calls += 1;
-        assert!(self.calls < 40, "it never rests");
+        assert!(self.calls < 40, "the flush does not end");
         self.ways.choose(ways)
     }
 
-    /// Bytes of a stream, of which whole messages are taken.
+    /// Receives bytes of a stream, and splits them into messages.
     fn receive(&mut self, bytes: &[u8]) {
-        self.begun.extend(bytes);
-        while let Some(at) = self.begun.iter().position(|byte| *byte == self.mark()) {
+        self.partial.extend(bytes);
+        while let Some(at) = self.partial.iter().position(|byte| *byte == self.separator()) {
             let (from, end) = match self.is_tcp {
                 false => (0, at),
                 true => {
-                    let size = std::str::from_utf8(&self.begun[..at]).unwrap();
+                    let size = std::str::from_utf8(&self.partial[..at]).unwrap();
                     (at + 1, at + 1 + size.parse::<usize>().unwrap())
                 }
             };
-            let Some(text) = self.begun.get(from..end) else { return };
+            let Some(text) = self.partial.get(from..end) else { return };
             self.got.push(String::from_utf8(text.to_vec()).unwrap());
-            self.begun.drain(..end + usize::from(!self.is_tcp));
+            self.partial.drain(..end + usize::from(!self.is_tcp));
         }
     }
 
-    /// Ends a message, or the length before it.
-    fn mark(&self) -> u8 {
+    /// Returns the byte after a message, or after the length before it.
+    fn separator(&self) -> u8 {
         if self.is_tcp { b' ' } else { 0 }
     }
 
     fn connect(&mut self) -> Result<Socket, Errno> {
-        (self.begun, self.may_refuse, self.is_connected) = (Vec::new(), false, !self.is_tcp);
+        (self.partial, self.may_refuse, self.is_connected) = (Vec::new(), false, !self.is_tcp);
         if self.choose(2) > 0 { Err(Errno::CONNREFUSED) } else { Ok(Socket) }
     }
 }
 
 fn choose(ways: usize) -> usize {
-    COURSE.with_borrow_mut(|course| course.choose(ways))
+    KERNEL.with_borrow_mut(|kernel| kernel.choose(ways))
 }
 
 pub mod clock {
-    use super::{COURSE, Duration, Instant};
+    use super::{Duration, Instant, KERNEL};
 
     pub fn now() -> Instant {
-        let seconds = COURSE.with_borrow(|course| course.seconds);
+        let seconds = KERNEL.with_borrow(|kernel| kernel.seconds);
         Instant::from_clock(Duration::from_secs(seconds))
     }
 }
 
 pub mod file {
-    use super::{COURSE, Errno, choose};
+    use super::{Errno, KERNEL, choose};
 
     pub fn is_writable(_: i32) -> bool {
-        if let Some(has_room) = COURSE.with_borrow_mut(|course| course.early.take()) {
-            return has_room;
+        if let Some(refused) = KERNEL.with_borrow_mut(|kernel| kernel.sent_too_few.take()) {
+            return refused;
         }
-        let has_room = choose(2) == 0;
-        COURSE.with_borrow_mut(|course| course.is_connected |= has_room);
-        has_room
+        let is_writable = choose(2) == 0;
+        KERNEL.with_borrow_mut(|kernel| kernel.is_connected |= is_writable);
+        is_writable
     }
 
-    /// A packet.
-    pub fn write(_: i32, packet: &[u8]) -> Result<usize, Errno> {
-        let transport = choose(3);
-        COURSE.with_borrow_mut(|course| match transport {
+    /// Sends one datagram.
+    pub fn write(_: i32, datagram: &[u8]) -> Result<usize, Errno> {
+        let way = choose(3);
+        KERNEL.with_borrow_mut(|kernel| match way {
             0 => {
-                course.got.push(String::from_utf8(packet.to_vec()).unwrap());
-                course.may_refuse = course.is_udp;
-                Ok(packet.len())
+                kernel.got.push(String::from_utf8(datagram.to_vec()).unwrap());
+                kernel.may_refuse = kernel.is_udp;
+                Ok(datagram.len())
             }
             1 => Err(Errno::AGAIN),
-            _ => {
-                // The one before.
-                if core::mem::take(&mut course.may_refuse) {
-                    course.got.pop();
-                    return Err(Errno::CONNREFUSED);
-                }
-                Err(Errno::PIPE)
+            _ if core::mem::take(&mut kernel.may_refuse) => {
+                // The datagram before this one.
+                kernel.got.pop();
+                Err(Errno::CONNREFUSED)
             }
+            _ => Err(Errno::PIPE),
         })
     }
 }
@@ -119,15 +122,15 @@ pub mod file {
 pub struct Socket;
 
 impl Socket {
-    pub fn unix(_: &core::ffi::CStr, flow: SocketType) -> Result<Self, Errno> {
-        COURSE.with_borrow_mut(|course| {
-            let is_other = course.is_stream != (flow == SocketType::Stream);
-            if is_other { Err(Errno::PROTOTYPE) } else { course.connect() }
+    pub fn unix(_: &core::ffi::CStr, socket_type: SocketType) -> Result<Self, Errno> {
+        KERNEL.with_borrow_mut(|kernel| {
+            let is_other_type = kernel.is_stream != (socket_type == SocketType::Stream);
+            if is_other_type { Err(Errno::PROTOTYPE) } else { kernel.connect() }
         })
     }
 
     pub fn inet(_: SocketAddr, _: SocketType) -> Result<Self, Errno> {
-        COURSE.with_borrow_mut(Course::connect)
+        KERNEL.with_borrow_mut(Kernel::connect)
     }
 
     pub const fn fd(&self) -> i32 {
@@ -138,37 +141,41 @@ impl Socket {
         (choose(2) > 0).then_some(Errno::PIPE)
     }
 
-    pub fn sendmmsg<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) -> Result<usize, Errno> {
-        let mut packets = packets.map(|packet| String::from_utf8(packet.to_vec()).unwrap());
-        let first = packets.next().unwrap();
-        let rest: Vec<String> = packets.collect();
-        let is_udp = COURSE.with_borrow(|course| course.is_udp);
-        let transport = choose(if is_udp && !rest.is_empty() { 6 } else { 5 });
-        COURSE.with_borrow_mut(|course| {
-            // A port that has refused a packet tells with the next, and not if some go before that in the same call.
-            let may_refuse = core::mem::replace(&mut course.may_refuse, is_udp && transport < 2);
-            match transport {
+    pub fn sendmmsg<'a>(&self, datagrams: impl Iterator<Item = &'a [u8]>) -> Result<usize, Errno> {
+        if KERNEL.with_borrow(|kernel| kernel.no_sendmmsg) {
+            return Err(Errno::NOSYS);
+        }
+        let mut texts = datagrams.map(|datagram| String::from_utf8(datagram.to_vec()).unwrap());
+        let first = texts.next().unwrap();
+        let rest: Vec<String> = texts.collect();
+        let is_udp = KERNEL.with_borrow(|kernel| kernel.is_udp);
+        let way = choose(if is_udp && !rest.is_empty() { 6 } else { 5 });
+        KERNEL.with_borrow_mut(|kernel| {
+            // The next call reports a refused datagram, unless it sends some before it notices.
+            let may_refuse = core::mem::replace(&mut kernel.may_refuse, is_udp && way < 2);
+            match way {
                 0 => {
-                    course.got.extend([vec![first], rest.clone()].concat());
+                    kernel.got.extend([vec![first], rest.clone()].concat());
                     return Ok(1 + rest.len());
                 }
-                1 => course.got.push(first),
+                1 => kernel.got.push(first),
                 2 => {
-                    course.may_refuse = may_refuse;
+                    kernel.may_refuse = may_refuse;
                     return Err(Errno::AGAIN);
                 }
                 3 => {
-                    course.may_refuse = may_refuse;
+                    (kernel.may_refuse, kernel.no_sendmmsg) = (may_refuse, true);
                     return Err(Errno::NOSYS);
                 }
                 4 if may_refuse => {
-                    course.got.pop();
+                    kernel.got.pop();
                     return Err(Errno::CONNREFUSED);
                 }
                 4 => return Err(Errno::PIPE),
+                // The first datagram is sent, then refused before the second.
                 _ => {}
             }
-            course.early = (is_udp && !rest.is_empty()).then_some(transport > 1);
+            kernel.sent_too_few = (is_udp && !rest.is_empty()).then_some(way > 1);
             Ok(1)
         })
     }
@@ -180,63 +187,74 @@ impl Socket {
     ) -> Result<usize, Errno> {
         let all: Vec<u8> = pieces.flatten().copied().collect();
         let rest = &all[skip..];
-        let most = match choose(5) {
+        let size = match choose(5) {
             0 => rest.len(),
             1 => 1,
             2 => rest.len() - 1,
             3 => return Err(Errno::AGAIN),
             _ => return Err(Errno::PIPE),
         };
-        COURSE.with_borrow_mut(|course| {
-            assert!(course.is_connected, "sent before it is known that somebody is there");
-            course.receive(&rest[..most]);
+        KERNEL.with_borrow_mut(|kernel| {
+            assert!(kernel.is_connected, "sent before the connection is established");
+            kernel.receive(&rest[..size]);
         });
-        Ok(most)
+        Ok(size)
     }
 }
 
-/// One course: three lines come, with time between them, then all goes well.
+fn flush(connection: &mut Connection, queue: &mut Queue) {
+    KERNEL.with_borrow_mut(|kernel| kernel.calls = 0);
+    connection.flush(queue, &mut |_, _| panic!("nothing is dropped"));
+}
+
+/// Checks the state between two flushes.
+fn check(connection: &Connection) {
+    let (now, state) = (clock::now(), &connection.state);
+    let wait = state.wait(now);
+    assert!(wait.until.is_some() || !wait.soon, "the wait has no end");
+    assert!(state.is_down() == connection.fd().is_none());
+    if state.is_down() {
+        assert!(state.last_error.is_some(), "the reason is unknown");
+        let interval = now.until(wait.until.unwrap());
+        assert!(interval > Duration::ZERO && interval <= MAX_RETRY, "{interval:?}");
+    }
+}
+
+/// Runs one course: three lines arrive, with time between them, then all calls succeed.
 fn run(address: &Address, queue: &mut Queue) {
-    let wanted = ["one", "two", "three"];
-    let mut connection = Connection::new(address, clock::now());
-    let go = |connection: &mut Connection, queue: &mut Queue| {
-        COURSE.with_borrow_mut(|course| course.calls = 0);
-        connection.flush(queue, &mut |_, _| panic!("nothing is dropped"));
-        let (now, wait) = (clock::now(), connection.wait(clock::now()));
-        assert!(wait.at.is_some() || !wait.soon, "it waits for ever");
-        assert!(connection.is_down() == wait.room.is_none());
-        assert!(!connection.is_down() || connection.last_error.is_some(), "nobody can say why");
-        if let (true, Some(at)) = (connection.is_down(), wait.at) {
-            let pause = now.until(at);
-            assert!(pause > Duration::ZERO && pause <= MAX_RETRY, "{pause:?}");
-        }
+    let lines = ["one", "two", "three"];
+    let mut connection = Connection::new(address);
+    let step = |connection: &mut Connection, queue: &mut Queue| {
+        flush(connection, queue);
+        check(connection);
     };
-    for text in wanted {
+    for text in lines {
         queue.push(text.as_bytes(), true);
-        go(&mut connection, queue);
+        step(&mut connection, queue);
         let seconds = [0, 1, 6][choose(3)];
-        COURSE.with_borrow_mut(|course| course.seconds += seconds);
-        go(&mut connection, queue);
+        KERNEL.with_borrow_mut(|kernel| kernel.seconds += seconds);
+        step(&mut connection, queue);
     }
-    COURSE.with_borrow_mut(|course| course.ways.faults = 0);
+    KERNEL.with_borrow_mut(|kernel| kernel.ways.faults = 0);
     while !queue.is_empty() {
-        if connection.is_down() {
-            COURSE.with_borrow_mut(|course| course.seconds += 1);
+        if connection.state.is_down() {
+            KERNEL.with_borrow_mut(|kernel| kernel.seconds += 1);
         }
-        go(&mut connection, queue);
-        assert!(COURSE.with_borrow(|course| course.seconds) < 100, "it is never sent");
+        step(&mut connection, queue);
+        assert!(KERNEL.with_borrow(|kernel| kernel.seconds) < 100, "a message is never sent");
     }
-    COURSE.with_borrow(|course| {
-        let mut rest = wanted.iter();
-        assert!(course.got.iter().all(|text| rest.any(|line| line == text)), "{:?}", course.got);
-        assert_eq!(course.got.len() as u64 + connection.refused, 3, "{:?}", course.got);
-        assert!(connection.refused == 0 || matches!(address.transport, Transport::Udp(_)));
+    KERNEL.with_borrow(|kernel| {
+        let mut rest = lines.iter();
+        assert!(kernel.got.iter().all(|text| rest.any(|line| line == text)), "{:?}", kernel.got);
+        let refused = connection.state.refused;
+        assert_eq!(kernel.got.len() as u64 + refused, 3, "{:?}", kernel.got);
+        assert!(refused == 0 || matches!(address.transport, Transport::Udp(_)));
     });
 }
 
 #[test]
-fn each_line_is_sent_once_or_counted_whatever_the_receiver_does() {
-    let most = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
+fn each_line_is_sent_once_or_counted_as_refused() {
+    let faults = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
     let mut courses = 0;
     let to = "10.0.0.1:514".parse().unwrap();
     for (transport, is_stream) in [
@@ -247,55 +265,35 @@ fn each_line_is_sent_once_or_counted_whatever_the_receiver_does() {
     ] {
         let address = Address { word: c"address", transport };
         let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing());
-        let mut ways = Some(Vec::new());
-        while let Some(taken) = ways {
+        let mut next = Some(Vec::new());
+        while let Some(beginning) = next {
             let is_tcp = matches!(transport, Transport::Tcp(_));
             let is_udp = matches!(transport, Transport::Udp(_));
-            let course = Ways::new(taken, most);
-            COURSE.set(Course { is_stream, is_tcp, is_udp, ways: course, ..Course::default() });
+            let ways = Ways::new(beginning, faults);
+            KERNEL.set(Kernel { is_stream, is_tcp, is_udp, ways, ..Kernel::default() });
             run(&address, &mut queue);
             courses += 1;
-            ways = COURSE.take().ways.next();
+            next = KERNEL.take().ways.next();
         }
     }
     println!("{courses} courses of a connection");
 }
 
-/// Refused when it connects; or each time that it sends, whereupon it connects once more at once.
+/// The receiver refuses each connection; or it breaks each one, and dsyslog reconnects immediately, but only once.
 #[test]
-fn who_never_listens_is_not_sought_all_the_time() {
-    for (ways, most) in [(&[(1, 2)][..], 8), (&[(0, 2), (4, 5)], 4 * 120)] {
+fn an_absent_receiver_is_tried_at_growing_intervals() {
+    for (ways, calls) in [(&[(1, 2)][..], 8), (&[(0, 2), (4, 5)], 4 * 120)] {
         let address = Address { word: c"address", transport: Transport::Path };
         let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing());
-        COURSE.set(Course { ways: Ways::new(ways.repeat(1000), 2000), ..Course::default() });
-        let mut connection = Connection::new(&address, clock::now());
+        KERNEL.set(Kernel { ways: Ways::new(ways.repeat(1000), 2000), ..Kernel::default() });
+        let mut connection = Connection::new(&address);
         queue.push(b"one", true);
         for _ in 0..120 {
-            COURSE.with_borrow_mut(|course| course.calls = 0);
-            connection.flush(&mut queue, &mut |_, _| panic!("nothing is dropped"));
-            assert!(connection.is_down());
-            COURSE.with_borrow_mut(|course| course.seconds += 1);
+            flush(&mut connection, &mut queue);
+            assert!(connection.state.is_down());
+            KERNEL.with_borrow_mut(|kernel| kernel.seconds += 1);
         }
-        // After 1, 2, 4, 8, 16 seconds, then each 30; or twice a second, two calls each.
-        assert_eq!(COURSE.take().ways.taken(), most);
-    }
-}
-
-#[test]
-fn addresses_are_ports_or_paths() {
-    let transport = |word: &str| {
-        let mut address = Address { word: c"", transport: Transport::Path };
-        let word = word_of(word);
-        Arg::new(word).to(&mut address).map(|()| {
-            assert_eq!(address.word, word);
-            address.transport
-        })
-    };
-    let port = "[fd00::1]:601";
-    assert_eq!(transport(&format!("udp:{port}")), Ok(Transport::Udp(port.parse().unwrap())));
-    assert_eq!(transport(&format!("tcp:{port}")), Ok(Transport::Tcp(port.parse().unwrap())));
-    assert_eq!(transport(&"p".repeat(107)), Ok(Transport::Path));
-    for bad in ["", "udp:", "tcp:/dev/log", &"p".repeat(108)] {
-        assert!(transport(bad).is_err(), "{bad}");
+        // In 120 s: after 1, 2, 4, 8, 16 and 30 s, then each 30 s. Or twice a second, with two calls each.
+        assert_eq!(KERNEL.take().ways.taken(), calls);
     }
 }

@@ -6,7 +6,7 @@ mod model;
 
 use super::restart::RestartHistory;
 use super::{Action, MIN_START_INTERVAL, SWEEP_MAX};
-use crate::cli::getopt::{Opt, opt};
+use crate::cli::option_table::{Opt, opt};
 use crate::cli::value::threshold;
 use crate::supervise::load::PauseRange;
 use crate::supervise::policy::Policy;

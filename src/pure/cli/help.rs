@@ -1,0 +1,66 @@
+//! The help text of an option table.
+//!
+//! `option_sources` prints it for `--help`.
+
+use super::option_table::{OptionTable, Row};
+use crate::text::{Put, TextBuf};
+
+/// The column in which descriptions start. A longer option moves its description to the right.
+const COLUMN: usize = 28;
+
+/// Passes the help text to `print`, one line per row.
+///
+/// # Errors
+/// The error of `print`.
+pub fn print_help<E>(
+    table: &dyn OptionTable,
+    print: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    (0..).map_while(|at| table.row(at)).try_for_each(|row| print(help_line(row).bytes()))
+}
+
+/// Returns the line of one row, with a newline.
+#[must_use]
+pub fn help_line(row: Row) -> TextBuf<160> {
+    let mut line = TextBuf::new();
+    line.put(b" ");
+    for byte in row.0.as_bytes() {
+        line.put(&[if *byte == b'\t' { b' ' } else { *byte }]);
+        while *byte == b'\t' && line.bytes().len() < COLUMN {
+            line.put(b" ");
+        }
+    }
+    line.put(b"\n");
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::option_table::{Opt, Table, opt};
+
+    const OPTIONS: &[Opt<()>] = &[
+        opt("-1, --on\tTurn it on.", |(), _| Ok(())),
+        opt("    --number N\tA number.", |(), _| Ok(())),
+    ];
+
+    #[test]
+    fn help_has_two_columns() {
+        let mut text = String::new();
+        let table = Table { options: OPTIONS, config: &mut () };
+        let done: Result<(), ()> = print_help(&table, &mut |line| {
+            text += core::str::from_utf8(line).unwrap();
+            Ok(())
+        });
+        assert_eq!(done, Ok(()));
+        let rows = [
+            ("-1, --on", "Turn it on."),
+            ("    --number N", "A number."),
+            ("-h, --help", "Show this."),
+            ("-V, --version", "Show the version."),
+        ];
+        assert_eq!(text, rows.map(|(option, text)| format!(" {option:27}{text}\n")).concat());
+        let long = help_line(Row("-n, --name-of-many-bytes LIST\tNames."));
+        assert_eq!(long.bytes(), b" -n, --name-of-many-bytes LIST Names.\n");
+    }
+}

@@ -1,0 +1,205 @@
+//! The state of the connection to the receiver: when to connect, to send, and to wait. dsyslog's connection makes the
+//! calls.
+//!
+//! The caller starts a pass, makes the call that [`ConnectionState::next_step`] names, passes its result to the method
+//! for it, and repeats this until the step is [`Step::Wait`]. A pass happens at one point in time. It starts whenever
+//! there are new messages, when the socket becomes writable, and at the time of [`Wait::until`].
+//!
+//! A receiver may be absent, slow, or restarting. An attempt to connect that fails is repeated after 1 s, then after
+//! twice the time, up to 30 s. After an error on a connection that worked, the first attempt is immediate.
+
+#[cfg(test)]
+mod tests;
+
+use super::address::Transport;
+use crate::time::{Duration, Instant};
+use crate::unix::Errno;
+
+/// The first and the longest interval between two attempts to connect. Chosen: a receiver that restarts takes about a
+/// second, and an absent one costs two calls each half minute.
+const MIN_RETRY: Duration = Duration::from_secs(1);
+const MAX_RETRY: Duration = Duration::from_secs(30);
+
+/// How long a TCP connection may take to be established, and how long a blocked receiver may keep the service waiting
+/// before lines are dropped. Chosen: longer than the restart of a receiver.
+const STALL_LIMIT: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// There is no connection. The next attempt is at `until`.
+    Down { until: Instant },
+    /// The TCP handshake has not finished. It fails at `until`.
+    Connecting { until: Instant },
+    /// Messages can be sent. `blocked_since`: the receiver has not read since then.
+    Up { since: Instant, blocked_since: Option<Instant> },
+}
+
+/// The next call to make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Open a socket and connect it: [`ConnectionState::on_connect`].
+    Connect,
+    /// Check whether the socket is writable, and its error: [`ConnectionState::on_connect_check`].
+    CheckConnect,
+    /// Send messages from the queue: [`ConnectionState::on_send`].
+    Send,
+    /// The pass is over.
+    Wait,
+}
+
+/// When the next pass must start, at the latest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wait {
+    /// `None`: only when the socket becomes writable.
+    pub until: Option<Instant>,
+    /// It will not take long. If the queue is full, dsyslog stops reading its input instead of dropping lines.
+    pub soon: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConnectionState {
+    transport: Transport,
+    phase: Phase,
+    /// The wait after the next failure.
+    retry_interval: Duration,
+    /// The time of this pass.
+    now: Instant,
+    /// The socket was not writable in this pass.
+    must_wait: bool,
+    /// A broken connection was replaced in this pass. If the new one breaks too, the next attempt is not immediate.
+    reconnected: bool,
+    /// Datagrams that the receiver refused after they were sent.
+    pub refused: u64,
+    /// Why the connection is down, or why it was before it was proven to work again.
+    pub last_error: Option<Errno>,
+}
+
+impl ConnectionState {
+    #[must_use]
+    pub const fn new(transport: Transport, now: Instant) -> Self {
+        Self {
+            transport,
+            phase: Phase::Down { until: now },
+            retry_interval: MIN_RETRY,
+            now,
+            must_wait: false,
+            reconnected: false,
+            refused: 0,
+            last_error: None,
+        }
+    }
+
+    #[must_use]
+    pub const fn is_down(&self) -> bool {
+        matches!(self.phase, Phase::Down { .. })
+    }
+
+    /// Starts a pass at the time `now`.
+    pub const fn start_pass(&mut self, now: Instant) {
+        self.now = now;
+        self.must_wait = false;
+        self.reconnected = false;
+    }
+
+    /// Returns the next call to make in this pass. Without a message to send there is no reason to connect.
+    #[must_use]
+    pub fn next_step(&self, queue_is_empty: bool) -> Step {
+        match self.phase {
+            _ if self.must_wait => Step::Wait,
+            Phase::Connecting { .. } => Step::CheckConnect,
+            _ if queue_is_empty => Step::Wait,
+            Phase::Down { until } if until > self.now => Step::Wait,
+            Phase::Down { .. } => Step::Connect,
+            Phase::Up { .. } => Step::Send,
+        }
+    }
+
+    /// Handles the result of connect(2). A TCP connection may still be in progress.
+    pub fn on_connect(&mut self, result: Result<(), Errno>) {
+        self.phase = match (result, self.transport) {
+            (Err(error), _) => return self.fail(error),
+            (Ok(()), Transport::Tcp(_)) => Phase::Connecting { until: self.now.add(STALL_LIMIT) },
+            (Ok(()), Transport::Path | Transport::Udp(_)) => {
+                Phase::Up { since: self.now, blocked_since: None }
+            }
+        };
+    }
+
+    /// Handles the state of a socket while it connects: established if it is writable and has no error (connect(2)).
+    pub fn on_connect_check(&mut self, is_writable: bool, error: Option<Errno>) {
+        match (self.phase, error) {
+            (_, Some(error)) => self.fail(error),
+            (Phase::Connecting { until }, None) if until <= self.now => self.fail(Errno::TIMEDOUT),
+            (_, None) if is_writable => {
+                self.phase = Phase::Up { since: self.now, blocked_since: None };
+            }
+            (_, None) => self.must_wait = true,
+        }
+    }
+
+    /// Handles the result of a call that sent at least one message, or a part of one.
+    pub fn on_send(&mut self, result: Result<(), Errno>) {
+        let Phase::Up { since, blocked_since } = self.phase else {
+            return;
+        };
+        match result {
+            Ok(()) => {
+                self.phase = Phase::Up { since, blocked_since: None };
+                // The ICMP message that refuses a datagram arrives later, if at all.
+                if !self.is_udp() || since.add(MIN_RETRY) < self.now {
+                    self.last_error = None;
+                    self.retry_interval = MIN_RETRY;
+                }
+            }
+            // ENOBUFS: the queue of the network interface is full (send(2)).
+            Err(Errno::AGAIN | Errno::NOBUFS) => {
+                let blocked_since = blocked_since.or(Some(self.now));
+                self.phase = Phase::Up { since, blocked_since };
+                self.must_wait = true;
+            }
+            Err(error) => self.on_broken(error),
+        }
+    }
+
+    fn on_broken(&mut self, error: Errno) {
+        let is_first = !core::mem::replace(&mut self.reconnected, true);
+        if self.is_udp() && matches!(error, Errno::CONNREFUSED | Errno::HOSTUNREACH) {
+            // An ICMP message: the receiver's host, or a firewall, has refused a datagram that was sent earlier.
+            self.refused += 1;
+            return self.fail(error);
+        }
+        self.retry_interval = MIN_RETRY;
+        if is_first {
+            self.last_error = Some(error);
+            self.phase = Phase::Down { until: self.now };
+        } else {
+            self.fail(error);
+        }
+    }
+
+    fn fail(&mut self, error: Errno) {
+        self.last_error = Some(error);
+        self.phase = Phase::Down { until: self.now.add(self.retry_interval) };
+        self.retry_interval = self.retry_interval.double().min(MAX_RETRY);
+    }
+
+    const fn is_udp(&self) -> bool {
+        matches!(self.transport, Transport::Udp(_))
+    }
+
+    /// Returns when the next pass must start, between two passes.
+    #[must_use]
+    pub fn wait(&self, now: Instant) -> Wait {
+        let (until, soon) = match self.phase {
+            Phase::Down { until } => (Some(until), false),
+            // Only the first attempt is worth waiting for.
+            Phase::Connecting { until } => (Some(until), self.retry_interval == MIN_RETRY),
+            Phase::Up { blocked_since, .. } => {
+                let limit = blocked_since.map(|since| since.add(STALL_LIMIT));
+                let until = limit.filter(|limit| *limit > now);
+                (until, until.is_some())
+            }
+        };
+        Wait { until, soon }
+    }
+}

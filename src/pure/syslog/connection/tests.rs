@@ -1,0 +1,263 @@
+//! Exploration of every reachable state of the connection, for each transport.
+
+use super::{ConnectionState, MAX_RETRY, MIN_RETRY, Phase, STALL_LIMIT, Step, Transport, Wait};
+use crate::testing::Ways;
+use crate::time::{Duration, Instant};
+use crate::unix::Errno;
+use std::collections::HashSet;
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_clock(Duration::from_secs(seconds))
+}
+
+fn transports() -> [Transport; 3] {
+    let to = "10.0.0.1:514".parse().unwrap();
+    [Transport::Path, Transport::Udp(to), Transport::Tcp(to)]
+}
+
+/// Returns a connection over which a message was sent at 100 s.
+fn connected(transport: Transport) -> ConnectionState {
+    let mut state = ConnectionState::new(transport, at(100));
+    state.start_pass(at(100));
+    assert_eq!(state.next_step(false), Step::Connect);
+    state.on_connect(Ok(()));
+    if let Transport::Tcp(_) = transport {
+        assert_eq!(state.next_step(false), Step::CheckConnect);
+        state.on_connect_check(true, None);
+    }
+    assert_eq!(state.next_step(false), Step::Send);
+    state.on_send(Ok(()));
+    state
+}
+
+const NO_LIMIT: Wait = Wait { until: None, soon: false };
+
+#[test]
+fn enobufs_blocks_like_eagain_until_the_socket_is_writable() {
+    for (transport, errno) in transports()
+        .into_iter()
+        .flat_map(|transport| [Errno::NOBUFS, Errno::AGAIN].map(|errno| (transport, errno)))
+    {
+        let mut state = connected(transport);
+        state.on_send(Err(errno));
+        assert_eq!(state.next_step(false), Step::Wait, "{errno:?}");
+        assert!(!state.is_down() && state.last_error.is_none());
+        let limit = at(100).add(STALL_LIMIT);
+        assert_eq!(state.wait(at(104)), Wait { until: Some(limit), soon: true });
+        // Another attempt that fails does not extend the limit.
+        state.start_pass(at(104));
+        assert_eq!(state.next_step(false), Step::Send);
+        state.on_send(Err(errno));
+        assert_eq!(state.next_step(false), Step::Wait);
+        assert_eq!(state.wait(at(104)), Wait { until: Some(limit), soon: true });
+        assert_eq!(state.wait(limit), NO_LIMIT);
+        // Success ends it.
+        state.start_pass(at(106));
+        state.on_send(Ok(()));
+        assert_eq!(state.wait(at(106)), NO_LIMIT);
+    }
+}
+
+#[test]
+fn retry_intervals_double_up_to_half_a_minute() {
+    let mut state = ConnectionState::new(Transport::Path, at(0));
+    let mut now = at(0);
+    for seconds in [1, 2, 4, 8, 16, 30, 30] {
+        state.start_pass(now);
+        assert_eq!(state.next_step(false), Step::Connect);
+        state.on_connect(Err(Errno::NOENT));
+        let until = now.add(Duration::from_secs(seconds));
+        assert_eq!(state.wait(now), Wait { until: Some(until), soon: false });
+        now = until;
+    }
+}
+
+#[test]
+fn a_broken_connection_is_replaced_once_immediately() {
+    let mut state = connected(Transport::Path);
+    state.on_send(Err(Errno::PIPE));
+    assert_eq!((state.is_down(), state.last_error), (true, Some(Errno::PIPE)));
+    assert_eq!(state.next_step(false), Step::Connect);
+    state.on_connect(Ok(()));
+    state.on_send(Err(Errno::CONNREFUSED));
+    assert_eq!(state.next_step(false), Step::Wait);
+    assert_eq!(state.wait(at(100)).until, Some(at(101)));
+    assert_eq!(state.last_error, Some(Errno::CONNREFUSED));
+    assert_eq!(state.refused, 0);
+}
+
+#[test]
+fn a_broken_connection_resets_the_retry_interval() {
+    let mut state = ConnectionState::new(Transport::Path, at(0));
+    for seconds in [0, 1, 3] {
+        state.start_pass(at(seconds));
+        state.on_connect(Err(Errno::CONNREFUSED));
+    }
+    state.start_pass(at(7));
+    state.on_connect(Ok(()));
+    state.on_send(Err(Errno::PIPE));
+    state.on_connect(Err(Errno::CONNREFUSED));
+    assert_eq!(state.wait(at(7)).until, Some(at(8)));
+}
+
+#[test]
+fn refused_udp_datagrams_are_counted_and_back_off() {
+    let [_, udp, _] = transports();
+    for errno in [Errno::CONNREFUSED, Errno::HOSTUNREACH] {
+        let (mut state, mut now) = (connected(udp), at(100));
+        for (n, seconds) in [1, 2, 4, 8, 16, 30].into_iter().enumerate() {
+            state.on_send(Err(errno));
+            assert_eq!((state.refused, state.last_error), (n as u64 + 1, Some(errno)));
+            assert_eq!(state.next_step(false), Step::Wait);
+            now = now.add(Duration::from_secs(seconds));
+            assert_eq!(state.wait(now).until, Some(now));
+            state.start_pass(now);
+            assert_eq!(state.next_step(false), Step::Connect);
+            state.on_connect(Ok(()));
+            // No proof that the receiver exists.
+            state.on_send(Ok(()));
+            assert_eq!(state.last_error, Some(errno));
+        }
+        // After more than a second without an error it is assumed to exist.
+        state.start_pass(now.add(MIN_RETRY));
+        state.on_send(Ok(()));
+        assert_eq!(state.last_error, Some(errno));
+        state.start_pass(now.add(Duration::from_millis(1001)));
+        state.on_send(Ok(()));
+        assert_eq!((state.last_error, state.retry_interval), (None, MIN_RETRY));
+    }
+}
+
+#[test]
+fn a_tcp_connection_must_be_established_in_time() {
+    let [_, _, tcp] = transports();
+    for (seconds, is_writable, error, expected) in [
+        (4, false, None, None),
+        (4, false, Some(Errno::CONNREFUSED), Some(Errno::CONNREFUSED)),
+        (4, true, Some(Errno::CONNREFUSED), Some(Errno::CONNREFUSED)),
+        (5, false, None, Some(Errno::TIMEDOUT)),
+        (5, true, None, Some(Errno::TIMEDOUT)),
+        (5, false, Some(Errno::CONNREFUSED), Some(Errno::CONNREFUSED)),
+    ] {
+        let mut state = ConnectionState::new(tcp, at(0));
+        state.start_pass(at(0));
+        state.on_connect(Ok(()));
+        state.on_connect_check(false, None);
+        assert_eq!(state.wait(at(0)), Wait { until: Some(at(5)), soon: true });
+        state.start_pass(at(seconds));
+        assert_eq!(state.next_step(true), Step::CheckConnect);
+        state.on_connect_check(is_writable, error);
+        assert_eq!((state.last_error, state.is_down()), (expected, expected.is_some()));
+        assert_eq!(state.next_step(false), Step::Wait);
+        // Later attempts are not worth waiting for.
+        if expected.is_some() {
+            state.start_pass(at(seconds + 1));
+            state.on_connect(Ok(()));
+            assert!(!state.wait(at(seconds + 1)).soon);
+        }
+    }
+}
+
+/// Runs one pass. Each call has any result; at most twice a send leaves a message in the queue.
+fn run_pass(state: &mut ConnectionState, mut queue_is_empty: bool, ways: &mut Ways) {
+    let (mut sends, mut connects) = (0, 0);
+    for steps in 0.. {
+        assert!(steps < 12, "the pass does not end: {state:?}");
+        match state.next_step(queue_is_empty) {
+            Step::Wait => return,
+            Step::Connect => {
+                connects += 1;
+                assert!(connects <= 2, "connects without a pause: {state:?}");
+                assert!(state.is_down() && !queue_is_empty);
+                state.on_connect([Ok(()), Err(Errno::CONNREFUSED)][ways.choose(2)]);
+            }
+            Step::CheckConnect => {
+                let error = [None, Some(Errno::CONNREFUSED)][ways.choose(2)];
+                state.on_connect_check(ways.choose(2) == 0, error);
+            }
+            Step::Send => {
+                assert!(!state.is_down() && !queue_is_empty);
+                let errors = [Errno::AGAIN, Errno::NOBUFS, Errno::PIPE, Errno::CONNREFUSED];
+                let way = ways.choose(if sends < 2 { 6 } else { 5 });
+                sends += usize::from(way == 5);
+                queue_is_empty = way == 0;
+                state.on_send(match way {
+                    0 | 5 => Ok(()),
+                    _ => Err(errors[way - 1]),
+                });
+            }
+        }
+    }
+}
+
+/// Checks a state between two passes.
+fn check(state: &ConnectionState, now: Instant) {
+    let wait = state.wait(now);
+    assert!(wait.until.is_some() || !wait.soon, "the wait has no end: {state:?}");
+    match state.phase {
+        Phase::Down { until } => {
+            assert_eq!(wait, Wait { until: Some(until), soon: false });
+            assert!(state.last_error.is_some(), "the reason is unknown: {state:?}");
+            assert!(until > now && until <= now.add(MAX_RETRY), "{state:?}");
+        }
+        Phase::Connecting { until } => {
+            assert!(matches!(state.transport, Transport::Tcp(_)));
+            assert!(until > now && until <= now.add(STALL_LIMIT), "{state:?}");
+            assert_eq!(wait.until, Some(until));
+        }
+        Phase::Up { .. } => {
+            let limit = now.add(STALL_LIMIT);
+            assert!(wait.until.is_none_or(|until| until > now && until <= limit), "{state:?}");
+        }
+    }
+    assert!(state.retry_interval >= MIN_RETRY && state.retry_interval <= MAX_RETRY, "{state:?}");
+    assert!(state.refused == 0 || matches!(state.transport, Transport::Udp(_)));
+}
+
+/// Returns a key that is equal for states that behave equally, whenever they are.
+fn key(state: &ConnectionState, now: Instant) -> impl Eq + std::hash::Hash + use<> {
+    let phase = match state.phase {
+        Phase::Down { until } => (0, now.until(until), None),
+        Phase::Connecting { until } => (1, now.until(until), None),
+        // A connection older than this behaves as one of this age.
+        Phase::Up { since, blocked_since } => {
+            let age = |since: Instant| since.until(now).min(STALL_LIMIT);
+            (2, age(since), blocked_since.map(age))
+        }
+    };
+    (phase, state.retry_interval, state.last_error.is_some())
+}
+
+#[test]
+fn every_state_ends_its_passes_and_its_waits() {
+    let mut passes = 0;
+    let mut states = 0;
+    for transport in transports() {
+        let mut seen = HashSet::new();
+        let mut todo = vec![(ConnectionState::new(transport, at(100)), 100)];
+        while let Some((state, before)) = todo.pop() {
+            let starts = [0, 1, 6, 31].into_iter().flat_map(|s| [(s, true), (s, false)]);
+            for (seconds, queue_is_empty) in starts {
+                let mut next = Some(Vec::new());
+                while let Some(beginning) = next {
+                    let mut ways = Ways::new(beginning, usize::MAX);
+                    let (mut after, now) = (state.clone(), before + seconds);
+                    after.start_pass(at(now));
+                    run_pass(&mut after, queue_is_empty, &mut ways);
+                    passes += 1;
+                    if after.last_error.is_some() || !after.is_down() {
+                        if !queue_is_empty {
+                            check(&after, at(now));
+                        }
+                        if seen.insert(key(&after, at(now))) {
+                            todo.push((after, now));
+                        }
+                    }
+                    next = ways.next();
+                }
+            }
+        }
+        states += seen.len();
+    }
+    println!("{states} states of a connection, {passes} passes");
+}

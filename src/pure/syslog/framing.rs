@@ -1,0 +1,70 @@
+//! The framing of syslog messages: the bytes that separate them in a stream (RFC 6587). The queue stores each message
+//! as a complete frame.
+
+use crate::text::{TextBuf, Writer, copy, spare};
+use ufmt::uwrite;
+
+/// The maximum number of bytes that a frame adds to a message: a length of up to 7 digits and a space.
+pub const FRAME_OVERHEAD: usize = 8;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Framing {
+    /// A NUL after each message, as C libraries write to /dev/log: non-transparent framing (RFC 6587, 3.4.2).
+    /// Datagrams are sent without it.
+    NulTrailer,
+    /// Nothing: each datagram is one message.
+    Datagram,
+    /// The length in decimal and a space before each message: octet counting (RFC 6587, 3.4.1).
+    OctetCounting,
+}
+
+impl Framing {
+    /// Writes the frame of `message` to `buffer`, which must have space for the longest frame. Returns its size.
+    pub fn write(self, message: &[u8], buffer: &mut [u8]) -> usize {
+        match self {
+            Self::Datagram => copy(message, buffer),
+            Self::NulTrailer => {
+                let size = copy(message, buffer);
+                size + copy(b"\0", spare(buffer, size))
+            }
+            Self::OctetCounting => {
+                let mut length = TextBuf::<FRAME_OVERHEAD>::new();
+                let Ok(()) = uwrite!(Writer(&mut length), "{} ", message.len() as u64);
+                let start = copy(length.bytes(), buffer);
+                start + copy(message, spare(buffer, start))
+            }
+        }
+    }
+
+    /// Returns how many bytes at the end of each frame are left off in a datagram.
+    #[must_use]
+    pub const fn trailer_len(self) -> usize {
+        match self {
+            Self::NulTrailer => 1,
+            Self::Datagram | Self::OctetCounting => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_framing_separates_messages_as_its_rfc_says() {
+        for (framing, message, frame) in [
+            (Framing::NulTrailer, &b"ten bytes."[..], &b"ten bytes.\0"[..]),
+            (Framing::NulTrailer, b"", b"\0"),
+            (Framing::Datagram, b"ten bytes.", b"ten bytes."),
+            (Framing::OctetCounting, b"ten bytes.", b"10 ten bytes."),
+            (Framing::OctetCounting, b"", b"0 "),
+        ] {
+            let mut buffer = [b'#'; 20];
+            let size = framing.write(message, &mut buffer);
+            assert_eq!(&buffer[..size], frame, "{framing:?}");
+            assert!(
+                size <= message.len() + FRAME_OVERHEAD && buffer[size..].iter().all(|b| *b == b'#')
+            );
+        }
+    }
+}
