@@ -1,4 +1,4 @@
-//! Shell completions: the words that bash, zsh and fish offer with the files that scripts/mkdoc generates.
+//! Shell completions: the words that bash, zsh and fish offer with the files that scripts/gen-docs generates.
 
 use crate::rig::screen::Screen;
 use crate::rig::{Rig, quoted, tools};
@@ -12,7 +12,7 @@ fn generate(rig: &Rig, shell: &str) {
     for name in APPLETS {
         let project = env!("CARGO_MANIFEST_DIR");
         let file = if shell == "zsh" { format!("_{name}") } else { format!("{name}.{shell}") };
-        rig.shell(format!("{project}/scripts/mkdoc bin {name} {shell} >made/{file}")).exits(0);
+        rig.shell(format!("'{project}/scripts/gen-docs' bin {name} {shell} >made/{file}")).exits(0);
     }
 }
 
@@ -213,7 +213,7 @@ fn every_offered_value_is_accepted() {
     let rig = Rig::new();
     for name in APPLETS {
         let project = env!("CARGO_MANIFEST_DIR");
-        let made = rig.shell(format!("{project}/scripts/mkdoc bin {name} fish")).exits(0).out;
+        let made = rig.shell(format!("'{project}/scripts/gen-docs' bin {name} fish")).exits(0).out;
         for line in made.lines().filter(|line| line.contains(" -x -a '") && line.contains(" -l ")) {
             let option = line.split(" -l ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
             let words =

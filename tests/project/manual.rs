@@ -14,7 +14,11 @@ const PAGES: [&str; 5] = ["dmon", "dlog", "drlog", "dsyslog", "denv"];
 /// Generates a page from the sources in this directory and from the tested program.
 fn page(rig: &Rig, project: &Path, name: &str) -> crate::rig::Done {
     let applets = rig.path("bin");
-    rig.shell(format!("cd {} && scripts/mkdoc {} {name}", project.display(), applets.display()))
+    rig.shell(format!(
+        "cd '{}' && scripts/gen-docs {} {name}",
+        project.display(),
+        applets.display()
+    ))
 }
 
 fn project() -> &'static Path {
@@ -53,13 +57,18 @@ fn an_undocumented_option_is_reported() {
     let copy = rig.path("project");
     let source = project().display();
     rig.shell(format!(
-        "mkdir -p project/src/applets/dlog project/scripts && cp {source}/scripts/mkdoc project/scripts && \
-         grep -v '^@prefix$' {source}/src/applets/dlog/dlog.8.in >project/src/applets/dlog/dlog.8.in"
+        "mkdir -p project/src/applets/dlog project/scripts && cp '{source}/scripts/gen-docs' project/scripts && \
+         grep -v '^@prefix$' '{source}/src/applets/dlog/dlog.8.in' >project/src/applets/dlog/dlog.8.in"
     ))
     .exits(0);
-    page(&rig, &copy, "dlog").exits(1).says("mkdoc", &["no paragraph about --prefix"]);
+    page(&rig, &copy, "dlog")
+        .exits(1)
+        .says("gen-docs", &["src/applets/dlog/dlog.8.in: no paragraph about --prefix", "@prefix"]);
     rig.shell("echo @bogus >>project/src/applets/dlog/dlog.8.in").exits(0);
-    page(&rig, &copy, "dlog").exits(1).says("mkdoc", &["--bogus, which is no option"]);
+    let lines = rig.read("project/src/applets/dlog/dlog.8.in").lines().count();
+    page(&rig, &copy, "dlog")
+        .exits(1)
+        .says("gen-docs", &[&format!("dlog.8.in:{lines}: @bogus"), "--bogus", "remove"]);
 }
 
 #[test]

@@ -8,8 +8,12 @@ use std::fmt::Write as _;
 
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The applets except envdir: in Debian, daemontools provides this name.
-const NAMES: [&str; 6] = ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv"];
+/// The names of all applets, from the tested program.
+fn applet_names(rig: &Rig) -> Vec<String> {
+    let list = rig.shell("DMON_LIST_MULTICALL_APPLETS=1 dmon").exits(0).out;
+    assert!(list.starts_with("dmon\n"), "{list:?}");
+    list.lines().map(String::from).collect()
+}
 
 /// Fills `target` like a build does and returns the target triple. `None` where packages cannot be built or run.
 fn build(rig: &Rig) -> Option<String> {
@@ -26,17 +30,12 @@ fn build(rig: &Rig) -> Option<String> {
         tools::skip("needs x86-64 or ARM64");
         return None;
     }
-    let all = NAMES.join(" ");
+    let links = applet_names(rig)[1..].join(" ");
     rig.shell(format!(
-        "set -e; mkdir -p target/{target}/release target/man target/completions/bash target/completions/zsh \
-         target/completions/fish; cp -L bin/dmon target/{target}/release
-         for name in {all} envdir; do
-             case $name in dslog | envdir) ;; *) {PROJECT}/scripts/mkdoc bin $name >target/man/$name.8 ;; esac
-             {PROJECT}/scripts/mkdoc bin $name bash >target/completions/bash/$name
-             {PROJECT}/scripts/mkdoc bin $name zsh >target/completions/zsh/_$name
-             {PROJECT}/scripts/mkdoc bin $name fish >target/completions/fish/$name.fish
-         done
-         echo .so man8/dsyslog.8 >target/man/dslog.8; echo .so man8/denv.8 >target/man/envdir.8"
+        "set -e; mkdir -p target/{target}/release; cp -L bin/dmon target/{target}/release
+         for name in {links}; do ln -s dmon target/{target}/release/$name; done
+         '{PROJECT}/scripts/gen-manuals' bin target/man
+         '{PROJECT}/scripts/gen-completions' bin target/completions"
     ))
     .exits(0)
     .says_nothing();
@@ -46,7 +45,7 @@ fn build(rig: &Rig) -> Option<String> {
 /// Builds a package and returns its path.
 fn pack(rig: &Rig, kind: &str, target: &str) -> String {
     let done = rig
-        .shell(format!("CARGO_TARGET_DIR=$PWD/target {PROJECT}/scripts/packages/{kind} {target}"))
+        .shell(format!("CARGO_TARGET_DIR=$PWD/target '{PROJECT}/scripts/packages/{kind}' {target}"))
         .exits(0)
         .says_nothing();
     done.out.trim_end().to_string()
@@ -75,9 +74,11 @@ fn assert_works_in(rig: &Rig, root: &str) {
     rig.shell(format!("rm {root}/log")).exits(0);
 }
 
+/// Runs make with blanks in all paths.
 fn make(rig: &Rig, goal: &str, target: &str) -> Done {
     rig.shell(format!(
-        "make -s -C {PROJECT} {goal} TARGET={target} OUTPUT=$PWD/target DESTDIR=$PWD/root PREFIX=/usr"
+        "make -s -C '{PROJECT}' {goal} TARGET={target} OUTPUT=\"$PWD/a target\" DESTDIR=\"$PWD/a root\" \
+         PREFIX='/usr/of vendor'"
     ))
     .exits(0)
     .says_nothing()
@@ -89,10 +90,14 @@ fn make_uninstall_removes_what_make_install_installed() {
     let Some(target) = build(&rig) else {
         return;
     };
-    rig.shell("mkdir -p root/usr/bin && : >root/usr/bin/other").exits(0);
+    rig.shell(
+        "mv target 'a target'; mkdir -p 'a root/usr/of vendor/bin'; : >'a root/usr/of vendor/bin/other'",
+    )
+    .exits(0);
     make(&rig, "install-files", &target);
-    let found = files(&rig, "root/usr");
-    for name in NAMES.iter().chain(&["envdir"]) {
+    let found = files(&rig, "'a root/usr/of vendor'");
+    let names = applet_names(&rig);
+    for name in &names {
         for file in [
             format!("bin/{name}"),
             format!("share/man/man8/{name}.8"),
@@ -103,13 +108,13 @@ fn make_uninstall_removes_what_make_install_installed() {
             assert!(found.contains(&file), "no {file}: {found:?}");
         }
     }
-    assert_eq!(found.len(), 1 + 7 * 5, "{found:?}");
-    rig.shell("cd root/usr/bin && ./envdir --version && cd ../share/man && mandoc man8/dslog.8")
+    assert_eq!(found.len(), 1 + names.len() * 5, "{found:?}");
+    rig.shell("cd 'a root/usr/of vendor/bin' && ./envdir --version && cd ../share/man && mandoc man8/dslog.8")
         .exits(0);
     // Installing twice must not leave anything behind.
     make(&rig, "install-files", &target);
     make(&rig, "uninstall", &target);
-    assert_eq!(files(&rig, "root"), BTreeSet::from(["usr/bin/other".to_string()]));
+    assert_eq!(files(&rig, "'a root'"), BTreeSet::from(["usr/of vendor/bin/other".to_string()]));
 }
 
 #[test]
@@ -143,7 +148,7 @@ fn the_debian_package_installs_works_and_purges() {
     assert!(!state.contains("Depends:") && !state.contains("Homepage:"), "{state}");
     rig.shell(format!("{dpkg} --verify dmon")).exits(0).says_nothing();
     let found = files(&rig, "root/usr");
-    for name in NAMES {
+    for name in applet_names(&rig).iter().filter(|name| *name != "envdir") {
         assert!(found.contains(&format!("share/man/man8/{name}.8.gz")), "{name}: {found:?}");
     }
     assert!(!found.iter().any(|file| file.contains("envdir")), "daemontools has it: {found:?}");
@@ -184,7 +189,7 @@ fn the_openwrt_package_is_a_valid_ipk() {
     }
     rig.shell(format!("mkdir root && tar -xzOf {package} ./data.tar.gz | tar -xz -C root"))
         .exits(0);
-    let wanted = NAMES.iter().chain(&["envdir"]).map(|name| format!("usr/bin/{name}")).collect();
+    let wanted = applet_names(&rig).iter().map(|name| format!("usr/bin/{name}")).collect();
     assert_eq!(files(&rig, "root"), wanted);
     if tools::is_root() {
         assert_works_in(&rig, "root");
@@ -251,25 +256,25 @@ fn unknown_architectures_are_reported() {
     let rig = Rig::new();
     rig.shell("mkdir -p target/strange/release && : >target/strange/release/dmon").exits(0);
     for kind in ["deb", "ipk", "apk"] {
-        let script = format!("CARGO_TARGET_DIR=$PWD/target {PROJECT}/scripts/packages/{kind}");
+        let script = format!("CARGO_TARGET_DIR=$PWD/target '{PROJECT}/scripts/packages/{kind}'");
         rig.shell(format!("{script} strange"))
             .exits(1)
-            .says(&format!("packages/{kind}"), &["strange"]);
+            .says("target-info", &["strange", "scripts/targets"]);
         rig.shell(format!("{script} other"))
             .exits(1)
-            .says(&format!("packages/{kind}"), &["make build"]);
+            .says(&format!("packages/{kind}"), &["scripts/build other"]);
         rig.shell(script).exits(1).says(&format!("packages/{kind}"), &["usage"]);
     }
 }
 
-/// Reads a recipe.
-fn recipe(name: &str) -> String {
-    let path = format!("{PROJECT}/scripts/packages/recipes/{name}");
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+/// Generates a recipe.
+fn recipe(rig: &Rig, name: &str) -> String {
+    rig.shell(format!("'{PROJECT}/scripts/packages/recipe' {name}")).exits(0).says_nothing().out
 }
 
 #[test]
 fn the_recipes_name_the_current_version() {
+    let rig = Rig::new();
     let version = env!("CARGO_PKG_VERSION");
     for (file, line) in [
         ("openwrt/Makefile", format!("DMON_VERSION:={version}")),
@@ -278,7 +283,7 @@ fn the_recipes_name_the_current_version() {
         ("buildroot/dmon.mk", format!("DMON_VERSION = {version}")),
         ("yocto/dmon.bb", format!("DMON_VERSION = \"{version}\"")),
     ] {
-        let text = recipe(file);
+        let text = recipe(&rig, file);
         assert!(text.lines().any(|found| found == line), "{file}: no line {line:?}");
     }
     let log = std::fs::read_to_string(format!("{PROJECT}/CHANGELOG.md")).expect("the changelog");
@@ -290,20 +295,18 @@ const OPENWRT: &str = "ARCH = x86_64
 INCLUDE_DIR = .
 BUILD_DIR = .
 INSTALL_DIR = install -d
-INSTALL_BIN = install -m 755
-LN = ln -sf
+CP = cp -fpR
 include recipe
 install:
 \tcp -R archive $(PKG_BUILD_DIR)
 \t$(call Package/dmon/install,root)
 ";
-/// Buildroot, reduced likewise.
+/// Buildroot, reduced likewise. `$(@D)` is the folder of the target `archive/installed`.
 const BUILDROOT: &str = "ARCH = x86_64
-INSTALL = install
 TARGET_DIR = root
 include recipe
-@D = archive
-install:
+install: archive/installed
+archive/installed:
 \ttest $(DMON_SOURCE) = dmon-$(DMON_VERSION)-x86_64-unknown-linux-musl.tar.gz
 \t$(DMON_INSTALL_TARGET_CMDS)
 ";
@@ -315,18 +318,21 @@ fn the_recipes_install_the_release_archive() {
         return;
     };
     let wanted: BTreeSet<_> =
-        NAMES.iter().chain(&["envdir"]).map(|name| format!("usr/bin/{name}")).collect();
-    rig.shell("cp target/*/release/dmon . && mkdir -p archive/bin archive/share/doc/dmon && mv dmon archive/bin && : >rules.mk >package.mk").exits(0);
-    rig.shell(format!("cp {PROJECT}/LICENSE archive/share/doc/dmon; cd archive/bin; for name in dlog dsyslog dslog drlog denv envdir; do ln -s dmon $name; done")).exits(0);
+        applet_names(&rig).iter().map(|name| format!("usr/bin/{name}")).collect();
+    rig.shell(format!(
+        "set -e; mkdir -p archive/share/doc/dmon; cp -RP target/*/release archive/bin; : >rules.mk >package.mk
+         cp '{PROJECT}/LICENSE' archive/share/doc/dmon"
+    ))
+    .exits(0);
     for (file, around) in [("openwrt/Makefile", OPENWRT), ("buildroot/dmon.mk", BUILDROOT)] {
-        rig.write("recipe", recipe(file));
+        rig.write("recipe", recipe(&rig, file));
         rig.write("Makefile", around);
         rig.shell("rm -rf root; make -s TOPDIR=. install").exits(0).says_nothing();
         let mut found = files(&rig, "root");
         found.retain(|file| file.starts_with("usr/bin"));
         assert_eq!(found, wanted, "{file}");
     }
-    let mut script = recipe("alpine/APKBUILD");
+    let mut script = recipe(&rig, "alpine/APKBUILD");
     let _ = write!(script, "\npackage\n");
     rig.write("APKBUILD", script);
     let version = env!("CARGO_PKG_VERSION");
@@ -339,6 +345,25 @@ fn the_recipes_install_the_release_archive() {
     assert!(wanted.is_subset(&files(&rig, "root")), "{target}");
     assert!(rig.has("root/usr/share/licenses/dmon/LICENSE"));
     // Yocto's LIC_FILES_CHKSUM.
-    let sum = rig.shell(format!("md5sum <{PROJECT}/LICENSE")).exits(0).out;
-    assert!(recipe("yocto/dmon.bb").contains(sum.split(' ').next().unwrap()));
+    let sum = rig.shell(format!("md5sum <'{PROJECT}/LICENSE'")).exits(0).out;
+    assert!(recipe(&rig, "yocto/dmon.bb").contains(sum.split(' ').next().unwrap()));
+}
+
+/// The recipes contain each target of scripts/targets that their build system has a processor for.
+#[test]
+fn the_recipes_contain_the_targets_of_the_table() {
+    let rig = Rig::new();
+    for (file, column) in [
+        ("openwrt/Makefile", "arch"),
+        ("buildroot/dmon.mk", "arch"),
+        ("alpine/APKBUILD", "apk"),
+        ("yocto/dmon.bb", "yocto"),
+    ] {
+        let text = recipe(&rig, file);
+        let list = rig.shell(format!("'{PROJECT}/scripts/target-info' --list {column}")).exits(0);
+        assert!(list.out.lines().count() > 3, "{list}");
+        for target in list.out.lines() {
+            assert!(text.contains(target), "{file}: no {target}");
+        }
+    }
 }

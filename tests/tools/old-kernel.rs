@@ -1,4 +1,4 @@
-//! Runs a command as if the kernel were Linux 3.2. `make test-old` runs the tests with it.
+//! Runs a command as if the kernel were Linux 3.2. `make test-linux-3.2` runs the tests with it.
 //!
 //!     old-kernel COMMAND [ARGUMENT…]
 //!

@@ -1,6 +1,6 @@
 //! The option table of an applet: one row per option.
 //!
-//! [`getopt`](super::getopt) and [`help`](super::help) read the rows. `scripts/mkdoc` makes manuals and completions
+//! [`getopt`](super::getopt) and [`help`](super::help) read the rows. `scripts/gen-docs` makes manuals and completions
 //! from the help text, so a row is the only place that describes an option.
 
 use super::option_value::{Arg, Expected};
