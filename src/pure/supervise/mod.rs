@@ -1,4 +1,6 @@
-//! The decisions of the supervisor: when a command starts, pauses, stops.
+//! The decisions of dmon's supervisor: when a child starts, pauses, stops.
+//!
+//! The applet `dmon` calls these modules and acts on their answers.
 
 pub mod load;
 pub mod machine;

@@ -1,4 +1,6 @@
-//! The options that decide what the machine does, and their cross-checks.
+//! The options that the machine follows, with their cross-checks.
+//!
+//! `applets/dmon/config.rs` fills a [`Policy`] from the command line; the machine reads it.
 
 use super::load::{self, Thresholds};
 use crate::cli::option_value::{Arg, Expected, OptionValue};
@@ -7,44 +9,52 @@ use crate::text::split_once;
 use crate::time::Duration;
 use heapless::Vec;
 
-/// The most restarts that can be counted within a time.
+/// The largest count of `--max-respawns N/TIME`.
 pub const MAX_RECENT: usize = 64;
 
-/// The most entries of a list of delays.
+/// The largest number of `--delay` entries.
 pub const MAX_DELAYS: usize = 16;
 
-/// What the command line asks for, as far as it decides what happens when.
-// In this order: what is large comes last, so that the way to what is small is short.
+/// When the children start, pause and stop.
+// Field order: see src/lib.rs.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Policy {
     /// There is a log command.
     pub logged: bool,
+    /// Exit when a run succeeds.
     pub once: bool,
     pub respawns: RestartLimit,
+    /// Minimum time from the end of a successful run to the next start.
     pub interval: Duration,
+    /// Maximum time of a run; `None`: no limit.
     pub timeout: Option<Duration>,
-    /// `None`: never.
+    /// Time from the stop signal to SIGKILL; `None`: never.
     pub kill_after: Option<Duration>,
+    /// Time in which the logger may read the rest of the pipe.
     pub drain: Duration,
     pub thresholds: Thresholds,
+    /// Forward signals to the command, to the logger.
     pub forward_cmd: bool,
     pub forward_log: bool,
-    /// The command is started in a terminal, where Ctrl-C ends everything and Ctrl-Z stops everything.
+    /// dmon controls the terminal: Ctrl-C stops everything, Ctrl-Z suspends everything.
     pub terminal: bool,
-    /// Empty: [`MIN_START_INTERVAL`](super::machine::MIN_START_INTERVAL).
+    /// Minimum times between two starts, one for each consecutive failure. Empty:
+    /// [`MIN_START_INTERVAL`](super::machine::MIN_START_INTERVAL).
     pub delays: Vec<Duration, MAX_DELAYS>,
 }
 
-/// How many restarts there may be, `None` for no limit; in all, or within `window`.
+/// The limit of `--max-respawns`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RestartLimit {
+    /// Number of restarts; `None`: no limit.
     pub max: Option<u32>,
+    /// Count only the restarts within this time; `None`: all.
     pub window: Option<Duration>,
 }
 
 impl Default for Policy {
-    /// What a command line without options asks for.
+    /// Returns the policy of a command line without options.
     fn default() -> Self {
         Self {
             logged: false,
@@ -64,10 +74,10 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Checks that the options fit together.
+    /// Checks that the options do not exclude each other.
     ///
     /// # Errors
-    /// The options that exclude each other.
+    /// The message for the user.
     pub fn validate(&self) -> Result<(), &'static str> {
         if self.once && !self.interval.is_zero() {
             return Err("options -i and -1 cannot be used together");
@@ -76,7 +86,7 @@ impl Policy {
     }
 }
 
-/// `COUNT` or `COUNT/TIME`.
+/// Parses `COUNT` or `COUNT/TIME`.
 impl OptionValue for RestartLimit {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         const WANTED: Expected = "a count, or at most 64/TIME (like 5, 5/1m, -1)";
@@ -86,12 +96,12 @@ impl OptionValue for RestartLimit {
         if self.window.is_some_and(Duration::is_zero) {
             return Err(WANTED);
         }
-        let many = self.max.is_some_and(|n| usize::try_from(n).is_ok_and(|n| n > MAX_RECENT));
-        if self.window.is_some() && many { Err(WANTED) } else { Ok(()) }
+        let too_many = self.max.is_some_and(|n| usize::try_from(n).is_ok_and(|n| n > MAX_RECENT));
+        if self.window.is_some() && too_many { Err(WANTED) } else { Ok(()) }
     }
 }
 
-/// `TIME[,TIME…]`.
+/// Parses `TIME[,TIME…]`.
 impl OptionValue for Vec<Duration, MAX_DELAYS> {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         const WANTED: Expected = "a list of at most 16 times (like 1s,5s,1m)";
@@ -104,4 +114,4 @@ impl OptionValue for Vec<Duration, MAX_DELAYS> {
 }
 
 const _: () =
-    assert!(MAX_DELAYS == 16 && MAX_RECENT == 64, "the messages above name these numbers");
+    assert!(MAX_DELAYS == 16 && MAX_RECENT == 64, "the messages above contain these numbers");

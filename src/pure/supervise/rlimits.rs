@@ -1,11 +1,13 @@
-//! Resource limits of the command, as `-r` names them. Pure.
+//! The resource limits of `--limit`: their names, numbers and values.
+//!
+//! `applets/dmon` parses the option with it and sets the limits in the child.
 
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
 use crate::name_table::index_of;
 use crate::text::split_once;
 
-/// Each at its number (getrlimit(2)); more names for one as the C dmon and shells have them.
+/// The resources in the order of their numbers (getrlimit(2)). Aliases are those of the C dmon and of shells.
 #[cfg(not(target_arch = "mips"))]
 const NAMES: &str = "cpu fsize data stack core rss nproc nofile|files memlock|mlock as|vmem locks \
     sigpending msgqueue|msgq nice rtprio rttime";
@@ -13,67 +15,69 @@ const NAMES: &str = "cpu fsize data stack core rss nproc nofile|files memlock|ml
 const NAMES: &str = "cpu fsize data stack core nofile|files as|vmem rss nproc memlock|mlock locks \
     sigpending msgqueue|msgq nice rtprio rttime";
 
-/// The name of a limit by its number.
+/// Returns the name of resource `number`; `None` if there is no such resource.
 #[must_use]
 pub fn name(number: usize) -> Option<&'static [u8]> {
     let names = NAMES.as_bytes().split(|byte| *byte == b' ').nth(number)?;
     Some(split_once(names, b'|').0)
 }
 
-/// How many there are.
+/// The number of resources (RLIM_NLIMITS).
 const COUNT: usize = 16;
 
-/// The two that are times: in seconds, in microseconds.
+/// The resources whose values are times: in seconds, in microseconds.
 const CPU: usize = 0;
 const RTTIME: usize = 15;
 
-/// No limit (RLIM64_INFINITY).
+/// The value for no limit (RLIM64_INFINITY).
 const UNLIMITED: u64 = u64::MAX;
 
-/// A limit for the process itself, and how far it may raise that; `None` leaves that as it is.
+/// The soft and the hard limit of a resource. `None` keeps the hard limit of dmon.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rlimit {
     pub soft: u64,
     pub hard: Option<u64>,
 }
 
-/// The limits by their numbers.
+/// The limits that the command line sets.
 #[derive(Default)]
 pub struct Rlimits {
+    /// Indexed by the number of the resource; `None`: unchanged.
     pub all: [Option<Rlimit>; COUNT],
-    /// The names are wanted, and nothing else.
+    /// `--limit help`: print the names, and do nothing else.
     pub help: bool,
 }
 
-/// `NAME=VALUE[:HARD]`, or `help`.
+/// Parses `NAME=SOFT[:HARD]` or `help`.
 impl OptionValue for Rlimits {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         const WANTED: Expected =
             "a limit (like nofile=1024, core=unlimited:unlimited, see -r help)";
         self.help |= value.to_bytes() == b"help";
         let (name, value) = split_once(value.to_bytes(), b'=');
-        let (Some(at), Some(value)) = (index_of(NAMES, name), value) else {
+        let (Some(number), Some(value)) = (index_of(NAMES, name), value) else {
             return if self.help { Ok(()) } else { Err(WANTED) };
         };
         let (soft, hard) = split_once(value, b':');
         let limit = Rlimit {
-            soft: amount(at, soft).ok_or(WANTED)?,
-            hard: hard.map(|hard| amount(at, hard).ok_or(WANTED)).transpose()?,
+            soft: parse_value(number, soft).ok_or(WANTED)?,
+            hard: hard.map(|hard| parse_value(number, hard).ok_or(WANTED)).transpose()?,
         };
-        self.all.get_mut(at).into_iter().for_each(|place| *place = Some(limit));
+        self.all.get_mut(number).into_iter().for_each(|entry| *entry = Some(limit));
         Ok(())
     }
 }
 
-fn amount(at: usize, word: &[u8]) -> Option<u64> {
+/// Parses a time or a size, as the resource requires.
+fn parse_value(number: usize, word: &[u8]) -> Option<u64> {
     if word == b"unlimited" {
         return Some(UNLIMITED);
     }
-    if !matches!(at, CPU | RTTIME) {
+    if !matches!(number, CPU | RTTIME) {
         return value::size(word).ok();
     }
     let (seconds, nanoseconds) = value::time(word).ok()?.as_timespec();
-    match at {
+    match number {
         CPU => Some(seconds + u64::from(nanoseconds > 0)),
         _ => seconds.checked_mul(1_000_000)?.checked_add(u64::from(nanoseconds.div_ceil(1000))),
     }
@@ -85,23 +89,23 @@ mod tests {
     use crate::testing::word_of;
 
     #[test]
-    fn limits_have_names_and_amounts() {
+    fn parses_names_and_values() {
         let mut limits = Rlimits::default();
         let mut set = |word: &str| limits.parse(Arg::new(word_of(word))).map(|()| limits.all);
         // The numbers of asm-generic/resource.h.
-        let is = |all: Result<[Option<Rlimit>; COUNT], _>, at: usize, soft, hard| {
-            assert_eq!(all.unwrap()[at], Some(Rlimit { soft, hard }));
+        let check = |all: Result<[Option<Rlimit>; COUNT], _>, number: usize, soft, hard| {
+            assert_eq!(all.unwrap()[number], Some(Rlimit { soft, hard }));
         };
-        is(set("nofile=1k:2k"), 7, 1024, Some(2048));
-        is(set("files=10"), 7, 10, None);
-        is(set("vmem=unlimited"), 9, u64::MAX, None);
-        is(set("cpu=1.5m"), 0, 90, None);
-        is(set("CPU=0.1"), 0, 1, None);
-        is(set("rttime=0.5:1"), 15, 500_000, Some(1_000_000));
-        is(set("core=0:0"), 4, 0, Some(0));
-        is(set("memlock=1m"), 8, 1 << 20, None);
-        is(set("msgq=1"), 12, 1, None);
-        is(set("nice=1"), 13, 1, None);
+        check(set("nofile=1k:2k"), 7, 1024, Some(2048));
+        check(set("files=10"), 7, 10, None);
+        check(set("vmem=unlimited"), 9, u64::MAX, None);
+        check(set("cpu=1.5m"), 0, 90, None);
+        check(set("CPU=0.1"), 0, 1, None);
+        check(set("rttime=0.5:1"), 15, 500_000, Some(1_000_000));
+        check(set("core=0:0"), 4, 0, Some(0));
+        check(set("memlock=1m"), 8, 1 << 20, None);
+        check(set("msgq=1"), 12, 1, None);
+        check(set("nice=1"), 13, 1, None);
         for bad in
             ["", "=", "nofile", "nofile=", "nofile=x", "nofile=1:", "nofile=:1", "x=1", "cpu=1k"]
         {
