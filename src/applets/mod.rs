@@ -14,6 +14,7 @@ mod line_logger;
 mod log_file;
 mod logger;
 mod option_sources;
+mod path_search;
 mod pump;
 mod wait;
 

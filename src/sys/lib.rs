@@ -38,6 +38,7 @@ pub mod stat;
 pub mod static_cell;
 pub mod sysinfo;
 pub mod terminal;
+pub mod vfork;
 
 use core::ffi::{CStr, c_int, c_long};
 use pure::unix::{Errno, Signal};

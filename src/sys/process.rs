@@ -1,101 +1,15 @@
 //! Processes: created, waited for, their groups, sessions, limits and attributes.
 
 use super::args::Argv;
-use super::static_cell::StaticCell;
-use super::{Result, check, check_long, environment, signal};
-use core::ffi::{CStr, c_int, c_void};
-use pure::text::{Put, TextBuf, find_byte};
+use super::{Result, check, check_long, environment};
+use core::ffi::{CStr, c_int};
 use pure::unix::{Errno, Pid, Signal, WaitStatus};
 
-/// How far below a local of [`spawn`] a child's stack begins: beyond all that this one call has there.
-const BELOW: usize = 1024;
-
-/// Where the C library's notion of a stack begins.
-const ALIGN: usize = 64;
-
-unsafe extern "C" {
-    /// The heart of the C library's clone(2), under this name in musl and in glibc: without the locks of
-    /// threads and heap that musl's function holds for a process that we do not make.
-    fn __clone(
-        life: extern "C" fn(*mut c_void) -> c_int,
-        stack: *mut c_void,
-        flags: c_int,
-        argument: *mut c_void,
-        ...
-    ) -> c_int;
-}
-
-/// Runs `life` in a new process, which shares our memory, while we stand still until it has executed a command
-/// or ended (vfork(2)): nothing is copied, however large we are. Its stack is the rest of ours, which nobody
-/// else uses meanwhile, and whose pages are there already.
-/// `life` gives its exit status if it does not execute. Caught signals must be blocked.
-///
-/// `life` may make calls and set its own locals; emulators and checkers give it a copy of our memory
-/// instead, so what it has to tell must go through a pipe.
-///
-/// # Errors
-/// As clone(2): `EAGAIN` when there are too many processes.
-#[inline(never)]
-pub fn spawn<F: FnMut() -> c_int>(life: &mut F) -> Result<Pid> {
-    extern "C" fn enter<F: FnMut() -> c_int>(life: *mut c_void) -> c_int {
-        // SAFETY: it is the `F` that `spawn` was lent, which stands still meanwhile.
-        let life = unsafe { &mut *life.cast::<F>() };
-        life()
-    }
-    let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    let top = (&raw mut flags).map_addr(|here| here.wrapping_sub(BELOW) & !(ALIGN - 1));
-    signal::in_child(true);
-    // SAFETY: we use nothing below `top` until the child has left it, and `life` outlives that.
-    let answer =
-        unsafe { __clone(enter::<F>, top.cast(), flags, core::ptr::from_mut(life).cast()) };
-    // musl gives the kernel's own answer here, glibc has put it into errno.
-    let answer = if answer < -1 { Err(Errno(-answer)) } else { check(answer) };
-    signal::in_child(false);
-    Pid::new(answer?).ok_or(Errno::AGAIN)
-}
-
-/// Room for the path of a file: a directory of $PATH, of PATH_MAX bytes at the most, and a name.
-pub type PathBuf = TextBuf<{ 4096 + 256 }>;
-
-/// The room of this process, which lies where a stack would have to grow for it.
-static PATH_BUF: StaticCell<PathBuf> = StaticCell::new(PathBuf::new());
-
-/// The room, for the first who asks.
-pub fn path_buf() -> Option<&'static mut PathBuf> {
-    PATH_BUF.take()
-}
-
-/// Where commands are looked for without $PATH.
-const PATH: &CStr = c"/usr/local/bin:/bin:/usr/bin";
-
-/// Becomes the command, looked for in $PATH if its name has no slash, as execvp(3) does; comes back only
-/// if that failed.
+/// Executes the program at `path` with the words of `command`, which replaces this process. Returns only if that fails.
 #[must_use]
-pub fn execvp(command: &Argv, file: &mut PathBuf) -> Errno {
-    let name = command.name();
-    if find_byte(name.to_bytes(), b'/').is_some() {
-        return execute_file(name, command);
-    }
-    let mut end = Errno::NOENT;
-    let path = environment::variable(b"PATH").unwrap_or(PATH).to_bytes();
-    for dir in path.split(|byte| *byte == b':').filter(|_| !name.is_empty()) {
-        file.clear();
-        file.put(dir);
-        file.put(if dir.is_empty() { b"" } else { b"/" });
-        file.put(name.to_bytes_with_nul());
-        // A name that was cut to fit has no NUL at its end, and nobody has such a file.
-        match super::c_str(file.bytes()).map(|file| execute_file(file, command)) {
-            None | Some(Errno::NOENT | Errno::NOTDIR) => {}
-            Some(Errno::ACCES) => end = Errno::ACCES,
-            Some(other) => return other,
-        }
-    }
-    end
-}
-
-fn execute_file(file: &CStr, command: &Argv) -> Errno {
-    // SAFETY: name, vector and environment are C strings ended by a null pointer, which stay as they are.
-    unsafe { libc::execve(file.as_ptr(), command.pointer(), environment::pointer()) };
+pub fn execve(path: &CStr, command: &Argv) -> Errno {
+    // SAFETY: path, vector and environment are C strings; the vectors end in a null pointer; nothing changes them.
+    unsafe { libc::execve(path.as_ptr(), command.pointer(), environment::pointer()) };
     super::errno()
 }
 
@@ -238,14 +152,12 @@ pub fn drop_capabilities() -> Result<()> {
     set(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL)
 }
 
-/// Becomes the parent of all orphans among our descendants (Linux 3.4; PR_SET_CHILD_SUBREAPER of
-/// prctl(2)). Process 1 is that by nature.
+/// Makes this process the parent of orphans among its descendants (PR_SET_CHILD_SUBREAPER of prctl(2), Linux 3.4).
 ///
 /// # Errors
 /// `EINVAL` on older kernels.
 pub fn become_subreaper() -> Result<()> {
     set(libc::PR_SET_CHILD_SUBREAPER, 1)
-        .or_else(|error| if getpid() == 1 { Ok(()) } else { Err(error) })
 }
 
 fn set(option: c_int, value: c_int) -> Result<()> {

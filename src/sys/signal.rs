@@ -11,30 +11,30 @@ use pure::unix::{Pid, Signal};
 /// One flag for each signal below 32. The handler sets it; [`take`] clears it after a wait.
 static CAUGHT: [AtomicBool; 32] = [const { AtomicBool::new(false) }; 32];
 
-/// Set while a child shares our memory on its way to `execve`.
+/// Set while a child runs in this process's memory, before its `execve`.
 static IN_CHILD: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn catch(number: c_int) {
     if IN_CHILD.load(Relaxed) {
-        // For the child and not for us: it has our handlers until it has executed, and must die of
-        // (say) TERM as if it had executed already.
-        give_back(number);
+        // Only the child can run now, and the signal is for the child. It has our handlers until its execve, but
+        // must die of SIGTERM, say, as if it had executed the command already.
+        reraise_in_handler(number);
     } else if let Some(flag) = usize::try_from(number).ok().and_then(|n| CAUGHT.get(n)) {
         flag.store(true, Relaxed);
     }
 }
 
-/// Default action from here on, and the same signal again, delivered when the handler returns.
-fn give_back(number: c_int) {
+/// Resets the signal to its default action and sends it again; it is delivered when the handler returns.
+fn reraise_in_handler(number: c_int) {
     if let Some(signal) = Signal::new(number) {
         to_default(signal);
     }
-    // SAFETY: two numbers; kill(2) may be called in a handler. `raise` would use the parent's notion
-    // of the thread.
+    // SAFETY: the arguments are numbers, and kill(2) is async-signal-safe. raise(3) would use the thread id of the
+    // parent.
     unsafe { libc::kill(libc::getpid(), number) };
 }
 
-/// Called around the birth of a child that shares our memory.
+/// Notes that a child runs in this process's memory, or no longer does.
 pub(crate) fn in_child(yes: bool) {
     IN_CHILD.store(yes, Relaxed);
 }

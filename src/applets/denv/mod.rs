@@ -8,11 +8,11 @@ mod env_builder;
 use super::diag::os_error;
 use super::env_edits::{TOO_MANY, edit};
 use super::option_sources::{AppletInfo, Invocation, Parsed};
+use super::path_search;
 use env_builder::EnvBuilder;
 use pure::cli::option_table::{Opt, action, opt};
 use pure::exit::Exit;
 use sys::environment::Full;
-use sys::process;
 
 const DENV: AppletInfo = AppletInfo {
     usage: "Usage: denv [options] command [args]
@@ -92,9 +92,9 @@ fn execute(invocation: &Invocation, info: &AppletInfo, env: &EnvBuilder, at: usi
     let Some(command) = invocation.args.command(at, invocation.args.count()) else {
         return info.missing("no command to run. ");
     };
-    let Some(path_buf) = process::path_buf() else {
+    let Some(path_buf) = path_search::claim_path_buf() else {
         return FAILED;
     };
-    let error = process::execvp(&command, path_buf);
+    let error = path_search::execvp(&command, path_buf);
     os_error("cannot execute ", command.name().to_bytes(), error)
 }

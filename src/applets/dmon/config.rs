@@ -1,4 +1,6 @@
-//! dmon's options: one row each, what they store, whether they fit together. Pure.
+//! dmon's options: one row for each, where it is stored, and the cross-checks.
+//!
+//! `mod.rs` fills a [`Config`] from the command line.
 
 use crate::applets::env_edits::EnvEdits;
 use crate::applets::option_sources::{AppletInfo, reject_late_config_file};
@@ -19,13 +21,14 @@ Run a command, and run it again when it ends.\n\n",
     has_file: true,
 };
 
-/// Role a child is to be: the words of `-u` and `-g`.
+/// The user and group of a child, as `-u` and `-g` name them.
 #[derive(Clone, Copy, Default)]
 pub struct UserSpec {
     pub user: Option<CliWord>,
     pub group: Option<CliWord>,
 }
 
+/// The values of all options.
 pub struct Config {
     pub foreground: bool,
     pub stderr_too: bool,
@@ -66,7 +69,7 @@ impl Default for Config {
     }
 }
 
-/// In groups, the common ones first.
+/// The rows, in three groups. The first contains the most common options.
 pub const OPTIONS: &[Opt<Config>] = &[
     opt("-n, --no-daemon\tDo not become a daemon.", |c, v| v.to(&mut c.foreground)),
     opt("-1, --once\tStop when the command ends with status 0.", |c, v| v.to(&mut c.policy.once)),
@@ -131,10 +134,10 @@ pub const OPTIONS: &[Opt<Config>] = &[
 ];
 
 impl Config {
-    /// Completes the policy, with or without a log command.
+    /// Completes the policy and checks that the options do not exclude each other. `logged`: there is a log command.
     ///
     /// # Errors
-    /// Options that exclude each other.
+    /// The message for the user.
     pub fn validate(&mut self, logged: bool) -> Result<(), &'static str> {
         let policy = &mut self.policy;
         policy.logged = logged;
@@ -156,8 +159,8 @@ impl Config {
     }
 }
 
-/// Any bytes as words of the command line, as words for each option that takes one, as files of the system:
-/// an answer, never a panic. For the parsers of all that comes from outside.
+/// Passes arbitrary bytes to every parser of outside data: command lines, option values, system files. None may panic.
+/// The unit test below and `tests/fuzz` call it.
 #[cfg(any(test, fuzzing))]
 pub fn check(data: &[u8]) {
     use pure::accounts::{Name, Query, Search};
@@ -208,12 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn the_rows_are_sound() {
+    fn rows_are_well_formed() {
         check_rows(OPTIONS);
     }
 
     #[test]
-    fn lists_and_windows() {
+    fn parses_lists_and_windows() {
         let config = try_option(&["-m", "5/1m", "-d1,2.5s,1m"]).ok().unwrap();
         assert_eq!(config.policy.respawns.max, Some(5));
         assert_eq!(config.policy.respawns.window, Some(Duration::from_secs(60)));
@@ -234,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_from_outside_is_too_odd() {
+    fn arbitrary_input_never_panics() {
         let mut random = crate::testing::Random(21);
         let alphabet = b"-=-n1mLutr:/,.%0123456789smhdwkelogcpu \n\0\xff";
         for _ in 0..40_000 {
@@ -247,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_together_is_refused() {
-        let says = |words: &[&str], text: &str| {
+    fn contradicting_options_are_errors() {
+        let fails = |words: &[&str], text: &str| {
             assert_eq!(try_option(words).err().unwrap(), text);
         };
-        says(&["-1", "-i5"], "options -i and -1 cannot be used together");
-        says(&["-L2", "-l2"], "option -l must be lower than option -L");
-        says(&["-L2", "-l50%"], "options -L and -l: both or neither must be a percentage");
-        says(&["-n", "-Cx"], "option -C: 'x' is not the first option's, as it must be");
+        fails(&["-1", "-i5"], "options -i and -1 cannot be used together");
+        fails(&["-L2", "-l2"], "option -l must be lower than option -L");
+        fails(&["-L2", "-l50%"], "options -L and -l: both or neither must be a percentage");
+        fails(&["-n", "-Cx"], "option -C: 'x' is not the first option's, as it must be");
         assert!(try_option(&["-1", "-i0", "-L0", "-l3"]).is_ok());
     }
 }

@@ -1,5 +1,6 @@
-//! Role a child will be: the words of `-u` and `-g` looked up in /etc/passwd and /etc/group before
-//! anything is started.
+//! The credentials of a child (credentials(7)), resolved from `-u` and `-g` with /etc/passwd and /etc/group.
+//!
+//! `mod.rs` resolves them before anything starts; `spawn.rs` sets them in the child.
 
 use super::config::UserSpec;
 use crate::applets::diag::{error, os_error};
@@ -12,22 +13,23 @@ use sys::file;
 const PASSWD: &CStr = c"/etc/passwd";
 const GROUP: &CStr = c"/etc/group";
 
-/// The ids a child takes on. Its supplementary groups are always replaced, so that a command that
-/// drops root's user never keeps root's groups.
+/// The ids of a child. Its supplementary groups are always replaced, so that a command that gives up root's user never
+/// keeps root's groups.
 pub struct Credentials {
+    /// `None` keeps dmon's user.
     pub uid: Option<u32>,
     pub gid: u32,
     pub groups: Gids,
 }
 
-/// Tells who `owner` is; leaves `None` when neither a user nor a group is asked for.
+/// Resolves `spec` into `credentials`, which stay `None` if it names neither a user nor a group.
 ///
 /// # Errors
-/// A name without an entry, a file that cannot be read, too many groups.
+/// The exit status, after the error was reported: an unknown name, an unreadable file, too many groups.
 pub fn resolve(spec: &UserSpec, credentials: &mut Option<Credentials>) -> Result<(), Exit> {
     let gid = spec.group.map(|word| gid_of(word.to_bytes())).transpose()?;
     let Some(word) = spec.user else {
-        // Only the primary group changes; the others go.
+        // The primary group replaces all groups.
         *credentials = gid.map(|gid| Credentials { uid: None, gid, groups: Gids::new() });
         return Ok(());
     };
@@ -60,6 +62,7 @@ pub fn resolve(spec: &UserSpec, credentials: &mut Option<Credentials>) -> Result
     Ok(())
 }
 
+/// Returns the group with this name or number.
 fn gid_of(word: &'static [u8]) -> Result<u32, Exit> {
     let found = match accounts::name(word) {
         Some(Name::Number(gid)) => Some(gid),
@@ -73,7 +76,7 @@ fn gid_of(word: &'static [u8]) -> Result<u32, Exit> {
     found.ok_or_else(|| error("unknown group ", word, ""))
 }
 
-/// Reads the whole file. Without it there are no entries; who is given by number needs none.
+/// Scans the whole file. A missing file has no entries, which is fine for numeric ids.
 fn search(path: &CStr, search: &mut Search) -> Result<(), Exit> {
     let read =
         file::for_each_piece(path, &mut |piece| piece.iter().for_each(|byte| search.feed(*byte)));

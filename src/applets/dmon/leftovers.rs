@@ -1,115 +1,120 @@
-//! What a run leaves behind: children of a dead command, now adopted by us, found and ended.
+//! Finds and ends the processes that a run left behind.
 //!
-//! The kernel gives us every orphan below us (`process::adopt_orphans`), so what is left is among our
-//! own children and cannot be taken for a stranger's process: its number is not free until we reap it.
-//! A group is met as a whole only if a child of ours leads it; what has joined a group of somebody else
-//! is met alone.
+//! The supervisor calls it for each [`Sweep`] of the machine.
+//!
+//! dmon is a subreaper: orphans among its descendants become its children. So every leftover process is our own child,
+//! and its PID cannot be reused before we reap it. We signal a whole process group only if one of our children leads
+//! it. A process that joined a foreign group is signalled on its own.
 
 use super::process_list;
 use heapless::Vec;
 use pure::supervise::machine::{Role, Sweep, SweepMode};
 use pure::unix::{Errno, Pid, Signal};
-use sys::{process, signal};
+use sys::process::{self, Reaped};
+use sys::signal;
 
-/// SweepMode many are remembered as told to stop. More than that are told once others have gone, or killed.
+/// How many targets are remembered as signalled. Further ones get the stop signal when others are gone, or SIGKILL.
 const MAX_SIGNALLED: usize = 32;
 
+/// The state of all sweeps.
 pub struct Leftovers {
-    /// The kernel makes us the parent of orphans.
+    /// Orphans among our descendants become our children.
     adopting: bool,
-    /// What the command and the logger have left and has had the stop signal, once: groups by their
-    /// leader, others by their own number. To many programs a second one means "at once".
-    told: [Vec<Pid, MAX_SIGNALLED>; 2],
-    stop: Signal,
+    /// The targets that received the stop signal, for the command and the logger: process groups by their leader, other
+    /// processes by their PID. Each gets it once, because to many programs a second one means "exit at once".
+    signalled: [Vec<Pid, MAX_SIGNALLED>; 2],
+    stop_signal: Signal,
 }
 
 impl Leftovers {
-    /// Decides whether we take in orphans: not when we were started with children already, as by
-    /// `exec` from a shell with jobs, because theirs could not be told from ours.
+    /// Becomes a subreaper, unless dmon already has children. A shell with jobs may have executed dmon, and its children
+    /// could not be distinguished from ours.
     #[must_use]
-    pub fn new(stop: Signal) -> Self {
-        let alone = loop {
+    pub fn new(stop_signal: Signal) -> Self {
+        let childless = loop {
             match process::reap() {
-                process::Reaped::Died(..) | process::Reaped::Stopped(_) => {}
-                process::Reaped::NotYet => break false,
-                process::Reaped::NoChildren => break true,
+                Reaped::Died(..) | Reaped::Stopped(_) => {}
+                Reaped::NotYet => break false,
+                Reaped::NoChildren => break true,
             }
         };
-        let adopting = alone && process::become_subreaper().is_ok();
-        Self { adopting, told: [Vec::new(), Vec::new()], stop }
+        // Process 1 adopts orphans on every kernel.
+        let adopts = || process::become_subreaper().is_ok() || process::getpid() == 1;
+        Self { adopting: childless && adopts(), signalled: [Vec::new(), Vec::new()], stop_signal }
     }
 
-    /// Does what `sweep` says; says whether anything is left. `log` leads the logger's group while it
-    /// runs. `childless`: `waitpid` has just said that there is nobody at all.
-    pub fn sweep(&mut self, sweep: Sweep, log: Option<Pid>, no_children: bool) -> bool {
-        let left = match self.adopting {
+    /// Performs `sweep`; returns whether it found any process. `log_group` is the process group of a logger that is
+    /// still running. `no_children`: the last waitpid(2) reported that there are none.
+    pub fn sweep(&mut self, sweep: Sweep, log_group: Option<Pid>, no_children: bool) -> bool {
+        let found = match self.adopting {
             true if no_children => false,
-            true => self.sweep_children(sweep, log),
+            true => self.sweep_children(sweep, log_group),
             false => self.sweep_group(sweep),
         };
-        if !left {
-            self.told(sweep.role).clear();
+        if !found {
+            self.signalled(sweep.role).clear();
         }
-        left
+        found
     }
 
-    fn sweep_children(&mut self, sweep: Sweep, log: Option<Pid>) -> bool {
-        let mut left = false;
+    fn sweep_children(&mut self, sweep: Sweep, log_group: Option<Pid>) -> bool {
+        let mut found = false;
         let listed = process_list::for_each_child(&mut |child| {
-            // No group: it is gone already.
             let Some(group) = process::getpgid(child) else {
                 return;
             };
-            let is_sought = match sweep.role {
-                Role::Cmd => Some(group) != log && Some(child) != log,
+            let belongs = match sweep.role {
+                Role::Cmd => Some(group) != log_group && Some(child) != log_group,
                 Role::Log => sweep.all || group == sweep.group,
             };
-            if is_sought {
-                left = true;
-                let whole = group == sweep.group || group == child;
-                self.signal_target(sweep, if whole { group } else { child }, whole);
+            if belongs {
+                found = true;
+                let whole_group = group == sweep.group || group == child;
+                self.signal_target(sweep, if whole_group { group } else { child }, whole_group);
             }
         });
         match listed {
-            Ok(()) => left,
-            // Too many open files, perhaps: we do not know, so we look again.
+            Ok(()) => found,
+            // Too many open files: unknown, so the next sweep looks again.
             Err(Errno::NFILE | Errno::NOMEM) => true,
-            // It is not there, or not for us, and will not be.
+            // /proc is missing or belongs to another PID namespace.
             Err(_) => self.sweep_group(sweep),
         }
     }
 
-    /// Without a list of children, or without being their parent: whoever is in the group. Between the
-    /// death of its last member and our look its number might be given to a stranger; nothing better
-    /// can be had from a kernel without /proc or before Linux 3.4.
+    /// Fallback when children cannot be listed, or orphans are not ours (before Linux 3.4): signals all remaining
+    /// members of the process group. Its number could be reused between the last exit and this call; such a kernel offers nothing
+    /// better.
     fn sweep_group(&mut self, sweep: Sweep) -> bool {
-        let left = signal::killpg(sweep.group, None) != Err(Errno::SRCH);
-        if left {
+        let found = signal::killpg(sweep.group, None) != Err(Errno::SRCH);
+        if found {
             self.signal_target(sweep, sweep.group, true);
         }
-        left
+        found
     }
 
-    fn signal_target(&mut self, sweep: Sweep, target: Pid, whole: bool) {
-        let send = |signal| match whole {
+    /// Sends the signals of `sweep` to a process group or to one process.
+    fn signal_target(&mut self, sweep: Sweep, target: Pid, whole_group: bool) {
+        let send = |signal| match whole_group {
             true => signal::killpg(target, Some(signal)),
             false => signal::kill(target, Some(signal)),
         };
-        let told = sweep.signalled && target == sweep.group;
-        match sweep.how {
+        let signalled_in_run = sweep.signalled && target == sweep.group;
+        match sweep.mode {
             SweepMode::Check => {}
             SweepMode::Kill => drop(send(Signal::KILL)),
-            SweepMode::Stop if told || self.told(sweep.role).contains(&target) => {}
-            SweepMode::Stop if self.told(sweep.role).push(target).is_err() => {}
+            SweepMode::Stop if signalled_in_run => {}
+            SweepMode::Stop if self.signalled(sweep.role).contains(&target) => {}
+            SweepMode::Stop if self.signalled(sweep.role).push(target).is_err() => {}
             SweepMode::Stop => {
-                let _ = send(self.stop);
+                let _ = send(self.stop_signal);
                 let _ = send(Signal::CONT);
             }
         }
     }
 
-    const fn told(&mut self, role: Role) -> &mut Vec<Pid, MAX_SIGNALLED> {
-        let [cmd, log] = &mut self.told;
+    const fn signalled(&mut self, role: Role) -> &mut Vec<Pid, MAX_SIGNALLED> {
+        let [cmd, log] = &mut self.signalled;
         match role {
             Role::Cmd => cmd,
             Role::Log => log,

@@ -1,5 +1,6 @@
-//! Load and pressure as the kernel tells them now, for the keeper. What they mean is decided in
-//! [`load`](super::load).
+//! Samples the load and the pressure that the kernel reports.
+//!
+//! The supervisor calls it; [`load`] has the rules for the values.
 
 use crate::applets::diag::error;
 use pure::cli::value::Load;
@@ -7,43 +8,44 @@ use pure::exit::Exit;
 use pure::supervise::load::{self, Sample, Thresholds};
 use sys::{file, sysinfo};
 
-/// What is watched, as it is now. Without /proc/loadavg the load is what sysinfo(2) says in 1/65536.
+/// Samples the metrics that have a threshold. Without /proc/loadavg the load average comes from sysinfo(2).
 #[must_use]
-pub fn read(watch: &Thresholds) -> Sample {
+pub fn read(thresholds: &Thresholds) -> Sample {
     let mut values = [None; load::KINDS];
-    for ((value, limits), file) in values.iter_mut().zip(watch).zip(&load::FILES) {
-        if limits.is_some() {
-            let mut room = [0; 64];
-            *value = file::head(file, &mut room).ok().and_then(load::parse);
+    for ((value, range), file) in values.iter_mut().zip(thresholds).zip(&load::FILES) {
+        if range.is_some() {
+            let mut buf = [0; 64];
+            *value = file::head(file, &mut buf).ok().and_then(load::parse);
         }
     }
     let mut processors = 1;
-    if let ([load, ..], [Some(limits), ..]) = (&mut values, watch) {
+    if let ([load, ..], [Some(range), ..]) = (&mut values, thresholds) {
+        // sysinfo(2) has it in units of 1/65536 (SI_LOAD_SHIFT).
         *load = load.or(Some(Load((sysinfo::load() * Load::ONE) >> 16)));
-        if limits.high.per_cpu {
+        if range.high.per_cpu {
             processors = count_processors();
         }
     }
     Sample { values, processors }
 }
 
-/// Whether all can be read that is watched.
+/// Checks that all metrics with a threshold can be read.
 ///
 /// # Errors
-/// A pressure that the kernel does not tell.
-pub fn check(watch: &Thresholds) -> Result<(), Exit> {
-    let sample = read(watch);
-    for ((value, limits), file) in sample.values.iter().zip(watch).zip(&load::FILES) {
-        if limits.is_some() && value.is_none() {
+/// The exit status, after the error was reported: this kernel has no pressure files.
+pub fn check(thresholds: &Thresholds) -> Result<(), Exit> {
+    let sample = read(thresholds);
+    for ((value, range), file) in sample.values.iter().zip(thresholds).zip(&load::FILES) {
+        if range.is_some() && value.is_none() {
             return Err(error("cannot read ", file.to_bytes(), ": no pressure is told there"));
         }
     }
     Ok(())
 }
 
-/// SweepMode many processors are online; without /sys, how many we may use.
+/// Counts the processors that are online; without /sys, those that dmon may use.
 fn count_processors() -> u64 {
-    let mut room = [0; 64];
-    let text = file::head(c"/sys/devices/system/cpu/online", &mut room).ok();
+    let mut buf = [0; 64];
+    let text = file::head(c"/sys/devices/system/cpu/online", &mut buf).ok();
     text.and_then(load::count_listed).unwrap_or_else(|| sysinfo::processors().max(1))
 }

@@ -1,40 +1,45 @@
-//! dmon: a command is run, watched and run again, with its log.
+//! dmon: runs a command and a logger for its output, and restarts both.
 //!
-//! This file reads the command line and sets everything up. Then the [`keeper`] acts on what the
-//! [`machine`] decides.
+//! This file reads the command line and prepares everything. Then the [`supervisor`] performs the actions that the
+//! machine (`pure::supervise::machine`) chooses.
 
 pub mod config;
 mod credentials;
 mod daemon;
 mod leftovers;
 mod load_sampler;
+mod log_pipe;
 mod pidfile;
 mod process_list;
 mod signals;
 mod spawn;
+mod start_failure;
 mod status;
 mod supervisor;
 mod terminal;
+mod verbose;
 
 use crate::applets::diag::{error, os_error};
 use crate::applets::option_sources::Parsed;
-use crate::applets::{Invocation, print};
+use crate::applets::{Invocation, path_search, print};
 use config::{Config, INFO, OPTIONS};
+use log_pipe::LogPipe;
 use pidfile::PidFile;
 use pure::exit::Exit;
 use pure::supervise::rlimits;
 use pure::time::Duration;
 use pure::unix::Signal;
+use spawn::Job;
 use status::Status;
-use supervisor::{Job, Supervisor};
+use supervisor::Supervisor;
 use sys::args::{Args, Argv};
 use sys::{file, process, signal};
 use terminal::Terminal;
 
-/// The applet.
+/// Runs dmon. Returns its exit status.
 ///
 /// # Errors
-/// Whatever keeps it from starting.
+/// The exit status of a failure, after it was reported.
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     file::open_standard();
     let mut config = Config::default();
@@ -60,41 +65,40 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     credentials::resolve(&config.log_user, &mut job.log_credentials)?;
     let status = config.status.map(Status::open).transpose()?;
     load_sampler::check(&config.policy.thresholds)?;
-    // Nobody else has asked for it.
-    let path_buf = process::path_buf().ok_or(Exit::FAILED)?;
+    let path_buf = path_search::claim_path_buf().ok_or(Exit::FAILED)?;
     let timeout = config.policy.kill_after.unwrap_or(Duration::from_secs(10));
-    // That may take its time: who is told to stop meanwhile dies of it.
+    // This may block; signals are not caught yet, so SIGTERM still terminates dmon.
     let pid_file = config.pid_file.map(|path| PidFile::lock(path, timeout)).transpose()?;
     let masks = signals::catch()?;
-    let mut parent = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
+    let mut launcher = if config.foreground { None } else { Some(daemon::detach(&masks)?) };
     let terminal = if config.foreground { Terminal::find() } else { None };
     config.policy.terminal = terminal.is_some();
-    let end = supervisor::make_pipe(&job).and_then(|pipe| {
+    let result = job.log_command.map(|_| LogPipe::create()).transpose().and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
         Ok(Supervisor::new(&config, &job, pipe, status, terminal, path_buf, masks)
-            .run(&config.policy, &mut parent))
+            .run(&config.policy, &mut launcher))
     });
     drop(pid_file);
-    let end = end.map(|(exit, interrupted)| {
+    let result = result.map(|(exit, interrupted)| {
         if interrupted {
             signal::reraise(Signal::INT);
         }
         exit
     });
-    if let Some(parent) = parent {
-        parent.report(match end {
+    if let Some(launcher) = launcher {
+        launcher.report(match result {
             Ok(Exit::SUCCESS) => error("told to stop before the command ran", b"", ""),
             Ok(exit) | Err(exit) => exit,
         });
     }
-    end
+    result
 }
 
-/// The command from word `from` on and, behind a `--`, the log command.
+/// Splits the words from index `from` on into the command and, after a `--`, the log command.
 fn split(args: &Args, from: usize) -> Result<(Argv, Option<Argv>), Exit> {
-    let bar = args.from(from).position(|word| word.to_bytes() == b"--").map(|at| at + from);
-    let log = bar.and_then(|bar| args.command(bar + 1, args.count()));
-    let command = args.command(from, bar.unwrap_or(args.count()));
+    let separator = args.from(from).position(|word| word.to_bytes() == b"--").map(|at| at + from);
+    let log_command = separator.and_then(|at| args.command(at + 1, args.count()));
+    let command = args.command(from, separator.unwrap_or(args.count()));
     let missing = || INFO.missing("no command to run. ");
-    command.map(|command| (command, log)).ok_or_else(missing)
+    command.map(|command| (command, log_command)).ok_or_else(missing)
 }

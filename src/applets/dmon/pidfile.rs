@@ -1,42 +1,45 @@
-//! The pid file: one dmon a file, held by a lock that dies with its holder, so that stale content is
-//! no obstacle. It tells whom a killed dmon has left behind, and the next one waits until they are gone.
+//! The PID file: one dmon for each file.
+//!
+//! `mod.rs` locks it before the start. The lock ends with its process, so a stale file is no obstacle. But the PID in a
+//! stale file identifies what a killed dmon left behind, and the next dmon waits until that has exited.
 
 use super::process_list;
 use crate::applets::diag::{self, error, os_error};
 use pure::cli::option_value::CliWord;
 use pure::cli::value;
 use pure::exit::Exit;
-use pure::text::{Put, TextBuf, first, put_number};
+use pure::text::{TextBuf, Writer, first};
 use pure::time::Duration;
 use pure::unix::{Errno, Pid};
 use sys::file::{self, File, Kind, Mode};
 use sys::{clock, poll, process};
+use ufmt::uwrite;
 
-/// The locked file. Dropping it removes the name, if it is still that of our file, then gives the lock
-/// back.
+/// The locked file. Dropping it removes the path, if it still names our file, and then releases the lock.
 pub struct PidFile {
     file: File,
     path: CliWord,
 }
 
-/// SweepMode often the file may turn out not to be the only one of its name once it is locked. Somebody may have removed it
-/// since we opened it, which is bad luck more than once. It is always so if it has a second name, by which it may be
-/// somebody's file that shall not be emptied, or if the file system does not tell files apart.
+/// How often to retry when the path is not the only name of the file we locked. It may have been removed between open
+/// and flock; that is unlikely to happen twice. A file with a second name is never truncated: it may be someone else's.
+/// Neither is a file on a file system without inode numbers.
 const ATTEMPTS: u32 = 100;
 
-/// SweepMode often we look whether somebody is still there.
+/// Polling interval for the processes of a killed dmon.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A pid and a newline: ten digits at the most.
+/// Bytes for a PID, at most ten digits, and a newline.
 const PID_TEXT_SIZE: usize = 16;
 
 impl PidFile {
-    /// Opens, locks and empties the file, made if it is not there. If it holds the number of a dmon that was killed,
-    /// that one's command has had its stop signal from the kernel, and may be busy with its end: that is waited for,
-    /// `patience` at the most. Role is left is known by the session, which dmon led if init or dmon itself made one.
+    /// Opens, locks and truncates the file; creates it if necessary. If it contains the PID of a killed dmon, the kernel
+    /// sent the stop signal to that one's command, which may still be exiting. This waits for it, at most `timeout`. The
+    /// session identifies its processes, if init or dmon itself made dmon the session leader.
     ///
     /// # Errors
-    /// It cannot be opened, it is a link or no file on a disk, or has another name; somebody else has the lock.
+    /// The exit status, after the error was reported: the file cannot be opened, is a link, is not a regular file, has
+    /// a second name, or another process holds the lock.
     pub fn lock(path: CliWord, timeout: Duration) -> Result<Self, Exit> {
         let cannot = |error| os_error("cannot open ", path.to_bytes(), error);
         for _ in 0..ATTEMPTS {
@@ -47,26 +50,25 @@ impl PidFile {
             match file::lock(&file) {
                 Err(Errno::AGAIN) => return Err(already_running(&file, path)),
                 Err(error) => return Err(os_error("cannot lock ", path.to_bytes(), error)),
-                // The holder before us may have removed the name between our open and our lock.
                 Ok(()) if file::is_sole_name(&file, path) => {
                     wait_for_previous(&file, timeout);
                     file::truncate(&file).map_err(cannot)?;
                     return Ok(Self { file, path });
                 }
+                // The previous holder removed the path between our open and our flock.
                 Ok(()) => {}
             }
         }
         Err(error("cannot lock ", path.to_bytes(), ": it has a second name"))
     }
 
-    /// Writes our number.
+    /// Writes dmon's PID.
     ///
     /// # Errors
-    /// As write(2).
+    /// The exit status, after the error was reported.
     pub fn write(&self) -> Result<(), Exit> {
         let mut text = TextBuf::<PID_TEXT_SIZE>::new();
-        put_number(&mut text, process::getpid().unsigned_abs().into());
-        text.put(b"\n");
+        let Ok(()) = uwrite!(Writer(&mut text), "{}\n", process::getpid());
         let cannot = |error| os_error("cannot write ", self.path.to_bytes(), error);
         match file::write(self.file.fd(), text.bytes()) {
             Ok(n) if n == text.bytes().len() => Ok(()),
@@ -79,38 +81,38 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         if file::is_sole_name(&self.file, self.path) {
-            // It may be in a directory that was made read-only: then it stays, unlocked and harmless.
+            // In a directory that became read-only it stays, unlocked and harmless.
             let _ = file::remove(self.path);
         }
     }
 }
 
-/// Waits until nothing is left of the dmon role_of number the file holds.
+/// Waits until nothing is left of the dmon whose PID the file contains.
 fn wait_for_previous(file: &File, timeout: Duration) {
-    let mut room = [0; PID_TEXT_SIZE];
-    let Some(dead) = read_pid(file, &mut room).1 else {
+    let mut buf = [0; PID_TEXT_SIZE];
+    let Some(dead) = read_pid(file, &mut buf).1 else {
         return;
     };
-    let end = clock::now().add(timeout);
-    while process_list::has_left_session(dead) && clock::now() < end {
+    let deadline = clock::now().add(timeout);
+    while process_list::has_left_session(dead) && clock::now() < deadline {
         poll::sleep(POLL_INTERVAL);
     }
 }
 
-/// The complaint about a second dmon, with the first one's number.
+/// Reports that another dmon holds the lock, with its PID if the file contains one.
 fn already_running(file: &File, path: CliWord) -> Exit {
-    let mut room = [0; PID_TEXT_SIZE];
-    let (then, pid) = match read_pid(file, &mut room) {
-        (text, Some(_)) => (": already running, pid ", text),
-        _ => (": already running", &[][..]),
+    let mut buf = [0; PID_TEXT_SIZE];
+    let (text, pid) = match read_pid(file, &mut buf) {
+        (pid, Some(_)) => (": already running, pid ", pid),
+        (_, None) => (": already running", &[][..]),
     };
-    diag::eprint(&[path.to_bytes(), then.as_bytes(), pid]);
+    diag::eprint(&[path.to_bytes(), text.as_bytes(), pid]);
     Exit::FAILED
 }
 
-/// The number in the file, as text and as a number; anything may stand there.
-fn read_pid<'a>(file: &File, room: &'a mut [u8; PID_TEXT_SIZE]) -> (&'a [u8], Option<Pid>) {
-    let n = file::read(file.fd(), room).unwrap_or(0);
-    let text = first(room, n).trim_ascii_end();
+/// Reads the file: its text, and the PID if the text is one.
+fn read_pid<'a>(file: &File, buf: &'a mut [u8; PID_TEXT_SIZE]) -> (&'a [u8], Option<Pid>) {
+    let n = file::read(file.fd(), buf).unwrap_or(0);
+    let text = first(buf, n).trim_ascii_end();
     (text, value::pid(text))
 }

@@ -1,12 +1,14 @@
-//! The signals that dmon hears, and what commands find of them.
+//! The signals that dmon catches, and the state in which commands get them.
+//!
+//! `mod.rs` sets them up; the supervisor and the daemon's parent use the result.
 
 use crate::applets::diag::os_error;
 use pure::exit::Exit;
 use pure::unix::Signal;
 use sys::signal::{self, SignalSet};
 
-/// What is caught. PIPE and XFSZ only to be harmless: a message to a closed pipe, or to a file that may not grow, is
-/// lost, not dmon.
+/// The signals that dmon catches. PIPE and XFSZ are caught only to make them harmless: a message to a closed pipe, or
+/// to a file at its size limit, is lost, but dmon runs on.
 pub const CAUGHT: [Signal; 11] = [
     Signal::CHLD,
     Signal::TERM,
@@ -21,23 +23,31 @@ pub const CAUGHT: [Signal; 11] = [
     Signal::XFSZ,
 ];
 
-/// What else commands shall find at its default, if whoever started us has ignored it: Python and
-/// shells do so. What is caught is so by itself.
+/// Signals that are reset to their default action, so that commands do not inherit them as ignored: Python and shells
+/// ignore some and pass that on. For caught signals, execve(2) does the same.
 const RESET: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
 
-/// The mask for commands, and the mask to wait with.
-pub type Masks = (SignalSet, SignalSet);
-
-/// Holds back all that is caught, from here on to the first wait.
-///
-/// # Errors
-/// None that a kernel is known to give.
-pub fn catch() -> Result<Masks, Exit> {
-    let refused = |error| os_error("cannot catch signals", b"", error);
-    signal::catch_all(&CAUGHT, &RESET, Some(Signal::TTOU)).map_err(refused)
+/// Two masks of blocked signals.
+pub struct SignalMasks {
+    /// The mask that dmon was started with, for commands.
+    pub inherited: SignalSet,
+    /// The mask for ppoll(2): caught signals are not blocked.
+    pub waiting: SignalSet,
 }
 
-/// Undoes [`catch`], for a process that only waits for another.
-pub fn restore(masks: &Masks) {
-    signal::restore_defaults(&CAUGHT, &masks.0);
+/// Catches the signals and blocks them, except in ppoll(2).
+///
+/// # Errors
+/// The exit status, after the error was reported. No kernel is known to fail here.
+pub fn catch() -> Result<SignalMasks, Exit> {
+    let cannot = |error| os_error("cannot catch signals", b"", error);
+    // SIGTTOU is blocked, so that dmon may take the terminal back from the background (tcsetpgrp(3)).
+    let (inherited, waiting) =
+        signal::catch_all(&CAUGHT, &RESET, Some(Signal::TTOU)).map_err(cannot)?;
+    Ok(SignalMasks { inherited, waiting })
+}
+
+/// Undoes [`catch`] in the daemon's parent, which only waits.
+pub fn restore(masks: &SignalMasks) {
+    signal::restore_defaults(&CAUGHT, &masks.inherited);
 }

@@ -1,216 +1,221 @@
-//! From fork to exec: what a child does to itself before it becomes the command.
+//! Starts a child: from vfork to exec.
 //!
-//! It runs on the parent's memory ([`process::spawn`]), so it touches nothing of it but the places where it puts
-//! together a path and leaves word of a failure. Any failure ends the start, and the parent is told at which stage.
+//! The supervisor starts the command and the logger with it.
+//!
+//! vfork(2) suspends dmon until the child has executed its command or failed, and the child runs in dmon's memory. So
+//! the child leaves its failure there, and a start needs neither a pipe nor a copy of the memory. The exception is an
+//! emulator whose vfork is a fork that does not wait (qemu-user 10). Under it the child reports through a pipe, which a
+//! successful exec closes. The first start uses both ways and shows which kind of vfork this is.
+//!
+//! Each single way was measured: lower quartiles of 1000 interleaved starts and 180 restarts, as multiples of a vfork and
+//! an exec in C (`scripts/bench/floor/supervise.c`), on two busy cores. At most 1.3 is acceptable for a start.
+//!
+//! | way | exec of dmon to exec of its command | restart | calls of a restart |
+//! | --- | ---: | ---: | ---: |
+//! | both, as below | 1.26 to 1.29 | 1.12 | 10 |
+//! | vfork, memory only | 1.23 | 1.02 | 10 |
+//! | vfork, pipe only | 1.33 to 1.36 | 1.11 | 11, then close, read, close |
+//! | fork and pipe | 1.60 to 1.61 | 1.40 | 11, then close, read, close |
+//!
+//! * Memory only: under qemu-user, a failed start would count as a run that ends at once, without a message.
+//! * Pipe only: too slow. A dmon without free descriptors could not restart its command, and one whose close(2) fails
+//!   would wait for ever (`tests/dmon/faults.rs`).
+//! * fork: too slow. It copies the page tables, and then each page that parent or child writes.
 
+use super::config::Config;
 use super::credentials::Credentials;
-use crate::applets::diag::eprint;
+use super::log_pipe::LogPipe;
+use super::start_failure::{Failure, Stage};
+use crate::applets::path_search::{PathBuf, execvp};
 use core::ffi::c_int;
-use pure::diag::put_reason;
 use pure::exit::Exit;
 use pure::supervise::machine::Role;
-use pure::supervise::rlimits::{self, Rlimits};
-use pure::text::TextBuf;
+use pure::supervise::rlimits::Rlimits;
 use pure::unix::{Errno, Pid, Signal};
 use sys::args::Argv;
 use sys::file::{self, File, STDERR, STDIN, STDOUT};
-use sys::process::{self, PathBuf};
 use sys::signal::{self, SignalSet};
-use sys::{credentials, terminal};
+use sys::vfork::vfork;
+use sys::{credentials, process, terminal};
 
-/// All that makes a child what it is.
+/// The commands to run, and their users.
+pub struct Job {
+    pub command: Argv,
+    pub credentials: Option<Credentials>,
+    pub log_command: Option<Argv>,
+    pub log_credentials: Option<Credentials>,
+}
+
+/// Everything that a child needs to start.
+#[derive(Clone, Copy)]
 pub struct SpawnSpec<'a> {
     pub role: Role,
     pub command: Argv,
+    /// `None` keeps dmon's.
     pub credentials: Option<&'a Credentials>,
-    /// Our end of the log pipe: the command's output, the logger's input.
+    /// Our end of the log pipe: the command's standard output or the logger's standard input.
     pub pipe: Option<c_int>,
+    /// Redirect standard error to standard output.
     pub stderr_too: bool,
-    /// Our own number.
     pub supervisor_pid: c_int,
-    /// The mask we were started with.
+    /// The signal mask that dmon was started with.
     pub mask: SignalSet,
     pub limits: Option<&'a Rlimits>,
-    /// The terminal becomes the child's.
+    /// The child becomes the foreground job of the terminal.
     pub foreground: bool,
-    /// Sent by the kernel when we die, so that no command outlives its supervisor and meets its own
-    /// second copy. The logger has none: it ends by the end of its input and loses nothing.
+    /// The kernel sends this signal when dmon dies, so that no command outlives its supervisor and meets a second
+    /// instance of itself. `None` for the logger: it stops at the end of its input and loses nothing.
     pub parent_death_signal: Option<Signal>,
 }
 
-/// What was being done when it failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Stage {
-    Fork,
-    Group,
-    Redirect,
-    Groups,
-    Gid,
-    Uid,
-    Death,
-    SignalSet,
-    Execute,
-    /// A limit; those behind it are this and its number.
-    Limit,
-}
-
-/// What could not be done, for each stage in turn.
-const STAGES: [&str; 10] = [
-    "still trying to start ",
-    "cannot make a process group for ",
-    "cannot redirect the output of ",
-    "cannot set the groups of ",
-    "cannot set the group of ",
-    "cannot set the user of ",
-    "cannot set the parent-death signal of ",
-    "cannot set the signal mask of ",
-    "cannot execute ",
-    "cannot set limit ",
-];
-
-/// Why there is no child: the number of the stage, and the error.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Failure {
-    stage: u8,
-    error: Errno,
-}
-
-impl Failure {
-    const fn new(stage: Stage, error: Errno) -> Self {
-        Self { stage: stage as u8, error }
-    }
-
-    /// No process or no pipe could be made.
-    const fn fork_failed(error: Errno) -> Self {
-        Self::new(Stage::Fork, error)
-    }
-
-    /// That may pass. But our own limit on files will not change by itself, if this is the `first` start.
-    #[must_use]
-    pub fn is_transient(self, first: bool) -> bool {
-        self.stage == Stage::Fork as u8 && !(first && self.error == Errno::MFILE)
-    }
-
-    /// The exit code for it.
-    #[must_use]
-    pub fn exit(self) -> Exit {
-        match self.error {
-            _ if self.stage != Stage::Execute as u8 => Exit::FAILED,
-            Errno::NOENT => Exit::NOT_FOUND,
-            _ => Exit::CANNOT_EXECUTE,
+impl<'a> SpawnSpec<'a> {
+    /// Describes the command. `mask` is the signal mask that dmon was started with.
+    pub fn cmd(config: &'a Config, job: &'a Job, pipe: Option<&LogPipe>, mask: SignalSet) -> Self {
+        Self {
+            role: Role::Cmd,
+            supervisor_pid: process::getpid(),
+            command: job.command,
+            credentials: job.credentials.as_ref(),
+            pipe: pipe.and_then(LogPipe::writer),
+            stderr_too: config.stderr_too,
+            mask,
+            limits: Some(&config.limits),
+            foreground: false,
+            parent_death_signal: Some(config.stop_signal),
         }
     }
 
-    /// Says what has failed.
-    pub fn report(self, plan: &SpawnSpec) {
-        let stage = usize::from(self.stage);
-        let limit = stage.checked_sub(Stage::Limit as usize);
-        let limit = limit.and_then(rlimits::name);
-        let what = STAGES.get(stage.min(Stage::Limit as usize)).copied().unwrap_or("cannot start ");
-        let (limit, of): (_, &[u8]) = limit.map_or((&b""[..], b""), |limit| (limit, b" for "));
-        let mut reason = TextBuf::<64>::new();
-        put_reason(&mut reason, self.error);
-        let name = plan.command.name().to_bytes();
-        let name = if name.is_empty() { b"''" } else { name };
-        eprint(&[what.as_bytes(), limit, of, name, b": ", reason.bytes()]);
+    /// Describes the logger, if there is a log command.
+    pub fn log(job: &'a Job, pipe: Option<&LogPipe>, cmd: Self) -> Option<Self> {
+        let command = job.log_command?;
+        Some(Self {
+            role: Role::Log,
+            command,
+            credentials: job.log_credentials.as_ref(),
+            pipe: pipe.map(LogPipe::reader),
+            stderr_too: false,
+            limits: None,
+            parent_death_signal: None,
+            ..cmd
+        })
     }
 }
 
-/// Starts the child and waits until it has executed its command, or has failed to.
-///
-/// A failure is known at once, because the child runs on our memory. Under emulators and checkers, which
-/// give it a copy, it comes over a pipe that a successful exec closes. Which of the two it is shows at
-/// the first start: from then on `shares_memory` saves the pipe.
-///
-/// # Errors
-/// What the child or the fork failed at.
-pub fn start(
-    plan: &SpawnSpec,
-    path_buf: &mut PathBuf,
-    shares_memory: &mut bool,
-) -> Result<Pid, Failure> {
-    let pipe = (!*shares_memory).then(file::pipe).transpose().map_err(Failure::fork_failed)?;
-    let mut failure = None;
-    let pid = process::spawn(&mut || {
-        *shares_memory = true;
-        let Failure { stage, error } = exec_command(plan, path_buf);
-        failure = Some(Failure { stage, error });
-        if let Some((_, answer)) = &pipe {
-            let [a, b, c, d] = error.0.to_le_bytes();
-            // Nothing is left to do if even this fails; the exit status says the rest.
-            let _ = file::write(answer.fd(), &[stage, a, b, c, d]);
-        }
-        c_int::from(Exit::CANNOT_EXECUTE.0)
-    });
-    let pid = pid.map_err(Failure::fork_failed)?;
-    if let (Some((report, answer)), false) = (pipe, *shares_memory) {
-        drop(answer);
-        failure = read_failure(&report);
-    }
-    failure.map_or(Ok(pid), Err)
+/// Starts children.
+pub struct Spawner {
+    /// In it a child builds the path of its command.
+    path_buf: &'static mut PathBuf,
+    /// A child has run in dmon's memory, so vfork(2) works as the kernel promises.
+    shares_memory: bool,
 }
 
-/// Waits for what a child with its own memory has to say: nothing, once it has executed.
-fn read_failure(report: &File) -> Option<Failure> {
-    let mut message = [0; 5];
-    loop {
-        match file::read(report.fd(), &mut message) {
-            Ok(n) if n == message.len() => {
-                let [stage, errno @ ..] = message;
-                return Some(Failure { stage, error: Errno(i32::from_le_bytes(errno)) });
+impl Spawner {
+    /// Returns the spawner for all children.
+    pub const fn new(path_buf: &'static mut PathBuf) -> Self {
+        Self { path_buf, shares_memory: false }
+    }
+
+    /// Starts the child and waits until it has executed its command or failed.
+    ///
+    /// # Errors
+    /// The stage that failed, with its errno. The stage is `Fork` if there is no child.
+    pub fn start(&mut self, spec: &SpawnSpec) -> Result<Pid, Failure> {
+        let Self { path_buf, shares_memory } = self;
+        let cannot_fork = |error| Failure { stage: Stage::Fork, error };
+        let pipe = (!*shares_memory).then(file::pipe).transpose().map_err(cannot_fork)?;
+        let mut failure = None;
+        let pid = vfork(&mut || {
+            // Under an emulator these assignments change only the child's copy.
+            *shares_memory = true;
+            let reason = exec_command(spec, path_buf);
+            failure = Some(reason);
+            if let Some((_, writer)) = &pipe {
+                // If this fails, too, the parent sees a run that ends with the exit status below.
+                let _ = file::write(writer.fd(), &reason.to_bytes());
             }
+            c_int::from(Exit::CANNOT_EXECUTE.0)
+        });
+        let pid = pid.map_err(cannot_fork)?;
+        if let (Some((reader, writer)), false) = (pipe, *shares_memory) {
+            drop(writer);
+            failure = read_failure(&reader);
+        }
+        failure.map_or(Ok(pid), Err)
+    }
+}
+
+/// Waits for the child's failure; `None` once it has executed its command.
+fn read_failure(reader: &File) -> Option<Failure> {
+    let mut bytes = [0; Failure::SIZE];
+    loop {
+        match file::read(reader.fd(), &mut bytes) {
+            Ok(Failure::SIZE) => return Some(Failure::from_bytes(bytes)),
             Err(Errno::INTR) => {}
-            _ => return None,
+            Ok(_) | Err(_) => return None,
         }
     }
 }
 
-/// Comes back only when something failed.
-fn exec_command(plan: &SpawnSpec, path_buf: &mut PathBuf) -> Failure {
-    match prepare(plan) {
-        Ok(()) => Failure::new(Stage::Execute, process::execvp(&plan.command, path_buf)),
+/// Executes the command; returns only if that fails.
+fn exec_command(spec: &SpawnSpec, path_buf: &mut PathBuf) -> Failure {
+    match prepare(spec) {
+        Ok(()) => Failure { stage: Stage::Exec, error: execvp(&spec.command, path_buf) },
         Err(failure) => failure,
     }
 }
 
-fn prepare(plan: &SpawnSpec) -> Result<(), Failure> {
-    let at = |stage| move |error| Failure::new(stage, error);
-    // A group and not a session: a stopped command that loses its supervisor then gets HUP and CONT
-    // from the kernel (setpgid(2), orphaned process groups).
-    process::setpgid_self().map_err(at(Stage::Group))?;
-    if plan.foreground {
-        // Without it the command would be stopped once it reads.
+/// Gives the child all that `spec` asks for.
+fn prepare(spec: &SpawnSpec) -> Result<(), Failure> {
+    let at = |stage| move |error| Failure { stage, error };
+    // A process group, not a session: if dmon dies, a suspended command is in an orphaned process group, and the
+    // kernel sends it SIGHUP and SIGCONT (setpgid(2)).
+    process::setpgid_self().map_err(at(Stage::ProcessGroup))?;
+    if spec.foreground {
+        // Otherwise the command would get SIGTTIN when it reads from the terminal.
         let _ = process::getpgrp().map(terminal::set_foreground);
     }
-    if let Some(pipe) = plan.pipe {
-        let onto = if plan.role == Role::Cmd { STDOUT } else { STDIN };
-        file::dup_onto(pipe, onto).map_err(at(Stage::Redirect))?;
-    }
-    if plan.stderr_too {
-        file::dup_onto(STDOUT, STDERR).map_err(at(Stage::Redirect))?;
-    }
-    for (number, limit) in plan.limits.iter().flat_map(|limits| limits.all.iter().enumerate()) {
-        if let Some(limit) = limit {
-            process::set_rlimit(number, limit.soft, limit.hard)
-                .map_err(|error| Failure { stage: Stage::Limit as u8 + number as u8, error })?;
-        }
-    }
-    if let Some(credentials) = plan.credentials {
+    redirect(spec).map_err(at(Stage::Redirect))?;
+    set_rlimits(spec.limits)?;
+    if let Some(credentials) = spec.credentials {
         credentials::set_groups(&credentials.groups).map_err(at(Stage::Groups))?;
         credentials::set_gid(credentials.gid).map_err(at(Stage::Gid))?;
         if let Some(uid) = credentials.uid {
             credentials::set_uid(uid).map_err(at(Stage::Uid))?;
-            // The kernel takes root's away with the user, but not those of a dmon that is not root.
+            // With the user the kernel drops root's capabilities, but not those of a dmon that is not root.
             let _ = process::drop_capabilities();
         }
     }
-    if let Some(signal) = plan.parent_death_signal {
-        // After the change of user, which would cancel it.
-        process::set_parent_death_signal(signal).map_err(at(Stage::Death))?;
-        if process::getppid() != plan.supervisor_pid {
-            // Our parent died before it could be asked to tell us.
+    if let Some(signal) = spec.parent_death_signal {
+        // A change of user would cancel it, so it comes after.
+        process::set_parent_death_signal(signal).map_err(at(Stage::ParentDeathSignal))?;
+        if process::getppid() != spec.supervisor_pid {
+            // dmon died before it was set, so the kernel will not send the signal.
             process::exit(Exit::FAILED.0);
         }
     }
-    signal::set_mask(&plan.mask).map_err(at(Stage::SignalSet))
+    signal::set_mask(&spec.mask).map_err(at(Stage::SignalMask))
+}
+
+fn redirect(spec: &SpawnSpec) -> Result<(), Errno> {
+    if let Some(pipe) = spec.pipe {
+        let target = match spec.role {
+            Role::Cmd => STDOUT,
+            Role::Log => STDIN,
+        };
+        file::dup_onto(pipe, target)?;
+    }
+    if spec.stderr_too {
+        file::dup_onto(STDOUT, STDERR)?;
+    }
+    Ok(())
+}
+
+fn set_rlimits(limits: Option<&Rlimits>) -> Result<(), Failure> {
+    for (number, limit) in (0_u8..).zip(limits.iter().flat_map(|limits| &limits.all)) {
+        if let Some(limit) = limit {
+            process::set_rlimit(number.into(), limit.soft, limit.hard)
+                .map_err(|error| Failure { stage: Stage::Rlimit(number), error })?;
+        }
+    }
+    Ok(())
 }

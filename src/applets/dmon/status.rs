@@ -1,36 +1,79 @@
-//! What happens, a line each: for other programs as status lines, for people on standard error. The file,
-//! FIFO or socket that status lines go to may come and go and be full: then lines are lost, whole ones;
+//! Status lines (`--write-info`): one line for each event of a child, for other programs.
+//!
+//! The supervisor writes them. The file, FIFO or socket may come and go, or be full. Then whole lines are dropped;
 //! nothing waits for it.
 
-use crate::applets::diag::{eprint, os_error};
+use crate::applets::diag::os_error;
 use crate::applets::log_file;
 use pure::cli::option_value::CliWord;
-use pure::cli::value::Load;
 use pure::exit::Exit;
 use pure::supervise::machine::Role;
-use pure::text::{Put, Text, TextBuf, put_number, put_padded};
-use pure::time::Instant;
-use pure::unix::{Errno, Pid};
-use sys::clock;
+use pure::text::{TextBuf, Put, Writer};
+use pure::unix::{Errno, Pid, Signal, WaitStatus};
 use sys::file::{self, File};
 use sys::socket::{Socket, SocketType};
+use ufmt::uwrite;
 
-/// Where status lines go, if anywhere.
+/// An event of a child as status lines and `--verbose` report it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChildEvent {
+    Started,
+    Stopping,
+    TimedOut,
+    Killed,
+    Paused,
+    Resumed,
+    /// This signal was forwarded to it.
+    Signalled(Signal),
+    Exited(WaitStatus),
+}
+
+impl ChildEvent {
+    /// Returns the word of the status line. Scripts parse these words; they are those of the C dmon.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Started => "start",
+            Self::Stopping => "stop",
+            Self::TimedOut => "timeout",
+            Self::Killed => "kill",
+            Self::Paused => "pause",
+            Self::Resumed => "resume",
+            Self::Signalled(_) => "signal",
+            Self::Exited(_) => "exit",
+        }
+    }
+
+    /// Returns the number at the end of the status line: a signal, or the status of waitpid(2).
+    const fn number(self) -> Option<u32> {
+        match self {
+            Self::Started
+            | Self::Stopping
+            | Self::TimedOut
+            | Self::Killed
+            | Self::Paused
+            | Self::Resumed => None,
+            Self::Signalled(signal) => Some(signal.number().unsigned_abs()),
+            Self::Exited(WaitStatus(status)) => Some(status.unsigned_abs()),
+        }
+    }
+}
+
+/// The destination of the status lines.
 pub struct Status {
     path: CliWord,
-    /// It is a socket, to be connected again when that breaks.
+    /// It is a socket, which is connected again after an error.
     is_socket: bool,
-    /// `None` while it is broken.
+    /// `None` after an error.
     file: Option<File>,
 }
 
 impl Status {
-    /// Opens it.
+    /// Opens the file or FIFO, or connects to the socket.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// The exit status, after the error was reported.
     pub fn open(path: CliWord) -> Result<Self, Exit> {
-        // A path that cannot be opened may be that of a socket (open(2), `ENXIO`).
+        // `ENXIO` if it is a socket (open(2)).
         let (is_socket, file) = match log_file::open(path) {
             Err(Errno::NXIO) => (true, connect(path)),
             other => (false, other),
@@ -39,32 +82,32 @@ impl Status {
         Ok(Self { path, is_socket, file: Some(file) })
     }
 
-    /// `cmd WHAT PID`, and a number if there is one. The words are those of the C program of this name.
-    pub fn write_event(&mut self, role: Role, what: &[u8], pid: Pid, number: Option<i32>) {
+    /// Writes `ROLE WORD PID [NUMBER]`.
+    pub fn write_event(&mut self, role: Role, event: ChildEvent, pid: Pid) {
         let mut line = TextBuf::<64>::new();
-        line.put(role.label());
-        line.put(what);
-        for number in [Some(pid.number()), number].into_iter().flatten() {
-            line.put(b" ");
-            put_number(&mut line, number.unsigned_abs().into());
+        let Ok(()) =
+            uwrite!(Writer(&mut line), "{}{} {}", role.label(), event.word(), pid.number());
+        if let Some(number) = event.number() {
+            let Ok(()) = uwrite!(Writer(&mut line), " {}", number);
         }
         line.put(b"\n");
-        // A connection may have been broken since the last line: once more, with a new one.
+        // The connection may have broken since the last line: connect and try again.
         if !self.write(line.bytes()) && self.is_socket {
             self.file = connect(self.path).ok();
             self.write(line.bytes());
         }
     }
 
-    /// Says whether it is worth trying again with another file.
+    /// Writes the line or drops it. Returns false if the file is broken, so that a new connection may help.
     fn write(&mut self, line: &[u8]) -> bool {
-        let Some(number) = self.file.as_ref().map(File::fd) else {
+        let Some(fd) = self.file.as_ref().map(File::fd) else {
             return false;
         };
-        match file::write(number, line) {
+        match file::write(fd, line) {
             Ok(n) if n < line.len() => {
-                // Half a line is none. Role reads a stream can only be told by its end.
-                if file::undo_append(number, n as u64).is_err() {
+                // A file must not end in half a line. A stream cannot take it back: close it, so that its reader sees
+                // the end.
+                if file::undo_append(fd, n as u64).is_err() {
                     self.file = None;
                 }
                 true
@@ -75,53 +118,11 @@ impl Status {
     }
 }
 
-/// Connects to a socket of messages or of a stream.
+/// Connects to a datagram socket or a stream socket.
 fn connect(path: CliWord) -> Result<File, Errno> {
     match Socket::unix(path, SocketType::Datagram) {
         Err(Errno::PROTOTYPE) => Socket::unix(path, SocketType::Stream),
         other => other,
     }
     .map(Socket::into_file)
-}
-
-/// What is said to people.
-pub struct VerboseLog {
-    pub on: bool,
-    /// When the command was started last.
-    pub began: Instant,
-    /// The load, if it is watched, as it was read last.
-    pub load: Option<Load>,
-}
-
-impl VerboseLog {
-    /// `cmd PID WHAT`; the number is a signal, or how a run has ended.
-    pub fn print(&self, role: Role, what: &[u8], more: &[u8], pid: Pid, number: Option<i32>) {
-        let mut text = TextBuf::<96>::new();
-        put_number(&mut text, pid.number().unsigned_abs().into());
-        text.put(b" ");
-        text.put(what);
-        text.put(more);
-        if let Some(number) = number {
-            let [signal, code, ..] = number.to_le_bytes();
-            put_number(&mut text, (code | signal & 0x7f).into());
-        }
-        if let (Role::Cmd, Some(_)) = (role, number) {
-            let time = self.began.until(clock::now());
-            put_hundredths(&mut text, b" after ", time.hundredths());
-            text.put(b"s");
-        }
-        if let Some(load) = self.load {
-            put_hundredths(&mut text, b", load ", load.0 / (Load::ONE / 100));
-        }
-        eprint(&[role.label(), text.bytes()]);
-    }
-}
-
-/// A number of hundredths, as one with two decimals.
-#[inline(never)]
-fn put_hundredths(text: &mut Text, before: &[u8], number: u64) {
-    text.put(before);
-    put_number(text, number / 100);
-    text.put(b".");
-    put_padded(text, number, 2, false);
 }

@@ -1,143 +1,91 @@
-//! The loop: asks the machine for an order, carries it out, tells the machine what happened.
+//! The supervisor's loop: asks the machine for an action, performs it, reports events to the machine.
 //!
-//! All that dmon does to the world goes through here; nothing is decided here.
+//! `mod.rs` runs it. All effects of a running dmon go through this file; it makes no decisions.
 
 use super::config::Config;
-use super::credentials::Credentials;
 use super::daemon::LaunchPipe;
 use super::leftovers::Leftovers;
 use super::load_sampler;
-use super::signals::{CAUGHT, Masks};
-use super::spawn::{self, Failure, SpawnSpec};
-use super::status::{Status, VerboseLog};
+use super::log_pipe::LogPipe;
+use super::signals::{CAUGHT, SignalMasks};
+use super::spawn::{Job, SpawnSpec, Spawner};
+use super::start_failure::Failure;
+use super::status::{ChildEvent, Status};
 use super::terminal::Terminal;
-use crate::applets::diag::{self, os_error};
+use super::verbose::VerboseLog;
+use crate::applets::diag;
+use crate::applets::path_search::PathBuf;
 use crate::applets::wait;
 use pure::exit::Exit;
 use pure::supervise::machine::{Action, Event, Machine, Role, Sweep};
 use pure::supervise::policy::Policy;
-use pure::text::split_once;
 use pure::time::Instant;
 use pure::unix::{Pid, Signal};
-use sys::args::Argv;
-use sys::file::{self, File};
-use sys::process::{PathBuf, Reaped};
+use sys::process::Reaped;
 use sys::signal::SignalSet;
 use sys::{clock, process, signal};
 
-/// What is to be run, and as whom.
-pub struct Job {
-    pub command: Argv,
-    pub credentials: Option<Credentials>,
-    pub log_command: Option<Argv>,
-    pub log_credentials: Option<Credentials>,
-}
-
-/// The log pipe: our end for sample, which the logger shares; our end for writing, given up for the
-/// drain.
-type Pipe = (File, Option<File>);
-
-// In this order: what is large comes last, so that the way to what is small is short.
+/// Everything that the loop needs to perform actions.
+// Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Supervisor<'a> {
     cmd: SpawnSpec<'a>,
     log: Option<SpawnSpec<'a>>,
-    /// Held so that either side can come and go.
-    pipe: Option<Pipe>,
-    /// The mask to wait with.
+    pipe: Option<LogPipe>,
+    /// The signal mask for ppoll(2), in which caught signals are not blocked.
     mask: SignalSet,
-    stop: Signal,
+    stop_signal: Signal,
     status: Option<Status>,
     verbose: VerboseLog,
     terminal: Option<Terminal>,
-    /// The command had the terminal and died of Ctrl-C, which we and those beside us have not heard.
+    /// The command was the foreground job and died of SIGINT; the rest of dmon's process group never received it.
     cmd_died_of_sigint: bool,
-    /// The last `waitpid` found no children at all.
+    /// The last waitpid(2) reported that there are no children at all.
     no_children: bool,
-    /// The group of the logger, from its start until nothing of it is left.
+    /// The logger's process group, from its start until nothing of it is left.
     log_group: Option<Pid>,
-    /// Children run on our memory until they execute, as was seen.
-    shares_memory: bool,
-    /// Where a child puts together the path of its command.
-    path_buf: &'static mut PathBuf,
-    /// Why the last start of the command, of the logger, has failed.
+    spawner: Spawner,
+    /// Why the last start of the command, of the logger, failed; `None` if it succeeded.
     last_failures: [Option<Failure>; 2],
     leftovers: Leftovers,
 }
 
-/// Makes the log pipe, if there is a log command.
-///
-/// # Errors
-/// The kernel refuses it.
-pub fn make_pipe(job: &Job) -> Result<Option<Pipe>, Exit> {
-    if job.log_command.is_none() {
-        return Ok(None);
-    }
-    match file::pipe() {
-        Ok((reader, writer)) => Ok(Some((reader, Some(writer)))),
-        Err(error) => Err(os_error("cannot make a pipe", b"", error)),
-    }
-}
-
 impl<'a> Supervisor<'a> {
-    /// Takes in orphans; everything else was prepared.
+    /// Prepares everything but the children. From here on dmon adopts orphans, if it can.
     pub fn new(
         config: &'a Config,
         job: &'a Job,
-        pipe: Option<Pipe>,
+        pipe: Option<LogPipe>,
         status: Option<Status>,
         terminal: Option<Terminal>,
         path_buf: &'static mut PathBuf,
-        (inherited, mask): Masks,
+        masks: SignalMasks,
     ) -> Self {
-        let supervisor_pid = process::getpid();
-        let ends =
-            pipe.as_ref().and_then(|(reader, writer)| Some((reader.fd(), writer.as_ref()?.fd())));
-        let cmd = SpawnSpec {
-            role: Role::Cmd,
-            supervisor_pid,
-            command: job.command,
-            credentials: job.credentials.as_ref(),
-            pipe: ends.map(|(_, writer)| writer),
-            stderr_too: config.stderr_too,
-            mask: inherited,
-            limits: Some(&config.limits),
-            foreground: false,
-            parent_death_signal: Some(config.stop_signal),
-        };
-        let log = job.log_command.map(|command| SpawnSpec {
-            role: Role::Log,
-            command,
-            credentials: job.log_credentials.as_ref(),
-            pipe: ends.map(|(reader, _)| reader),
-            stderr_too: false,
-            limits: None,
-            parent_death_signal: None,
-            ..cmd
-        });
+        let cmd = SpawnSpec::cmd(config, job, pipe.as_ref(), masks.inherited);
+        let log = SpawnSpec::log(job, pipe.as_ref(), cmd);
         Self {
             cmd,
             log,
             pipe,
-            mask,
-            stop: config.stop_signal,
+            mask: masks.waiting,
+            stop_signal: config.stop_signal,
             status,
-            verbose: VerboseLog { on: config.verbose, began: Instant::NEVER, load: None },
+            verbose: VerboseLog { on: config.verbose, run_started_at: Instant::NEVER, load: None },
             terminal,
             cmd_died_of_sigint: false,
             leftovers: Leftovers::new(config.stop_signal),
             no_children: false,
             log_group: None,
-            shares_memory: false,
-            path_buf,
+            spawner: Spawner::new(path_buf),
             last_failures: [None; 2],
         }
     }
 
-    /// Runs the job until there is a reason to end. `parent` is released once all runs.
+    /// Runs both children until everything has stopped. Returns the exit status, and whether Ctrl-C was the reason.
+    /// `launcher` gets its report once both children have started.
     #[inline(never)]
-    pub fn run(&mut self, policy: &Policy, parent: &mut Option<LaunchPipe>) -> (Exit, bool) {
-        // Time goes on in waits and starts; all else is done in a moment.
+    pub fn run(&mut self, policy: &Policy, launcher: &mut Option<LaunchPipe>) -> (Exit, bool) {
+        // Read again only after waits and starts: nothing else takes time.
         let mut now = clock::now();
         let mut machine = Machine::new(policy, now);
         loop {
@@ -159,34 +107,21 @@ impl<'a> Supervisor<'a> {
                     now = clock::now();
                     machine.handle(now, event);
                 }
-                // That a child has died meanwhile will be heard next.
-                Action::Stop(role, group, late) => {
-                    let what = if late { "timeout|, stopping" } else { "stop|ping" };
-                    self.report(role, what, group, None);
-                    signal_run(group, self.stop);
+                // A child that has exited meanwhile is a zombie, so its PID is still its own.
+                Action::Stop { role, group, timed_out } => {
+                    let event = if timed_out { ChildEvent::TimedOut } else { ChildEvent::Stopping };
+                    self.report(role, event, group);
+                    signal_run(group, self.stop_signal);
                     signal_run(group, Signal::CONT);
                 }
-                Action::SignalGroup(role, group, signal) => {
-                    let what = match signal {
-                        Signal::STOP => "pause|d",
-                        Signal::CONT => "resume|d",
-                        _ => "kill|ed",
-                    };
-                    self.report(role, what, group, None);
-                    if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
-                        terminal.give_to(group);
-                    }
-                    signal_run(group, signal);
-                    if let (Signal::STOP, Some(terminal)) = (signal, &mut self.terminal) {
-                        terminal.take_from(group, true);
-                    }
+                Action::SignalGroup { role, group, signal } => {
+                    self.signal_group(role, group, signal);
                 }
-                Action::SignalChild(role, pid, signal) => {
-                    let number = signal.number();
-                    self.report(role, "signal|led with ", pid, Some(number));
+                Action::SignalChild { role, pid, signal } => {
+                    self.report(role, ChildEvent::Signalled(signal), pid);
                     let _ = signal::kill(pid, Some(signal));
                 }
-                Action::Suspend(group) => {
+                Action::Suspend { group } => {
                     if let Some(terminal) = &mut self.terminal {
                         terminal.suspend_self(group);
                     }
@@ -197,19 +132,18 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::Sweep(sweep) => machine.handle(now, self.sweep(sweep)),
                 Action::ClosePipe => {
-                    self.pipe.iter_mut().for_each(|(_, writer)| *writer = None);
+                    self.pipe.iter_mut().for_each(LogPipe::close_writer);
                 }
                 Action::CountUnread => {
-                    let pipe = self.pipe.as_ref();
-                    let bytes = pipe.map_or(0, |(reader, _)| file::bytes_readable(reader.fd()));
-                    machine.handle(now, Event::Unread(bytes));
+                    let bytes = self.pipe.as_ref().map_or(0, LogPipe::count_unread);
+                    machine.handle(now, Event::Unread { bytes });
                 }
                 Action::SampleLoad => {
                     let sample = load_sampler::read(&policy.thresholds);
                     [self.verbose.load, ..] = sample.values;
                     machine.handle(now, Event::LoadSample(sample));
                 }
-                Action::ReportUnread(bytes) => {
+                Action::ReportUnread { bytes } => {
                     diag::count("the log command has left bytes unread: ", bytes as u64);
                 }
                 Action::WarnUnkillable(pid) => {
@@ -218,21 +152,21 @@ impl<'a> Supervisor<'a> {
                 }
             }
             if machine.is_started()
-                && let Some(parent) = parent.take()
+                && let Some(launcher) = launcher.take()
             {
-                parent.report(Exit::SUCCESS);
+                launcher.report(Exit::SUCCESS);
             }
         }
     }
 
-    /// After a wait: which signals came, which children died.
+    /// Reports to the machine which signals arrived and which children exited or were stopped.
     #[inline(never)]
     fn collect_events(&mut self, machine: &mut Machine<'_>, now: Instant) {
         for signal in &CAUGHT {
             let signal = *signal;
             if signal::take(signal) && signal != Signal::CHLD {
                 machine.handle(now, Event::Signal(signal));
-                // Perhaps the job was brought to the foreground.
+                // A shell sends SIGCONT when it brings the job to the foreground.
                 if let (Signal::CONT, Some(terminal), Some(group)) =
                     (signal, &mut self.terminal, machine.running())
                 {
@@ -244,15 +178,11 @@ impl<'a> Supervisor<'a> {
             match process::reap() {
                 Reaped::Died(pid, status) => {
                     if let Some(role) = machine.role_of(pid) {
-                        let what = if status.0 & 0x7f == 0 {
-                            "exit|ed with "
-                        } else {
-                            "exit|ed by signal "
-                        };
-                        self.report(role, what, pid, Some(status.0));
+                        self.report(role, ChildEvent::Exited(status), pid);
                         if let Some(terminal) = &mut self.terminal {
-                            let had_it = terminal.take_from(pid, false);
-                            self.cmd_died_of_sigint |= had_it && status.killed_by(Signal::INT);
+                            let was_foreground = terminal.take_from(pid, false);
+                            self.cmd_died_of_sigint |=
+                                was_foreground && status.killed_by(Signal::INT);
                         }
                     }
                     machine.handle(now, Event::Exited(pid, status));
@@ -264,58 +194,74 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// `what` is a word for status lines and, behind a bar, what makes it one for people.
-    fn report(&mut self, role: Role, what: &str, pid: Pid, number: Option<i32>) {
-        let (word, more) = split_once(what.as_bytes(), b'|');
+    fn report(&mut self, role: Role, event: ChildEvent, pid: Pid) {
         if let Some(status) = &mut self.status {
-            status.write_event(role, word, pid, number);
+            status.write_event(role, event, pid);
         }
         if self.verbose.on {
-            self.verbose.print(role, word, more.unwrap_or(b""), pid, number);
+            self.verbose.print(role, event, pid);
+        }
+    }
+
+    /// Pauses, resumes or kills a run. The terminal follows: a paused command must not keep it.
+    fn signal_group(&mut self, role: Role, group: Pid, signal: Signal) {
+        let event = match signal {
+            Signal::STOP => ChildEvent::Paused,
+            Signal::CONT => ChildEvent::Resumed,
+            _ => ChildEvent::Killed,
+        };
+        self.report(role, event, group);
+        if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
+            terminal.give_to(group);
+        }
+        signal_run(group, signal);
+        if let (Signal::STOP, Some(terminal)) = (signal, &mut self.terminal) {
+            terminal.take_from(group, true);
         }
     }
 
     fn sweep(&mut self, sweep: Sweep) -> Event {
-        let log = self.log_group.filter(|_| sweep.role == Role::Cmd);
-        let left = self.leftovers.sweep(sweep, log, self.no_children);
+        let log_group = self.log_group.filter(|_| sweep.role == Role::Cmd);
+        let found = self.leftovers.sweep(sweep, log_group, self.no_children);
         match (sweep.role, &mut self.terminal) {
-            _ if left => {}
+            _ if found => {}
             (Role::Log, _) => self.log_group = None,
             (Role::Cmd, Some(terminal)) => drop(terminal.take_from(sweep.group, false)),
             (Role::Cmd, None) => {}
         }
-        Event::SweepDone(sweep.role, left)
+        Event::SweepDone { role: sweep.role, found }
     }
 
+    /// Starts a child. `first` is true until both children have started once.
     #[inline(never)]
     fn start(&mut self, role: Role, first: bool) -> Event {
         if role == Role::Cmd && self.verbose.on {
-            self.verbose.began = clock::now();
+            self.verbose.run_started_at = clock::now();
         }
-        let [for_cmd, for_log] = &mut self.last_failures;
-        let (plan, last) = match (role, &mut self.log) {
-            (Role::Log, Some(log)) => (log, for_log),
-            _ => (&mut self.cmd, for_cmd),
+        let [cmd_failure, log_failure] = &mut self.last_failures;
+        let (spec, last_failure) = match (role, &mut self.log) {
+            (Role::Log, Some(log)) => (log, log_failure),
+            (Role::Log, None) | (Role::Cmd, _) => (&mut self.cmd, cmd_failure),
         };
-        plan.foreground =
+        spec.foreground =
             role == Role::Cmd && self.terminal.as_ref().is_some_and(Terminal::is_foreground);
-        let failure = match spawn::start(plan, self.path_buf, &mut self.shares_memory) {
+        let failure = match self.spawner.start(spec) {
             Ok(pid) => {
                 if role == Role::Log {
                     self.log_group = Some(pid);
                 }
-                *last = None;
-                self.report(role, "start|ed", pid, None);
+                *last_failure = None;
+                self.report(role, ChildEvent::Started, pid);
                 return Event::Started(role, pid);
             }
             Err(failure) => failure,
         };
-        if let (true, Some(terminal)) = (plan.foreground, &self.terminal) {
+        if let (true, Some(terminal)) = (spec.foreground, &self.terminal) {
             terminal.take();
         }
-        // What cannot be started is tried for ever; each reason is told once.
-        if last.replace(failure) != Some(failure) {
-            failure.report(plan);
+        // Starts are retried for ever, but each reason is reported once.
+        if last_failure.replace(failure) != Some(failure) {
+            failure.report(spec);
         }
         if failure.is_transient(first) {
             Event::StartDeferred(role)
@@ -325,7 +271,7 @@ impl<'a> Supervisor<'a> {
     }
 }
 
-/// To the group that this child of ours has led from its start, and to the child itself if it has joined another.
+/// Signals the child's original process group, and the child itself if it has moved to another group.
 fn signal_run(leader: Pid, signal: Signal) {
     let _ = signal::killpg(leader, Some(signal));
     if process::getpgid(leader) != Some(leader) {

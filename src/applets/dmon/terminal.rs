@@ -1,20 +1,23 @@
-//! The terminal that dmon was started in, lent to the command while it runs: Ctrl-C and Ctrl-Z are for the
-//! command and never for the logger. dmon takes it back between runs and in a pause, so that there Ctrl-C is
-//! for dmon.
+//! The terminal that dmon was started in: the running command is its foreground job.
+//!
+//! The supervisor calls it. Ctrl-C and Ctrl-Z reach the command and never the logger. Between runs and during a pause
+//! dmon's own process group is the foreground job, so that Ctrl-C stops dmon.
 
 use pure::unix::{Errno, Pid, Signal};
 use sys::terminal::{self, Modes};
 use sys::{process, signal};
 
+/// The terminal on standard input.
 pub struct Terminal {
     own_group: Pid,
-    /// As it was when we came, and as the command had it when it was taken back in the middle of a run.
+    /// The modes at the start of dmon.
     modes: Modes,
+    /// The command's modes while it is paused or suspended.
     cmd_modes: Modes,
 }
 
 impl Terminal {
-    /// The terminal on standard input, if there is one to control.
+    /// Returns dmon's controlling terminal if it is on standard input.
     #[must_use]
     pub fn find() -> Option<Self> {
         terminal::foreground()?;
@@ -23,13 +26,13 @@ impl Terminal {
         terminal.modes.save().then_some(terminal)
     }
 
-    /// It is ours now: we are not in the background, and nobody has it from us.
+    /// Reports whether dmon's own process group is the foreground job.
     #[must_use]
     pub fn is_foreground(&self) -> bool {
         terminal::foreground() == Some(self.own_group)
     }
 
-    /// Lends it to a command again that was in the middle of its run, if we have it.
+    /// Makes a command in the middle of its run the foreground job again, if dmon is.
     pub fn give_to(&mut self, group: Pid) {
         if self.is_foreground() {
             self.cmd_modes.restore();
@@ -38,13 +41,14 @@ impl Terminal {
         }
     }
 
-    /// Takes it back, if that command has it: in the middle of its run, or at its end; then also if nobody has it any
-    /// more, as when a shell has died before those that it had lent it to. Says whether the command had it.
+    /// Makes dmon the foreground job if the command is, in the middle of its run or at its end. At the end also if the
+    /// foreground job no longer exists: a shell in the run may have died that had started a job. Returns whether the
+    /// command was the foreground job.
     pub fn take_from(&mut self, group: Pid, in_run: bool) -> bool {
-        let holder = terminal::foreground();
-        let had_it = holder == Some(group);
-        let is_gone = |holder| signal::killpg(holder, None) == Err(Errno::SRCH);
-        if had_it || !in_run && holder.is_some_and(is_gone) {
+        let foreground = terminal::foreground();
+        let was_foreground = foreground == Some(group);
+        let is_gone = |group| signal::killpg(group, None) == Err(Errno::SRCH);
+        if was_foreground || !in_run && foreground.is_some_and(is_gone) {
             if in_run {
                 self.cmd_modes.save();
             } else {
@@ -53,24 +57,24 @@ impl Terminal {
             self.modes.restore();
             let _ = terminal::set_foreground(self.own_group);
         }
-        had_it
+        was_foreground
     }
 
-    /// Takes it back from a command that did not come about.
+    /// Makes dmon the foreground job after a start that failed.
     pub fn take(&self) {
         let _ = terminal::set_foreground(self.own_group);
     }
 
-    /// Ctrl-Z has stopped the command: so it stops us and who was started with us, until somebody lets the
-    /// job go on, with the terminal or in the background. Where nobody could, nothing stops.
+    /// Suspends dmon and its process group after Ctrl-Z has suspended the command. Returns when a shell resumes the job,
+    /// in the foreground or in the background. In an orphaned process group nothing stops (setpgid(2)).
     pub fn suspend_self(&mut self, group: Pid) {
-        // If we have the terminal, a job of the background was brought to the foreground without a word, and
-        // the command was stopped because it has not got the terminal yet.
+        // If dmon is the foreground job, a shell has brought it there without SIGCONT. The command was stopped because
+        // it was still in the background.
         if !self.is_foreground() {
             self.take_from(group, true);
             let _ = signal::killpg_self(Signal::TSTP);
-            // In the background nobody may have been able to stop us, and the command will try again at once. Role has
-            // let us go on has sent CONT, which ends this.
+            // In an orphaned process group SIGTSTP has no effect and the command would retry at once: wait up to a
+            // second, or until SIGCONT, so that this does not spin.
             if !self.is_foreground() {
                 signal::wait_one_second();
             }

@@ -1,12 +1,16 @@
-//! What dmon does next: a pure machine that is told facts and asked for orders.
+//! The supervisor's state machine. `applets/dmon/supervisor.rs` drives it.
 //!
-//! The loop in `keeper.rs` asks [`Machine::next`] and carries the order out; what it sees goes into
-//! [`Machine::hear`]. An order is made when it is asked for, from all that is known then; there is no
-//! list of orders that could be out of date. What *is* stands in the two [`Life`]s; what is *wanted* follows from `stopping`.
+//! The machine does no I/O and reads no clock. Events go in through [`Machine::handle`], actions come out of
+//! [`Machine::next_action`], and both receive the current time.
+//!
+//! The *current* state is one [`ChildState`] for the command and one for the logger. The *desired* state follows from
+//! the policy, from `stopping` (everything must stop) and from `above` (the command must pause). Each action is
+//! computed on demand from the difference between the two. No action is queued, so none can go stale.
 
 mod action;
 mod event;
 mod restart;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +20,9 @@ use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
 use restart::RestartHistory;
+use state::{ChildState, DrainRestart, Signals, StopReason};
 
+/// The two children that dmon supervises.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
     Cmd,
@@ -24,239 +30,152 @@ pub enum Role {
 }
 
 impl Role {
-    /// Before what is told about it.
+    /// Returns the prefix of messages about this child.
     #[must_use]
-    pub const fn label(self) -> &'static [u8] {
+    pub const fn label(self) -> &'static str {
         match self {
-            Self::Cmd => b"cmd ",
-            Self::Log => b"log ",
+            Self::Cmd => "cmd ",
+            Self::Log => "log ",
         }
     }
 }
 
-/// From one start of a child to its next, at least: a command that dies as soon as it lives must not
-/// keep the machine busy. The field's old supervisors and inits wait a second as well.
+/// Minimum time between two starts of the same child, so that a command that exits at once cannot spin the CPU.
+/// daemontools and sysvinit wait one second, too.
 pub const MIN_START_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the load is read: the kernel computes it anew every 5 seconds (LOAD_FREQ of
-/// kernel/sched/loadavg.c).
+/// Time between two samples of the load. The kernel computes a new load every five seconds (LOAD_FREQ,
+/// include/linux/sched/loadavg.h).
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How soon we look again whether what a run left behind is gone; each time nothing has changed it takes
-/// twice as long, up to a limit. Most of the time the death of a child tells us at once; this is for
-/// those that are not our children.
+/// Polling interval for leftover processes: doubled after each unsuccessful sweep, from `SWEEP_MIN` up to `SWEEP_MAX`.
+/// Usually SIGCHLD reports their exit; polling covers processes that are not our children.
 const SWEEP_MIN: Duration = Duration::from_millis(100);
 const SWEEP_MAX: Duration = Duration::from_secs(5);
 
-/// How long after KILL a process that still lives is worth a warning: it hangs in the kernel.
+/// Time after SIGKILL until a warning that the process is still alive: it hangs in the kernel.
 const KILL_WARN_AFTER: Duration = Duration::from_secs(5);
 
-/// What has happened.
+/// Something that happened, as the supervisor reports it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// The start that was stop_requested has worked.
+    /// A start succeeded.
     Started(Role, Pid),
-    /// It has not: no process could be made. That may pass.
+    /// No process or pipe could be created (`EAGAIN`, `ENOMEM`). The error is transient, so the start is retried.
     StartDeferred(Role),
-    /// It has not: the command could not be made ready or executed.
+    /// The child could not be prepared or executed. The exit status describes the failure.
     StartFailed(Role, Exit),
-    /// A child, ours or adopted, has ended and been reaped.
+    /// A child exited and was reaped: the command, the logger or an adopted process.
     Exited(Pid, WaitStatus),
     /// A child was stopped by a signal.
     Suspended(Pid),
-    /// The halt that was stop_requested is over.
+    /// dmon continues after [`Action::Suspend`].
     Resumed,
-    /// The sweep that was stop_requested found something left, or not.
-    SweepDone(Role, bool),
-    /// The pipe that was looked into holds so many bytes.
-    Unread(usize),
-    /// A signal to dmon itself.
+    /// The result of a sweep: whether any leftover process was found.
+    SweepDone { role: Role, found: bool },
+    /// The result of [`Action::CountUnread`].
+    Unread { bytes: usize },
+    /// dmon received a signal.
     Signal(Signal),
+    /// The result of [`Action::SampleLoad`].
     LoadSample(Sample),
 }
 
-/// What to do now. Every order but `Wait` and `Quit` is done at once and never waits.
+/// The next thing to do. Only `Wait`, `Suspend` and `Exit` do not complete at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
-    /// Answered by `Started`, `Refused` or `Unstarted`.
+    /// Start the child. Answered by `Started`, `StartDeferred` or `StartFailed`.
     Start(Role),
-    /// Stop signal, then CONT, to the group that this child leads; because its run is late, or for good.
-    Stop(Role, Pid, bool),
-    /// To the group that this child leads.
-    SignalGroup(Role, Pid, Signal),
-    /// To this child alone.
-    SignalChild(Role, Pid, Signal),
-    /// Answered by `Swept`.
+    /// Send the stop signal and SIGCONT to the process group that the child leads. `timed_out` is true if the run
+    /// exceeded `--timeout`, false on shutdown.
+    Stop { role: Role, group: Pid, timed_out: bool },
+    /// Send the signal to the process group that the child leads: SIGSTOP, SIGCONT or SIGKILL.
+    SignalGroup { role: Role, group: Pid, signal: Signal },
+    /// Send the signal to the child only.
+    SignalChild { role: Role, pid: Pid, signal: Signal },
+    /// Look for leftover processes. Answered by `SweepDone`.
     Sweep(Sweep),
-    /// Give up our end for writing, so that the logger comes to the end of its input.
+    /// Close dmon's write end of the log pipe, so that the logger reads the end of its input.
     ClosePipe,
-    /// The terminal has stopped the command that leads this group: stop too, until somebody lets us go on,
-    /// then let it go on. Answered by `Resumed`.
-    Suspend(Pid),
-    /// See how much the pipe holds. Answered by `Unread`.
+    /// The command was suspended from the terminal (Ctrl-Z): suspend dmon as well. When resumed, resume the command,
+    /// which leads this process group. Answered by `Resumed`.
+    Suspend { group: Pid },
+    /// Count the bytes in the log pipe. Answered by `Unread`.
     CountUnread,
-    /// So many bytes have found no reader: that has to be said.
-    ReportUnread(usize),
-    /// Answered by `Load`.
+    /// Report that this many bytes in the log pipe were never read.
+    ReportUnread { bytes: usize },
+    /// Sample the load. Answered by `LoadSample`.
     SampleLoad,
-    /// This child was sent KILL and does not die.
+    /// Warn that this process, or process group, is still alive after SIGKILL.
     WarnUnkillable(Pid),
-    /// Nothing to do until then, or until a fact.
+    /// Wait for an event, at most until this time.
     Wait(Option<Instant>),
-    /// All is done and everything is dead.
+    /// Exit: nothing is left to do, and no child is alive.
     Exit(Exit),
 }
 
-/// A look for what a run has left behind, and what to do to it.
+/// A search for the processes that a run left behind, and what to do with them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sweep {
     pub role: Role,
-    /// The group that the run has led.
+    /// The process group that the run led.
     pub group: Pid,
-    /// That group has had its stop signal with the run.
+    /// This process group received the stop signal during the run.
     pub signalled: bool,
-    /// Everything that is left is meant: the other child is gone for good.
+    /// Include all children: the other child has finished for good.
     pub all: bool,
-    pub how: SweepMode,
+    pub mode: SweepMode,
 }
 
+/// What a sweep does with the processes that it finds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SweepMode {
+    /// Only look.
     Check,
-    /// Those not told yet get the stop signal and CONT.
+    /// Send the stop signal and SIGCONT, once to each process.
     Stop,
+    /// Send SIGKILL.
     Kill,
 }
 
-/// How long a run may go on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-enum RunDeadline {
-    None,
-    At(Instant),
-    /// Paused with so much left.
-    Paused(Duration),
-}
-
-/// Where one child stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-enum ChildState {
-    Down {
-        not_before: Instant,
-    },
-    Up {
-        pid: Pid,
-        started_at: Instant,
-        limit: RunDeadline,
-        paused: bool,
-    },
-    /// Was sent the stop signal; `late` because of its time limit.
-    Stopping {
-        pid: Pid,
-        started_at: Instant,
-        timed_out: bool,
-        kill_at: Option<Instant>,
-    },
-    /// Was sent KILL.
-    Killing {
-        pid: Pid,
-        started_at: Instant,
-        timed_out: bool,
-        warn_at: Option<Instant>,
-    },
-    /// Has ended and may have left processes behind.
-    Leftovers(LeftoverState),
-}
-
-/// What is known of a run that has ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-struct LeftoverState {
-    group: Pid,
-    /// The group has had its stop signal with the run.
-    signalled: bool,
-    kill_at: Option<Instant>,
-    /// Known from the first KILL on.
-    warn_at: Option<Instant>,
-    next_sweep: Instant,
-    sweep_interval: Duration,
-    /// The next run, once nothing is left.
-    not_before: Instant,
-}
-
-/// Why everything is being stopped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-enum StopReason {
-    /// TERM or INT.
-    Requested,
-    /// `--once`, and the command ended well.
-    Succeeded,
-    /// No restarts left after a run that ended so.
-    RestartLimit(Exit),
-    /// The very first start failed.
-    StartFailed(Exit),
-}
-
-/// A few signals below 32.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-struct Signals(u32);
-
-impl Signals {
-    fn add(&mut self, signal: Signal) {
-        self.0 |= 1_u32.wrapping_shl(signal.number().unsigned_abs());
-    }
-
-    fn take(&mut self) -> Option<Signal> {
-        let lowest = self.0.trailing_zeros();
-        self.0 &= self.0.wrapping_sub(1);
-        i32::try_from(lowest).ok().filter(|n| *n < 32).and_then(Signal::new)
-    }
-}
-
-// In this order: what is large comes last, so that the way to what is small is short.
+/// The state machine: the current state of both children, and the desired state.
+// Field order: see src/lib.rs.
 #[derive(Clone, Debug)]
 #[cfg_attr(test, derive(Hash))]
 #[repr(C)]
 pub struct Machine<'a> {
     cmd: ChildState,
     log: ChildState,
-    /// Both have started at least once (the logger: or is not wanted at all).
     cmd_started_once: bool,
+    /// Always true without a logger.
     log_started_once: bool,
+    /// `Some` as soon as everything has to stop.
     stopping: Option<StopReason>,
-    /// TERM or INT was heard once, twice.
+    /// SIGTERM or SIGINT arrived.
     stop_requested: bool,
+    /// It arrived a second time.
     force_stop: bool,
-    /// Ctrl-C has ended it all.
+    /// Ctrl-C stopped the command or dmon.
     interrupted: bool,
-    /// The command was stopped by the terminal.
+    /// The command was suspended from the terminal, and dmon was not yet.
     suspended: bool,
-    /// Until when the logger may read on; `None` while the pipe is open.
+    /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
     drain_until: Option<Instant>,
     drain_restart: DrainRestart,
-    /// How the last run of the command ended.
-    last: Option<WaitStatus>,
-    /// Which of what is watched is high.
+    /// The wait status of the command's last run.
+    last_status: Option<WaitStatus>,
+    /// For each metric, whether it is above its threshold.
     above: [bool; load::KINDS],
     next_sample: Instant,
-    for_cmd: Signals,
-    for_log: Signals,
+    /// Signals to forward to the command, to the logger.
+    forward_to_cmd: Signals,
+    forward_to_log: Signals,
     policy: &'a Policy,
     restart_history: RestartHistory,
 }
 
-/// The logger's last chance: if it ends with data left in the pipe, it is started once more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-enum DrainRestart {
-    Available,
-    Pending,
-    /// It was started, or could not be.
-    Used,
-    /// And so many bytes are left all the same.
-    StillUnread(usize),
-    /// Nothing is left to read, or to say.
-    Done,
-}
-
 impl<'a> Machine<'a> {
+    /// Returns the state before the first start of either child.
     #[must_use]
     pub fn new(policy: &'a Policy, now: Instant) -> Self {
         let down = ChildState::Down { not_before: now };
@@ -272,47 +191,51 @@ impl<'a> Machine<'a> {
             suspended: false,
             drain_until: None,
             drain_restart: if policy.logged { DrainRestart::Available } else { DrainRestart::Done },
-            last: None,
+            last_status: None,
             restart_history: RestartHistory::default(),
             above: [false; load::KINDS],
             next_sample: now,
-            for_cmd: Signals::default(),
-            for_log: Signals::default(),
+            forward_to_cmd: Signals::default(),
+            forward_to_log: Signals::default(),
             policy,
         }
     }
 
-    /// Both run for the first time: a daemon's parent may go.
+    /// Reports whether both children have started at least once, so that a daemon's parent may exit.
     #[must_use]
     pub const fn is_started(&self) -> bool {
         self.cmd_started_once && self.log_started_once
     }
 
-    /// When KILL follows a stop signal that is sent now. Only the command's end is hastened by a second
-    /// order: the logger has lines to store.
+    /// Returns when SIGKILL follows a stop signal that is sent now; `None`: never. A second SIGTERM kills the command at
+    /// once, but not the logger, which may still have lines to write.
     fn kill_at(&self, role: Role, now: Instant) -> Option<Instant> {
         match role {
             Role::Cmd if self.force_stop => Some(now),
-            _ => self.policy.kill_after.map(|time| now.add(time)),
+            Role::Cmd | Role::Log => self.policy.kill_after.map(|time| now.add(time)),
         }
     }
 
-    /// Ctrl-C has ended it all: who waits for us shall see that.
+    /// Reports whether Ctrl-C caused the shutdown. Then dmon has to die of SIGINT, so that its parent sees that.
     #[must_use]
     pub const fn was_interrupted(&self) -> bool {
         self.interrupted
     }
 
-    /// The command, if it runs now and is not paused.
+    /// Returns the command's PID if it is running and not paused.
     #[must_use]
     pub const fn running(&self) -> Option<Pid> {
         match self.cmd {
             ChildState::Up { pid, paused: false, .. } => Some(pid),
-            _ => None,
+            ChildState::Up { .. }
+            | ChildState::Down { .. }
+            | ChildState::Stopping { .. }
+            | ChildState::Killing { .. }
+            | ChildState::Leftovers(_) => None,
         }
     }
 
-    /// Which child that is, if it is one.
+    /// Returns the role of the child with this PID; `None` for any other process.
     #[must_use]
     pub fn role_of(&self, child: Pid) -> Option<Role> {
         let is = |state: &ChildState| match state {

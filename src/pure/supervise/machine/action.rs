@@ -1,19 +1,20 @@
-//! The machine is asked: the order of the moment, from what is and what is wanted.
+//! Chooses the next action by comparing the current state with the desired one.
+//!
+//! The supervisor calls [`Machine::next_action`] after each event and each action, until the answer is to wait.
 
-use super::{
-    Action, ChildState, DrainRestart, KILL_WARN_AFTER, LeftoverState, Machine, Role, RunDeadline,
-    StopReason, Sweep, SweepMode,
-};
+use super::state::{ChildState, DrainRestart, LeftoverState, RunDeadline, StopReason};
+use super::{Action, KILL_WARN_AFTER, Machine, Role, Sweep, SweepMode};
 use crate::exit::Exit;
 use crate::time::{Instant, earliest};
 use crate::unix::{Signal, WaitStatus};
 use core::ops::ControlFlow::{self, Break, Continue};
 
-/// An order, or the moment at which there may be one.
-type SocketType = ControlFlow<Action, Option<Instant>>;
+/// `Break` with an action to do now, or `Continue` with the time at which there may be one. It lets `?` return the
+/// first action that any part of the machine requires.
+type Step = ControlFlow<Action, Option<Instant>>;
 
 impl Machine<'_> {
-    /// The order of the moment.
+    /// Returns what to do now.
     #[inline(never)]
     pub fn next_action(&mut self, now: Instant) -> Action {
         match self.decide(now) {
@@ -22,7 +23,7 @@ impl Machine<'_> {
         }
     }
 
-    fn decide(&mut self, now: Instant) -> SocketType {
+    fn decide(&mut self, now: Instant) -> Step {
         let load = self.drive_load(now)?;
         let log = self.drive_log(now)?;
         let cmd = self.drive_cmd(now)?;
@@ -30,7 +31,7 @@ impl Machine<'_> {
         Continue(earliest(load, earliest(log, cmd)))
     }
 
-    fn drive_load(&self, now: Instant) -> SocketType {
+    fn drive_load(&self, now: Instant) -> Step {
         match self.policy.thresholds {
             [None, None, None, None] => Continue(None),
             _ if self.stopping.is_some() => Continue(None),
@@ -39,33 +40,33 @@ impl Machine<'_> {
         }
     }
 
-    fn drive_cmd(&mut self, now: Instant) -> SocketType {
-        let high = self.above.contains(&true);
-        if let (Some(pid), true) = (self.running(), core::mem::take(&mut self.suspended)) {
-            self.hold(true, now);
-            return Break(Action::Suspend(pid));
+    fn drive_cmd(&mut self, now: Instant) -> Step {
+        let pause = self.above.contains(&true);
+        if let (Some(group), true) = (self.running(), core::mem::take(&mut self.suspended)) {
+            self.pause_deadline(true, now);
+            return Break(Action::Suspend { group });
         }
         match &mut self.cmd {
-            // The logger first, so that the first line has a reader.
+            // The logger starts first, so that the first line has a reader.
             ChildState::Down { .. } if self.stopping.is_some() || !self.log_started_once => {
                 Continue(None)
             }
             ChildState::Down { not_before } => start(Role::Cmd, *not_before, now),
             ChildState::Up { .. } if self.stopping.is_some() => self.stop(Role::Cmd, false, now),
-            ChildState::Up { limit: RunDeadline::At(end), .. } if *end <= now => {
+            ChildState::Up { deadline: RunDeadline::At(end), .. } if *end <= now => {
                 self.stop(Role::Cmd, true, now)
             }
-            ChildState::Up { pid, limit, paused, .. } => {
-                if *paused != high {
-                    *paused = high;
-                    *limit = limit.paused(high, now);
-                    let signal = if high { Signal::STOP } else { Signal::CONT };
-                    return Break(Action::SignalGroup(Role::Cmd, *pid, signal));
+            ChildState::Up { pid, deadline, paused, .. } => {
+                if *paused != pause {
+                    *paused = pause;
+                    *deadline = deadline.paused(pause, now);
+                    let signal = if pause { Signal::STOP } else { Signal::CONT };
+                    return Break(Action::SignalGroup { role: Role::Cmd, group: *pid, signal });
                 }
-                if let Some(signal) = self.for_cmd.take() {
-                    return Break(Action::SignalChild(Role::Cmd, *pid, signal));
+                if let Some(signal) = self.forward_to_cmd.take() {
+                    return Break(Action::SignalChild { role: Role::Cmd, pid: *pid, signal });
                 }
-                match limit {
+                match deadline {
                     RunDeadline::At(end) => Continue(Some(*end)),
                     RunDeadline::None | RunDeadline::Paused(_) => Continue(None),
                 }
@@ -76,9 +77,9 @@ impl Machine<'_> {
         }
     }
 
-    fn drive_log(&mut self, now: Instant) -> SocketType {
+    fn drive_log(&mut self, now: Instant) -> Step {
         match (&self.log, self.drain_until) {
-            (ChildState::Down { .. }, None) if !self.policy.logged || self.is_over() => {
+            (ChildState::Down { .. }, None) if !self.policy.logged || self.cmd_never_ran() => {
                 Continue(None)
             }
             (ChildState::Down { .. }, Some(_)) if self.drain_restart != DrainRestart::Pending => {
@@ -86,8 +87,8 @@ impl Machine<'_> {
             }
             (ChildState::Down { not_before }, _) => start(Role::Log, *not_before, now),
             (ChildState::Up { .. }, Some(end)) if end <= now => self.stop(Role::Log, false, now),
-            (ChildState::Up { pid, .. }, end) => match self.for_log.take() {
-                Some(signal) => Break(Action::SignalChild(Role::Log, *pid, signal)),
+            (ChildState::Up { pid, .. }, end) => match self.forward_to_log.take() {
+                Some(signal) => Break(Action::SignalChild { role: Role::Log, pid: *pid, signal }),
                 None => Continue(end),
             },
             (
@@ -97,12 +98,12 @@ impl Machine<'_> {
         }
     }
 
-    /// There is nothing to log any more and never will be.
-    const fn is_over(&self) -> bool {
+    /// Reports whether a first start failed, so that there will never be anything to log.
+    const fn cmd_never_ran(&self) -> bool {
         matches!(self.stopping, Some(StopReason::StartFailed(_)))
     }
 
-    /// The last steps, once the command is gone: end of input, the logger's end, ours.
+    /// Takes the last steps once the command is down: close the pipe, wait for the logger, exit.
     fn drain_and_quit(&mut self, now: Instant) -> ControlFlow<Action> {
         let (Some(reason), ChildState::Down { .. }) = (self.stopping, self.cmd) else {
             return Continue(());
@@ -111,81 +112,66 @@ impl Machine<'_> {
             self.drain_until = Some(now.add(self.policy.drain));
             return Break(Action::ClosePipe);
         }
-        match (self.log, self.drain_restart) {
-            (ChildState::Down { .. }, DrainRestart::Available | DrainRestart::Used) => {
-                Break(Action::CountUnread)
-            }
-            (ChildState::Down { .. }, DrainRestart::StillUnread(bytes)) => {
+        let ChildState::Down { .. } = self.log else {
+            return Continue(());
+        };
+        match self.drain_restart {
+            DrainRestart::Available | DrainRestart::Used => Break(Action::CountUnread),
+            DrainRestart::Pending => Continue(()),
+            DrainRestart::StillUnread(bytes) => {
                 self.drain_restart = DrainRestart::Done;
-                Break(Action::ReportUnread(bytes))
+                Break(Action::ReportUnread { bytes })
             }
-            (ChildState::Down { .. }, DrainRestart::Done) => Break(Action::Exit(self.exit(reason))),
-            _ => Continue(()),
+            DrainRestart::Done => Break(Action::Exit(self.exit_status(reason))),
         }
     }
 
-    fn exit(&self, reason: StopReason) -> Exit {
+    fn exit_status(&self, reason: StopReason) -> Exit {
         match reason {
             StopReason::Succeeded => Exit::SUCCESS,
             StopReason::RestartLimit(exit) | StopReason::StartFailed(exit) => exit,
-            StopReason::Requested => Exit(self.last.map_or(0, WaitStatus::code)),
+            StopReason::Requested => Exit(self.last_status.map_or(0, WaitStatus::code)),
         }
     }
 
-    /// Begins the stop sequence of a child that is up.
-    fn stop(&mut self, role: Role, timed_out: bool, now: Instant) -> SocketType {
+    /// Starts the stop sequence of a child that is up.
+    fn stop(&mut self, role: Role, timed_out: bool, now: Instant) -> Step {
         let kill_at = self.kill_at(role, now);
         let state = self.state(role);
         let ChildState::Up { pid, started_at, .. } = *state else {
             return Continue(None);
         };
         *state = ChildState::Stopping { pid, started_at, timed_out, kill_at };
-        Break(Action::Stop(role, pid, timed_out))
+        Break(Action::Stop { role, group: pid, timed_out })
     }
 
-    /// The rest of the stop sequence, and the end of what the run has left behind.
-    fn continue_stop(&mut self, role: Role, now: Instant) -> SocketType {
-        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let drains = role == Role::Log && self.drain_until.is_some_and(|end| end > now);
-        let all = role == Role::Log && self.drain_until.is_some();
+    /// Continues the stop sequence, then ends the processes that the run left behind.
+    fn continue_stop(&mut self, role: Role, now: Instant) -> Step {
         let state = self.state(role);
         match *state {
-            ChildState::Stopping { pid, started_at, timed_out, kill_at } if due(kill_at) => {
-                *state = ChildState::Killing {
-                    pid,
-                    started_at,
-                    timed_out,
-                    warn_at: Some(now.add(KILL_WARN_AFTER)),
-                };
+            ChildState::Stopping { pid, started_at, timed_out, kill_at }
+                if is_due(kill_at, now) =>
+            {
+                let warn_at = Some(now.add(KILL_WARN_AFTER));
+                *state = ChildState::Killing { pid, started_at, timed_out, warn_at };
                 if role == Role::Log && self.drain_restart == DrainRestart::Available {
                     self.drain_restart = DrainRestart::Used;
                 }
-                Break(Action::SignalGroup(role, pid, Signal::KILL))
+                Break(Action::SignalGroup { role, group: pid, signal: Signal::KILL })
             }
             ChildState::Stopping { kill_at, .. } => Continue(kill_at),
-            ChildState::Killing { pid, started_at, timed_out, warn_at } if due(warn_at) => {
+            ChildState::Killing { pid, started_at, timed_out, warn_at } if is_due(warn_at, now) => {
                 *state = ChildState::Killing { pid, started_at, timed_out, warn_at: None };
                 Break(Action::WarnUnkillable(pid))
             }
             ChildState::Killing { warn_at, .. } => Continue(warn_at),
-            ChildState::Leftovers(left) if due(left.warn_at) => {
+            ChildState::Leftovers(left) if is_due(left.warn_at, now) => {
                 *state =
                     ChildState::Leftovers(LeftoverState { warn_at: Some(Instant::NEVER), ..left });
                 Break(Action::WarnUnkillable(left.group))
             }
             ChildState::Leftovers(left) if left.next_sweep <= now => {
-                let LeftoverState { group, signalled, kill_at, warn_at, .. } = left;
-                let how = match drains {
-                    // The last of a pipeline may still have something to write.
-                    true => SweepMode::Check,
-                    false if due(kill_at) => SweepMode::Kill,
-                    false => SweepMode::Stop,
-                };
-                if how == SweepMode::Kill && warn_at.is_none() {
-                    let warn_at = Some(now.add(KILL_WARN_AFTER));
-                    *state = ChildState::Leftovers(LeftoverState { warn_at, ..left });
-                }
-                Break(Action::Sweep(Sweep { role, group, signalled, all, how }))
+                Break(Action::Sweep(self.sweep(role, left, now)))
             }
             ChildState::Leftovers(LeftoverState { next_sweep, warn_at, .. }) => {
                 Continue(earliest(Some(next_sweep), warn_at))
@@ -193,20 +179,40 @@ impl Machine<'_> {
             ChildState::Down { .. } | ChildState::Up { .. } => Continue(None),
         }
     }
+
+    fn sweep(&mut self, role: Role, left: LeftoverState, now: Instant) -> Sweep {
+        let drain_until = self.drain_until.filter(|_| role == Role::Log);
+        let LeftoverState { group, signalled, kill_at, warn_at, .. } = left;
+        let mode = match drain_until {
+            // If the log command is a pipeline, its last stage may still be writing: do not signal it yet.
+            Some(end) if end > now => SweepMode::Check,
+            Some(_) | None if is_due(kill_at, now) => SweepMode::Kill,
+            Some(_) | None => SweepMode::Stop,
+        };
+        if mode == SweepMode::Kill && warn_at.is_none() {
+            let warn_at = Some(now.add(KILL_WARN_AFTER));
+            *self.state(role) = ChildState::Leftovers(LeftoverState { warn_at, ..left });
+        }
+        Sweep { role, group, signalled, all: drain_until.is_some(), mode }
+    }
 }
 
-/// A child that is down and wanted: its start, or the wait for it.
-fn start(role: Role, not_before: Instant, now: Instant) -> SocketType {
+fn is_due(at: Option<Instant>, now: Instant) -> bool {
+    at.is_some_and(|at| at <= now)
+}
+
+/// Returns the start of a child that is down and has to run, or the time of its start.
+fn start(role: Role, not_before: Instant, now: Instant) -> Step {
     if not_before <= now { Break(Action::Start(role)) } else { Continue(Some(not_before)) }
 }
 
 impl RunDeadline {
-    /// The same limit once the run is paused, or goes on.
+    /// Returns the same deadline after the run was paused or resumed.
     pub(super) const fn paused(self, paused: bool, now: Instant) -> Self {
         match self {
             Self::At(end) if paused => Self::Paused(now.until(end)),
             Self::Paused(left) if !paused => Self::At(now.add(left)),
-            other => other,
+            Self::None | Self::At(_) | Self::Paused(_) => self,
         }
     }
 }

@@ -1,33 +1,36 @@
-//! The machine is told: each fact changes what is, or what is wanted.
+//! Handles events: each updates the current or the desired state.
+//!
+//! The supervisor calls [`Machine::handle`] with what it observed and with the results of its actions.
 
-use super::{
-    ChildState, DrainRestart, Event, LeftoverState, MIN_START_INTERVAL, Machine, Role, RunDeadline,
-    SAMPLE_INTERVAL, SWEEP_MAX, SWEEP_MIN, Signals, StopReason,
-};
+use super::state::{ChildState, DrainRestart, LeftoverState, RunDeadline, Signals, StopReason};
+use super::{Event, MIN_START_INTERVAL, Machine, Role, SAMPLE_INTERVAL, SWEEP_MAX, SWEEP_MIN};
 use crate::exit::Exit;
 use crate::supervise::load;
 use crate::time::Instant;
 use crate::unix::{Pid, Signal, WaitStatus};
 
 impl Machine<'_> {
-    /// Takes in a fact.
+    /// Updates the state after `event`, which happened at or shortly before `now`.
     pub fn handle(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Started(role, pid) => self.started(role, pid, now),
+            Event::Started(role, pid) => self.on_started(role, pid, now),
             Event::StartDeferred(role) => {
                 *self.state(role) = ChildState::Down { not_before: now.add(MIN_START_INTERVAL) };
                 if role == Role::Log && self.drain_until.is_some_and(|end| end <= now) {
                     self.drain_restart = DrainRestart::Used;
                 }
             }
-            Event::StartFailed(role, exit) => self.unstarted(role, exit, now),
-            Event::Exited(pid, status) => self.ended(pid, status, now),
-            Event::SweepDone(role, left) => self.swept(role, left, now),
-            Event::Unread(bytes) => {
+            Event::StartFailed(role, exit) => self.on_start_failed(role, exit, now),
+            Event::Exited(pid, status) => self.on_exited(pid, status, now),
+            Event::SweepDone { role, found } => self.on_sweep_done(role, found, now),
+            Event::Unread { bytes } => {
                 self.drain_restart = match self.drain_restart {
                     _ if bytes == 0 => DrainRestart::Done,
                     DrainRestart::Available => DrainRestart::Pending,
-                    _ => DrainRestart::StillUnread(bytes),
+                    DrainRestart::Pending
+                    | DrainRestart::Used
+                    | DrainRestart::StillUnread(_)
+                    | DrainRestart::Done => DrainRestart::StillUnread(bytes),
                 }
             }
             Event::Suspended(child) => {
@@ -35,7 +38,7 @@ impl Machine<'_> {
                     self.suspended |= pid == child;
                 }
             }
-            Event::Resumed => self.hold(false, now),
+            Event::Resumed => self.pause_deadline(false, now),
             Event::Signal(signal @ (Signal::TERM | Signal::INT)) => {
                 self.interrupted |= self.policy.terminal && signal == Signal::INT;
                 self.on_stop_signal(now);
@@ -48,31 +51,31 @@ impl Machine<'_> {
         }
     }
 
-    /// Lets the command's time stand still, or go on.
-    pub(super) const fn hold(&mut self, still: bool, now: Instant) {
-        if let ChildState::Up { limit, .. } = &mut self.cmd {
-            *limit = limit.paused(still, now);
+    /// Stops or continues the clock of the command's `--timeout`.
+    pub(super) const fn pause_deadline(&mut self, pause: bool, now: Instant) {
+        if let ChildState::Up { deadline, .. } = &mut self.cmd {
+            *deadline = deadline.paused(pause, now);
         }
     }
 
-    fn started(&mut self, role: Role, pid: Pid, now: Instant) {
-        let limit = match (role, self.policy.timeout) {
+    fn on_started(&mut self, role: Role, pid: Pid, now: Instant) {
+        let deadline = match (role, self.policy.timeout) {
             (Role::Cmd, Some(time)) => RunDeadline::At(now.add(time)),
-            _ => RunDeadline::None,
+            (Role::Cmd, None) | (Role::Log, _) => RunDeadline::None,
         };
-        *self.state(role) = ChildState::Up { pid, started_at: now, limit, paused: false };
+        *self.state(role) = ChildState::Up { pid, started_at: now, deadline, paused: false };
         match role {
             Role::Cmd => self.cmd_started_once = true,
             Role::Log => self.log_started_once = true,
         }
         if role == Role::Log && self.drain_until.is_some() {
             self.drain_restart = DrainRestart::Used;
-            // However little time was given: enough to begin.
+            // However short the drain time: long enough to start and read.
             self.drain_until = Some(now.add(self.policy.drain.max(MIN_START_INTERVAL)));
         }
     }
 
-    fn unstarted(&mut self, role: Role, exit: Exit, now: Instant) {
+    fn on_start_failed(&mut self, role: Role, exit: Exit, now: Instant) {
         *self.state(role) = ChildState::Down { not_before: now.add(MIN_START_INTERVAL) };
         match role {
             Role::Cmd if self.cmd_started_once => {
@@ -85,13 +88,13 @@ impl Machine<'_> {
                 }
             }
             Role::Cmd | Role::Log => {
-                self.stopping = self.stopping.or(Some(StopReason::StartFailed(exit)))
+                self.stopping = self.stopping.or(Some(StopReason::StartFailed(exit)));
             }
         }
     }
 
-    /// TERM or INT: the first stops the command, the next one kills it; in the drain each ends the next
-    /// thing that is waited for.
+    /// Handles SIGTERM and SIGINT. The first stops the command, a second kills it. While the log drains, each further
+    /// signal skips the next wait: first the drain time, then the grace period.
     fn on_stop_signal(&mut self, now: Instant) {
         self.force_stop = self.stop_requested;
         self.stop_requested = true;
@@ -109,65 +112,93 @@ impl Machine<'_> {
         }
     }
 
-    fn ended(&mut self, dead: Pid, status: WaitStatus, now: Instant) {
+    fn on_exited(&mut self, dead: Pid, status: WaitStatus, now: Instant) {
         for role in [Role::Cmd, Role::Log] {
-            let (started_at, timed_out, signalled) = match self.state(role) {
-                ChildState::Up { pid, started_at, .. } if *pid == dead => {
-                    (*started_at, false, false)
+            match *self.state(role) {
+                ChildState::Up { pid, started_at, .. } if pid == dead => {
+                    let not_before = self.next_start(role, status, false, started_at, now);
+                    self.expect_leftovers(role, dead, false, not_before, now);
                 }
                 ChildState::Stopping { pid, started_at, timed_out, .. }
                 | ChildState::Killing { pid, started_at, timed_out, .. }
-                    if *pid == dead =>
+                    if pid == dead =>
                 {
-                    (*started_at, *timed_out, true)
+                    let not_before = self.next_start(role, status, timed_out, started_at, now);
+                    self.expect_leftovers(role, dead, true, not_before, now);
                 }
                 ChildState::Leftovers(left) => {
-                    // Perhaps the last of them, perhaps the parent of more.
-                    left.next_sweep = now;
-                    left.sweep_interval = SWEEP_MIN;
-                    continue;
+                    // It may have been the last of them, or the parent of more.
+                    let (next_sweep, sweep_interval) = (now, SWEEP_MIN);
+                    *self.state(role) =
+                        ChildState::Leftovers(LeftoverState { next_sweep, sweep_interval, ..left });
                 }
-                _ => continue,
-            };
-            let not_before = match role {
-                Role::Cmd => self.on_run_ended(status, timed_out, started_at, now),
-                Role::Log => started_at.add(MIN_START_INTERVAL),
-            };
-            let stop_at = match (role, self.drain_until) {
-                (Role::Log, Some(end)) => end.max(now),
-                _ => now,
-            };
-            let kill_at = self.kill_at(role, stop_at);
-            *self.signals(role) = Signals::default();
-            *self.state(role) = ChildState::Leftovers(LeftoverState {
-                group: dead,
-                signalled,
-                kill_at,
-                warn_at: None,
-                next_sweep: now,
-                sweep_interval: SWEEP_MIN,
-                not_before,
-            });
+                ChildState::Down { .. }
+                | ChildState::Up { .. }
+                | ChildState::Stopping { .. }
+                | ChildState::Killing { .. } => {}
+            }
         }
     }
 
-    fn swept(&mut self, role: Role, any: bool, now: Instant) {
+    /// Returns the earliest time of the next start after a run.
+    fn next_start(
+        &mut self,
+        role: Role,
+        status: WaitStatus,
+        timed_out: bool,
+        started_at: Instant,
+        now: Instant,
+    ) -> Instant {
+        match role {
+            Role::Cmd => self.on_run_ended(status, timed_out, started_at, now),
+            Role::Log => started_at.add(MIN_START_INTERVAL),
+        }
+    }
+
+    /// Schedules a sweep for the processes of a run whose child exited.
+    fn expect_leftovers(
+        &mut self,
+        role: Role,
+        group: Pid,
+        signalled: bool,
+        not_before: Instant,
+        now: Instant,
+    ) {
+        // The grace period of the logger's leftovers starts after the drain.
+        let stop_at = match (role, self.drain_until) {
+            (Role::Log, Some(end)) => end.max(now),
+            (Role::Log, None) | (Role::Cmd, _) => now,
+        };
+        let kill_at = self.kill_at(role, stop_at);
+        *self.pending_signals(role) = Signals::default();
+        *self.state(role) = ChildState::Leftovers(LeftoverState {
+            group,
+            signalled,
+            kill_at,
+            warn_at: None,
+            next_sweep: now,
+            sweep_interval: SWEEP_MIN,
+            not_before,
+        });
+    }
+
+    fn on_sweep_done(&mut self, role: Role, found: bool, now: Instant) {
         let drain_until = self.drain_until.filter(|_| role == Role::Log);
         let ChildState::Leftovers(left) = self.state(role) else {
             return;
         };
-        if any {
-            // The next look, and none too late to end the drain or to kill.
-            let next_sweep = now.add(left.sweep_interval);
-            let marks = [left.kill_at, drain_until].into_iter().flatten().filter(|at| *at > now);
-            left.next_sweep = marks.fold(next_sweep, Instant::min);
-            left.sweep_interval = left.sweep_interval.double().min(SWEEP_MAX);
-        } else {
+        if !found {
             *self.state(role) = ChildState::Down { not_before: left.not_before };
+            return;
         }
+        // The next sweep must not miss the end of the drain or of the grace period.
+        let next_sweep = now.add(left.sweep_interval);
+        let limits = [left.kill_at, drain_until].into_iter().flatten().filter(|at| *at > now);
+        left.next_sweep = limits.fold(next_sweep, Instant::min);
+        left.sweep_interval = left.sweep_interval.double().min(SWEEP_MAX);
     }
 
-    /// A run of the command is over: whether there is another, and when at the soonest.
+    /// Handles the end of a run of the command: decides whether another one follows, and returns its earliest time.
     fn on_run_ended(
         &mut self,
         status: WaitStatus,
@@ -175,52 +206,52 @@ impl Machine<'_> {
         started_at: Instant,
         now: Instant,
     ) -> Instant {
-        let well = status.success() && !timed_out;
-        self.last = Some(status);
+        let succeeded = status.success() && !timed_out;
+        self.last_status = Some(status);
         self.suspended = false;
         if self.policy.terminal && status.killed_by(Signal::INT) && self.stopping.is_none() {
             self.interrupted = true;
             self.stopping = Some(StopReason::Requested);
         }
         if self.stopping.is_none() {
-            if self.policy.once && well {
+            if self.policy.once && succeeded {
                 self.stopping = Some(StopReason::Succeeded);
             } else if !self.restart_history.record_restart(self.policy, now) {
                 let exit = if timed_out { Exit::TIMED_OUT } else { Exit(status.code()) };
                 self.stopping = Some(StopReason::RestartLimit(exit));
             }
         }
-        self.restart_history.next_start(self.policy, well, started_at, now)
+        self.restart_history.next_start(self.policy, succeeded, started_at, now)
     }
 
-    const fn signals(&mut self, role: Role) -> &mut Signals {
+    const fn pending_signals(&mut self, role: Role) -> &mut Signals {
         match role {
-            Role::Cmd => &mut self.for_cmd,
-            Role::Log => &mut self.for_log,
+            Role::Cmd => &mut self.forward_to_cmd,
+            Role::Log => &mut self.forward_to_log,
         }
     }
 
-    /// The six signals that may be passed on.
+    /// Notes a signal for the children that `--cmd-sigs` and `--log-sigs` forward it to.
     fn forward(&mut self, signal: Signal) {
-        const PASSED: [Signal; 6] =
+        const FORWARDED: [Signal; 6] =
             [Signal::CONT, Signal::ALRM, Signal::QUIT, Signal::USR1, Signal::USR2, Signal::HUP];
-        if !PASSED.contains(&signal) {
+        if !FORWARDED.contains(&signal) {
             return;
         }
-        // CONT would undo the pause that the load has brought.
-        let undoes =
+        // SIGCONT would resume a command that is paused because of the load.
+        let resumes =
             signal == Signal::CONT && matches!(self.cmd, ChildState::Up { paused: true, .. });
-        if self.policy.forward_cmd && matches!(self.cmd, ChildState::Up { .. }) && !undoes {
-            self.for_cmd.add(signal);
+        if self.policy.forward_cmd && matches!(self.cmd, ChildState::Up { .. }) && !resumes {
+            self.forward_to_cmd.add(signal);
         }
         if self.policy.forward_log && matches!(self.log, ChildState::Up { .. }) {
-            self.for_log.add(signal);
+            self.forward_to_log.add(signal);
         }
     }
 }
 
 impl ChildState {
-    /// No more grace: KILL now, if the stop signal was sent; once more, if one was in vain, as by a lack of rights.
+    /// Ends the grace period: SIGKILL is due now. If it was sent before and failed (EPERM, say), it is sent again.
     const fn end_grace(&mut self, now: Instant) {
         match *self {
             Self::Stopping { pid, started_at, timed_out, .. }

@@ -1,6 +1,8 @@
-//! Every state the machine can reach, to a depth, with all options that it knows of, in a world that does
-//! the worst: children die at any moment or never, starts fail, the clock stands or leaps, signals come when
-//! they like. Test code.
+//! Explores every state that the machine can reach, up to a depth, with all options that it knows.
+//!
+//! Children exit at any time or never, starts fail, the clock stops or jumps, signals arrive at any time. In each state
+//! the [`model`] checks safety: every action is allowed, every wait is short enough. [`LivenessCheck`] checks that the
+//! command runs again, or that dmon exits, within the time that the manual allows.
 
 mod model;
 
@@ -13,30 +15,31 @@ use crate::supervise::policy::Policy;
 use crate::testing::parse_words;
 use crate::time::{Duration, Instant};
 use crate::unix::Signal;
-use model::{BEGINNING, Happening, Manner, Model};
+use model::{CLOCK_START, Input, Model, StopBehaviour};
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Makes a state's key. Moments count from now, so that the same situation at another time is the same
-/// state; and what is long past makes no difference any more.
-struct Key {
+/// Hashes a state. Times count relative to now, so that the same situation at another time is the same state. Times that
+/// are long past are all equal.
+struct StateHasher {
     now: u64,
     sum: u64,
 }
 
+/// In nanoseconds: longer ago than all durations of the policies below.
 const LONG_PAST: i64 = 100_000_000_000;
 
-impl Key {
-    /// Splitmix64, more or less.
+impl StateHasher {
+    /// Mixes like splitmix64.
     const fn mix(&mut self, n: u64) {
         self.sum = (self.sum.rotate_left(23) ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.sum ^= self.sum >> 32;
     }
 }
 
-// Each of its own: this is the inner loop, and is not optimised.
-impl Hasher for Key {
+// One method for each size: this is the inner loop, and tests are not optimised.
+impl Hasher for StateHasher {
     fn write(&mut self, bytes: &[u8]) {
         bytes.iter().for_each(|byte| self.mix((*byte).into()));
     }
@@ -62,7 +65,7 @@ impl Hasher for Key {
     }
 
     fn write_u64(&mut self, n: u64) {
-        let n = if n < BEGINNING { n as i64 } else { n.wrapping_sub(self.now) as i64 };
+        let n = if n < CLOCK_START { n as i64 } else { n.wrapping_sub(self.now) as i64 };
         self.mix(n.max(-LONG_PAST) as u64);
     }
 
@@ -71,7 +74,7 @@ impl Hasher for Key {
     }
 }
 
-/// The same in all states of one walk.
+/// The policy is the same in all states of one exploration.
 impl Hash for Policy {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
@@ -79,7 +82,7 @@ impl Hash for Policy {
 impl Hash for RestartHistory {
     fn hash<H: Hasher>(&self, key: &mut H) {
         let Self { consecutive_failures, restarts, recent } = self;
-        // The lists of delays below are shorter.
+        // The longest list of delays below has two entries.
         (consecutive_failures.min(&3), restarts).hash(key);
         recent.iter().for_each(|then| then.hash(key));
     }
@@ -90,13 +93,13 @@ impl Model<'_> {
         let zero = Instant::from_clock(Duration::ZERO);
         let (seconds, nanoseconds) = zero.until(self.now).as_timespec();
         let now = seconds * 1_000_000_000 + u64::from(nanoseconds) + 1;
-        let mut key = Key { now, sum: 0 };
+        let mut key = StateHasher { now, sum: 0 };
         self.hash(&mut key);
         key.finish()
     }
 }
 
-/// The options that reach the machine, by the letters of the command line.
+/// The options of the machine, with the letters of the command line.
 const OPTIONS: &[Opt<Policy>] = &[
     opt("-1, --once\tOnce.", |c, v| v.to(&mut c.once)),
     opt("-m, --max-respawns N\tRestarts.", |c, v| v.to(&mut c.respawns)),
@@ -114,8 +117,7 @@ const OPTIONS: &[Opt<Policy>] = &[
     opt("-D, --drain TIME\tDrain.", |c, v| v.to(&mut c.drain)),
 ];
 
-/// All command lines that mean something else to the machine, options that exclude each other left out;
-/// and of how many options each is made.
+/// Returns the policies of all combinations of options that do not exclude each other, each with its number of options.
 fn policies() -> Vec<(usize, Policy)> {
     let choices: [&[&str]; 10] = [
         &["", "-1"],
@@ -152,117 +154,122 @@ fn policies() -> Vec<(usize, Policy)> {
     lines.into_iter().filter_map(policy).collect()
 }
 
-/// Where a walk through the states of one policy stands.
-struct Walk<'a> {
+/// The exploration of the states of one policy.
+struct Exploration<'a> {
     policy: &'a Policy,
+    /// Hashes of the states that were visited.
     seen: HashSet<u64>,
-    roads: Vec<Road>,
+    checks: Vec<LivenessCheck>,
 }
 
-/// All goes as it is expected to go from now on. For each state, how long it takes to the goal: the command
-/// runs, or dmon has ended if it was `stop_requested` to stop. In milliseconds, and in waits.
-struct Road {
-    manner: Manner,
+/// Checks from any state that the goal is reached in time if all processes behave in the given way from now on. The goal
+/// is a running command, or dmon's exit if `stop_requested`.
+struct LivenessCheck {
+    behaviour: StopBehaviour,
     stop_requested: bool,
+    /// Maximum time in milliseconds.
     limit: u64,
+    /// For each state, the time in milliseconds and the number of waits to the goal.
     known: HashMap<u64, (u64, u32)>,
 }
 
-/// The most orders from one wait to the next.
-const MOST_STEPS: usize = 20;
+/// Maximum number of actions between two waits.
+const MAX_STEPS: usize = 20;
 
-/// More than enough; looks at what does not go take the most.
-const MOST_WAITS: u32 = 60;
+/// Maximum number of waits to the goal, chosen generously. Sweeps for leftovers that do not exit need most of them.
+const MAX_WAITS: u32 = 60;
 
-impl Road {
-    /// Those that the policy has; and how long they may be by the manual.
+impl LivenessCheck {
+    /// Returns the checks for a policy, with the times that the manual allows.
     fn all(policy: &Policy) -> Vec<Self> {
-        // What has gone unheard, of either child, is missed at the next look.
-        let looks = 2 * milliseconds(SWEEP_MAX);
+        // The exit of a process that is not our child is noticed by the next sweep, for either child.
+        let sweeps = 2 * milliseconds(SWEEP_MAX);
         let kill = milliseconds(policy.kill_after.unwrap_or(Duration::ZERO));
         let drain = milliseconds(policy.drain);
-        // The logger may be started once more, if it has died with something unread.
+        // The logger may be started a second time if it exited with unread bytes.
         let drain_restart =
             milliseconds(MIN_START_INTERVAL) + milliseconds(policy.drain.max(MIN_START_INTERVAL));
         let longest = policy.delays.last().copied().unwrap_or(MIN_START_INTERVAL);
         let pause = milliseconds(longest.max(policy.interval));
-        let road = |manner, stop_requested, limit| {
-            let limit = limit + looks;
-            Self { manner, stop_requested, limit, known: HashMap::new() }
+        let check = |behaviour, stop_requested, limit| {
+            let limit = limit + sweeps;
+            Self { behaviour, stop_requested, limit, known: HashMap::new() }
         };
-        let mut roads = vec![
-            road(Manner::Prompt, true, drain + milliseconds(MIN_START_INTERVAL)),
-            road(Manner::Slow, true, drain + drain_restart),
-            // What a run leaves behind has its own time, from the end of the run on.
-            road(Manner::Deaf, true, 2 * kill + drain + drain_restart + 2 * kill),
-            road(Manner::Slow, false, pause),
+        let mut checks = vec![
+            check(StopBehaviour::EndOfInput, true, drain + milliseconds(MIN_START_INTERVAL)),
+            check(StopBehaviour::StopSignal, true, drain + drain_restart),
+            // Leftover processes have their own grace period, from the end of the run on.
+            check(StopBehaviour::KillOnly, true, 2 * kill + drain + drain_restart + 2 * kill),
+            check(StopBehaviour::StopSignal, false, pause),
         ];
-        // Without KILL, what is deaf may stay for ever, and the next run waits as long.
+        // Without SIGKILL such leftovers may stay for ever, and the next run waits for them.
         if policy.kill_after.is_some() {
-            roads.push(road(Manner::Deaf, false, 2 * kill + pause));
+            checks.push(check(StopBehaviour::KillOnly, false, 2 * kill + pause));
         }
-        roads
+        checks
     }
 
-    fn measure(&mut self, key: u64, world: &Model, mut deadline: Option<Instant>) {
+    fn verify(&mut self, key: u64, model: &Model, mut deadline: Option<Instant>) {
         if self.known.contains_key(&key) {
             return;
         }
-        let mut world = world.clone();
-        let mut way = Vec::new();
+        let mut model = model.clone();
+        let mut path = Vec::new();
         let mut waits = 0;
-        let (mut left, mut waits_left) = loop {
-            let key = world.key();
+        let (mut time_left, mut waits_left) = loop {
+            let key = model.key();
             if let Some(known) = self.known.get(&key) {
                 break *known;
             }
-            way.push((key, world.now));
-            if !self.stop_requested && (world.runs() || world.is_ending()) {
+            path.push((key, model.now));
+            if !self.stop_requested && (model.is_running_normally() || model.is_stopping()) {
                 break (0, 0);
             }
-            // Role never wants KILL to come has to ask for it.
-            let asks = self.stop_requested && !world.has_kill() && waits % 2 == 1;
-            let event = match world.expected(self.manner, deadline) {
-                _ if self.stop_requested && !world.is_ending() => Happening::Signal(Signal::TERM),
-                Some(Happening::Deadline) if asks => Happening::Signal(Signal::TERM),
-                None if self.stop_requested && !world.has_kill() => Happening::Signal(Signal::TERM),
-                Some(event) => event,
-                None => panic!("for ever: {:?} {} {world:?}", self.manner, self.stop_requested),
+            // With `-k 0` only a further SIGTERM leads to SIGKILL.
+            let requests_kill = self.stop_requested && !model.has_kill() && waits % 2 == 1;
+            let input = match model.expected_input(self.behaviour, deadline) {
+                _ if self.stop_requested && !model.is_stopping() => Input::Signal(Signal::TERM),
+                Some(Input::Deadline) if requests_kill => Input::Signal(Signal::TERM),
+                None if self.stop_requested && !model.has_kill() => Input::Signal(Signal::TERM),
+                Some(input) => input,
+                None => {
+                    panic!("never ends: {:?} {} {model:?}", self.behaviour, self.stop_requested)
+                }
             };
-            world.happen(event, deadline);
+            model.apply(input, deadline);
             waits += 1;
-            assert!(waits < MOST_WAITS, "{:?} {} {world:?}", self.manner, self.stop_requested);
+            assert!(waits < MAX_WAITS, "{:?} {} {model:?}", self.behaviour, self.stop_requested);
             let mut steps = 0;
-            let end = loop {
+            let exited = loop {
                 steps += 1;
-                assert!(steps < MOST_STEPS, "does not settle: {world:?}");
-                match world.machine.next_action(world.now) {
+                assert!(steps < MAX_STEPS, "does not settle: {model:?}");
+                match model.machine.next_action(model.now) {
                     Action::Exit(_) => break true,
                     Action::Wait(at) => {
-                        world.check_wait(at);
+                        model.check_wait(at);
                         deadline = at;
                         break false;
                     }
-                    action => world = world.answers(action).swap_remove(0),
+                    action => model = model.outcomes(action).swap_remove(0),
                 }
             };
-            if end {
+            if exited {
                 break (0, 0);
             }
         };
-        let mut end = world.now;
-        for (key, now) in way.into_iter().rev() {
-            left += milliseconds(now.until(end));
+        let mut end = model.now;
+        for (key, now) in path.into_iter().rev() {
+            time_left += milliseconds(now.until(end));
             waits_left += 1;
             end = now;
             assert!(
-                left <= self.limit && waits_left < MOST_WAITS,
-                "{left} of {} ms, {waits_left} waits: {:?} {} {world:?}",
+                time_left <= self.limit && waits_left < MAX_WAITS,
+                "{time_left} of {} ms, {waits_left} waits: {:?} {} {model:?}",
                 self.limit,
-                self.manner,
+                self.behaviour,
                 self.stop_requested,
             );
-            self.known.insert(key, (left, waits_left));
+            self.known.insert(key, (time_left, waits_left));
         }
     }
 }
@@ -272,87 +279,94 @@ fn milliseconds(time: Duration) -> u64 {
     seconds * 1000 + u64::from(nanoseconds) / 1_000_000
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Exploration<'a> {
     fn new(policy: &'a Policy) -> Self {
-        Self { policy, seen: HashSet::new(), roads: Road::all(policy) }
+        Self { policy, seen: HashSet::new(), checks: LivenessCheck::all(policy) }
     }
 
-    /// Visits all states; says how many.
+    /// Visits all states up to `depth` waits; returns their number.
     fn explore(mut self, depth: usize) -> usize {
-        let mut edge = self.settle(Model::new(self.policy));
+        let mut frontier = self.run_until_waits(Model::new(self.policy));
         for _ in 1..depth {
             let mut next = Vec::new();
-            for (world, deadline) in edge {
-                for event in world.events(deadline) {
-                    let mut world = world.clone();
-                    world.happen(event, deadline);
-                    next.extend(self.settle(world));
+            for (model, deadline) in frontier {
+                for input in model.inputs(deadline) {
+                    let mut model = model.clone();
+                    model.apply(input, deadline);
+                    next.extend(self.run_until_waits(model));
                 }
             }
-            edge = next;
+            frontier = next;
         }
         self.seen.len()
     }
 
-    /// All orders up to the next wait, on every path of answers: the waits that are new.
-    fn settle(&mut self, world: Model<'a>) -> Vec<(Model<'a>, Option<Instant>)> {
+    /// Performs actions up to the next wait, with every outcome. Returns the waits in new states.
+    fn run_until_waits(&mut self, model: Model<'a>) -> Vec<(Model<'a>, Option<Instant>)> {
         let mut waits = Vec::new();
-        let mut busy = vec![(world, 0)];
-        while let Some((mut world, steps)) = busy.pop() {
-            assert!(steps < MOST_STEPS, "does not settle: {world:?}");
-            match world.machine.next_action(world.now) {
-                Action::Exit(exit) => world.check_quit(exit),
+        let mut pending = vec![(model, 0)];
+        while let Some((mut model, steps)) = pending.pop() {
+            assert!(steps < MAX_STEPS, "does not settle: {model:?}");
+            match model.machine.next_action(model.now) {
+                Action::Exit(exit) => model.check_exit(exit),
                 Action::Wait(deadline) => {
-                    let again = world.machine.next_action(world.now);
-                    assert_eq!(again, Action::Wait(deadline), "asked twice, two answers");
-                    let key = world.key();
+                    let again = model.machine.next_action(model.now);
+                    assert_eq!(
+                        again,
+                        Action::Wait(deadline),
+                        "a second call returns another action"
+                    );
+                    let key = model.key();
                     if self.seen.insert(key) {
-                        world.check_wait(deadline);
-                        for road in &mut self.roads {
-                            if road.stop_requested || !world.is_ending() {
-                                road.measure(key, &world, deadline);
+                        model.check_wait(deadline);
+                        for check in &mut self.checks {
+                            if check.stop_requested || !model.is_stopping() {
+                                check.verify(key, &model, deadline);
                             }
                         }
-                        waits.push((world, deadline));
+                        waits.push((model, deadline));
                     }
                 }
-                action => busy.extend(world.answers(action).into_iter().map(|w| (w, steps + 1))),
+                action => {
+                    pending
+                        .extend(model.outcomes(action).into_iter().map(|model| (model, steps + 1)));
+                }
             }
         }
         waits
     }
 }
 
-/// The policies that are left to walk through; none once a walk has failed.
-struct Turns<'a> {
+/// Distributes the policies to the threads. It is empty once an exploration has failed.
+struct PolicyQueue<'a> {
     policies: &'a [(usize, Policy)],
-    taken: &'a AtomicUsize,
+    next: &'a AtomicUsize,
 }
 
-impl<'a> Iterator for Turns<'a> {
+impl<'a> Iterator for PolicyQueue<'a> {
     type Item = &'a (usize, Policy);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.policies.get(self.taken.fetch_add(1, Ordering::Relaxed))
+        self.policies.get(self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-impl Drop for Turns<'_> {
+impl Drop for PolicyQueue<'_> {
     fn drop(&mut self) {
-        self.taken.store(self.policies.len(), Ordering::Relaxed);
+        self.next.store(self.policies.len(), Ordering::Relaxed);
     }
 }
 
 #[test]
-fn every_reachable_state_keeps_the_promises() {
+fn every_reachable_state_is_safe_and_live() {
     let deepest = if std::env::var_os("DMON_LONG").is_some() { 8 } else { 7 };
     let policies = policies();
-    let taken = AtomicUsize::new(0);
+    let next = AtomicUsize::new(0);
     let work = || {
-        let turns = Turns { policies: &policies, taken: &taken };
-        // The fewer options, the deeper.
+        let queue = PolicyQueue { policies: &policies, next: &next };
+        // Fewer options have fewer states, so they are explored more deeply.
         let depth = |count: &usize| deepest - (2 * count).min(4);
-        turns.map(|(count, policy)| Walk::new(policy).explore(depth(count))).sum::<usize>()
+        queue.map(|(count, policy)| Exploration::new(policy).explore(depth(count))).sum::<usize>()
     };
     let states: usize = std::thread::scope(|scope| {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
@@ -360,5 +374,5 @@ fn every_reachable_state_keeps_the_promises() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
     });
     println!("{states} states with {} sets of options", policies.len());
-    assert!(states > 300_000, "the walk has become too short to mean anything");
+    assert!(states > 300_000, "the exploration is too small to be meaningful");
 }

@@ -1,70 +1,76 @@
-//! The world that the machine is tried in, as it looks from outside: who lives, what has been told to
-//! whom, and what the manual says must come of it. It knows nothing of how the machine thinks. Test code.
+//! An independent model of dmon, with which the exploration compares the machine.
+//!
+//! The model knows which processes are alive, which signals they received, and what the manual promises. It performs
+//! the machine's actions and checks that each is allowed. It does not look into the machine's state.
+
+mod check;
+mod input;
 
 use crate::cli::value::Load;
 use crate::exit::Exit;
 use crate::supervise::load::Sample;
 use crate::supervise::machine::{
-    Action, Event, KILL_WARN_AFTER, MIN_START_INTERVAL, Machine, Policy, Role, SWEEP_MAX, Sweep,
-    SweepMode,
+    Action, Event, KILL_WARN_AFTER, MIN_START_INTERVAL, Machine, Policy, Role, Sweep, SweepMode,
 };
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
-use heapless::Vec as Few;
+use heapless::Vec as ShortVec;
+pub use input::{Input, StopBehaviour};
 use std::hash::Hash;
 
-/// Where the clock begins: so far away that a moment is told from a span by its size.
-pub const BEGINNING: u64 = 1 << 62;
+/// The time of the start, in nanoseconds. So large that the state hash can distinguish times from durations.
+pub const CLOCK_START: u64 = 1 << 62;
 
-/// The bytes that a pipe holds when the logger has not read all.
+/// Bytes in the pipe if the logger has not read everything.
 const UNREAD: usize = 7;
 
-/// A death that the machine hears of: what one of its children has left behind.
+/// PID of an adopted process, whose exit the machine sees.
 const ORPHAN: i32 = 900;
 
-/// SweepMode far the clock leaps: far beyond all that a policy names.
-const LEAP: Duration = Duration::from_secs(10_000);
+/// A step of the clock that is longer than all durations of the policies.
+const CLOCK_JUMP: Duration = Duration::from_secs(10_000);
 
-/// A child and what it has left behind, as the world knows them.
+/// The command or the logger, with the leftover processes of its last run.
 #[derive(Clone, Copy, Debug, Default, Hash)]
 pub struct Child {
     alive: bool,
-    /// The number of the last run; the next has another.
+    /// PID of the last run; the next run has another one.
     pid: i32,
-    /// A start has worked once.
-    began: bool,
+    started_once: bool,
     last_start: Option<Instant>,
-    /// When it was sent the stop signal; whether KILL too, since it was asked for the last time.
-    told: Option<Instant>,
-    killed: bool,
-    /// An order to stop has come when it was to end anyway.
-    hurried: bool,
+    /// When it received the stop signal.
+    stopped_at: Option<Instant>,
+    /// It received SIGKILL since the last stop request.
+    kill_sent: bool,
+    /// A stop request arrived after the drain time, so the logger's grace period is over.
+    grace_skipped: bool,
     paused: bool,
-    /// A signal that is to be passed on to it, and has not been yet.
-    owed: Option<i32>,
-    /// Something that the last run has left behind lives; whether it was sent the stop signal, KILL.
-    left: bool,
-    left_told: bool,
-    left_killed: bool,
-    /// When it had to be gone: from its end on, or, as the logger, when no more may be read.
-    patience: Option<Instant>,
-    /// Of what it has left somebody has ended: it is worth a look.
-    look_owed: bool,
-    /// When it is worth a warning that it lives on after KILL.
+    /// A signal that the machine must still forward to it.
+    pending_signal: Option<i32>,
+    /// Leftover processes are alive; they received the stop signal; they received SIGKILL.
+    has_leftovers: bool,
+    leftovers_stopped: bool,
+    leftovers_killed: bool,
+    /// When the grace period of its leftovers starts: at its exit, for the logger not before the drain ends.
+    grace_from: Option<Instant>,
+    /// The exit of an adopted process was reported, so a sweep is due.
+    sweep_due: bool,
+    /// When a warning is due that something is alive after SIGKILL.
     warn_at: Option<Instant>,
 }
 
-/// Why dmon is to end.
+/// Why dmon stops, and thus its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Why {
-    /// TERM, INT or Ctrl-C: with the status of the last run.
-    Ordered,
-    /// With that.
-    Over(Exit),
-    /// With that, and there is nothing to log.
-    Failed(Exit),
+enum StopCause {
+    /// SIGTERM, SIGINT or Ctrl-C: exit with the status of the last run.
+    Requested,
+    /// `--once` or no restarts left: exit with this status.
+    Finished(Exit),
+    /// A first start failed: exit with this status; there is nothing to log.
+    StartFailed(Exit),
 }
 
+/// The machine and its environment.
 #[derive(Clone, Debug, Hash)]
 pub struct Model<'a> {
     policy: &'a Policy,
@@ -72,58 +78,33 @@ pub struct Model<'a> {
     pub now: Instant,
     cmd: Child,
     log: Child,
-    why: Option<Why>,
-    /// SweepMode many orders to stop there were, up to two.
-    orders: u8,
+    stop_cause: Option<StopCause>,
+    /// Number of SIGTERM and SIGINT, at most two.
+    stop_requests: u8,
     interrupted: bool,
-    /// SweepMode the command's last run ended; whether the one of now has lasted too long.
-    last: Option<WaitStatus>,
+    last_status: Option<WaitStatus>,
+    /// The command's current run exceeded `--timeout`.
     timed_out: bool,
-    /// When its time is over, if no pause comes.
-    runs_out: Option<Instant>,
-    /// The terminal has stopped it.
+    /// When the current run exceeds `--timeout`.
+    run_deadline: Option<Instant>,
+    /// The command was suspended from the terminal.
     suspended: bool,
-    high: bool,
-    /// When the next run may begin; how many have failed in a row.
-    due: Instant,
-    failed: usize,
-    /// SweepMode many restarts there were; or when, if only those of some time count.
+    /// The load is above its threshold.
+    above: bool,
+    /// Earliest time of the command's next start.
+    next_start: Instant,
+    /// Consecutive failures of the command, as far as the delays distinguish them.
+    failures: usize,
+    /// Restarts so far, or within the window of `--max-respawns`.
     restarts: u32,
-    recent: Few<Instant, 2>,
-    /// Once the pipe is closed: until when the logger may read on, what it has left unread and nobody has
-    /// said so, and how often it was started again.
-    reads_until: Option<Instant>,
+    /// The times of the restarts within the window.
+    recent: ShortVec<Instant, 2>,
+    /// When the logger has to stop reading; `None` while the pipe is open.
+    drain_until: Option<Instant>,
+    /// Bytes in the closed pipe that were not reported yet.
     unread: usize,
-    encores: u8,
-}
-
-/// What may happen while dmon waits.
-#[derive(Clone, Copy, Debug)]
-pub enum Happening {
-    Deadline,
-    /// dmon was stopped, or the machine slept: it is far later than it was to be.
-    Leap,
-    Dies(Role, WaitStatus, bool),
-    /// The order to stop and the death come together.
-    DiesToo(Role),
-    BothDie,
-    Stops(Role),
-    /// The last of what was left behind goes, and the machine hears of it, or not: it was no child of ours.
-    LeftGoes(Role, bool),
-    /// One of several.
-    Orphan,
-    Signal(Signal),
-}
-
-/// SweepMode the children take it that they are to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
-    /// They end at the stop signal, the logger at the end of its input.
-    Prompt,
-    /// They end at the stop signal only.
-    Slow,
-    /// They end at KILL only, and leave somebody who is the same.
-    Deaf,
+    /// Logger starts after the pipe was closed.
+    drain_restarts: u8,
 }
 
 fn pid(number: i32) -> Pid {
@@ -132,7 +113,7 @@ fn pid(number: i32) -> Pid {
 
 impl<'a> Model<'a> {
     pub fn new(policy: &'a Policy) -> Self {
-        let now = Instant::from_clock(Duration::from_nanos(BEGINNING));
+        let now = Instant::from_clock(Duration::from_nanos(CLOCK_START));
         let child = |pid| Child { pid, ..Child::default() };
         Self {
             policy,
@@ -140,26 +121,26 @@ impl<'a> Model<'a> {
             now,
             cmd: child(100),
             log: child(200),
-            why: None,
-            orders: 0,
+            stop_cause: None,
+            stop_requests: 0,
             interrupted: false,
-            last: None,
+            last_status: None,
             timed_out: false,
-            runs_out: None,
+            run_deadline: None,
             suspended: false,
-            high: false,
-            due: now,
-            failed: 0,
+            above: false,
+            next_start: now,
+            failures: 0,
             restarts: 0,
-            recent: Few::new(),
-            reads_until: None,
+            recent: ShortVec::new(),
+            drain_until: None,
             unread: 0,
-            encores: 0,
+            drain_restarts: 0,
         }
     }
 
-    pub fn is_ending(&self) -> bool {
-        self.why.is_some()
+    pub fn is_stopping(&self) -> bool {
+        self.stop_cause.is_some()
     }
 
     pub fn has_kill(&self) -> bool {
@@ -173,7 +154,8 @@ impl<'a> Model<'a> {
         }
     }
 
-    fn owner(&mut self, role: Role, pid: Pid) -> &mut Child {
+    /// Returns the child that a signal is for.
+    fn running_child(&mut self, role: Role, pid: Pid) -> &mut Child {
         let child = self.child(role);
         assert!(
             child.alive && child.pid == pid.number(),
@@ -186,110 +168,113 @@ impl<'a> Model<'a> {
         self.machine.handle(self.now, event);
     }
 
-    /// Time goes on; that of the command only if it is not paused.
-    fn pass(&mut self, time: Duration) {
+    /// Advances the clock. The clock of `--timeout` is stopped during a pause.
+    fn advance(&mut self, time: Duration) {
         self.now = self.now.add(time);
         if self.cmd.paused {
-            self.runs_out = self.runs_out.map(|end| end.add(time));
+            self.run_deadline = self.run_deadline.map(|end| end.add(time));
         }
     }
 
-    /// All that may follow from an order that is answered: one world an answer, the likely one first.
-    pub fn answers(mut self, action: Action) -> Vec<Self> {
+    /// Performs an action. Returns one model for each possible outcome, the usual one first.
+    pub fn outcomes(mut self, action: Action) -> Vec<Self> {
         let now = self.now;
         match action {
             Action::Start(role) => return self.start(role),
-            Action::Stop(role, pid, timed_out) => {
+            Action::Stop { role, group, timed_out } => {
                 if role == Role::Log {
                     let end =
-                        self.reads_until.expect("the logger is stopped while there is a pipe");
-                    assert!(end <= now, "the logger is stopped while it may read");
+                        self.drain_until.expect("the logger is stopped before the pipe is closed");
+                    assert!(end <= now, "the logger is stopped during the drain");
                 } else if timed_out {
-                    assert!(self.runs_out.is_some_and(|end| end <= now), "too soon to time out");
+                    assert!(
+                        self.run_deadline.is_some_and(|end| end <= now),
+                        "stopped before the timeout"
+                    );
                 } else {
-                    assert!(self.why.is_some(), "stopped for nothing");
+                    assert!(self.stop_cause.is_some(), "stopped without a reason");
                 }
                 self.timed_out |= timed_out;
-                let child = self.owner(role, pid);
-                assert_eq!(child.told.replace(now), None, "to many programs that means: at once");
+                let child = self.running_child(role, group);
+                assert_eq!(child.stopped_at.replace(now), None, "a second stop signal");
                 child.paused = false;
-                child.owed = None;
+                child.pending_signal = None;
             }
-            Action::SignalGroup(role, pid, Signal::KILL) => {
-                let told = self.owner(role, pid).told.expect("KILL without a warning");
-                self.check_kill(role, told);
-                let child = self.owner(role, pid);
-                assert!(!child.killed);
-                child.killed = true;
+            Action::SignalGroup { role, group, signal: Signal::KILL } => {
+                let stopped_at = self.running_child(role, group).stopped_at;
+                self.check_kill(role, stopped_at.expect("SIGKILL without a stop signal"));
+                let child = self.running_child(role, group);
+                assert!(!child.kill_sent);
+                child.kill_sent = true;
                 child.warn_at = Some(now.add(KILL_WARN_AFTER));
             }
-            Action::SignalGroup(role, pid, signal) => {
+            Action::SignalGroup { role, group, signal } => {
                 assert_eq!(role, Role::Cmd);
-                let (high, ending) = (self.high, self.why.is_some());
-                let child = self.owner(role, pid);
-                let due = if high { Signal::STOP } else { Signal::CONT };
-                assert_eq!((signal, ending), (due, false));
-                assert_eq!((child.paused, child.told), (!high, None));
-                child.paused = high;
+                let (above, stopping) = (self.above, self.is_stopping());
+                let child = self.running_child(role, group);
+                let expected = if above { Signal::STOP } else { Signal::CONT };
+                assert_eq!((signal, stopping), (expected, false));
+                assert_eq!((child.paused, child.stopped_at), (!above, None));
+                child.paused = above;
             }
-            Action::SignalChild(role, pid, signal) => {
-                let owed = self.owner(role, pid).owed.take();
-                assert_eq!(owed, Some(signal.number()), "nobody has sent that to {role:?}");
+            Action::SignalChild { role, pid, signal } => {
+                let expected = self.running_child(role, pid).pending_signal.take();
+                assert_eq!(expected, Some(signal.number()), "not to be forwarded to {role:?}");
             }
             Action::Sweep(sweep) => self.sweep(sweep),
             Action::ClosePipe => {
-                assert!(!self.cmd.alive && !self.cmd.left, "the command could still write");
-                assert!(self.why.is_some() && self.reads_until.is_none());
-                self.reads_until = Some(now.add(self.policy.drain));
+                assert!(!self.cmd.alive && !self.cmd.has_leftovers, "the command may still write");
+                assert!(self.stop_cause.is_some() && self.drain_until.is_none());
+                self.drain_until = Some(now.add(self.policy.drain));
             }
-            Action::Suspend(pid) => {
-                let child = self.owner(Role::Cmd, pid);
-                assert!(!child.paused && child.told.is_none(), "a halt of what is paused");
-                assert!(core::mem::take(&mut self.suspended), "a halt of what was not stopped");
+            Action::Suspend { group } => {
+                let child = self.running_child(Role::Cmd, group);
+                assert!(!child.paused && child.stopped_at.is_none(), "suspended during a pause");
+                assert!(core::mem::take(&mut self.suspended), "suspended without Ctrl-Z");
                 let mut later = self.clone();
-                later.now = now.add(LEAP);
-                later.runs_out = later.runs_out.map(|end| end.add(LEAP));
+                later.now = now.add(CLOCK_JUMP);
+                later.run_deadline = later.run_deadline.map(|end| end.add(CLOCK_JUMP));
                 return [self, later]
-                    .map(|mut world| {
-                        world.handle(Event::Resumed);
-                        world
+                    .map(|mut model| {
+                        model.handle(Event::Resumed);
+                        model
                     })
                     .into();
             }
             Action::CountUnread => {
-                // Nothing, if there was nobody to write it.
-                let max = if self.cmd.began { UNREAD } else { 0 };
+                // A command that never ran has written nothing.
+                let max = if self.cmd.started_once { UNREAD } else { 0 };
                 return [max, 0]
                     .map(|unread| {
-                        let mut world = self.clone();
-                        world.unread = unread;
-                        world.handle(Event::Unread(unread));
-                        world
+                        let mut model = self.clone();
+                        model.unread = unread;
+                        model.handle(Event::Unread { bytes: unread });
+                        model
                     })
                     .into();
             }
-            Action::ReportUnread(bytes) => {
+            Action::ReportUnread { bytes } => {
                 assert_eq!(core::mem::take(&mut self.unread), bytes);
-                let tried = self.encores > 0 || self.log.killed;
-                assert!(tried && bytes > 0, "another logger might have read it: {self:?}");
+                let tried = self.drain_restarts > 0 || self.log.kill_sent;
+                assert!(tried && bytes > 0, "no drain restart was tried: {self:?}");
             }
             Action::SampleLoad => {
-                assert!(self.why.is_none(), "the load is of no matter any more");
-                // Between the limits, 4 and 2, all stays as it is.
+                assert!(self.stop_cause.is_none(), "a sample during shutdown");
+                // Between the thresholds, 4 and 2, nothing changes.
                 return [0, 30_000, 90_000]
                     .map(|load| {
-                        let mut world = self.clone();
-                        world.high = load > if world.high { 20_000 } else { 40_000 };
+                        let mut model = self.clone();
+                        model.above = load > if model.above { 20_000 } else { 40_000 };
                         let values = [Some(Load(load)), None, None, None];
-                        world.handle(Event::LoadSample(Sample { values, processors: 1 }));
-                        world
+                        model.handle(Event::LoadSample(Sample { values, processors: 1 }));
+                        model
                     })
                     .into();
             }
             Action::WarnUnkillable(pid) => {
                 let role = if pid.number() < 200 { Role::Cmd } else { Role::Log };
-                let due = self.child(role).warn_at.take();
-                assert!(due.is_some_and(|at| at <= now), "a warning about nothing: {self:?}");
+                let warn_at = self.child(role).warn_at.take();
+                assert!(warn_at.is_some_and(|at| at <= now), "an early warning: {self:?}");
             }
             Action::Wait(_) | Action::Exit(_) => unreachable!(),
         }
@@ -299,118 +284,123 @@ impl<'a> Model<'a> {
     fn start(mut self, role: Role) -> Vec<Self> {
         let now = self.now;
         let child = *self.child(role);
-        assert!(!child.alive, "two of {role:?}");
-        assert!(!child.left, "{role:?} starts beside what its last run has left");
-        if let Some(last) = child.last_start {
-            assert!(last.until(now) >= MIN_START_INTERVAL, "{role:?} starts too soon");
+        assert!(!child.alive, "two instances of {role:?}");
+        assert!(!child.has_leftovers, "{role:?} starts beside leftover processes");
+        if let Some(last_start) = child.last_start {
+            assert!(last_start.until(now) >= MIN_START_INTERVAL, "{role:?} starts too soon");
         }
         if role == Role::Cmd {
-            assert!(self.why.is_none(), "the command starts although all is over");
-            assert!(self.due <= now, "the command starts too soon");
-            assert!(!self.policy.logged || self.log.began, "the first line would have no reader");
-            self.runs_out = None;
+            assert!(self.stop_cause.is_none(), "the command starts during shutdown");
+            assert!(self.next_start <= now, "the command starts too soon");
+            assert!(
+                !self.policy.logged || self.log.started_once,
+                "the command starts before the logger"
+            );
+            self.run_deadline = None;
             self.timed_out = false;
-        } else if let Some(Why::Failed(_)) = self.why {
-            panic!("there is nothing to log any more: {self:?}");
-        } else if self.reads_until.is_some() {
-            self.encores += 1;
-            assert!(self.encores == 1 && self.unread > 0, "a drain restart for nothing: {self:?}");
+        } else if let Some(StopCause::StartFailed(_)) = self.stop_cause {
+            panic!("the logger starts, but the command never runs: {self:?}");
+        } else if self.drain_until.is_some() {
+            self.drain_restarts += 1;
+            assert!(
+                self.drain_restarts == 1 && self.unread > 0,
+                "a needless drain restart: {self:?}"
+            );
         }
-        let failed = |event: Event| {
-            let mut world = self.clone();
-            world.child(role).last_start = Some(now);
-            world.handle(event);
-            world
+        let after = |event: Event| {
+            let mut model = self.clone();
+            model.child(role).last_start = Some(now);
+            model.handle(event);
+            model
         };
-        let mut refused = failed(Event::StartDeferred(role));
-        let mut unstarted = failed(Event::StartFailed(role, Exit::NOT_FOUND));
+        let mut deferred = after(Event::StartDeferred(role));
+        let mut failed = after(Event::StartFailed(role, Exit::NOT_FOUND));
         if role == Role::Cmd {
-            refused.due = now.add(MIN_START_INTERVAL);
-        } else if self.reads_until.is_some() {
-            // It is tried again as long as it may read.
-            refused.encores -= u8::from(self.reads_until.is_some_and(|end| end > now));
+            deferred.next_start = now.add(MIN_START_INTERVAL);
+        } else if self.drain_until.is_some() {
+            // The start is retried until the drain ends.
+            deferred.drain_restarts -= u8::from(self.drain_until.is_some_and(|end| end > now));
         }
         match role {
-            _ if !child.began => {
-                unstarted.why = unstarted.why.or(Some(Why::Failed(Exit::NOT_FOUND)));
+            _ if !child.started_once => {
+                failed.stop_cause =
+                    failed.stop_cause.or(Some(StopCause::StartFailed(Exit::NOT_FOUND)));
             }
-            Role::Cmd => unstarted.run_is_over(now, WaitStatus::exited(127)),
+            Role::Cmd => failed.end_run(now, WaitStatus::exited(127)),
             Role::Log => {}
         }
         let pid = pid(child.pid ^ 1);
-        let (alive, began, last_start) = (true, true, Some(now));
+        let (alive, started_once, last_start) = (true, true, Some(now));
         *self.child(role) =
-            Child { alive, pid: pid.number(), began, last_start, ..Child::default() };
+            Child { alive, pid: pid.number(), started_once, last_start, ..Child::default() };
         if role == Role::Cmd {
-            self.runs_out = self.policy.timeout.map(|time| now.add(time));
-        } else if let Some(end) = &mut self.reads_until {
+            self.run_deadline = self.policy.timeout.map(|time| now.add(time));
+        } else if let Some(end) = &mut self.drain_until {
             *end = now.add(self.policy.drain.max(MIN_START_INTERVAL));
         }
         self.handle(Event::Started(role, pid));
-        vec![self, refused, unstarted]
+        vec![self, deferred, failed]
     }
 
-    fn sweep(&mut self, Sweep { role, group, signalled, all, how }: Sweep) {
-        let reads = self.reads_until.filter(|_| role == Role::Log);
+    fn sweep(&mut self, Sweep { role, group, signalled, all, mode }: Sweep) {
+        let drain_until = self.drain_until.filter(|_| role == Role::Log);
         let child = *self.child(role);
         assert!(!child.alive, "a sweep while {role:?} runs");
-        assert_eq!((child.pid, child.told.is_some()), (group.number(), signalled));
-        assert_eq!(all, reads.is_some(), "only at the end all that is left is the logger's");
-        let may_read = reads.is_some_and(|end| end > self.now);
-        assert_eq!(
-            how == SweepMode::Check,
-            may_read,
-            "the last of a pipeline may read as long as it"
-        );
-        if let (SweepMode::Kill, Some(started_at)) = (how, child.patience) {
-            self.check_kill(role, started_at);
+        assert_eq!((child.pid, child.stopped_at.is_some()), (group.number(), signalled));
+        assert_eq!(all, drain_until.is_some(), "only the last sweep is for all children");
+        let draining = drain_until.is_some_and(|end| end > self.now);
+        assert_eq!(mode == SweepMode::Check, draining, "a pipeline may read until the drain ends");
+        if let (SweepMode::Kill, Some(grace_from)) = (mode, child.grace_from) {
+            self.check_kill(role, grace_from);
         }
-        let left = child.left;
+        let has_leftovers = child.has_leftovers;
         let warn_at = self.now.add(KILL_WARN_AFTER);
         let child = self.child(role);
-        if how == SweepMode::Kill && !child.left_killed {
+        if mode == SweepMode::Kill && !child.leftovers_killed {
             child.warn_at = Some(warn_at);
         }
-        child.look_owed = false;
-        child.left_told |= left && how != SweepMode::Check;
-        child.left_killed |= how == SweepMode::Kill;
-        self.handle(Event::SweepDone(role, left));
+        child.sweep_due = false;
+        child.leftovers_stopped |= has_leftovers && mode != SweepMode::Check;
+        child.leftovers_killed |= mode == SweepMode::Kill;
+        self.handle(Event::SweepDone { role, found: has_leftovers });
     }
 
-    /// KILL comes no sooner than `-k` says, but for who is told twice.
-    fn check_kill(&self, role: Role, told: Instant) {
-        let patient = self.policy.kill_after.is_some_and(|time| told.until(self.now) >= time);
-        let hurried = if role == Role::Cmd { self.orders > 1 } else { self.log.hurried };
-        assert!(patient || hurried, "KILL comes too soon for {role:?}: {self:?}");
+    /// Checks that SIGKILL is sent no earlier than `--kill-after` allows, except after a second stop request.
+    fn check_kill(&self, role: Role, grace_from: Instant) {
+        let grace_over =
+            self.policy.kill_after.is_some_and(|time| grace_from.until(self.now) >= time);
+        let grace_skipped =
+            if role == Role::Cmd { self.stop_requests > 1 } else { self.log.grace_skipped };
+        assert!(grace_over || grace_skipped, "SIGKILL is early for {role:?}: {self:?}");
     }
 
-    /// A run of the command is over: what the manual says about the next, or about the end.
-    fn run_is_over(&mut self, started_at: Instant, status: WaitStatus) {
+    /// Computes what the manual says after a run of the command: when the next one starts, or why dmon stops.
+    fn end_run(&mut self, started_at: Instant, status: WaitStatus) {
         let now = self.now;
         let policy = self.policy;
-        let well = status == WaitStatus::SUCCESS && !self.timed_out;
-        self.last = Some(status);
+        let succeeded = status == WaitStatus::SUCCESS && !self.timed_out;
+        self.last_status = Some(status);
         self.suspended = false;
         let last_delay = policy.delays.last().copied().unwrap_or(MIN_START_INTERVAL);
-        self.failed = match well {
+        self.failures = match succeeded {
             true => 0,
             false if started_at.until(now) > last_delay => 1,
-            false => (self.failed + 1).min(policy.delays.len() + 1),
+            false => (self.failures + 1).min(policy.delays.len() + 1),
         };
-        let entry = self.failed.max(1) - 1;
-        self.due = started_at.add(policy.delays.get(entry).copied().unwrap_or(last_delay));
-        if well {
-            self.due = self.due.max(now.add(policy.interval));
+        let entry = self.failures.max(1) - 1;
+        self.next_start = started_at.add(policy.delays.get(entry).copied().unwrap_or(last_delay));
+        if succeeded {
+            self.next_start = self.next_start.max(now.add(policy.interval));
         }
-        if self.why.is_some() {
+        if self.stop_cause.is_some() {
             return;
         }
         let max = policy.respawns.max;
         if policy.terminal && status == WaitStatus(Signal::INT.number()) {
-            self.why = Some(Why::Ordered);
+            self.stop_cause = Some(StopCause::Requested);
             self.interrupted = true;
-        } else if policy.once && well {
-            self.why = Some(Why::Over(Exit(0)));
+        } else if policy.once && succeeded {
+            self.stop_cause = Some(StopCause::Finished(Exit(0)));
         } else if let Some(max) = max {
             self.restarts += 1;
             if let Some(window) = policy.respawns.window {
@@ -420,228 +410,16 @@ impl<'a> Model<'a> {
             }
             if self.restarts > max {
                 let exit = if self.timed_out { 124 } else { status.code() };
-                self.why = Some(Why::Over(Exit(exit)));
+                self.stop_cause = Some(StopCause::Finished(Exit(exit)));
             }
         }
     }
 
-    pub fn events(&self, deadline: Option<Instant>) -> Vec<Happening> {
-        let Policy { terminal, forward_cmd, forward_log, .. } = self.policy;
-        let mut events = vec![Happening::Signal(Signal::TERM), Happening::Leap];
-        events.extend(deadline.map(|_| Happening::Deadline));
-        if *terminal {
-            events.push(Happening::Signal(Signal::INT));
-        }
-        if *forward_cmd || *forward_log {
-            events.extend([Happening::Signal(Signal::USR1), Happening::Signal(Signal::CONT)]);
-        }
-        for (role, child) in [(Role::Cmd, self.cmd), (Role::Log, self.log)] {
-            if child.alive {
-                events.push(Happening::Dies(role, WaitStatus::SUCCESS, false));
-                events.push(Happening::Dies(role, WaitStatus::exited(3), true));
-                events.extend([Happening::DiesToo(role), Happening::Stops(role)]);
-            } else if child.left {
-                events.extend([Happening::LeftGoes(role, true), Happening::LeftGoes(role, false)]);
-                events.push(Happening::Orphan);
-            }
-        }
-        if self.cmd.alive {
-            events.push(Happening::Dies(Role::Cmd, WaitStatus(Signal::INT.number()), false));
-            events.extend(self.log.alive.then_some(Happening::BothDie));
-        }
-        events
-    }
-
-    pub fn happen(&mut self, event: Happening, deadline: Option<Instant>) {
-        match event {
-            Happening::Deadline => {
-                let time = deadline.map_or(Duration::ZERO, |deadline| self.now.until(deadline));
-                self.pass(time);
-            }
-            Happening::Leap => self.pass(LEAP),
-            Happening::Dies(role, status, left) => self.die(role, status, left),
-            Happening::DiesToo(role) => {
-                self.ask(Signal::TERM);
-                self.die(role, WaitStatus::exited(4), true);
-            }
-            Happening::BothDie => {
-                self.die(Role::Cmd, WaitStatus::exited(5), true);
-                self.die(Role::Log, WaitStatus::exited(5), true);
-            }
-            Happening::Stops(role) => {
-                let child = *self.child(role);
-                let halts = self.policy.terminal && role == Role::Cmd;
-                self.suspended |= halts && !child.paused && child.told.is_none();
-                self.handle(Event::Suspended(pid(child.pid)));
-            }
-            Happening::LeftGoes(role, heard) => {
-                self.child(role).left = false;
-                self.child(role).look_owed = heard;
-                if heard {
-                    self.orphan_ends();
-                }
-            }
-            Happening::Orphan => self.orphan_ends(),
-            Happening::Signal(signal) => self.ask(signal),
-        }
-    }
-
-    fn orphan_ends(&mut self) {
-        for child in [&mut self.cmd, &mut self.log] {
-            child.look_owed |= !child.alive && child.left;
-        }
-        self.handle(Event::Exited(pid(ORPHAN), WaitStatus(9)));
-    }
-
-    fn ask(&mut self, signal: Signal) {
-        let now = self.now;
-        if signal == Signal::TERM || signal == Signal::INT {
-            self.orders = 2.min(self.orders + 1);
-            self.why = self.why.or(Some(Why::Ordered));
-            self.interrupted |= signal == Signal::INT && self.policy.terminal;
-            self.log.hurried |= self.reads_until.is_some_and(|end| end <= now);
-            self.reads_until = self.reads_until.map(|end| end.min(now));
-            // A KILL that did not help may help now.
-            self.cmd.killed &= !(self.cmd.alive && self.orders > 1);
-            self.log.killed &= !(self.log.alive && self.log.hurried);
-        } else {
-            let forward = [self.policy.forward_cmd, self.policy.forward_log];
-            for (role, forward) in [Role::Cmd, Role::Log].into_iter().zip(forward) {
-                let stopping = role == Role::Cmd && self.why.is_some()
-                    || role == Role::Log && self.reads_until.is_some_and(|end| end <= now);
-                let child = self.child(role);
-                let undoes = signal == Signal::CONT && child.paused;
-                if forward && child.alive && child.told.is_none() && !undoes && !stopping {
-                    child.owed = Some(signal.number());
-                }
-            }
-        }
-        self.handle(Event::Signal(signal));
-    }
-
-    fn die(&mut self, role: Role, status: WaitStatus, left: bool) {
-        let now = self.now;
-        let child = *self.child(role);
-        let started = child.last_start.unwrap_or(now);
-        if role == Role::Cmd {
-            self.run_is_over(started, status);
-        }
-        let reads = self.reads_until.filter(|_| role == Role::Log);
-        let patience = Some(reads.unwrap_or(now).max(now));
-        let child = self.child(role);
-        *child = Child {
-            alive: false,
-            left,
-            patience,
-            owed: None,
-            paused: false,
-            warn_at: None,
-            ..*child
-        };
-        let number = child.pid;
-        self.handle(Event::Exited(pid(number), status));
-    }
-
-    /// What happens next where all go on as they are expected to: `None` if that is nothing.
-    pub fn expected(&self, manner: Manner, deadline: Option<Instant>) -> Option<Happening> {
-        let ends = self.reads_until.is_some() && manner == Manner::Prompt;
-        for (role, child) in [(Role::Cmd, self.cmd), (Role::Log, self.log)] {
-            let deaf = manner == Manner::Deaf;
-            let reads_on = role == Role::Cmd || !ends;
-            if child.alive && (child.killed || !deaf && child.told.is_some() || !reads_on) {
-                return Some(Happening::Dies(role, WaitStatus(Signal::KILL.number()), deaf));
-            }
-            if child.left && (child.left_killed || !deaf && child.left_told || !reads_on) {
-                return Some(Happening::LeftGoes(role, true));
-            }
-        }
-        deadline.map(|_| Happening::Deadline)
-    }
-
-    /// The command runs, and nothing is wrong with that.
-    pub fn runs(&self) -> bool {
-        self.cmd.alive && self.cmd.told.is_none() && !self.cmd.paused && self.why.is_none()
-    }
-
-    /// What must hold whenever dmon sleeps.
-    pub fn check_wait(&self, deadline: Option<Instant>) {
-        let now = self.now;
-        let [cmd, log] = [self.cmd, self.log];
-        let by = |limit: Instant| deadline.is_some_and(|deadline| deadline <= limit);
-        assert!(deadline.is_none_or(|deadline| deadline > now), "waits for the past: {self:?}");
-        for (role, child) in [(Role::Cmd, cmd), (Role::Log, log)] {
-            assert!(!child.look_owed, "nobody looks whether that was the last: {self:?}");
-            if let (false, true, Some(started_at)) = (child.alive, child.left, child.patience) {
-                assert!(by(now.add(SWEEP_MAX)), "looks too seldom: {self:?}");
-                let reads = self.reads_until.filter(|end| role == Role::Log && *end > now);
-                assert!(reads.is_none_or(by), "may read for too long: {self:?}");
-                let kill = self.policy.kill_after.map(|time| started_at.add(time));
-                let kills = kill.is_none_or(|at| child.left_killed || at > now && by(at));
-                assert!(kills || reads.is_some(), "KILL comes too late: {self:?}");
-            }
-            let lives = child.alive || child.left;
-            let warns = child.warn_at.is_none_or(by);
-            assert!(!lives || warns, "nobody says that it lives on: {self:?}");
-            assert_eq!(child.owed, None, "a signal is not passed on: {self:?}");
-        }
-        assert!(!self.suspended, "the terminal waits: {self:?}");
-        if self.orders > 1 {
-            assert!(!cmd.alive || cmd.killed, "a second action kills at once: {self:?}");
-            assert!(cmd.alive || !cmd.left || cmd.left_killed, "and all that is left: {self:?}");
-        }
-        self.check_answers();
-        if cmd.alive && cmd.told.is_none() {
-            assert!(self.why.is_none(), "the command is not stopped: {self:?}");
-            let watched = self.policy.thresholds != [None; 4];
-            assert_eq!(cmd.paused, self.high, "paused by mistake: {self:?}");
-            assert!(!watched || by(now.add(Duration::from_secs(5))), "the load is not read");
-            if let (Some(end), false) = (self.runs_out, cmd.paused) {
-                assert!(by(end), "the run may last too long: {self:?}");
-            }
-        }
-        // What is down comes up again, as soon as it may, a last look at what it has left apart.
-        let by = |limit: Instant| by(limit.max(now.add(SWEEP_MAX)));
-        if !cmd.alive && self.why.is_none() && (log.began || !self.policy.logged) {
-            assert!(by(self.due), "the command sleeps for ever: {self:?}");
-        }
-        let unheard = self.policy.logged && !matches!(self.why, Some(Why::Failed(_)));
-        if !log.alive && unheard && self.reads_until.is_none() {
-            assert!(by(now.add(MIN_START_INTERVAL)), "the logger sleeps for ever: {self:?}");
-        }
-        if let (true, true, Some(end)) = (log.alive, log.told.is_none(), self.reads_until) {
-            assert!(by(end), "the logger may read for ever: {self:?}");
-        }
-    }
-
-    /// What else the machine is asked, by those who watch it.
-    fn check_answers(&self) {
-        let Self { machine, policy, cmd, log, .. } = self;
-        assert_eq!(machine.is_started(), cmd.began && (log.began || !policy.logged));
-        for (role, child) in [(Role::Cmd, cmd), (Role::Log, log)] {
-            assert_eq!(machine.role_of(pid(child.pid)), child.alive.then_some(role));
-        }
-        assert_eq!(machine.role_of(pid(ORPHAN)), None);
-        let runs = cmd.alive && cmd.told.is_none() && !cmd.paused;
-        assert_eq!(machine.running(), runs.then(|| pid(cmd.pid)));
-    }
-
-    /// What must hold when dmon ends, its status before all.
-    pub fn check_quit(&self, exit: Exit) {
-        for child in [self.cmd, self.log] {
-            assert!(!child.alive && !child.left, "quits with something alive: {self:?}");
-        }
-        let right = match self.why {
-            None => panic!("quits for nothing: {self:?}"),
-            Some(Why::Ordered) => match self.last {
-                None => Exit(0),
-                Some(WaitStatus(raw)) if raw & 0x7f == 0 => Exit((raw >> 8) as u8),
-                Some(WaitStatus(raw)) => Exit(128 + (raw & 0x7f) as u8),
-            },
-            Some(Why::Over(exit) | Why::Failed(exit)) => exit,
-        };
-        assert_eq!(exit, right, "{self:?}");
-        assert_eq!(self.machine.was_interrupted(), self.interrupted, "{self:?}");
-        assert_eq!(self.policy.logged, self.reads_until.is_some(), "{self:?}");
-        assert_eq!(self.unread, 0, "nobody says what was left unread: {self:?}");
+    /// Reports whether the command is running, not paused and not stopping.
+    pub fn is_running_normally(&self) -> bool {
+        self.cmd.alive
+            && self.cmd.stopped_at.is_none()
+            && !self.cmd.paused
+            && self.stop_cause.is_none()
     }
 }

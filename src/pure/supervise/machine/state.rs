@@ -1,0 +1,113 @@
+//! The parts of the machine's state: the state of a child, of its leftover processes, of the shutdown.
+//!
+//! The files of [`machine`](super) use them. Each state contains the times that belong to it.
+
+use crate::exit::Exit;
+use crate::time::{Duration, Instant};
+use crate::unix::{Pid, Signal};
+
+/// When a run exceeds `--timeout`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub(super) enum RunDeadline {
+    None,
+    At(Instant),
+    /// The clock is stopped while the command is paused; this much time remains.
+    Paused(Duration),
+}
+
+/// The current state of one child.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub(super) enum ChildState {
+    /// Not running, and nothing of the last run is left.
+    Down {
+        /// Earliest time of the next start.
+        not_before: Instant,
+    },
+    Up {
+        pid: Pid,
+        started_at: Instant,
+        deadline: RunDeadline,
+        /// SIGSTOP was sent because of the load.
+        paused: bool,
+    },
+    /// The stop signal was sent; `timed_out` if because of `--timeout`.
+    Stopping {
+        pid: Pid,
+        started_at: Instant,
+        timed_out: bool,
+        /// When SIGKILL follows; `None`: never.
+        kill_at: Option<Instant>,
+    },
+    /// SIGKILL was sent.
+    Killing {
+        pid: Pid,
+        started_at: Instant,
+        timed_out: bool,
+        /// When to warn that the child is still alive; `None` after the warning.
+        warn_at: Option<Instant>,
+    },
+    /// The child exited and may have left processes behind.
+    Leftovers(LeftoverState),
+}
+
+/// The state of the processes that a run left behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub(super) struct LeftoverState {
+    /// The process group that the run led.
+    pub(super) group: Pid,
+    /// This process group received the stop signal during the run.
+    pub(super) signalled: bool,
+    /// From when on sweeps send SIGKILL; `None`: never.
+    pub(super) kill_at: Option<Instant>,
+    /// When to warn that something is still alive. `None` before the first SIGKILL, [`Instant::NEVER`] after the
+    /// warning.
+    pub(super) warn_at: Option<Instant>,
+    pub(super) next_sweep: Instant,
+    pub(super) sweep_interval: Duration,
+    /// Earliest time of the next start.
+    pub(super) not_before: Instant,
+}
+
+/// Why everything stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub(super) enum StopReason {
+    /// SIGTERM or SIGINT.
+    Requested,
+    /// The command succeeded, and `--once` was given.
+    Succeeded,
+    /// No restarts are left; the exit status for the last run.
+    RestartLimit(Exit),
+    /// A child's very first start failed; the exit status for the failure.
+    StartFailed(Exit),
+}
+
+/// A set of pending signals with numbers below 32.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub(super) struct Signals(u32);
+
+impl Signals {
+    pub(super) fn add(&mut self, signal: Signal) {
+        self.0 |= 1_u32.wrapping_shl(signal.number().unsigned_abs());
+    }
+
+    /// Removes and returns the signal with the lowest number.
+    pub(super) fn take(&mut self) -> Option<Signal> {
+        let lowest = self.0.trailing_zeros();
+        self.0 &= self.0.wrapping_sub(1);
+        i32::try_from(lowest).ok().filter(|n| *n < 32).and_then(Signal::new)
+    }
+}
+
+/// The state of the one extra logger start that is allowed if the logger exits before the pipe is empty.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub(super) enum DrainRestart {
+    Available,
+    /// The logger exited and bytes are left: start it.
+    Pending,
+    /// It was started, or its start failed.
+    Used,
+    /// This many bytes are left for good, and have to be reported.
+    StillUnread(usize),
+    /// The pipe is empty, or the unread bytes were reported.
+    Done,
+}

@@ -1,0 +1,106 @@
+//! What must hold in every state in which dmon waits, and at its exit.
+//!
+//! The exploration calls these checks.
+
+use super::{Model, ORPHAN, StopCause, pid};
+use crate::exit::Exit;
+use crate::supervise::machine::{MIN_START_INTERVAL, Role, SWEEP_MAX};
+use crate::time::{Duration, Instant};
+use crate::unix::WaitStatus;
+
+impl Model<'_> {
+    /// Checks what must hold whenever dmon waits.
+    pub fn check_wait(&self, deadline: Option<Instant>) {
+        let now = self.now;
+        let [cmd, log] = [self.cmd, self.log];
+        let by = |limit: Instant| deadline.is_some_and(|deadline| deadline <= limit);
+        assert!(
+            deadline.is_none_or(|deadline| deadline > now),
+            "the deadline has passed: {self:?}"
+        );
+        for (role, child) in [(Role::Cmd, cmd), (Role::Log, log)] {
+            assert!(!child.sweep_due, "no sweep after an exit: {self:?}");
+            if let (false, true, Some(grace_from)) =
+                (child.alive, child.has_leftovers, child.grace_from)
+            {
+                assert!(by(now.add(SWEEP_MAX)), "sweeps are too rare: {self:?}");
+                let drain_end = self.drain_until.filter(|end| role == Role::Log && *end > now);
+                assert!(drain_end.is_none_or(by), "waits beyond the drain: {self:?}");
+                let kill_at = self.policy.kill_after.map(|time| grace_from.add(time));
+                let kills = kill_at.is_none_or(|at| child.leftovers_killed || at > now && by(at));
+                assert!(kills || drain_end.is_some(), "SIGKILL is late: {self:?}");
+            }
+            let alive = child.alive || child.has_leftovers;
+            let warns = child.warn_at.is_none_or(by);
+            assert!(!alive || warns, "no warning after SIGKILL: {self:?}");
+            assert_eq!(child.pending_signal, None, "a signal was not forwarded: {self:?}");
+        }
+        assert!(!self.suspended, "dmon was not suspended: {self:?}");
+        if self.stop_requests > 1 {
+            assert!(
+                !cmd.alive || cmd.kill_sent,
+                "a second stop request must kill at once: {self:?}"
+            );
+            let killed = cmd.alive || !cmd.has_leftovers || cmd.leftovers_killed;
+            assert!(killed, "a second stop request must kill leftovers: {self:?}");
+        }
+        self.check_queries();
+        if cmd.alive && cmd.stopped_at.is_none() {
+            assert!(self.stop_cause.is_none(), "the command is not stopped: {self:?}");
+            let watched = self.policy.thresholds != [None; 4];
+            assert_eq!(cmd.paused, self.above, "wrongly paused or not paused: {self:?}");
+            assert!(!watched || by(now.add(Duration::from_secs(5))), "the load is not sampled");
+            if let (Some(end), false) = (self.run_deadline, cmd.paused) {
+                assert!(by(end), "waits beyond the timeout: {self:?}");
+            }
+        }
+        // A child that is down starts as soon as it may, at the latest after the last sweep.
+        let by = |limit: Instant| by(limit.max(now.add(SWEEP_MAX)));
+        if !cmd.alive && self.stop_cause.is_none() && (log.started_once || !self.policy.logged) {
+            assert!(by(self.next_start), "the command never starts: {self:?}");
+        }
+        let needed =
+            self.policy.logged && !matches!(self.stop_cause, Some(StopCause::StartFailed(_)));
+        if !log.alive && needed && self.drain_until.is_none() {
+            assert!(by(now.add(MIN_START_INTERVAL)), "the logger never starts: {self:?}");
+        }
+        if let (true, true, Some(end)) = (log.alive, log.stopped_at.is_none(), self.drain_until) {
+            assert!(by(end), "the drain never ends: {self:?}");
+        }
+    }
+
+    /// Checks the machine's answers to the supervisor's other questions.
+    fn check_queries(&self) {
+        let Self { machine, policy, cmd, log, .. } = self;
+        assert_eq!(machine.is_started(), cmd.started_once && (log.started_once || !policy.logged));
+        for (role, child) in [(Role::Cmd, cmd), (Role::Log, log)] {
+            assert_eq!(machine.role_of(pid(child.pid)), child.alive.then_some(role));
+        }
+        assert_eq!(machine.role_of(pid(ORPHAN)), None);
+        let running = cmd.alive && cmd.stopped_at.is_none() && !cmd.paused;
+        assert_eq!(machine.running(), running.then(|| pid(cmd.pid)));
+    }
+
+    /// Checks what must hold when dmon exits, and its exit status.
+    pub fn check_exit(&self, exit: Exit) {
+        for child in [self.cmd, self.log] {
+            assert!(
+                !child.alive && !child.has_leftovers,
+                "exits while a process is alive: {self:?}"
+            );
+        }
+        let expected = match self.stop_cause {
+            None => panic!("exits without a reason: {self:?}"),
+            Some(StopCause::Requested) => match self.last_status {
+                None => Exit(0),
+                Some(WaitStatus(raw)) if raw & 0x7f == 0 => Exit((raw >> 8) as u8),
+                Some(WaitStatus(raw)) => Exit(128 + (raw & 0x7f) as u8),
+            },
+            Some(StopCause::Finished(exit) | StopCause::StartFailed(exit)) => exit,
+        };
+        assert_eq!(exit, expected, "{self:?}");
+        assert_eq!(self.machine.was_interrupted(), self.interrupted, "{self:?}");
+        assert_eq!(self.policy.logged, self.drain_until.is_some(), "{self:?}");
+        assert_eq!(self.unread, 0, "unread bytes were not reported: {self:?}");
+    }
+}

@@ -1,0 +1,197 @@
+//! What may happen to dmon, and the reaction of the model.
+//!
+//! The exploration tries every input in every state.
+
+use super::{CLOCK_JUMP, Child, Model, ORPHAN, StopCause, pid};
+use crate::supervise::machine::{Event, Policy, Role};
+use crate::time::{Duration, Instant};
+use crate::unix::{Signal, WaitStatus};
+
+/// Something that may happen while dmon waits.
+#[derive(Clone, Copy, Debug)]
+pub enum Input {
+    /// The deadline of the wait passes.
+    Deadline,
+    /// The wait ends long after its deadline: dmon was stopped, or the computer slept.
+    ClockJump,
+    Exits {
+        role: Role,
+        status: WaitStatus,
+        has_leftovers: bool,
+    },
+    /// A child exits, and SIGTERM arrives during the same wait.
+    ExitsWithSigterm(Role),
+    /// Both children exit during the same wait.
+    BothExit,
+    /// A child is stopped by a signal.
+    Suspends(Role),
+    /// The last leftover process exits. `reaped`: it was dmon's child, so SIGCHLD reports it.
+    LeftoversGone {
+        role: Role,
+        reaped: bool,
+    },
+    /// One of several adopted processes exits.
+    OrphanExits,
+    /// dmon receives a signal.
+    Signal(Signal),
+}
+
+/// When processes exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopBehaviour {
+    /// At the stop signal, the logger at the end of its input.
+    EndOfInput,
+    /// Only at the stop signal.
+    StopSignal,
+    /// Only at SIGKILL, and each leaves a process that behaves in the same way.
+    KillOnly,
+}
+
+impl Model<'_> {
+    /// Returns everything that may happen now, while dmon waits until `deadline`.
+    pub fn inputs(&self, deadline: Option<Instant>) -> Vec<Input> {
+        let Policy { terminal, forward_cmd, forward_log, .. } = self.policy;
+        let mut inputs = vec![Input::Signal(Signal::TERM), Input::ClockJump];
+        inputs.extend(deadline.map(|_| Input::Deadline));
+        if *terminal {
+            inputs.push(Input::Signal(Signal::INT));
+        }
+        if *forward_cmd || *forward_log {
+            inputs.extend([Input::Signal(Signal::USR1), Input::Signal(Signal::CONT)]);
+        }
+        for (role, child) in [(Role::Cmd, self.cmd), (Role::Log, self.log)] {
+            if child.alive {
+                let status = WaitStatus::SUCCESS;
+                inputs.push(Input::Exits { role, status, has_leftovers: false });
+                let status = WaitStatus::exited(3);
+                inputs.push(Input::Exits { role, status, has_leftovers: true });
+                inputs.extend([Input::ExitsWithSigterm(role), Input::Suspends(role)]);
+            } else if child.has_leftovers {
+                inputs.extend([true, false].map(|reaped| Input::LeftoversGone { role, reaped }));
+                inputs.push(Input::OrphanExits);
+            }
+        }
+        if self.cmd.alive {
+            let (role, status) = (Role::Cmd, WaitStatus(Signal::INT.number()));
+            inputs.push(Input::Exits { role, status, has_leftovers: false });
+            inputs.extend(self.log.alive.then_some(Input::BothExit));
+        }
+        inputs
+    }
+
+    /// Lets `input` happen, and reports it to the machine.
+    pub fn apply(&mut self, input: Input, deadline: Option<Instant>) {
+        match input {
+            Input::Deadline => {
+                let time = deadline.map_or(Duration::ZERO, |deadline| self.now.until(deadline));
+                self.advance(time);
+            }
+            Input::ClockJump => self.advance(CLOCK_JUMP),
+            Input::Exits { role, status, has_leftovers } => {
+                self.child_exits(role, status, has_leftovers)
+            }
+            Input::ExitsWithSigterm(role) => {
+                self.signal_dmon(Signal::TERM);
+                self.child_exits(role, WaitStatus::exited(4), true);
+            }
+            Input::BothExit => {
+                self.child_exits(Role::Cmd, WaitStatus::exited(5), true);
+                self.child_exits(Role::Log, WaitStatus::exited(5), true);
+            }
+            Input::Suspends(role) => {
+                let child = *self.child(role);
+                let job_control = self.policy.terminal && role == Role::Cmd;
+                self.suspended |= job_control && !child.paused && child.stopped_at.is_none();
+                self.handle(Event::Suspended(pid(child.pid)));
+            }
+            Input::LeftoversGone { role, reaped } => {
+                self.child(role).has_leftovers = false;
+                self.child(role).sweep_due = reaped;
+                if reaped {
+                    self.orphan_exits();
+                }
+            }
+            Input::OrphanExits => self.orphan_exits(),
+            Input::Signal(signal) => self.signal_dmon(signal),
+        }
+    }
+
+    fn orphan_exits(&mut self) {
+        for child in [&mut self.cmd, &mut self.log] {
+            child.sweep_due |= !child.alive && child.has_leftovers;
+        }
+        self.handle(Event::Exited(pid(ORPHAN), WaitStatus(9)));
+    }
+
+    fn signal_dmon(&mut self, signal: Signal) {
+        let now = self.now;
+        if signal == Signal::TERM || signal == Signal::INT {
+            self.stop_requests = 2.min(self.stop_requests + 1);
+            self.stop_cause = self.stop_cause.or(Some(StopCause::Requested));
+            self.interrupted |= signal == Signal::INT && self.policy.terminal;
+            self.log.grace_skipped |= self.drain_until.is_some_and(|end| end <= now);
+            self.drain_until = self.drain_until.map(|end| end.min(now));
+            // SIGKILL is sent again, because the first may have failed (EPERM).
+            self.cmd.kill_sent &= !(self.cmd.alive && self.stop_requests > 1);
+            self.log.kill_sent &= !(self.log.alive && self.log.grace_skipped);
+        } else {
+            let forward = [self.policy.forward_cmd, self.policy.forward_log];
+            for (role, forward) in [Role::Cmd, Role::Log].into_iter().zip(forward) {
+                let stopping = role == Role::Cmd && self.stop_cause.is_some()
+                    || role == Role::Log && self.drain_until.is_some_and(|end| end <= now);
+                let child = self.child(role);
+                let resumes = signal == Signal::CONT && child.paused;
+                if forward && child.alive && child.stopped_at.is_none() && !resumes && !stopping {
+                    child.pending_signal = Some(signal.number());
+                }
+            }
+        }
+        self.handle(Event::Signal(signal));
+    }
+
+    fn child_exits(&mut self, role: Role, status: WaitStatus, has_leftovers: bool) {
+        let now = self.now;
+        let child = *self.child(role);
+        let started = child.last_start.unwrap_or(now);
+        if role == Role::Cmd {
+            self.end_run(started, status);
+        }
+        let drain_until = self.drain_until.filter(|_| role == Role::Log);
+        let grace_from = Some(drain_until.unwrap_or(now).max(now));
+        let child = self.child(role);
+        *child = Child {
+            alive: false,
+            has_leftovers,
+            grace_from,
+            pending_signal: None,
+            paused: false,
+            warn_at: None,
+            ..*child
+        };
+        let number = child.pid;
+        self.handle(Event::Exited(pid(number), status));
+    }
+
+    /// Returns what happens next if all processes behave in this way; `None` if nothing ever happens.
+    pub fn expected_input(
+        &self,
+        behaviour: StopBehaviour,
+        deadline: Option<Instant>,
+    ) -> Option<Input> {
+        let closed = self.drain_until.is_some() && behaviour == StopBehaviour::EndOfInput;
+        let only_kill = behaviour == StopBehaviour::KillOnly;
+        for (role, child) in [(Role::Cmd, self.cmd), (Role::Log, self.log)] {
+            let input_ended = role == Role::Log && closed;
+            let stopped = !only_kill && child.stopped_at.is_some();
+            if child.alive && (child.kill_sent || stopped || input_ended) {
+                let status = WaitStatus(Signal::KILL.number());
+                return Some(Input::Exits { role, status, has_leftovers: only_kill });
+            }
+            let stopped = !only_kill && child.leftovers_stopped;
+            if child.has_leftovers && (child.leftovers_killed || stopped || input_ended) {
+                return Some(Input::LeftoversGone { role, reaped: true });
+            }
+        }
+        deadline.map(|_| Input::Deadline)
+    }
+}

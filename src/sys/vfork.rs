@@ -1,0 +1,82 @@
+//! A child that runs in its parent's memory until it executes a command: vfork(2).
+//!
+//! `applets/dmon/spawn.rs` starts the command and the logger with it.
+
+use super::{Result, check, signal};
+use core::ffi::{c_int, c_void};
+use pure::unix::{Errno, Pid};
+
+/// Distance from a local of [`vfork`] to the top of the child's stack: more than this call uses below that local.
+const STACK_GAP: usize = 1024;
+
+/// Alignment of the top of a stack, enough for every architecture.
+const STACK_ALIGN: usize = 64;
+
+unsafe extern "C" {
+    /// The C library's clone(2) without its locks for threads and heap; musl and glibc have the same name for it.
+    fn __clone(
+        entry: extern "C" fn(*mut c_void) -> c_int,
+        stack: *mut c_void,
+        flags: c_int,
+        argument: *mut c_void,
+        ...
+    ) -> c_int;
+}
+
+/// Calls `child` in a new process. The caller is suspended until the process has executed a command or exited. `child`
+/// returns the exit status if it does not execute a command. Signals that are caught must be blocked.
+///
+/// The process shares the caller's memory, so nothing is copied. Its stack is the unused part of the caller's, whose
+/// pages exist already. But an emulator may give it a copy of the memory, and may not suspend the caller (qemu-user 10
+/// does both). Then the caller sees no change that `child` makes.
+///
+/// # Errors
+/// `EAGAIN` if there are too many processes, `ENOMEM` (clone(2)).
+#[inline(never)]
+pub fn vfork<F: FnMut() -> c_int>(child: &mut F) -> Result<Pid> {
+    extern "C" fn enter<F: FnMut() -> c_int>(child: *mut c_void) -> c_int {
+        // SAFETY: the pointer is to the `F` that `vfork` has borrowed, and `vfork` is suspended.
+        let child = unsafe { &mut *child.cast::<F>() };
+        child()
+    }
+    let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    let top = (&raw mut flags).map_addr(|here| here.wrapping_sub(STACK_GAP) & !(STACK_ALIGN - 1));
+    signal::in_child(true);
+    // SAFETY: the caller uses nothing below `top` while the child does, and `child` outlives that.
+    let answer =
+        unsafe { __clone(enter::<F>, top.cast(), flags, core::ptr::from_mut(child).cast()) };
+    // musl returns the kernel's answer, −errno; glibc returns −1 and sets errno.
+    let answer = if answer < -1 { Err(Errno(-answer)) } else { check(answer) };
+    signal::in_child(false);
+    Pid::new(answer?).ok_or(Errno::AGAIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process;
+    use pure::unix::{Signal, WaitStatus};
+
+    #[test]
+    fn a_signal_before_the_exec_kills_only_the_child() {
+        let usr2 = Signal::USR2;
+        let (inherited, _) = signal::catch_all(&[usr2], &[], None).unwrap();
+        let child = vfork(&mut || {
+            // It arrives while blocked, and is delivered when the child restores the mask.
+            let _ = signal::kill(Pid::new(process::getpid()).unwrap(), Some(usr2));
+            let _ = signal::set_mask(&inherited);
+            0
+        });
+        let child = child.unwrap().number();
+        let mut status = 0;
+        // SAFETY: `status` is writable.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert!(WaitStatus(status).killed_by(usr2), "{status}");
+        assert!(!signal::take(usr2));
+
+        signal::set_mask(&inherited).unwrap();
+        // SAFETY: the argument is a number, and the signal is caught.
+        unsafe { libc::raise(usr2.number()) };
+        assert!(signal::take(usr2), "the parent's own signals are caught again");
+    }
+}
