@@ -35,7 +35,7 @@ pub struct Failure {
 }
 
 impl Stage {
-    /// Returns the number of the stage and that of its resource.
+    /// Returns the numbers of the stage and of its resource.
     const fn to_bytes(self) -> [u8; 2] {
         match self {
             Self::Fork => [0, 0],
