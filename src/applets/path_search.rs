@@ -3,7 +3,7 @@
 //! dmon's children and denv execute their commands with it.
 
 use core::ffi::CStr;
-use pure::text::{TextBuf, Put, find_byte};
+use pure::text::{Put, TextBuf, find_byte};
 use pure::unix::Errno;
 use sys::args::Argv;
 use sys::static_cell::StaticCell;

@@ -8,7 +8,7 @@ use crate::applets::log_file;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::supervise::machine::Role;
-use pure::text::{TextBuf, Put, Writer};
+use pure::text::{Put, TextBuf, Writer};
 use pure::unix::{Errno, Pid, Signal, WaitStatus};
 use sys::file::{self, File};
 use sys::socket::{Socket, SocketType};

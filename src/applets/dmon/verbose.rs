@@ -6,7 +6,7 @@ use super::status::ChildEvent;
 use crate::applets::diag::eprint;
 use pure::cli::value::Load;
 use pure::supervise::machine::Role;
-use pure::text::{TextBuf, Put, Text, Writer, put_padded};
+use pure::text::{Put, Text, TextBuf, Writer, put_padded};
 use pure::time::Instant;
 use pure::unix::{Pid, WaitStatus};
 use sys::clock;
