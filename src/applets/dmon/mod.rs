@@ -3,6 +3,7 @@
 //! This file reads the command line and prepares everything. Then the [`supervisor`] performs the actions that the
 //! machine (`pure::supervise::machine`) chooses.
 
+mod child_event;
 pub mod config;
 mod credentials;
 mod daemon;

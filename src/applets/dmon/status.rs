@@ -3,30 +3,17 @@
 //! The supervisor writes them. If the reader of the FIFO or socket is missing or slow, or the disk is full, whole lines
 //! are dropped. dmon never waits.
 
+use super::child_event::ChildEvent;
 use crate::applets::diag::os_error;
 use crate::applets::log_file;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::supervise::machine::Role;
 use pure::text::{Put, TextBuf, Writer};
-use pure::unix::{Errno, Pid, Signal, WaitStatus};
+use pure::unix::{Errno, Pid, WaitStatus};
 use sys::file::{self, File};
 use sys::socket::{Socket, SocketType};
 use ufmt::uwrite;
-
-/// An event of a child as status lines and `--verbose` report it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ChildEvent {
-    Started,
-    Stopping,
-    TimedOut,
-    Killed,
-    Paused,
-    Resumed,
-    /// This signal was forwarded to it.
-    Signalled(Signal),
-    Exited(WaitStatus),
-}
 
 impl ChildEvent {
     /// Returns the keyword of the status line. Scripts parse the keywords, which are those of the C dmon.

@@ -2,6 +2,7 @@
 //!
 //! `mod.rs` runs it. All effects of a running dmon go through this file; it makes no decisions.
 
+use super::child_event::ChildEvent;
 use super::config::Config;
 use super::daemon::LaunchPipe;
 use super::leftovers::Leftovers;
@@ -10,7 +11,7 @@ use super::log_pipe::LogPipe;
 use super::signals::{CAUGHT, SignalMasks};
 use super::spawn::{Job, SpawnSpec, Spawner};
 use super::start_failure::StartFailure;
-use super::status::{ChildEvent, StatusWriter};
+use super::status::StatusWriter;
 use super::terminal::Terminal;
 use super::verbose::VerboseLog;
 use crate::applets::diag;

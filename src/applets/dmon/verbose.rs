@@ -2,7 +2,7 @@
 //!
 //! The supervisor prints them.
 
-use super::status::ChildEvent;
+use super::child_event::ChildEvent;
 use crate::applets::diag::eprint;
 use pure::cli::value::Load;
 use pure::supervise::machine::Role;

@@ -209,15 +209,6 @@ impl<'a> Machine<'a> {
         self.cmd_started_once && self.log_started_once
     }
 
-    /// Returns the time at which SIGKILL follows a stop signal that is sent `now`; `None`: never. A second SIGTERM
-    /// kills the command at once, but not the logger, which may still have lines to write.
-    fn kill_at(&self, role: Role, now: Instant) -> Option<Instant> {
-        match role {
-            Role::Cmd if self.force_stop => Some(now),
-            Role::Cmd | Role::Log => self.policy.kill_after.map(|time| now.add(time)),
-        }
-    }
-
     /// Reports whether Ctrl-C caused the shutdown. Then dmon must die of SIGINT, so that its parent, often a shell,
     /// stops as well.
     #[must_use]
@@ -251,6 +242,15 @@ impl<'a> Machine<'a> {
             .into_iter()
             .find(|(_, state)| has_pid(state))
             .map(|(role, _)| role)
+    }
+
+    /// Returns the time at which SIGKILL follows a stop signal that is sent `now`; `None`: never. A second SIGTERM
+    /// kills the command at once, but not the logger, which may still have lines to write.
+    fn kill_at(&self, role: Role, now: Instant) -> Option<Instant> {
+        match role {
+            Role::Cmd if self.force_stop => Some(now),
+            Role::Cmd | Role::Log => self.policy.kill_after.map(|time| now.add(time)),
+        }
     }
 
     const fn state(&mut self, role: Role) -> &mut ChildState {
