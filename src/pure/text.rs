@@ -7,7 +7,7 @@ use core::convert::Infallible;
 use core::ffi::CStr;
 use core::ops::{Deref, DerefMut};
 use heapless::{Vec, VecView};
-use ufmt::{uWrite, uwrite};
+use ufmt::uWrite;
 
 /// A text in a buffer of any size. Functions that append text take it, so that they are compiled once.
 pub type Text = VecView<u8>;
@@ -124,11 +124,6 @@ pub fn put_padded(text: &mut Text, number: u64, digits: usize, hex: bool) {
         *place = b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'?');
     }
     text.put(skip(&padded, padded.len().saturating_sub(digits)));
-}
-
-/// Appends a number without leading zeros.
-pub fn put_number(text: &mut Text, number: u64) {
-    let Ok(()) = uwrite!(Writer(text), "{}", number);
 }
 
 /// Returns the first `size` bytes; none if there are fewer.
