@@ -22,6 +22,7 @@ pub mod receiver;
 pub mod screen;
 pub mod space;
 mod start;
+pub mod strace;
 pub mod syslogd;
 pub mod tools;
 mod wait;
