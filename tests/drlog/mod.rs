@@ -23,6 +23,8 @@ mod removal;
 mod rotation;
 /// Repeated failures of a rotation, and the size of `current` after an outage.
 mod rotation_failures;
+/// `.timestamp` as a symbolic link.
+mod timestamp_link;
 
 /// Parses the name of an old file, `log-YYYY-mm-dd-HH:MM:SS` or the same with `.N`, into its time and N.
 fn parse_name(name: &str) -> Option<(String, usize)> {
