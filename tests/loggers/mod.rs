@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 /// Large input, long lines, arbitrary bytes in pieces of any length: nothing is changed.
 mod fidelity;
+/// SIGTERM while a large pipe is full.
+mod large_pipe;
 
 /// The text with each digit replaced by 0, to compare the form of dates.
 pub fn digits_as_zeros(text: &str) -> String {
