@@ -14,6 +14,8 @@ mod environment_options;
 mod faults;
 /// Unrelated and inherited processes never receive a signal.
 mod foreign_processes;
+/// Signals and the death of dmon between fork and exec.
+mod fork_to_exec;
 /// An idle dmon and its dlog never wake up.
 mod idle;
 /// Job control: Ctrl-Z, `fg`, `bg`, pipelines and background jobs.
