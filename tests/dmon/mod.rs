@@ -58,6 +58,8 @@ mod start_failures;
 mod startup;
 /// Status lines (`-I`).
 mod status;
+/// Repeated sweeps for leftover processes.
+mod sweeps;
 /// dmon in a terminal: the foreground group, Ctrl-C and the terminal modes.
 mod terminal;
 /// The limit on the length of a run (`-t`).
