@@ -10,6 +10,8 @@ mod container;
 mod environment;
 /// Options in environment variables such as `DMON_OPTIONS`.
 mod environment_options;
+/// A daemon whose first start fails, and its parent.
+mod failed_daemon;
 /// Fault injection: each system call fails once.
 mod faults;
 /// Unrelated and inherited processes never receive a signal.
