@@ -60,6 +60,8 @@ mod start_failures;
 mod startup;
 /// Status lines (`-I`).
 mod status;
+/// Terminal modes of a suspended command.
+mod suspended_modes;
 /// Repeated sweeps for leftover processes.
 mod sweeps;
 /// dmon in a terminal: the foreground group, Ctrl-C and the terminal modes.
