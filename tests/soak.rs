@@ -122,7 +122,12 @@ impl Row {
 fn resource_use_does_not_grow_over_many_events() {
     let phases = [quick_exits, log_lines, time_limits_and_pauses];
     let rows: Vec<Row> = std::thread::scope(|scope| {
-        let phases: Vec<_> = phases.into_iter().map(|phase| scope.spawn(phase)).collect();
+        let start = |phase| {
+            // A phase that cannot run here reports the name of its thread.
+            let name = std::thread::current().name().unwrap_or_default().to_string();
+            std::thread::Builder::new().name(name).spawn_scoped(scope, phase).expect("a thread")
+        };
+        let phases: Vec<_> = phases.into_iter().map(start).collect();
         phases.into_iter().flat_map(|phase| phase.join().expect("a phase")).collect()
     });
     let mut table =

@@ -18,11 +18,7 @@ const FILES: [&str; 4] = ["cpu", "io", "memory", "loadavg"];
 impl Pressure<'_> {
     /// Starts with all values at 0. `None` (with a skip notice) if the files cannot be replaced.
     fn new(rig: &Rig) -> Option<Pressure<'_>> {
-        if !tools::can_mount() {
-            return None;
-        }
-        if !fs::exists("/proc/pressure/cpu").unwrap_or(false) {
-            tools::skip("needs a kernel with /proc/pressure");
+        if !tools::can_mount() || !has_psi() {
             return None;
         }
         let pressure = Pressure { rig };
@@ -54,6 +50,11 @@ impl Pressure<'_> {
             fs::OpenOptions::new().write(true).open(self.rig.path(name)).expect("open the file");
         file.write_all_at(text(name, value).as_bytes(), 0).expect("write the value");
     }
+}
+
+fn has_psi() -> bool {
+    fs::exists("/proc/pressure/cpu").unwrap_or(false)
+        || tools::skip("needs a kernel with /proc/pressure")
 }
 
 /// Formats a file like the kernel, padded to a constant length.
@@ -162,7 +163,7 @@ fn an_invalid_pressure_threshold_is_an_error() {
 #[test]
 fn a_kernel_without_psi_is_an_error_at_startup() {
     let rig = Rig::new();
-    if !tools::can_mount() || !fs::exists("/proc/pressure").unwrap_or(false) {
+    if !tools::can_mount() || !has_psi() {
         return;
     }
     let line =

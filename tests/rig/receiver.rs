@@ -1,6 +1,6 @@
 //! Syslog receivers inside the test: a socket each, and the messages that arrive there.
 
-use super::{Running, limit};
+use super::{Running, limit, tools};
 use nix::sys::stat::fstat;
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, UdpSocket};
@@ -178,14 +178,10 @@ pub struct Udp {
 }
 
 impl Udp {
-    /// Binds any free port of an address such as `127.0.0.1` or `::1`; `None` if the machine lacks the address.
-    pub fn new(address: &str) -> Option<Udp> {
-        Udp::at(address, 0)
-    }
-
-    /// Binds this port.
-    pub fn at(address: &str, port: u16) -> Option<Udp> {
-        let socket = UdpSocket::bind((address, port)).ok()?;
+    /// Binds a port of an address such as `127.0.0.1` or `::1`, or any free port for 0. Skips the test if the
+    /// machine lacks the address.
+    pub fn new(address: &str, port: u16) -> Option<Udp> {
+        let socket = local(UdpSocket::bind((address, port)), address)?;
         socket.set_read_timeout(Some(LOOK)).expect("a timeout");
         Some(Udp { _release: Release::of(&socket), socket })
     }
@@ -199,6 +195,21 @@ impl Receiver for Udp {
     fn look(&mut self) -> Option<Vec<u8>> {
         let mut room = vec![0; 1 << 16];
         datagram(self.socket.recv(&mut room), room)
+    }
+}
+
+/// Returns the bound socket. Skips the test if the machine lacks the address; every other error is a failure.
+fn local<T>(bound: std::io::Result<T>, address: &str) -> Option<T> {
+    match bound {
+        Ok(socket) => Some(socket),
+        Err(fault) => match fault.raw_os_error().map(nix::Error::from_raw) {
+            // The second error is that of a kernel without IPv6.
+            Some(nix::Error::EADDRNOTAVAIL | nix::Error::EAFNOSUPPORT) => {
+                tools::skip(&format!("needs the address {address}"));
+                None
+            }
+            _ => panic!("cannot bind {address}: {fault}"),
+        },
     }
 }
 
@@ -248,9 +259,9 @@ impl Stream {
         Stream::new(Listener::Local(listener), Framing::Ended)
     }
 
-    /// Listens at this port, or at any free one for 0; `None` if the machine lacks the address or the port is used.
+    /// Listens at this port, or at any free one for 0. Skips the test if the machine lacks the address.
     pub fn tcp(address: &str, port: u16) -> Option<Stream> {
-        let listener = TcpListener::bind((address, port)).ok()?;
+        let listener = local(TcpListener::bind((address, port)), address)?;
         listener.set_nonblocking(true).expect("a nonblocking socket");
         Some(Stream::new(Listener::Tcp(listener), Framing::Counted))
     }

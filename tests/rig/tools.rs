@@ -35,8 +35,10 @@ pub fn has(programs: &[&str]) -> bool {
 
 /// Returns the path of a program in tests/tools, which cargo builds as an example, or skips the test.
 pub fn own(name: &str) -> Option<PathBuf> {
-    let tests = std::env::current_exe().ok()?;
-    let path = tests.parent()?.parent()?.join("examples").join(name);
+    let tests = std::env::current_exe().expect("the path of the test program");
+    // target/debug/deps/main-… → target/debug/examples
+    let folder = tests.ancestors().nth(2).expect("the folder of cargo's output");
+    let path = folder.join("examples").join(name);
     if !path.is_file() {
         skip(&format!("needs the program {name}: cargo build --examples"));
         return None;
@@ -46,8 +48,9 @@ pub fn own(name: &str) -> Option<PathBuf> {
 
 /// Returns the path of the library of faketime(1), or skips the test.
 pub fn faketime() -> Option<String> {
-    let listed = Command::new("dpkg").args(["-L", "libfaketime"]).output().ok()?;
-    let paths = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let listed = Command::new("dpkg").args(["-L", "libfaketime"]).output();
+    let paths = listed.map(|listed| listed.stdout).unwrap_or_default();
+    let paths = String::from_utf8_lossy(&paths).into_owned();
     let library = paths.lines().find(|path| path.ends_with("/libfaketime.so.1")).map(String::from);
     library.or_else(|| {
         skip("needs libfaketime");
