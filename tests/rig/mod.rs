@@ -34,9 +34,11 @@ pub use processes::{called, signal};
 pub use start::{Running, feed, quoted};
 pub use wait::limit;
 
+use nix::sys::signal::{SigHandler, Signal};
 use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::sync::Once;
 use tempfile::TempDir;
 
 /// Returns `long` if `DMON_LONG=1` asks for the full counts, otherwise `short`.
@@ -55,6 +57,7 @@ pub struct Rig {
 
 impl Rig {
     pub fn new() -> Rig {
+        reset_signals();
         let folder =
             tempfile::Builder::new().prefix("dmon-test-").tempdir().expect("a temporary folder");
         // Some tests run programs as other users.
@@ -64,6 +67,19 @@ impl Rig {
         rig.place_programs(|file, link| symlink(file, link).expect("a link to a program"));
         rig
     }
+}
+
+/// Resets SIGINT and SIGQUIT of this process, whose programs inherit them, to their default actions.
+///
+/// A shell without job control ignores both signals for each program that it starts in the background.
+fn reset_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for which in [Signal::SIGINT, Signal::SIGQUIT] {
+            // SAFETY: the default action runs no code of this process.
+            unsafe { nix::sys::signal::signal(which, SigHandler::SigDfl) }.expect("signal(2)");
+        }
+    });
 }
 
 impl Drop for Rig {
