@@ -217,8 +217,8 @@ fn a_failing_service_does_not_trip_sysvinits_rate_limit() {
 fn service_dir(rig: &Rig) {
     rig.shell("mkdir svc").exits(0);
     rig.program("svc", &format!("#!/bin/sh\n{SERVICE}\n"));
-    rig.write("svc/run", "#!/bin/sh\nexec dmon -n -e -p pid svc -- dlog log 2>>errors\n");
-    rig.shell("chmod 755 svc/run").exits(0);
+    let run = "#!/bin/sh\nexec dmon -n -e -p pid svc -- dlog log 2>>errors\n";
+    rig.write_executable("svc/run", run);
 }
 
 /// Checks dmon as a service of a supervisor: `t` (SIGTERM) and SIGKILL restart it, `d` stops it, `u` starts it.

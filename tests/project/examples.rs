@@ -23,8 +23,7 @@ fn install(rig: &Rig, name: &str) {
         ),
         1,
     );
-    rig.write("service", text);
-    rig.shell("chmod +x service").exits(0);
+    rig.write_executable("service", &text);
 }
 
 /// Starts the service twice, restarts it and stops it. `stopped` is the exit status of `status` without a service.
