@@ -1,7 +1,7 @@
 //! Options, their order, errors, help.
 
 use super::{assert_passes, environment_of, printable};
-use crate::rig::disk::as_nobody;
+use crate::rig::accounts::as_nobody;
 use crate::rig::{Rig, tools};
 
 #[test]

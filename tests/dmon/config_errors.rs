@@ -2,7 +2,7 @@
 
 use super::environment_options::with;
 use crate::rig::Rig;
-use crate::rig::disk::as_nobody;
+use crate::rig::accounts::as_nobody;
 
 /// Asserts that this file causes an error at LINE:COLUMN with these words in the message.
 #[track_caller]

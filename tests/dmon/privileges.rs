@@ -119,8 +119,11 @@ fn overlong_account_lines_are_parsed_correctly() {
     done.says("dmon", &["unknown user aaa"]);
 }
 
+/// The user that calls the set-user-ID programs. No other test runs as this user.
+const CALLER: u32 = 41003;
+
 /// A rig whose programs are set-user-ID root, and the command prefix that drops root.
-fn set_uid() -> Option<(Rig, &'static str)> {
+fn set_uid() -> Option<(Rig, String)> {
     if !tools::is_root()
         || !tools::has(&["setpriv"])
         || !tools::is_native("the emulator is not set-uid")
@@ -129,18 +132,20 @@ fn set_uid() -> Option<(Rig, &'static str)> {
     }
     let rig = Rig::new();
     rig.copy_applets();
-    rig.shell("chmod 777 .; cp $(command -v id) id; chmod 4755 id bin/*").exits(0);
-    let nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups";
-    if rig.shell(format!("{nobody} ./id -u")).out != "0\n" {
+    // Otherwise every user of the machine could become root by the tested program while the test runs.
+    rig.shell(format!("chown {CALLER} . && chmod 700 .")).exits(0);
+    rig.shell("cp $(command -v id) id; chmod 4755 id bin/*").exits(0);
+    let caller = format!("setpriv --reuid={CALLER} --regid={CALLER} --clear-groups");
+    if rig.shell(format!("{caller} ./id -u")).out != "0\n" {
         tools::skip("needs a file system that honours the set-uid bit");
         return None;
     }
-    Some((rig, nobody))
+    Some((rig, caller))
 }
 
 #[test]
 fn set_uid_programs_reject_option_variables() {
-    let Some((rig, nobody)) = set_uid() else {
+    let Some((rig, caller)) = set_uid() else {
         return;
     };
     for (variable, line) in [
@@ -152,7 +157,7 @@ fn set_uid_programs_reject_option_variables() {
         ("DSLOG_OPTIONS", "dslog ran"),
     ] {
         for value in ["", "-x", "--help"] {
-            let done = rig.run(format!("env {variable}='{value}' {nobody} {line}")).exits(125);
+            let done = rig.run(format!("env {variable}='{value}' {caller} {line}")).exits(125);
             let applet = line.split(' ').next().unwrap_or_default();
             assert_eq!(done.out, "");
             done.says(applet, &[variable]);
@@ -163,13 +168,13 @@ fn set_uid_programs_reject_option_variables() {
 
 #[test]
 fn set_uid_programs_work_without_option_variables() {
-    let Some((rig, nobody)) = set_uid() else {
+    let Some((rig, caller)) = set_uid() else {
         return;
     };
     rig.write("file", "once");
     let list = "env DMON_LIST_MULTICALL_APPLETS=1";
-    rig.run(format!("{list} {nobody} dmon -n -C file touch ran")).exits(125);
-    rig.run(format!("{list} {nobody} dmon -C file -n touch ran")).exits(0).says_nothing();
+    rig.run(format!("{list} {caller} dmon -n -C file touch ran")).exits(125);
+    rig.run(format!("{list} {caller} dmon -C file -n touch ran")).exits(0).says_nothing();
     assert!(rig.has("ran"));
     // root itself may use all variables.
     assert_eq!(rig.run(format!("{list} dmon")).exits(0).out.lines().count(), 7);

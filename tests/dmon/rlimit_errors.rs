@@ -1,6 +1,6 @@
 //! Errors of `-r`: invalid limits, limits that the kernel rejects, and limits that hinder the start.
 
-use crate::rig::disk::as_nobody;
+use crate::rig::accounts::as_nobody;
 use crate::rig::{Rig, quoted, tools};
 
 #[test]

@@ -1,6 +1,6 @@
 //! The working directory: `-W`.
 
-use crate::rig::disk::as_nobody;
+use crate::rig::accounts::as_nobody;
 use crate::rig::{Rig, proc, tools};
 use nix::sys::signal::Signal;
 

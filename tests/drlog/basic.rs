@@ -2,7 +2,7 @@
 
 use super::{created_at, now, old_files, whole_log, with_directory};
 use crate::loggers::split_timestamp;
-use crate::rig::disk::as_nobody;
+use crate::rig::accounts::as_nobody;
 use crate::rig::{Rig, assert_same, feed, numbers, tools};
 use nix::sys::signal::Signal;
 use std::fs;

@@ -1,7 +1,8 @@
 //! Rotation or removal that fails, a full disk, a removed directory: drlog continues.
 
 use super::{old_files, old_files_in, whole_log, with_directory};
-use crate::rig::disk::{Disk, PAGE, as_nobody};
+use crate::rig::accounts::as_nobody;
+use crate::rig::disk::{Disk, PAGE};
 use crate::rig::{Rig, feed, numbers, tools};
 use nix::sys::signal::Signal;
 use std::io::Write;

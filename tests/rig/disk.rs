@@ -1,7 +1,7 @@
 //! A small disk (a tmpfs) mounted on the test's folder `disk`, visible only to this test.
 
+use super::Rig;
 use super::space::Space;
-use super::{Rig, tools};
 use std::fmt::{Display, Formatter, Result};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -65,16 +65,4 @@ impl Display for Disk<'_> {
     fn fmt(&self, to: &mut Formatter<'_>) -> Result {
         self.space.fmt(to)
     }
-}
-
-/// Returns the command that runs another one as an ordinary user, or skips the test.
-pub fn as_nobody(rig: &Rig) -> Option<&'static str> {
-    if !nix::unistd::geteuid().is_root() {
-        return Some("env");
-    }
-    if !tools::has(&["setpriv"]) {
-        return None;
-    }
-    rig.copy_applets();
-    Some("setpriv --reuid=41001 --regid=41001 --clear-groups")
 }
