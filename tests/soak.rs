@@ -5,11 +5,10 @@
 use crate::rig::load::Load;
 use crate::rig::proc::Process;
 use crate::rig::random::Random;
-use crate::rig::{Rig, proc, signal, times, tools};
+use crate::rig::{Rig, pace, proc, signal, times, tools};
 use crate::storm::log_lines::{disorder, line_counts, missing, records};
 use nix::sys::signal::Signal;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// The resource use of a process at one time.
@@ -195,7 +194,7 @@ fn log_lines() -> Vec<Row> {
 fn interrupt_children(dmon: i32, done: &AtomicBool) {
     let mut random = Random::new();
     while !done.load(Ordering::Relaxed) {
-        sleep(Duration::from_millis(20 + random.below(200) as u64));
+        pace(Duration::from_millis(20 + random.below(200) as u64));
         let (name, which) = match random.below(3) {
             0 => ("dlog", Signal::SIGTERM),
             _ => ("chaos-child", Signal::SIGKILL),

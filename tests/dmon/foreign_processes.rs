@@ -5,11 +5,12 @@
 use crate::rig::{Rig, proc, tools};
 use nix::sys::signal::Signal;
 
-/// Records the number of each signal that it receives in the file `$1`, and its start in `$1.up`.
+/// Records the number of each signal that it receives in the file `$1`, its start in `$1.up`, and each turn of
+/// its loop in `$1.turns`.
 const BYSTANDER: &str = r#"
 for number in 1 2 3 6 10 12 13 14 15 16 18 20 21 22 23 24; do trap "echo $number >>$1" $number; done
 echo >"$1.up"
-while :; do sleep 0.05; done
+while :; do sleep 0.05; echo >>"$1.turns"; done
 "#;
 
 /// A command that ignores SIGTERM and leaves orphans in another session.
@@ -160,8 +161,8 @@ fn a_leftover_in_a_foreign_group_is_signalled_alone() {
     rig.write("leave", format!("perl -e '{join}' $1 & until test -e up; do sleep 0.02; done"));
     rig.run(format!("dmon -n -m 0 sh leave {}", other.pid())).exits(0).says_nothing();
     assert!(rig.copies("sleep 1000").is_empty(), "the leftover is still running");
-    // A shell runs its traps only after the current sleep of 0.05 seconds.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    // A shell runs its traps between two commands: none is pending after a whole turn.
+    rig.wait_lines("got.turns", rig.lines("got.turns") + 2);
     assert!(other.is_running(), "the bystander is gone");
     assert_no_signal(&rig);
 }

@@ -2,7 +2,7 @@
 
 use super::terminal::{in_bash, in_each_shell, wait_foreground};
 use crate::rig::screen::{CTRL_C, CTRL_Z, Screen};
-use crate::rig::{proc, signal};
+use crate::rig::{growth, proc, signal};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
@@ -138,13 +138,8 @@ fn an_orphaned_background_job_does_not_spin() {
         let cat = rig.wait_some("cat", || rig.copies("cat").first().map(|cat| cat.pid));
         let dmon = proc::process(cat).expect("cat").parent;
         rig.wait_state(cat, 'T');
-        let switches = || -> u64 {
-            let fields = ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"];
-            fields.iter().filter_map(|field| proc::status(dmon, field).parse::<u64>().ok()).sum()
-        };
-        let before = switches();
-        std::thread::sleep(Duration::from_secs(1));
-        assert!(switches() < before + 50, "{} wake-ups within a second", switches() - before);
+        let wakeups = growth(Duration::from_secs(1), || proc::switches(dmon));
+        assert!(wakeups < 50, "{wakeups} wake-ups within a second");
         screen.says("echo shell-has-it", "shell-has-it\r\n");
         signal(dmon, Signal::SIGTERM);
         rig.wait_gone(cat);

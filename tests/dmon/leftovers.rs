@@ -4,7 +4,6 @@
 
 use crate::rig::{Rig, Running, assert_same, numbers, times, tools};
 use nix::sys::signal::Signal;
-use std::time::Duration;
 
 #[test]
 fn leftovers_in_other_sessions_end_before_dmon_exits() {
@@ -116,8 +115,9 @@ fn leftovers_get_sigterm_only_once() {
         return;
     }
     let rig = Rig::new();
-    let _dmon = start_counting(&rig, "");
-    std::thread::sleep(Duration::from_secs(2));
+    let dmon = start_counting(&rig, "");
+    // dmon wakes up only to look for the leftovers.
+    rig.wait_wakeups(dmon.pid(), 4);
     assert_eq!((rig.lines("far"), rig.lines("near")), (1, 1), "more than one SIGTERM");
 }
 

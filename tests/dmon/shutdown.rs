@@ -1,6 +1,6 @@
 //! SIGTERM, SIGINT and the drain: how the command, the log command and dmon exit.
 
-use crate::rig::{Rig, assert_same, numbers, proc, times, tools};
+use crate::rig::{Rig, assert_same, numbers, times, tools};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
@@ -71,16 +71,17 @@ fn sigkill_follows_sigterm_after_the_grace_period() {
 #[test]
 fn a_second_sigterm_kills_at_once() {
     let rig = Rig::new();
+    let command =
+        "sh -c 'trap \"echo >>term\" TERM; echo >>up; while :; do echo >>turns; sleep 0.05; done'";
     for grace in ["1000", "0"] {
-        rig.shell("rm -f up");
-        let dmon = rig.start(format!("dmon -n -k {grace} {STUBBORN}"));
+        rig.shell("rm -f up term");
+        let dmon = rig.start(format!("dmon -n -k {grace} {command}"));
         rig.wait_file("up");
         dmon.signal(Signal::SIGTERM);
         // A second SIGTERM while the first is pending would be lost: signal(7).
-        rig.wait_for("the first SIGTERM to be handled", || {
-            proc::signals(dmon.pid(), "ShdPnd") == 0
-        });
-        std::thread::sleep(Duration::from_millis(300));
+        rig.wait_file("term");
+        // The command survives the first SIGTERM.
+        rig.wait_lines("turns", rig.lines("turns") + 6);
         assert!(dmon.is_running(), "dmon exited after one SIGTERM");
         dmon.signal(Signal::SIGTERM);
         dmon.wait().exits(137);
@@ -91,13 +92,13 @@ fn a_second_sigterm_kills_at_once() {
 #[test]
 fn the_log_is_drained_even_after_a_second_sigterm() {
     let rig = Rig::new();
-    let command = r#"sh -c 'trap "" TERM; echo $$ >up; seq 1 5000; echo >printed; while :; do sleep 0.05; done'"#;
+    let command = r#"sh -c 'trap "echo >term" TERM; echo $$ >up; seq 1 5000; echo >printed; while :; do sleep 0.05; done'"#;
     let log = "sh -c 'until test -e go; do sleep 0.02; done; exec cat >f'";
     let dmon = rig.start(format!("dmon -n -k 1000 -D 1000 {command} -- {log}"));
     rig.wait_file("printed");
     dmon.signal(Signal::SIGTERM);
-    rig.wait_for("the first SIGTERM to be handled", || proc::signals(dmon.pid(), "ShdPnd") == 0);
-    std::thread::sleep(Duration::from_millis(100));
+    // dmon has handled the first SIGTERM when the command receives its own.
+    rig.wait_file("term");
     dmon.signal(Signal::SIGTERM);
     rig.wait_gone(rig.pid_in("up"));
     rig.write("go", "");
@@ -250,8 +251,9 @@ fn a_second_sigterm_ends_the_wait_for_the_log_command() {
     rig.child(dmon.pid(), "sleep 2000");
     dmon.signal(Signal::SIGTERM);
     rig.wait_gone(command);
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(dmon.is_running(), "dmon exited after one SIGTERM");
+    // It has reaped the command and now waits for the log command.
+    rig.wait_state(dmon.pid(), 'S');
+    rig.child(dmon.pid(), "sleep 2000");
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143).says_nothing();
     rig.assert_empty();

@@ -1,6 +1,6 @@
 //! SIGKILL of dmon itself: its command stops and its log command still drains the pipe.
 
-use crate::rig::{Rig, assert_same, numbers, signal, times};
+use crate::rig::{Rig, assert_same, numbers, pace, signal, times};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ fn sigkill_during_startup_leaves_no_command_behind() {
     let rig = Rig::new();
     for round in 0..times(20, 500) {
         let dmon = rig.start("dmon -n sleep 1000 -- dlog f");
-        std::thread::sleep(Duration::from_micros(300 * (round as u64 % 20)));
+        pace(Duration::from_micros(300 * (round as u64 % 20)));
         dmon.kill();
         rig.wait_empty();
     }

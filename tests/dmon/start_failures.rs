@@ -3,7 +3,7 @@
 //! The tests of failed forks require root.
 
 use crate::rig::pipes::{never_wait, pipe};
-use crate::rig::{Rig, signal, tools};
+use crate::rig::{Rig, assert_stays, signal, tools};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use std::io::Write;
@@ -88,7 +88,7 @@ fn two_commands_that_vanish_are_reported_once_each() {
         rig.wait_for(format!("a message about {name}"), || dmon.err().contains(name));
     }
     // dmon retries each of them every second.
-    std::thread::sleep(Duration::from_millis(2500));
+    assert_stays(Duration::from_millis(2500), || dmon.err());
     assert_eq!(dmon.err().lines().count(), 2, "reported more than once: {}", dmon.err());
 }
 

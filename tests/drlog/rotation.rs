@@ -2,7 +2,7 @@
 
 use super::{created_at, feed_line, now, old_files, old_texts, rotate, whole_log, with_directory};
 use crate::loggers::closed_after_sync;
-use crate::rig::{assert_same, feed, numbers, proc, times, tools};
+use crate::rig::{assert_same, feed, numbers, pace, proc, times, tools};
 use nix::sys::signal::Signal;
 use std::io::Write;
 use std::time::Duration;
@@ -201,7 +201,7 @@ fn a_flood_of_sigalrms_neither_loses_nor_repeats_lines() {
         while !feeder.is_finished() {
             at += 1;
             drlog.signal(if at % 2 == 0 { Signal::SIGALRM } else { Signal::SIGHUP });
-            std::thread::sleep(Duration::from_millis(1));
+            pace(Duration::from_millis(1));
         }
     });
     drop(input);

@@ -32,7 +32,7 @@ pub use done::Done;
 pub use files::fill;
 pub use processes::{called, signal};
 pub use start::{Running, feed, quoted};
-pub use wait::limit;
+pub use wait::{assert_stays, growth, limit, pace};
 
 use nix::sys::signal::{SigHandler, Signal};
 use std::cell::Cell;

@@ -133,6 +133,12 @@ pub fn status(pid: i32, field: &str) -> String {
     value.unwrap_or_default().trim().to_string()
 }
 
+/// Returns the number of context switches so far. It does not grow while the process sleeps.
+pub fn switches(pid: i32) -> u64 {
+    let fields = ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"];
+    fields.iter().filter_map(|field| status(pid, field).parse::<u64>().ok()).sum()
+}
+
 /// Returns the numbers in a field of `/proc/PID/status`; those of `Groups` ascend.
 pub fn ids(pid: i32, field: &str) -> Vec<u32> {
     status(pid, field).split_whitespace().filter_map(|word| word.parse().ok()).collect()

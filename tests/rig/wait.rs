@@ -2,7 +2,7 @@
 
 use super::proc::{self, Process};
 use super::{Rig, called, times};
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,29 @@ pub(super) fn poll<T>(mut answer: impl FnMut() -> Option<T>) -> Option<T> {
         }
         sleep(LOOK);
     }
+}
+
+/// Asserts that a value does not change within a period.
+///
+/// An event that must not happen can only be waited out. If another fact proves that it cannot happen any more,
+/// wait for this fact instead.
+#[track_caller]
+pub fn assert_stays<T: PartialEq + Debug>(period: Duration, see: impl Fn() -> T) {
+    let before = see();
+    sleep(period);
+    assert_eq!(see(), before, "it changed within {period:?}");
+}
+
+/// Returns by how much a count grows within a period, for the assertion that something happens rarely.
+pub fn growth(period: Duration, count: impl Fn() -> u64) -> u64 {
+    let before = count();
+    sleep(period);
+    count() - before
+}
+
+/// Delays the next action of the test, such as a signal at a random time. It is no wait for an effect.
+pub fn pace(time: Duration) {
+    sleep(time);
 }
 
 impl Rig {
@@ -116,14 +139,20 @@ impl Rig {
         })
     }
 
-    /// Asserts that an idle process does not wake up for 1.5 s.
-    ///
-    /// An event that must not happen can only be waited out. The shortest pause of the programs is a second.
+    /// Waits until a process has woken up this many times after this call.
+    #[track_caller]
+    pub fn wait_wakeups(&self, pid: i32, count: u64) {
+        let before = proc::switches(pid);
+        self.wait_for(format!("{count} wake-ups of {pid}"), || {
+            proc::switches(pid) >= before + count
+        });
+    }
+
+    /// Asserts that an idle process does not wake up for 1.5 s. The shortest pause of the programs is a second.
     #[track_caller]
     pub fn assert_sleeps(&self, pid: i32) {
-        let switches = || proc::status(pid, "voluntary_ctxt_switches");
-        let before = self.settled("a sleep", switches);
-        sleep(Duration::from_millis(1500));
-        assert_eq!(switches(), before, "it woke up");
+        let switches = || proc::switches(pid);
+        self.settled("a sleep", switches);
+        assert_stays(Duration::from_millis(1500), switches);
     }
 }

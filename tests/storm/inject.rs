@@ -4,9 +4,8 @@ use super::journal;
 use super::plan::{Action, Logger, Plan, Target};
 use super::runner::{Dmon, Runner};
 use crate::rig::disk::Disk;
-use crate::rig::{called, proc, signal};
+use crate::rig::{called, pace, proc, signal};
 use nix::sys::signal::Signal;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// If the command exits within this time after a signal to dmon, its exit may have preceded the signal. This is more
@@ -28,7 +27,7 @@ impl Runner<'_> {
             Action::Suspend(target, time) => {
                 let Some(pid) = self.find(dmon, target) else { return };
                 self.send(target, pid, Signal::SIGSTOP);
-                sleep(time);
+                pace(time);
                 if self.find(dmon, target) == Some(pid) {
                     self.send(target, pid, Signal::SIGCONT);
                 }

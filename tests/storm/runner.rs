@@ -7,14 +7,13 @@ use super::plan::{Action, Logger, Plan, Target};
 use crate::rig::disk::Disk;
 use crate::rig::load::Load;
 use crate::rig::receiver::{Datagrams, Receiver};
-use crate::rig::{Rig, Running, called, proc, signal};
+use crate::rig::{Rig, Running, called, pace, proc, signal};
 use nix::sys::signal::Signal;
 use nix::time::{ClockId, clock_gettime};
 use std::cell::{Cell, RefCell};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// A command that handles SIGTERM exits within this time. One that does not runs longer.
@@ -168,7 +167,7 @@ impl<'a> Runner<'a> {
         instance.was_killed = actions.last().is_some_and(|(_, action)| action.kills_dmon());
         for (at, action) in shutdown_actions {
             while dmon.started.elapsed() < *at && dmon.is_alive() {
-                sleep(Duration::from_millis(5));
+                pace(Duration::from_millis(5));
             }
             if dmon.is_alive() {
                 self.inject(dmon, *action);
