@@ -141,6 +141,8 @@ fn pid_1_works_with_proc_of_another_pid_namespace() {
         .exits(3)
         .says_nothing();
     assert_eq!((rig.lines("runs"), rig.lines("f")), (4, 4));
+    let done = rig.run(format!("{container} dmon -n -m 0 sh -c 'echo hi' -- cat")).exits(0);
+    assert_eq!(done.out, "hi\n");
     // The same if dmon is not PID 1 itself.
     let inner =
         format!("dmon -n -d 0.05 -m 3 sh -c \"{}\" -- dlog f; exit $?", "echo >>runs; exit 4");

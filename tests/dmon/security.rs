@@ -30,17 +30,6 @@ fn a_fifo_in_its_directory_does_not_block_drlog() {
 }
 
 #[test]
-fn a_pid_file_with_two_names_keeps_its_content() {
-    let rig = Rig::new();
-    rig.shell("echo precious >target; ln target pid").exits(0);
-    for daemon in ["", "-n"] {
-        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
-    }
-    assert_eq!((rig.read("target"), rig.has("pid")), ("precious\n".into(), true));
-    assert!(!rig.has("ran"));
-}
-
-#[test]
 fn every_new_descriptor_is_close_on_exec() {
     if !tools::has(&["strace"]) || !tools::is_native("strace sees the calls of the emulator") {
         return;

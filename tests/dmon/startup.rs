@@ -207,17 +207,6 @@ fn dmon_runs_without_proc() {
 }
 
 #[test]
-fn dmon_exits_with_proc_of_another_pid_namespace() {
-    if !tools::can_be_init() {
-        return;
-    }
-    let rig = Rig::new();
-    let namespace = tools::unshare_processes().replace("--mount-proc", "");
-    let done = rig.run(format!("{namespace} dmon -n -m 0 sh -c 'echo hi' -- cat")).exits(0);
-    assert_eq!(done.out, "hi\n");
-}
-
-#[test]
 fn dmon_runs_with_an_empty_environment() {
     let rig = Rig::new();
     rig.run(format!("env -i {}/dmon -n1 /bin/true", rig.path("bin").display()))
