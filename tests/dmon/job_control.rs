@@ -1,7 +1,7 @@
 //! Job control of interactive shells: Ctrl-Z, `fg`, `bg`, pipelines and background jobs.
 
 use super::terminal::{in_bash, in_each_shell, wait_foreground};
-use crate::rig::screen::{CTRL_C, CTRL_Z, Screen};
+use crate::rig::screen::{CTRL_Z, Screen};
 use crate::rig::{growth, proc, signal};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
@@ -18,19 +18,15 @@ fn ctrl_z_suspends_both_and_fg_and_bg_resume_them() {
         let dmon = screen.job("dmon -n cat");
         let cat = rig.child(dmon, "cat");
         wait_foreground(rig, cat);
-        screen.enter("first");
-        screen.shows("first\r\nfirst\r\n");
-        screen.type_in(CTRL_Z);
-        screen.shows("ready> ");
+        screen.enter_to_cat("first");
+        screen.suspend();
         rig.wait_state(dmon, 'T');
         rig.wait_state(cat, 'T');
         screen.says("jobs", "Stopped");
         screen.enter("fg");
         wait_foreground(rig, cat);
-        screen.enter("second");
-        screen.shows("second\r\nsecond\r\n");
-        screen.type_in(CTRL_Z);
-        screen.shows("ready> ");
+        screen.enter_to_cat("second");
+        screen.suspend();
         // SIGTTIN suspends cat again as soon as it reads, and dmon with it. The number of context switches
         // distinguishes this stop from the previous one.
         let stops = |pid| proc::status(pid, "voluntary_ctxt_switches").parse::<u64>().unwrap_or(0);
@@ -43,11 +39,8 @@ fn ctrl_z_suspends_both_and_fg_and_bg_resume_them() {
         });
         screen.enter("fg");
         wait_foreground(rig, cat);
-        screen.enter("third");
-        screen.shows("third\r\nthird\r\n");
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.enter_to_cat("third");
+        screen.interrupt();
     });
 }
 
@@ -57,8 +50,7 @@ fn a_job_that_reads_no_input_runs_in_the_background() {
         screen.enter("dmon -n sleep 1000");
         let dmon = screen.job("dmon -n sleep");
         let sleep = rig.child(dmon, "sleep");
-        screen.type_in(CTRL_Z);
-        screen.shows("ready> ");
+        screen.suspend();
         rig.wait_state(sleep, 'T');
         to_background(screen);
         rig.wait_state(sleep, 'S');
@@ -70,9 +62,7 @@ fn a_job_that_reads_no_input_runs_in_the_background() {
         rig.wait_for("the job in the foreground", || {
             [Some(dmon), Some(sleep)].contains(&proc::foreground(sleep))
         });
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.interrupt();
         assert!(proc::state(sleep).is_none());
     });
 }
@@ -88,8 +78,7 @@ fn fg_gives_the_terminal_back_to_the_command() {
         let dmon = screen.job("dmon -n sh");
         rig.wait_file("waits");
         let command = rig.child(dmon, "sh command");
-        screen.type_in(CTRL_Z);
-        screen.shows("ready> ");
+        screen.suspend();
         to_background(screen);
         rig.wait_state(command, 'S');
         screen.enter("fg");
@@ -99,11 +88,8 @@ fn fg_gives_the_terminal_back_to_the_command() {
         rig.write("go", "");
         wait_foreground(rig, command);
         rig.wait_for("cat", || proc::words(command).starts_with("cat"));
-        screen.enter("typed");
-        screen.shows("typed\r\ntyped\r\n");
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.enter_to_cat("typed");
+        screen.interrupt();
     });
 }
 
@@ -117,11 +103,8 @@ fn a_background_job_leaves_the_terminal_to_the_shell() {
         screen.says("echo shell-has-it", "shell-has-it\r\n");
         screen.enter("fg");
         wait_foreground(rig, cat);
-        screen.enter("typed");
-        screen.shows("typed\r\ntyped\r\n");
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.enter_to_cat("typed");
+        screen.interrupt();
     });
 }
 
@@ -184,8 +167,7 @@ fn ctrl_z_suspends_a_pipeline_as_a_whole() {
         wait_foreground(rig, cat);
         screen.enter("one");
         screen.shows("got one");
-        screen.type_in(CTRL_Z);
-        screen.shows("ready> ");
+        screen.suspend();
         for process in [dmon, cat, reader] {
             rig.wait_state(process, 'T');
         }

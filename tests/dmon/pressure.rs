@@ -2,8 +2,8 @@
 //!
 //! Requires a mount namespace, in which files replace `/proc/pressure/*` and `/proc/loadavg`, and a kernel with PSI.
 
+use crate::rig::reads::Reads;
 use crate::rig::{Rig, proc, signal, tools};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -37,11 +37,7 @@ impl Pressure<'_> {
 
     /// Waits until the program reads this file.
     fn wait_reading(&self, name: &str) {
-        let readings = Inotify::init(InitFlags::IN_NONBLOCK).expect("inotify");
-        readings
-            .add_watch(&self.rig.path(name), AddWatchFlags::IN_ACCESS)
-            .expect("inotify_add_watch");
-        self.rig.wait_for(format!("a sample of {name}"), || readings.read_events().is_ok());
+        Reads::of(self.rig, name).wait_next();
     }
 
     /// Sets a value with one write of the same length, so that no reader sees a mixture.

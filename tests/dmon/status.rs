@@ -2,7 +2,7 @@
 
 use crate::rig::disk::Disk;
 use crate::rig::load::Load;
-use crate::rig::{Rig, limit, proc, signal, tools};
+use crate::rig::{Rig, limit, proc, signal, tools, words_as_letters};
 use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use std::fs::OpenOptions;
@@ -12,20 +12,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 
 /// Replaces each PID by a letter, in order of appearance.
 fn letter_pids(text: &str) -> Vec<String> {
-    let mut pids: Vec<String> = Vec::new();
-    text.lines()
-        .map(|line| {
-            let mut fields: Vec<String> = line.split(' ').map(String::from).collect();
-            if let Some(pid) = fields.get_mut(2) {
-                let at = pids.iter().position(|known| known == pid).unwrap_or(pids.len());
-                if at == pids.len() {
-                    pids.push(pid.clone());
-                }
-                *pid = char::from(b'A' + at as u8).into();
-            }
-            fields.join(" ")
-        })
-        .collect()
+    words_as_letters(text, 2)
 }
 
 #[test]

@@ -37,12 +37,9 @@ fn the_command_reads_the_terminal_and_ctrl_c_ends_both() {
         let dmon = screen.job("dmon -n cat");
         let cat = rig.child(dmon, "cat");
         wait_foreground(rig, cat);
-        screen.enter("first");
-        screen.shows("first\r\nfirst\r\n");
+        screen.enter_to_cat("first");
         assert_eq!(proc::process(cat).unwrap().group, cat);
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.interrupt();
         assert!(proc::state(dmon).is_none() && proc::state(cat).is_none());
     });
 }
@@ -60,9 +57,7 @@ fn ctrl_c_ends_the_script_that_runs_dmon() {
             let dmon = rig.child(script, "dmon -n");
             let cat = rig.child(dmon, "cat");
             wait_foreground(rig, cat);
-            screen.type_in(CTRL_C);
-            screen.shows("ready> ");
-            screen.status_is(130);
+            screen.interrupt();
             assert!(rig.has("logged") && !rig.has("continued"), "{shell}: {}", rig.scene());
             rig.wait_gone(dmon);
             rig.shell("rm logged").exits(0);
@@ -159,9 +154,7 @@ fn ctrl_c_does_not_reach_the_log_command() {
         rig.write("logger", "trap 'echo int >>caught' INT\ncat >>log\necho end >>log\n");
         screen.enter("dmon -n sh -c 'seq 1000; echo >ready; exec cat' -- sh logger");
         rig.wait_file("ready");
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.interrupt();
         assert_eq!(rig.lines("log"), 1001);
         assert!(rig.read("log").ends_with("1000\nend\n"));
         assert!(!rig.has("caught"));
@@ -181,9 +174,7 @@ fn the_terminal_modes_are_restored_after_a_run() {
         rig.wait_file("ran");
         rig.wait_for("the exit of the command", || proc::children(dmon).is_empty());
         rig.wait_for("the previous modes", || has("icanon") && has("echo") && has("isig"));
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.interrupt();
     });
 }
 
@@ -205,9 +196,7 @@ fn while_paused_by_load(test: impl Fn(&Rig, &Screen, &Load, i32, i32)) {
 fn ctrl_c_ends_a_command_paused_by_the_load() {
     while_paused_by_load(|rig, screen, _, dmon, cat| {
         wait_foreground(rig, proc::process(dmon).unwrap().group);
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.interrupt();
         assert!(proc::state(cat).is_none());
     });
 }
@@ -217,8 +206,7 @@ fn the_terminal_returns_to_the_command_after_a_load_pause() {
     while_paused_by_load(|rig, screen, load, _, cat| {
         load.set(1.0);
         wait_foreground(rig, cat);
-        screen.enter("typed");
-        screen.shows("typed\r\ntyped\r\n");
+        screen.enter_to_cat("typed");
     });
 }
 

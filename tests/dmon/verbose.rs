@@ -2,29 +2,21 @@
 
 use crate::rig::load::Load;
 use crate::rig::screen::Screen;
-use crate::rig::{Rig, signal, tools};
+use crate::rig::{Rig, signal, tools, words_as_letters};
 use nix::sys::signal::Signal;
 
 /// Removes the prefix `dmon: `, and replaces each PID by a letter and each time by `T`.
 fn normalize(text: &str) -> Vec<String> {
-    let mut pids: Vec<String> = Vec::new();
-    text.lines()
-        .map(|line| {
-            let line =
-                line.strip_prefix("dmon: ").unwrap_or_else(|| panic!("no message: {line:?}"));
-            let mut fields: Vec<String> = line.split(' ').map(String::from).collect();
-            let at = pids.iter().position(|known| *known == fields[1]).unwrap_or(pids.len());
-            if at == pids.len() {
-                pids.push(fields[1].clone());
-            }
-            fields[1] = char::from(b'A' + at as u8).into();
-            if let Some(at) = fields.iter().position(|word| word == "after") {
-                assert!(seconds(&fields[at + 1]).is_some(), "no time: {line:?}");
-                fields[at + 1] = if fields[at + 1].ends_with(',') { "T," } else { "T" }.into();
-            }
-            fields.join(" ")
-        })
-        .collect()
+    let normalize = |line: String| {
+        let line = line.strip_prefix("dmon: ").unwrap_or_else(|| panic!("no message: {line:?}"));
+        let mut words: Vec<&str> = line.split(' ').collect();
+        if let Some(at) = words.iter().position(|word| *word == "after") {
+            assert!(seconds(words[at + 1]).is_some(), "no time: {line:?}");
+            words[at + 1] = if words[at + 1].ends_with(',') { "T," } else { "T" };
+        }
+        words.join(" ")
+    };
+    words_as_letters(text, 2).into_iter().map(normalize).collect()
 }
 
 /// Parses `12.34s`, or the same with a comma.

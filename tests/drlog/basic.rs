@@ -3,7 +3,8 @@
 use super::{created_at, now, old_files, whole_log, with_directory};
 use crate::loggers::split_timestamp;
 use crate::rig::accounts::as_nobody;
-use crate::rig::{Rig, assert_same, feed, numbers, tools};
+use crate::rig::trace::Trace;
+use crate::rig::{Rig, assert_same, feed, numbers};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -146,17 +147,14 @@ fn an_idle_drlog_never_wakes_up() {
 
 #[test]
 fn drlog_syncs_each_batch_unless_buffered() {
-    if !tools::has(&["strace"]) {
-        return;
-    }
     let rig = with_directory();
-    let trace = "strace -e trace=read,write,writev,fdatasync,fsync -o";
-    rig.shell(format!("printf 'one\\ntwo\\n' | {trace} synced drlog d")).exits(0);
-    let calls = rig.read("synced");
+    let Some(trace) = Trace::new(&rig, "read,write,writev,fdatasync,fsync") else { return };
+    rig.shell(format!("printf 'one\\ntwo\\n' | {trace} drlog d")).exits(0);
+    let calls = trace.text();
     let written = calls.rfind("two").expect("a write");
     assert!(calls[written..].contains("sync("), "no sync after the write:\n{calls}");
-    rig.shell(format!("printf 'one\\ntwo\\n' | {trace} unsynced drlog -b d")).exits(0);
-    assert!(!rig.read("unsynced").contains("sync("), "{}", rig.read("unsynced"));
+    rig.shell(format!("printf 'one\\ntwo\\n' | {trace} drlog -b d")).exits(0);
+    assert!(!trace.text().contains("sync("), "{}", trace.text());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Names of old files: drlog never overwrites an existing file.
 
 use super::{feed_line, now, old_files, old_texts, whole_log, with_directory};
+use crate::rig::trace::Trace;
 use crate::rig::{assert_same, numbers, tools};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -77,15 +78,13 @@ fn two_drlogs_in_one_directory_overwrite_nothing() {
 /// vfat rejects a name with a colon with EINVAL.
 #[test]
 fn names_have_dashes_where_colons_are_invalid() {
-    if !tools::has(&["strace"]) {
-        return;
-    }
     let rig = with_directory();
+    let calls = "renameat,renameat2";
+    let Some(trace) = Trace::new(&rig, calls) else { return };
+    let trace = trace.with(&format!("-e inject={calls}:error=EINVAL:when=1"));
     rig.write("d/log-2001-01-01-00:00:00", "by colons\n");
     rig.write("in", numbers(5));
-    let calls = "renameat,renameat2";
-    let inject = format!("-e trace={calls} -e inject={calls}:error=EINVAL:when=1");
-    let done = rig.run(format!("strace -o trace {inject} drlog -b -s 1 -m 3 d <in"));
+    let done = rig.run(format!("{trace} drlog -b -s 1 -m 3 d <in"));
     done.exits(0).says_nothing();
     let mut names: Vec<String> = fs::read_dir(rig.path("d"))
         .expect("the directory")

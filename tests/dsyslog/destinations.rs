@@ -3,7 +3,8 @@
 use super::{WARNING, assert_lines, assert_lost, lines, rfc5424_text};
 use crate::rig::receiver::{Datagrams, Receiver, Stream, Udp};
 use crate::rig::syslogd::{devices, free_port, with_dsyslog};
-use crate::rig::{feed, numbers, tools};
+use crate::rig::trace::Trace;
+use crate::rig::{feed, numbers};
 
 #[test]
 fn messages_are_sent_by_udp() {
@@ -44,14 +45,12 @@ fn a_udp_error_loses_one_line_and_the_next_ones_wait() {
     assert_lost(dsyslog.wait(), lost, "Connection refused");
 
     // The error that a firewall causes for the first line is reported when the second is sent.
-    if !tools::has(&["strace"]) {
-        return;
-    }
     // An emulator may implement sendmmsg(2) by sendmsg(2).
     let calls = "sendmmsg,sendmsg";
-    let inject = format!("-e trace={calls} -e inject={calls}:error=EHOSTUNREACH:when=2");
-    let dsyslog = format!("strace -o trace {inject} dsyslog --to udp:127.0.0.1:{port} fan");
-    let (dsyslog, mut input) = rig.start_fed(dsyslog);
+    let Some(trace) = Trace::new(&rig, calls) else { return };
+    let trace = trace.with(&format!("-e inject={calls}:error=EHOSTUNREACH:when=2"));
+    let line = format!("{trace} dsyslog --to udp:127.0.0.1:{port} fan");
+    let (dsyslog, mut input) = rig.start_fed(line);
     for number in 1..=3 {
         feed(&mut input, lines(number, number));
         assert_eq!(receiver.text(), format!("line {number}"));

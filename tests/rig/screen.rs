@@ -65,6 +65,25 @@ impl<'a> Screen<'a> {
         self.shows("ready> ");
     }
 
+    /// Types a line, and waits for its echo by the terminal and for the copy that cat prints.
+    pub fn enter_to_cat(&self, line: &str) {
+        self.enter(line);
+        self.shows(&format!("{line}\r\n{line}\r\n"));
+    }
+
+    /// Types Ctrl-Z, and waits for the prompt.
+    pub fn suspend(&self) {
+        self.type_in(CTRL_Z);
+        self.shows("ready> ");
+    }
+
+    /// Types Ctrl-C, waits for the prompt, and asserts that SIGINT has killed the foreground job.
+    pub fn interrupt(&self) {
+        self.type_in(CTRL_C);
+        self.shows("ready> ");
+        self.status_is(130);
+    }
+
     /// Asserts the exit status of the last foreground job.
     pub fn status_is(&self, status: i32) {
         self.says("echo status-$?", &format!("status-{status}\r\n"));
