@@ -49,5 +49,5 @@ fn a_fifo_keeps_lines_after_its_first_reader_exits() {
         reader = Some(next);
     }
     drop(input);
-    dlog.wait().exits(0).says_nothing();
+    dlog.wait().exits(0).reports_nothing();
 }

@@ -39,7 +39,7 @@ fn the_sync_interval_is_kept_and_the_last_line_synced() {
         trace.times("fdatasync").last() > trace.times("write").last()
     });
     drop(input);
-    dlog.wait().exits(0).says_nothing();
+    dlog.wait().exits(0).reports_nothing();
     let syncs = trace.times("fdatasync");
     assert!((2..=6).contains(&syncs.len()), "{} syncs for {count} lines: {syncs:?}", syncs.len());
     for pair in syncs[..syncs.len() - 1].windows(2) {
@@ -70,7 +70,7 @@ fn the_old_file_is_synced_before_dlog_reopens() {
     signal(rig.child(dlog.pid(), "dlog"), Signal::SIGHUP);
     rig.wait_file("f");
     drop(input);
-    dlog.wait().exits(0).says_nothing();
+    dlog.wait().exits(0).reports_nothing();
     assert_eq!(closed_after_sync(&trace), 2, "{}", trace.text());
 }
 
@@ -95,9 +95,9 @@ fn a_failed_sync_is_reported_and_dlog_continues() {
 #[test]
 fn output_that_cannot_be_synced_is_no_error() {
     let rig = Rig::new();
-    rig.shell("echo one | dlog /dev/null").exits(0).says_nothing();
-    let done = rig.shell("echo one | dlog | cat").exits(0).says_nothing();
+    rig.shell("echo one | dlog /dev/null").exits(0).reports_nothing();
+    let done = rig.shell("echo one | dlog | cat").exits(0).reports_nothing();
     assert_eq!(done.out, "one\n");
-    let done = rig.shell("echo one | dlog --sync 1 | cat").exits(0).says_nothing();
+    let done = rig.shell("echo one | dlog --sync 1 | cat").exits(0).reports_nothing();
     assert_eq!(done.out, "one\n");
 }

@@ -25,7 +25,7 @@ fn every_write_error_is_an_outage() {
         rig.wait_lines("f", 2);
         feed(&mut input, "three\n");
         drop(input);
-        dlog.wait().exits(1).says("dlog", &["cannot write ", words]);
+        dlog.wait().exits(1).reports("dlog", &["cannot write ", words]);
         assert_eq!(rig.read("f"), "one\ndlog: 1 lines (4 bytes) lost\nthree\n", "{error}");
     }
 }
@@ -37,7 +37,7 @@ fn interrupted_reads_and_writes_are_retried() {
     let Some(trace) = Trace::new(&rig, "read,write,writev") else { return };
     let faults = "-e inject=write,writev:error=EINTR:when=2+3 -e inject=read:error=EINTR:when=3+2";
     let trace = trace.with(faults);
-    rig.shell(format!("cat in | {trace} dlog f")).exits(0).says_nothing();
+    rig.shell(format!("cat in | {trace} dlog f")).exits(0).reports_nothing();
     assert!(trace.text().contains("EINTR"), "nothing was interrupted");
     assert_same(&rig.bytes("f"), numbers(100_000).as_bytes(), "the log");
 }

@@ -16,8 +16,8 @@ fn the_parent_exits_after_a_daemon_that_failed_to_start() {
         let slow = "-e trace=exit_group -e inject=exit_group:delay_enter=1000000";
         let done =
             rig.run(format!("strace -f -b execve -o trace {slow} dmon -p pid {failed} {log}"));
-        let done = done.exits(127).says("dmon", &["nosuch", "No such file"]);
-        rig.assert_empty();
+        let done = done.exits(127).reports("dmon", &["nosuch", "No such file"]);
+        rig.assert_no_processes();
         // strace records each exit in order. The parent is the first process and exits last.
         let trace = rig.read("trace");
         let exits: Vec<&str> = trace.lines().filter(|line| line.contains("exit")).collect();

@@ -34,7 +34,7 @@ fn a_child_of_a_dmon_killed_before_prctl_runs_nothing() {
     dmon.kill();
     hold.release();
     rig.wait_dead(child);
-    rig.wait_empty();
+    rig.wait_no_processes();
     assert_eq!(rig.lines("runs"), 1, "the command ran without dmon");
 }
 
@@ -51,18 +51,18 @@ fn sigterm_between_fork_and_exec_kills_only_the_child() {
     hold.release();
     let died = format!("cmd exit {child} 15\n");
     rig.wait_for("the child to die of SIGTERM", || {
-        assert!(dmon.is_running(), "dmon has taken the SIGTERM: {}", rig.scene());
+        assert!(dmon.is_running(), "dmon has taken the SIGTERM: {}", rig.describe());
         rig.read("status").contains(&died)
     });
     // The restart shows that dmon does not stop.
     rig.wait_for("the next run", || {
-        assert!(dmon.is_running(), "dmon has taken the SIGTERM: {}", rig.scene());
+        assert!(dmon.is_running(), "dmon has taken the SIGTERM: {}", rig.describe());
         rig.read("status").matches("cmd start").count() == 3 && rig.lines("runs") >= 2
     });
     assert_eq!(rig.lines("runs"), 2, "the command ran in spite of SIGTERM");
     dmon.signal(Signal::SIGTERM);
-    dmon.wait().exits(143).says_nothing();
-    rig.assert_empty();
+    dmon.wait().exits(143).reports_nothing();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn dmon_handles_its_sigterm_after_the_exec_of_a_child() {
     let (dmon, hold, child) = start_held(&rig, "execve");
     dmon.signal(Signal::SIGTERM);
     hold.release();
-    dmon.wait().exits(143).says_nothing();
-    rig.assert_empty();
+    dmon.wait().exits(143).reports_nothing();
+    rig.assert_no_processes();
     let stop = format!("cmd start {child}\ncmd stop {child}\ncmd exit {child} 15\n");
     assert!(rig.read("status").ends_with(&stop), "{}", rig.read("status"));
 }
@@ -90,8 +90,8 @@ fn sigterm_to_the_group_of_dmon_and_a_new_child_ends_both() {
     let (dmon, hold, child) = start_held(&rig, "setpgid");
     killpg(Pid::from_raw(dmon.pid()), Signal::SIGTERM).expect("the group of dmon");
     hold.release();
-    dmon.wait().exits(143).says_nothing();
-    rig.assert_empty();
+    dmon.wait().exits(143).reports_nothing();
+    rig.assert_no_processes();
     assert_eq!(rig.lines("runs"), 1, "the command ran in spite of SIGTERM");
     let died = format!("cmd exit {child} 15\n");
     assert!(rig.read("status").ends_with(&died), "{}", rig.read("status"));

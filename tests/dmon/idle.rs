@@ -32,7 +32,7 @@ fn an_idle_dmon_and_dlog_never_wake_up() {
     let dmons = LINES.map(|line| rig.start(line));
     let pids = idle_pids(&rig, &dmons);
     let switches = || -> Vec<u64> { pids.iter().map(|pid| proc::switches(*pid)).collect() };
-    rig.settled("all processes to sleep", switches);
+    rig.wait_stable("all processes to sleep", switches);
     assert_stays(PERIOD, switches);
 }
 
@@ -52,7 +52,7 @@ fn an_idle_dmon_and_dlog_make_no_system_call() {
     // Attaching interrupts the blocking call, which is restarted at once.
     let calls =
         || -> Vec<String> { pids.iter().map(|pid| rig.read(&format!("trace.{pid}"))).collect() };
-    rig.settled("the blocking call to be restarted", calls);
+    rig.wait_stable("the blocking call to be restarted", calls);
     assert_stays(PERIOD, calls);
     for trace in traces {
         trace.signal(Signal::SIGINT);

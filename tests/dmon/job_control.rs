@@ -22,7 +22,7 @@ fn ctrl_z_suspends_both_and_fg_and_bg_resume_them() {
         screen.suspend();
         rig.wait_state(dmon, 'T');
         rig.wait_state(cat, 'T');
-        screen.says("jobs", "Stopped");
+        screen.prints("jobs", "Stopped");
         screen.enter("fg");
         wait_foreground(rig, cat);
         screen.enter_to_cat("second");
@@ -55,7 +55,7 @@ fn a_job_that_reads_no_input_runs_in_the_background() {
         to_background(screen);
         rig.wait_state(sleep, 'S');
         rig.wait_state(dmon, 'S');
-        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        screen.prints("echo shell-has-it", "shell-has-it\r\n");
         screen.enter("fg");
         // On `fg`, not every shell sends SIGCONT to a running job. Then dmon keeps the terminal; sleep does not
         // need it.
@@ -87,7 +87,7 @@ fn fg_gives_the_terminal_back_to_the_command() {
         });
         rig.write("go", "");
         wait_foreground(rig, command);
-        rig.wait_for("cat", || proc::words(command).starts_with("cat"));
+        rig.wait_for("cat", || proc::cmdline(command).starts_with("cat"));
         screen.enter_to_cat("typed");
         screen.interrupt();
     });
@@ -100,7 +100,7 @@ fn a_background_job_leaves_the_terminal_to_the_shell() {
         let dmon = screen.job("dmon -n cat");
         let cat = rig.child(dmon, "cat");
         rig.wait_state(cat, 'T');
-        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        screen.prints("echo shell-has-it", "shell-has-it\r\n");
         screen.enter("fg");
         wait_foreground(rig, cat);
         screen.enter_to_cat("typed");
@@ -114,16 +114,17 @@ fn an_orphaned_background_job_does_not_spin() {
         // The kernel does not stop an orphaned process group, so dmon itself must limit the command's retries.
         rig.write("late", "until test -e go; do sleep 0.02; done; exec dmon -n cat");
         screen.enter("(sh late </dev/tty &)");
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         let shell = screen.shell();
         wait_foreground(rig, shell);
         rig.write("go", "");
-        let cat = rig.wait_some("cat", || rig.copies("cat").first().map(|cat| cat.pid));
+        let cat =
+            rig.wait_for_some("cat", || rig.processes_called("cat").first().map(|cat| cat.pid));
         let dmon = proc::process(cat).expect("cat").parent;
         rig.wait_state(cat, 'T');
         let wakeups = growth(Duration::from_secs(1), || proc::switches(dmon));
         assert!(wakeups < 50, "{wakeups} wake-ups within a second");
-        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        screen.prints("echo shell-has-it", "shell-has-it\r\n");
         signal(dmon, Signal::SIGTERM);
         rig.wait_gone(cat);
         rig.wait_dead(dmon);
@@ -142,7 +143,7 @@ fn suspended_time_does_not_count_towards_the_timeout() {
         rig.wait_state(dmon, 'T');
         let used = start.elapsed();
         rig.wait_for("more than the limit to pass", || start.elapsed() > limit);
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         let resumed = Instant::now();
         screen.enter("fg");
         rig.wait_dead(sleep);
@@ -152,7 +153,7 @@ fn suspended_time_does_not_count_towards_the_timeout() {
             after + used + slack > limit,
             "stopped {after:?} after fg and {used:?} before Ctrl-Z"
         );
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         screen.status_is(124);
     });
 }
@@ -166,7 +167,7 @@ fn ctrl_z_suspends_a_pipeline_as_a_whole() {
         let reader = screen.job("sh -c while");
         wait_foreground(rig, cat);
         screen.enter("one");
-        screen.shows("got one");
+        screen.wait_output("got one");
         screen.suspend();
         for process in [dmon, cat, reader] {
             rig.wait_state(process, 'T');
@@ -174,6 +175,6 @@ fn ctrl_z_suspends_a_pipeline_as_a_whole() {
         screen.enter("fg");
         wait_foreground(rig, cat);
         screen.enter("two");
-        screen.shows("got two");
+        screen.wait_output("got two");
     });
 }

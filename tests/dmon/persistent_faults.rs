@@ -65,10 +65,10 @@ fn a_persistent_error_neither_spins_nor_blocks_dmon() {
                     assert_no_spin(&rig, call);
                     drop(strace);
                     let killed = |run: proc::Process| signal(run.pid, Signal::SIGKILL);
-                    rig.copies("sleep 1000").into_iter().for_each(killed);
+                    rig.processes_called("sleep 1000").into_iter().for_each(killed);
                     let done = dmon.wait();
                     assert!(matches!(done.code(), Some(143 | 137)), "{call}: {done}");
-                    return rig.wait_empty();
+                    return rig.wait_no_processes();
                 }
                 if call == "wait4" {
                     // dmon misses the exits until the next signal.
@@ -78,7 +78,7 @@ fn a_persistent_error_neither_spins_nor_blocks_dmon() {
                 }
                 let done = dmon.wait();
                 assert!(matches!(done.code(), Some(143 | 137 | 125)), "{call}: {done}");
-                rig.wait_empty();
+                rig.wait_no_processes();
             });
         }
     });
@@ -125,6 +125,6 @@ fn prlimit_nofile_neither_blocks_nor_spins_dmon_and_dlog() {
     assert!(ticks < 50, "{ticks} of 150 ticks");
     dmon.signal(Signal::SIGTERM);
     // Without descriptors the restart fails; dmon reports that and retries.
-    dmon.wait().exits(125).says("dmon", &["cannot redirect"]);
-    rig.wait_empty();
+    dmon.wait().exits(125).reports("dmon", &["cannot redirect"]);
+    rig.wait_no_processes();
 }

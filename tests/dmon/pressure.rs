@@ -140,7 +140,7 @@ fn a_paused_command_that_dies_is_restarted_and_paused() {
     rig.wait_state(second, 'T');
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn an_invalid_pressure_threshold_is_an_error() {
     {
         rig.run(format!("dmon -n --pressure '{word}' touch ran"))
             .exits(125)
-            .says("dmon", &["option --pressure", "is not"]);
+            .reports("dmon", &["option --pressure", "is not"]);
     }
     assert!(!rig.has("ran"));
 }
@@ -166,6 +166,6 @@ fn a_kernel_without_psi_is_an_error_at_startup() {
         "sh -c 'mount -t tmpfs none /proc/pressure && exec dmon -n --pressure io:40 touch ran'";
     rig.run(format!("{} {line}", tools::unshare_mounts()))
         .exits(125)
-        .says("dmon", &["cannot read /proc/pressure/io"]);
+        .reports("dmon", &["cannot read /proc/pressure/io"]);
     assert!(!rig.has("ran"));
 }

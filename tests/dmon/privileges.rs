@@ -25,7 +25,7 @@ fn dropped_privileges_cannot_be_regained() {
     };
     rig.copy_applets();
     rig.shell("chmod 777 .").exits(0);
-    rig.program("probe", PROBE);
+    rig.write_program("probe", PROBE);
     let none =
         "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\ndone\n";
     for line in ["-u alice probe", "-u alice:media probe", "-U alice true -- probe"] {
@@ -116,7 +116,7 @@ fn overlong_account_lines_are_parsed_correctly() {
     let command = rig.child(dmon.pid(), "sleep");
     assert_eq!(proc::ids(command, "Groups"), [1, 2, AUDIO]);
     let done = rig.run(format!("{accounts} dmon -n -u {} true", "a".repeat(300))).exits(125);
-    done.says("dmon", &["unknown user aaa"]);
+    done.reports("dmon", &["unknown user aaa"]);
 }
 
 /// The user that calls the set-user-ID programs. No other test runs as this user.
@@ -160,7 +160,7 @@ fn set_uid_programs_reject_option_variables() {
             let done = rig.run(format!("env {variable}='{value}' {caller} {line}")).exits(125);
             let applet = line.split(' ').next().unwrap_or_default();
             assert_eq!(done.out, "");
-            done.says(applet, &[variable]);
+            done.reports(applet, &[variable]);
         }
     }
     assert!(!rig.has("ran") && !rig.has("current"));
@@ -174,7 +174,7 @@ fn set_uid_programs_work_without_option_variables() {
     rig.write("file", "once");
     let list = "env DMON_LIST_MULTICALL_APPLETS=1";
     rig.run(format!("{list} {caller} dmon -n -C file touch ran")).exits(125);
-    rig.run(format!("{list} {caller} dmon -C file -n touch ran")).exits(0).says_nothing();
+    rig.run(format!("{list} {caller} dmon -C file -n touch ran")).exits(0).reports_nothing();
     assert!(rig.has("ran"));
     // root itself may use all variables.
     assert_eq!(rig.run(format!("{list} dmon")).exits(0).out.lines().count(), 7);

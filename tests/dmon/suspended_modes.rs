@@ -37,10 +37,10 @@ fn a_full_screen_command_has_its_modes_again_after_fg() {
             // No newline: without the command's modes the terminal would wait for one.
             for key in keys.chars() {
                 screen.type_in(&key.to_string());
-                screen.shows(&format!("key-{key} "));
+                screen.wait_output(&format!("key-{key} "));
             }
             screen.type_in(CTRL_Z);
-            screen.shows("ready> ");
+            screen.wait_output("ready> ");
             rig.wait_state(dmon, 'T');
             // A dd that is not stopped yet would read the next key.
             rig.wait_for("the whole group to be stopped", || {
@@ -48,8 +48,8 @@ fn a_full_screen_command_has_its_modes_again_after_fg() {
             });
             // A shell with line editing has modes of its own at the prompt, so stty must be its child.
             screen.enter("stty -a >modes; echo saved''-modes");
-            screen.shows("saved-modes\r\n");
-            screen.shows("ready> ");
+            screen.wait_output("saved-modes\r\n");
+            screen.wait_output("ready> ");
             let sane = ["icanon", "echo", "opost", "isig"];
             let found = rig.read("modes");
             assert!(has(&found, &sane), "in the shell: {found:?}\n{}", rig.read("screen"));
@@ -58,9 +58,9 @@ fn a_full_screen_command_has_its_modes_again_after_fg() {
             rig.wait_for("the modes of the command", || has(&modes(), &raw));
         }
         screen.type_in("e");
-        screen.shows("key-e ");
+        screen.wait_output("key-e ");
         screen.type_in(CTRL_C);
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         screen.status_is(130);
     });
 }

@@ -46,7 +46,7 @@ fn sweeps_send_no_second_sigterm_to_a_process_group() {
     // A second SIGTERM to dmon kills the leftovers.
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(3);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 /// dmon has no heap, so it remembers only a fixed number of leftovers to which it has sent the stop signal.
@@ -62,9 +62,9 @@ fn forty_leftovers_in_own_sessions_end_before_dmon_exits() {
         rig.shell("rm -f up").exits(0);
         let dmon = rig.start(format!("dmon -n -k 1 {command} {log}"));
         rig.wait_file("up");
-        rig.wait_for("40 leftovers", || rig.copies("sleep 1000").len() == 40);
+        rig.wait_for("40 leftovers", || rig.processes_called("sleep 1000").len() == 40);
         dmon.signal(Signal::SIGTERM);
-        dmon.wait().exits(143).says_nothing();
-        rig.assert_empty();
+        dmon.wait().exits(143).reports_nothing();
+        rig.assert_no_processes();
     }
 }

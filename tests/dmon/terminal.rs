@@ -58,7 +58,7 @@ fn ctrl_c_ends_the_script_that_runs_dmon() {
             let cat = rig.child(dmon, "cat");
             wait_foreground(rig, cat);
             screen.interrupt();
-            assert!(rig.has("logged") && !rig.has("continued"), "{shell}: {}", rig.scene());
+            assert!(rig.has("logged") && !rig.has("continued"), "{shell}: {}", rig.describe());
             rig.wait_gone(dmon);
             rig.shell("rm logged").exits(0);
         }
@@ -72,15 +72,15 @@ fn an_interactive_shell_works_as_the_command() {
         let shell = rig.child(screen.job("dmon -n -1 sh"), "sh -i");
         wait_foreground(rig, shell);
         screen.enter("PS1=ready'> '");
-        screen.shows("ready> ");
-        screen.says("echo inner-$((40 + 2))", "inner-42\r\n");
+        screen.wait_output("ready> ");
+        screen.prints("echo inner-$((40 + 2))", "inner-42\r\n");
         screen.enter("sleep 1000");
         wait_foreground(rig, rig.child(shell, "sleep 1000"));
         screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.says("echo still-$((40 + 2))", "still-42\r\n");
+        screen.wait_output("ready> ");
+        screen.prints("echo still-$((40 + 2))", "still-42\r\n");
         screen.type_in(CTRL_D);
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         // The inner shell exits with the status of its last command, echo.
         screen.status_is(0);
     });
@@ -96,17 +96,17 @@ fn the_next_run_takes_the_terminal_from_leftovers() {
             screen.enter(&format!("PS1=inner'> ' dmon -n -d 0.1 -k 0.1 {shell}"));
             let dmon = screen.job("dmon -n -d");
             let inner = rig.child(dmon, shell);
-            screen.shows("inner> ");
+            screen.wait_output("inner> ");
             screen.enter("sleep 1000");
             wait_foreground(rig, rig.child(inner, "sleep 1000"));
             signal(inner, Signal::SIGKILL);
             let next = rig.next_child(dmon, inner, shell);
             wait_foreground(rig, next);
-            screen.shows("inner> ");
+            screen.wait_output("inner> ");
             screen.enter("echo it''self");
-            screen.shows("itself\r\n");
+            screen.wait_output("itself\r\n");
             signal(dmon, Signal::SIGTERM);
-            screen.shows("ready> ");
+            screen.wait_output("ready> ");
         }
     });
 }
@@ -119,13 +119,13 @@ fn an_editor_works_and_restores_the_terminal() {
     in_bash(|rig, screen| {
         rig.write("text", "first line\nsecond line\n");
         screen.enter("dmon -n -1 busybox vi text");
-        screen.shows("first line");
+        screen.wait_output("first line");
         // Delete the first line, write, quit.
         screen.type_in("dd:wq\r");
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         screen.status_is(0);
         assert_eq!(rig.read("text"), "second line\n");
-        screen.says("echo typed-$((40 + 2))", "typed-42\r\n");
+        screen.prints("echo typed-$((40 + 2))", "typed-42\r\n");
     });
 }
 
@@ -143,7 +143,7 @@ fn a_command_that_catches_sigint_keeps_running() {
         rig.wait_lines("caught", 1);
         assert!(proc::state(command).is_some() && proc::state(dmon).is_some());
         signal(dmon, Signal::SIGTERM);
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         assert!(proc::state(command).is_none());
     });
 }
@@ -221,7 +221,7 @@ fn a_window_change_sends_sigwinch_to_the_command() {
         rig.run(format!("stty -F {terminal} rows 33 cols 99")).exits(0);
         rig.wait_lines("changed", 1);
         screen.type_in(CTRL_C);
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
     });
 }
 
@@ -229,9 +229,9 @@ fn a_window_change_sends_sigwinch_to_the_command() {
 fn a_failed_start_leaves_the_terminal_to_the_shell() {
     in_each_shell(|_, screen| {
         screen.enter("dmon -n ./none");
-        screen.shows("cannot execute ./none");
-        screen.shows("ready> ");
+        screen.wait_output("cannot execute ./none");
+        screen.wait_output("ready> ");
         screen.status_is(127);
-        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        screen.prints("echo shell-has-it", "shell-has-it\r\n");
     });
 }

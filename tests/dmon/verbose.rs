@@ -49,8 +49,8 @@ fn verbose_reports_starts_and_exits_with_their_duration() {
 #[test]
 fn without_verbose_no_event_is_reported() {
     let rig = Rig::new();
-    rig.run("dmon -n -m 1 -d 0 false -- dlog f").exits(1).says_nothing();
-    rig.run("dmon -n -v --no-verbose -m 1 -d 0 false").exits(1).says_nothing();
+    rig.run("dmon -n -m 1 -d 0 false -- dlog f").exits(1).reports_nothing();
+    rig.run("dmon -n -v --no-verbose -m 1 -d 0 false").exits(1).reports_nothing();
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn verbose_reports_forwarded_signals() {
     let dmon = rig.start("dmon -n -v -s sleep 1000");
     rig.child(dmon.pid(), "sleep 1000");
     dmon.signal(Signal::SIGUSR1);
-    let number = tools::number(Signal::SIGUSR1);
+    let number = tools::signal_number(Signal::SIGUSR1);
     rig.wait_for("the signal", || dmon.err().contains(&format!("signalled with {number} after ")));
     dmon.kill();
 }
@@ -127,13 +127,13 @@ fn verbose_messages_appear_on_a_terminal_with_tostop() {
     // With `tostop`, a background process that writes gets SIGTTOU: dmon while the command has the terminal.
     screen.enter("stty tostop");
     screen.enter(&format!("{load} dmon -n -v -L 4 sleep 1000"));
-    screen.shows("started, load 1.00");
+    screen.wait_output("started, load 1.00");
     load.set(9.0);
-    screen.shows("paused, load 9.00");
+    screen.wait_output("paused, load 9.00");
     load.set(0.5);
-    screen.shows("resumed, load 0.50");
+    screen.wait_output("resumed, load 0.50");
     screen.type_in("\x03");
-    screen.shows("exited by signal 2 after ");
+    screen.wait_output("exited by signal 2 after ");
 }
 
 #[test]
@@ -142,5 +142,5 @@ fn a_daemon_is_verbose_until_startup_is_complete() {
     let done = rig.run("dmon -v -p pid sleep 1000 -- sleep 2000").exits(0);
     assert_eq!(normalize(&done.err), ["log A started", "cmd B started"]);
     signal(rig.pid_in("pid"), Signal::SIGTERM);
-    rig.wait_empty();
+    rig.wait_no_processes();
 }

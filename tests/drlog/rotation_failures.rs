@@ -74,13 +74,13 @@ fn rotation_by_size_is_exact_after_a_full_disk() {
         rig.wait_state(drlog.pid(), 'S');
     }
     rig.wait_for("the message", || !drlog.err().is_empty());
-    disk.empty();
+    disk.free();
     rig.wait_for("the loss notice", || disk.read("current").ends_with("lost\n"));
     // Lines shorter than the loss notice: a count without the notice would rotate a few lines too late.
     let lines: String = (0..2000).map(|number| format!("{number:09}\n")).collect();
     feed(&mut input, &lines);
     drop(input);
-    drlog.wait().exits(1).says("drlog", &["No space left on device"]);
+    drlog.wait().exits(1).reports("drlog", &["No space left on device"]);
     let directory = disk.path("");
     let files = rig.rotated(directory.to_str().expect("a path of text"));
     let lengths: Vec<usize> = files.iter().map(Vec::len).collect();

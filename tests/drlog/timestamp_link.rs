@@ -1,7 +1,7 @@
 //! `.timestamp` as a symbolic link. A user who may write in the directory must not read or change other files
 //! through drlog.
 
-use crate::rig::disk::as_nobody;
+use crate::rig::accounts::as_nobody;
 use crate::rig::{Rig, Running, feed};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -50,7 +50,7 @@ fn a_linked_timestamp_is_neither_read_nor_written() {
     drlog.signal(Signal::SIGALRM);
     wait_regular(&rig, &drlog);
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
     assert_eq!(rig.rotated("d"), [&b"old\none\ntwo\n"[..], b""]);
     assert_eq!(rig.read("target"), OLD);
 }
@@ -60,7 +60,7 @@ fn a_dangling_timestamp_link_creates_no_file() {
     let rig = Rig::new();
     fs::create_dir(rig.path("d")).expect("a directory");
     link_timestamp(&rig);
-    rig.shell("echo one | drlog d").exits(0).says_nothing();
+    rig.shell("echo one | drlog d").exits(0).reports_nothing();
     assert!(!rig.has("target"), "created {:?}", rig.read("target"));
     assert_eq!(rig.lines("d/.timestamp"), 1);
 }
@@ -76,7 +76,7 @@ fn a_timestamp_link_that_drlog_cannot_remove_is_not_written() {
     link_timestamp(&rig);
     rig.shell("chmod 1777 d; chmod 666 target").exits(0);
     // A rotation writes the time too.
-    rig.shell(format!("seq 100 | {nobody} drlog -s 100 d")).exits(0).says_nothing();
+    rig.shell(format!("seq 100 | {nobody} drlog -s 100 d")).exits(0).reports_nothing();
     assert!(rig.rotated("d").len() > 1, "no rotation");
     assert_eq!(rig.read("target"), OLD);
 }

@@ -13,9 +13,9 @@ fn messages_are_sent_by_udp() {
         let Some(mut receiver) = Udp::new(address, 0) else { continue };
         rig.write("in", lines(1, 20));
         let to = format!("udp:{written}:{}", receiver.port());
-        rig.run(format!("dsyslog --to {to} fan <in")).exits(0).says_nothing();
+        rig.run(format!("dsyslog --to {to} fan <in")).exits(0).reports_nothing();
         assert_lines(&receiver.texts(20), 1);
-        rig.run(format!("dsyslog --rfc5424 --to {to} fan <in")).exits(0).says_nothing();
+        rig.run(format!("dsyslog --rfc5424 --to {to} fan <in")).exits(0).reports_nothing();
         assert_eq!(rfc5424_text(&receiver.bytes(), WARNING, "fan"), b"line 1");
     }
 }
@@ -69,12 +69,12 @@ fn tcp_messages_start_with_their_length() {
         let to = format!("tcp:{written}:{}", receiver.port());
         let sender = rig.start(format!("dsyslog --to {to} fan <in"));
         assert_lines(&receiver.texts(1000), 1);
-        sender.wait().exits(0).says_nothing();
-        assert_eq!(receiver.left(), []);
+        sender.wait().exits(0).reports_nothing();
+        assert_eq!(receiver.pending(), []);
         // Lengths count bytes, not characters.
         let sender = rig.start(format!("sh -c 'echo ä€ | dsyslog --rfc5424 --to {to} fan'"));
         assert_eq!(rfc5424_text(&receiver.bytes(), WARNING, "fan"), "ä€".as_bytes());
-        sender.wait().exits(0).says_nothing();
+        sender.wait().exits(0).reports_nothing();
     }
 }
 
@@ -85,43 +85,43 @@ fn the_path_may_be_a_stream_socket() {
     rig.write("in", lines(1, 1000));
     let sender = rig.start("dsyslog --to socket fan <in");
     assert_lines(&receiver.texts(1000), 1);
-    sender.wait().exits(0).says_nothing();
+    sender.wait().exits(0).reports_nothing();
 }
 
 #[test]
 fn dev_log_is_the_default() {
     let Some(rig) = with_dsyslog() else { return };
-    let Some(space) = devices(&rig) else { return };
-    let log = space.path("/dev/log");
+    let Some(namespace) = devices(&rig) else { return };
+    let log = namespace.path("/dev/log");
     let mut receiver = Datagrams::new(&log);
-    rig.shell(format!("echo one | {space} dsyslog fan")).exits(0).says_nothing();
+    rig.shell(format!("echo one | {namespace} dsyslog fan")).exits(0).reports_nothing();
     assert_eq!(receiver.text(), "one");
     drop(receiver);
     std::fs::remove_file(&log).expect("unlink");
     let mut receiver = Stream::local(&log);
-    let sender = rig.start(format!("{space} sh -c 'echo two | dsyslog fan'"));
+    let sender = rig.start(format!("{namespace} sh -c 'echo two | dsyslog fan'"));
     assert_eq!(receiver.text(), "two");
-    sender.wait().exits(0).says_nothing();
+    sender.wait().exits(0).reports_nothing();
 }
 
 #[test]
 fn without_syslogd_lines_go_to_the_console_if_asked() {
     let Some(rig) = with_dsyslog() else { return };
-    let Some(space) = devices(&rig) else { return };
-    let console = space.path("/dev/console");
+    let Some(namespace) = devices(&rig) else { return };
+    let console = namespace.path("/dev/console");
     let read = || std::fs::read_to_string(&console).unwrap_or_default();
     for option in ["-c", "--console"] {
         std::fs::write(&console, "").expect("a console");
-        rig.shell(format!("printf 'one\\ntwo\\n' | {space} dsyslog {option} fan"));
+        rig.shell(format!("printf 'one\\ntwo\\n' | {namespace} dsyslog {option} fan"));
         let lines: Vec<String> = read().lines().map(str::to_string).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].contains("fan: one") && lines[1].contains("fan: two"), "{lines:?}");
     }
     std::fs::write(&console, "").expect("a console");
-    rig.shell(format!("echo one | {space} dsyslog fan"));
+    rig.shell(format!("echo one | {namespace} dsyslog fan"));
     assert_eq!(read(), "");
-    let mut receiver = Datagrams::new(space.path("/dev/log"));
-    rig.shell(format!("echo one | {space} dsyslog -c fan")).exits(0).says_nothing();
+    let mut receiver = Datagrams::new(namespace.path("/dev/log"));
+    rig.shell(format!("echo one | {namespace} dsyslog -c fan")).exits(0).reports_nothing();
     assert_eq!(receiver.text(), "one");
     assert_eq!(read(), "");
 }
@@ -129,9 +129,9 @@ fn without_syslogd_lines_go_to_the_console_if_asked() {
 #[test]
 fn without_syslogd_and_console_nothing_blocks() {
     let Some(rig) = with_dsyslog() else { return };
-    let Some(space) = devices(&rig) else { return };
+    let Some(namespace) = devices(&rig) else { return };
     for option in ["", "-c"] {
-        let (dsyslog, mut input) = rig.start_fed(format!("{space} dsyslog {option} fan"));
+        let (dsyslog, mut input) = rig.start_fed(format!("{namespace} dsyslog {option} fan"));
         // More than a pipe takes: feeding it succeeds only if dsyslog reads.
         feed(&mut input, numbers(100_000));
         drop(input);
@@ -142,6 +142,6 @@ fn without_syslogd_and_console_nothing_blocks() {
 #[test]
 fn without_input_a_missing_syslogd_is_no_error() {
     let Some(rig) = with_dsyslog() else { return };
-    rig.run("dsyslog --to socket fan").exits(0).says_nothing();
-    rig.shell("printf '\\n\\n' | dsyslog -e --to socket fan").exits(0).says_nothing();
+    rig.run("dsyslog --to socket fan").exits(0).reports_nothing();
+    rig.shell("printf '\\n\\n' | dsyslog -e --to socket fan").exits(0).reports_nothing();
 }

@@ -1,6 +1,6 @@
 //! SIGTERM while a pipe of more than the usual 64 KiB is full.
 
-use crate::rig::pipes::never_wait;
+use crate::rig::pipes::set_nonblocking;
 use crate::rig::{Rig, assert_same, feed, numbers, tools};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::Signal;
@@ -18,7 +18,7 @@ fn enlarge(input: &ChildStdin) -> bool {
 
 /// Fills the pipe from `text`, and returns the number of bytes written.
 fn fill(mut input: &ChildStdin, text: &str) -> usize {
-    never_wait(input);
+    set_nonblocking(input);
     let mut rest = text.as_bytes();
     // The last write fails with EAGAIN.
     while let Ok(count) = input.write(rest) {
@@ -49,7 +49,7 @@ fn stores_all_at_sigterm(line: &str) {
     logger.signal(Signal::SIGTERM);
     logger.signal(Signal::SIGCONT);
     // The pipe stays open, so the logger exits because of the signal.
-    logger.wait().exits(0).says_nothing();
+    logger.wait().exits(0).reports_nothing();
     drop(input);
     let stored = &text[..count];
     // A last line without a newline gets one.

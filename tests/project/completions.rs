@@ -49,7 +49,7 @@ const LINES: &[(&str, &[&str])] = &[
 /// Creates the files and programs that the lines refer to.
 fn create_files(rig: &Rig) {
     rig.shell("mkdir -p d/folder && : >d/file1 >d/file2").exits(0);
-    rig.program("unheard-of", "#!/bin/sh\n");
+    rig.write_program("unheard-of", "#!/bin/sh\n");
 }
 
 /// Prints bash's completions of each input line. `compgen` replaces readline's completion of file names.
@@ -89,7 +89,7 @@ fn assert_completions(rig: &Rig, shell: &str, script: &str) {
     let done = rig
         .shell(format!("cd d && HOME=$PWD UNHEARD_OF=1 {shell} ../script <../lines"))
         .exits(0)
-        .says_nothing();
+        .reports_nothing();
     let answers: Vec<&str> = done.out.split("\n.\n").collect();
     for ((line, wanted), answer) in LINES.iter().zip(answers) {
         let words: BTreeSet<&str> =
@@ -149,11 +149,11 @@ fn press_tab(rig: &Rig, shell: &str, setup: &str) {
         screen.enter(&format!("{name}() {{ printf '<%s>' \"$@\"; echo; }}"));
     }
     screen.enter("echo pre''pared");
-    screen.shows("prepared");
+    screen.wait_output("prepared");
     for (typed, words) in TYPED {
         // zsh removes the slash after a directory, bash does not.
         screen.enter(typed);
-        screen.shows(words);
+        screen.wait_output(words);
     }
 }
 

@@ -29,7 +29,7 @@ fn project() -> &'static Path {
 fn the_manual_describes_exactly_the_options() {
     let rig = Rig::new();
     for name in PAGES {
-        let done = page(&rig, project(), name).exits(0).says_nothing();
+        let done = page(&rig, project(), name).exits(0).reports_nothing();
         let items = done.out.lines().filter(|line| line.starts_with(".It Fl")).count();
         let help = rig.run(format!("{name} --help")).exits(0).out;
         let rows =
@@ -63,12 +63,12 @@ fn an_undocumented_option_is_reported() {
     .exits(0);
     page(&rig, &copy, "dlog")
         .exits(1)
-        .says("gen-docs", &["src/applets/dlog/dlog.8.in: no paragraph about --prefix", "@prefix"]);
+        .reports("gen-docs", &["src/applets/dlog/dlog.8.in: no paragraph about --prefix", "@prefix"]);
     rig.shell("echo @bogus >>project/src/applets/dlog/dlog.8.in").exits(0);
     let lines = rig.read("project/src/applets/dlog/dlog.8.in").lines().count();
     page(&rig, &copy, "dlog")
         .exits(1)
-        .says("gen-docs", &[&format!("dlog.8.in:{lines}: @bogus"), "--bogus", "remove"]);
+        .reports("gen-docs", &[&format!("dlog.8.in:{lines}: @bogus"), "--bogus", "remove"]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ const CHECKS: &[(&str, &str, Check)] = &[
     }),
     ("dmon", "kill $(cat /run/vfand.pid)", |rig, line| {
         rig.shell(line).exits(0);
-        rig.wait_empty();
+        rig.wait_no_processes();
         assert!(!rig.has("root/run/vfand.pid"));
     }),
     ("dmon", "dmon -d 1s,5s,1m -p /run/httpd.pid httpd -f", |rig, line| {
@@ -151,15 +151,15 @@ const CHECKS: &[(&str, &str, Check)] = &[
         assert_eq!(rig.path(&format!("{directory}/current")).metadata().unwrap().uid(), BOB);
         let text = rig.read(&format!("{directory}/current"));
         assert!(text.contains(&format!("uid={ALICE}")) && text.contains("--home"), "{text}");
-        for dmon in rig.copies("dmon") {
+        for dmon in rig.processes_called("dmon") {
             signal(dmon.pid, Signal::SIGTERM);
         }
-        rig.wait_empty();
+        rig.wait_no_processes();
     }),
     ("dmon", "dmon -n -i 10m -d 1m fetch-mail", |rig, line| {
         let dmon = rig.start(line);
         rig.wait_lines("fetched", 1);
-        rig.wait_for("the pause", || rig.copies("fetch-mail").is_empty());
+        rig.wait_for("the pause", || rig.processes_called("fetch-mail").is_empty());
         dmon.signal(Signal::SIGTERM);
         dmon.wait().exits(0);
         assert_eq!(rig.lines("fetched"), 1);
@@ -228,7 +228,7 @@ const CHECKS: &[(&str, &str, Check)] = &[
         );
     }),
     ("denv", "denv -i PATH -E TZ=UTC date", |rig, line| {
-        let date = rig.run(line).exits(0).says_nothing().out;
+        let date = rig.run(line).exits(0).reports_nothing().out;
         assert!(date.contains("UTC"), "{date}");
     }),
     ("denv", "denv -I -f /etc/httpd.env httpd -f", |rig, line| {
@@ -260,7 +260,7 @@ fn has_timestamp(line: &str) -> bool {
 /// Stops the daemon with this pid file.
 fn stop(rig: &Rig, name: &str) {
     signal(rig.pid_in(&format!("root/run/{name}.pid")), Signal::SIGTERM);
-    rig.wait_empty();
+    rig.wait_no_processes();
 }
 
 /// Creates the programs and files that the examples use.
@@ -281,7 +281,7 @@ fn create_files(rig: &Rig) {
         ("httpd", &service("httpd")),
         ("mediatomb", &service("mediatomb").replace("env >environment\n", "")),
     ] {
-        rig.program(name, text);
+        rig.write_program(name, text);
     }
 }
 
@@ -328,6 +328,6 @@ fn every_example_in_the_manual_works() {
             check(&rig, &line);
         }
         assert!(checks.next().is_none(), "{name}: a check without an example");
-        rig.assert_empty();
+        rig.assert_no_processes();
     }
 }

@@ -56,7 +56,7 @@ impl Rig {
     }
 
     /// Makes an executable file in `bin`.
-    pub fn program(&self, name: &str, text: &str) {
+    pub fn write_program(&self, name: &str, text: &str) {
         self.write_executable(&format!("bin/{name}"), text);
     }
 }

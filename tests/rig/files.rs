@@ -93,7 +93,7 @@ impl Rig {
 }
 
 /// Makes a file of this length with pseudo-random bytes.
-pub fn fill(path: &Path, length: usize, seed: u64) {
+pub fn write_random_file(path: &Path, length: usize, seed: u64) {
     let mut state = seed | 1;
     let bytes: Vec<u8> = (0..length)
         .map(|_| {

@@ -12,6 +12,7 @@ mod done;
 mod files;
 pub mod load;
 pub mod machine;
+pub mod mount_namespace;
 mod peers;
 pub mod pipes;
 pub mod proc;
@@ -21,7 +22,6 @@ pub mod random;
 pub mod reads;
 pub mod receiver;
 pub mod screen;
-pub mod space;
 mod start;
 pub mod strace;
 pub mod syslogd;
@@ -31,8 +31,8 @@ mod wait;
 
 pub use compare::{assert_same, numbers, words_as_letters};
 pub use done::Done;
-pub use files::fill;
-pub use processes::{called, signal};
+pub use files::write_random_file;
+pub use processes::{command_line, signal};
 pub use start::{Running, feed, quoted};
 pub use wait::{assert_stays, growth, limit, pace};
 
@@ -44,7 +44,7 @@ use std::sync::Once;
 use tempfile::TempDir;
 
 /// Returns `long` if `DMON_LONG=1` asks for the full counts, otherwise `short`.
-pub fn times(short: usize, long: usize) -> usize {
+pub fn scaled(short: usize, long: usize) -> usize {
     match std::env::var_os("DMON_LONG") {
         Some(word) if word == "1" => long,
         _ => short,

@@ -16,9 +16,9 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     /// The facility times eight plus the severity.
-    pub number: u32,
+    pub priority: u32,
     /// `Mmm dd HH:MM:SS`.
-    pub stamp: String,
+    pub timestamp: String,
     /// The tag: the text before the colon.
     pub name: String,
     pub text: Vec<u8>,
@@ -34,12 +34,12 @@ impl Message {
     fn parts(bytes: &[u8]) -> Option<Message> {
         let rest = bytes.strip_prefix(b"<")?;
         let end = rest.iter().position(|&byte| byte == b'>')?;
-        let number = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
-        let (stamp, rest) = rest[end + 1..].split_at_checked(16)?;
-        let stamp = std::str::from_utf8(stamp).ok()?.strip_suffix(' ')?.to_string();
+        let priority = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
+        let (timestamp, rest) = rest[end + 1..].split_at_checked(16)?;
+        let timestamp = std::str::from_utf8(timestamp).ok()?.strip_suffix(' ')?.to_string();
         let end = rest.windows(2).position(|two| two == b": ")?;
         let name = String::from_utf8(rest[..end].to_vec()).ok()?;
-        Some(Message { number, stamp, name, text: rest[end + 2..].to_vec() })
+        Some(Message { priority, timestamp, name, text: rest[end + 2..].to_vec() })
     }
 
     pub fn text(&self) -> String {
@@ -50,15 +50,15 @@ impl Message {
 /// A source of messages.
 pub trait Receiver {
     /// Returns the next message if it arrives within 20 ms.
-    fn look(&mut self) -> Option<Vec<u8>>;
+    fn try_receive(&mut self) -> Option<Vec<u8>>;
 
     /// Waits for the next message and returns its bytes.
     #[track_caller]
     fn bytes(&mut self) -> Vec<u8> {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         loop {
-            let late = begun.elapsed() > limit();
-            if let Some(bytes) = self.look() {
+            let late = started_at.elapsed() > limit();
+            if let Some(bytes) = self.try_receive() {
                 return bytes;
             }
             assert!(!late, "waited {:?} for a message", limit());
@@ -84,16 +84,16 @@ pub trait Receiver {
     /// Returns all messages that arrive until the sender has exited.
     #[track_caller]
     fn all(&mut self, sender: &Running) -> Vec<Message> {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         let mut all = Vec::new();
         loop {
             // In this order: messages sent before the exit have arrived by the next look.
             let ended = !sender.is_running();
-            match self.look() {
+            match self.try_receive() {
                 Some(bytes) => all.push(Message::parse(&bytes)),
                 None if ended => return all,
                 None => assert!(
-                    begun.elapsed() < limit(),
+                    started_at.elapsed() < limit(),
                     "waited {:?} for the exit of the sender",
                     limit()
                 ),
@@ -102,8 +102,8 @@ pub trait Receiver {
     }
 
     /// Returns the messages that were sent and not yet received.
-    fn left(&mut self) -> Vec<Message> {
-        std::iter::from_fn(|| self.look()).map(|bytes| Message::parse(&bytes)).collect()
+    fn pending(&mut self) -> Vec<Message> {
+        std::iter::from_fn(|| self.try_receive()).map(|bytes| Message::parse(&bytes)).collect()
     }
 }
 
@@ -134,9 +134,9 @@ impl Release {
 
 impl Drop for Release {
     fn drop(&mut self) {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         while self.is_open() && !std::thread::panicking() {
-            assert!(begun.elapsed() < limit(), "the socket {} stays open", self.inode);
+            assert!(started_at.elapsed() < limit(), "the socket {} stays open", self.inode);
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -165,7 +165,7 @@ impl Datagrams {
 }
 
 impl Receiver for Datagrams {
-    fn look(&mut self) -> Option<Vec<u8>> {
+    fn try_receive(&mut self) -> Option<Vec<u8>> {
         let mut room = vec![0; 1 << 16];
         datagram(self.socket.recv(&mut room), room)
     }
@@ -192,7 +192,7 @@ impl Udp {
 }
 
 impl Receiver for Udp {
-    fn look(&mut self) -> Option<Vec<u8>> {
+    fn try_receive(&mut self) -> Option<Vec<u8>> {
         let mut room = vec![0; 1 << 16];
         datagram(self.socket.recv(&mut room), room)
     }
@@ -249,7 +249,7 @@ pub struct Stream {
     sender: Option<(Box<dyn Read>, Release)>,
     unread: Vec<u8>,
     /// The number of connections accepted so far.
-    pub came: usize,
+    pub connections: usize,
 }
 
 impl Stream {
@@ -267,7 +267,7 @@ impl Stream {
     }
 
     fn new(listener: Listener, framing: Framing) -> Stream {
-        Stream { listener, framing, sender: None, unread: Vec::new(), came: 0 }
+        Stream { listener, framing, sender: None, unread: Vec::new(), connections: 0 }
     }
 
     pub fn port(&self) -> u16 {
@@ -278,7 +278,7 @@ impl Stream {
     }
 
     /// Closes the connection; the sender may connect again.
-    pub fn hang_up(&mut self) {
+    pub fn disconnect(&mut self) {
         self.sender = None;
         self.unread.clear();
     }
@@ -288,7 +288,7 @@ impl Stream {
         if self.sender.is_none() {
             self.sender = self.accept();
             match self.sender {
-                Some(_) => self.came += 1,
+                Some(_) => self.connections += 1,
                 None => std::thread::sleep(LOOK),
             }
         }
@@ -342,7 +342,7 @@ impl Stream {
 }
 
 impl Receiver for Stream {
-    fn look(&mut self) -> Option<Vec<u8>> {
+    fn try_receive(&mut self) -> Option<Vec<u8>> {
         if let Some(message) = self.take() {
             return Some(message);
         }
@@ -351,10 +351,10 @@ impl Receiver for Stream {
         }
         let mut room = vec![0; 1 << 16];
         match self.sender.as_mut()?.0.read(&mut room) {
-            Ok(0) => self.hang_up(),
+            Ok(0) => self.disconnect(),
             Ok(length) => self.unread.extend_from_slice(&room[..length]),
             Err(fault) if is_quiet(fault.kind()) => {}
-            Err(_) => self.hang_up(),
+            Err(_) => self.disconnect(),
         }
         self.take()
     }

@@ -37,7 +37,7 @@ impl Hold<'_> {
     pub fn child(&self) -> i32 {
         // strace prints the beginning of a call before it delays the call.
         let entry = format!(" {}(", self.call);
-        self.rig.wait_some(format!("a child before {}", self.call), || {
+        self.rig.wait_for_some(format!("a child before {}", self.call), || {
             let trace = self.rig.read("trace");
             let (pid, _) = trace.lines().find_map(|line| line.split_once(&entry))?;
             pid.trim().parse().ok()
