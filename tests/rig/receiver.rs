@@ -203,7 +203,7 @@ fn local<T>(bound: std::io::Result<T>, address: &str) -> Option<T> {
     match bound {
         Ok(socket) => Some(socket),
         Err(fault) => match fault.raw_os_error().map(nix::Error::from_raw) {
-            // The second error is that of a kernel without IPv6.
+            // A kernel without IPv6 returns EAFNOSUPPORT.
             Some(nix::Error::EADDRNOTAVAIL | nix::Error::EAFNOSUPPORT) => {
                 tools::skip(&format!("needs the address {address}"));
                 None
