@@ -4,8 +4,8 @@ use super::{Running, limit, tools};
 use nix::sys::stat::fstat;
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::AsFd;
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -246,7 +246,7 @@ enum Listener {
 pub struct Stream {
     listener: Listener,
     framing: Framing,
-    sender: Option<(Box<dyn Read>, Release)>,
+    sender: Option<(UnixStream, Release)>,
     unread: Vec<u8>,
     /// The number of connections accepted so far.
     pub connections: usize,
@@ -295,27 +295,16 @@ impl Stream {
         self.sender.is_some()
     }
 
-    fn accept(&self) -> Option<(Box<dyn Read>, Release)> {
-        match &self.listener {
-            Listener::Local(listener) => {
-                let (sender, _) = listener.accept().ok()?;
-                sender
-                    .set_nonblocking(false)
-                    .and_then(|()| sender.set_read_timeout(Some(LOOK)))
-                    .ok()?;
-                let release = Release::of(&sender);
-                Some((Box::new(sender), release))
-            }
-            Listener::Tcp(listener) => {
-                let (sender, _) = listener.accept().ok()?;
-                sender
-                    .set_nonblocking(false)
-                    .and_then(|()| sender.set_read_timeout(Some(LOOK)))
-                    .ok()?;
-                let release = Release::of(&sender);
-                Some((Box::new(sender), release))
-            }
-        }
+    fn accept(&self) -> Option<(UnixStream, Release)> {
+        let socket: OwnedFd = match &self.listener {
+            Listener::Local(listener) => listener.accept().ok()?.0.into(),
+            Listener::Tcp(listener) => listener.accept().ok()?.0.into(),
+        };
+        // For reads and timeouts the kind of a stream socket does not matter.
+        let sender = UnixStream::from(socket);
+        sender.set_nonblocking(false).and_then(|()| sender.set_read_timeout(Some(LOOK))).ok()?;
+        let release = Release::of(&sender);
+        Some((sender, release))
     }
 
     /// Removes the first complete message from the unread bytes.
