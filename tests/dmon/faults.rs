@@ -5,6 +5,7 @@
 //! Requires strace(1), which injects the errors. The calls are those in the trace of a run without errors.
 
 use crate::rig::receiver::{Datagrams, Receiver, Stream};
+use crate::rig::strace::can_inject;
 use crate::rig::{Done, Rig, numbers, scaled, tools};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -71,11 +72,6 @@ pub fn scene() -> Rig {
     rig.write("lines", "C=three");
     std::fs::create_dir(rig.path("folder")).expect("a directory");
     rig
-}
-
-/// Whether errors can be injected here.
-pub fn can_inject() -> bool {
-    tools::has(&["strace"]) && tools::is_native("strace sees the calls of the emulator")
 }
 
 /// Calls `run` once for each fault. `run` gets the strace command and returns a problem, if any.

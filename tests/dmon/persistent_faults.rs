@@ -2,7 +2,8 @@
 //!
 //! Most tests require strace(1), which injects the errors.
 
-use super::faults::{can_inject, scene};
+use super::faults::scene;
+use crate::rig::strace::can_inject;
 use crate::rig::{Rig, Running, growth, proc, signal, tools};
 use nix::sys::signal::Signal;
 use std::io::Write;
@@ -13,10 +14,7 @@ const PERIOD: Duration = Duration::from_millis(1500);
 
 /// Attaches strace to a process so that this call always fails.
 fn fail_always<'a>(rig: &'a Rig, pid: i32, call: &str) -> Running<'a> {
-    let fault = format!("-e trace={call} -e inject={call}:error=EPERM");
-    let strace = rig.start(format!("strace -p {pid} -o trace {fault}"));
-    rig.wait_for("strace", || strace.err().contains("attached"));
-    strace
+    rig.attach_strace(pid, &format!("-e trace={call} -e inject={call}:error=EPERM"))
 }
 
 /// Asserts that a failing call is not retried in a busy loop.

@@ -61,9 +61,10 @@ fn an_undocumented_option_is_reported() {
          grep -v '^@prefix$' '{source}/src/applets/dlog/dlog.8.in' >project/src/applets/dlog/dlog.8.in"
     ))
     .exits(0);
-    page(&rig, &copy, "dlog")
-        .exits(1)
-        .reports("gen-docs", &["src/applets/dlog/dlog.8.in: no paragraph about --prefix", "@prefix"]);
+    page(&rig, &copy, "dlog").exits(1).reports(
+        "gen-docs",
+        &["src/applets/dlog/dlog.8.in: no paragraph about --prefix", "@prefix"],
+    );
     rig.shell("echo @bogus >>project/src/applets/dlog/dlog.8.in").exits(0);
     let lines = rig.read("project/src/applets/dlog/dlog.8.in").lines().count();
     page(&rig, &copy, "dlog")
