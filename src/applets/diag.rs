@@ -11,14 +11,14 @@ use pure::diag::{Line, put_line, put_reason};
 use pure::exit::Exit;
 use pure::text::{Put, TextBuf, Writer};
 use pure::unix::Errno;
-use sys::file;
+use sys::{fd, file};
 use ufmt::uwrite;
 
 /// The index in [`APPLETS`] of the applet that runs.
 static NAME: AtomicUsize = AtomicUsize::new(0);
 
 /// The file descriptor of the messages.
-static OUTPUT: AtomicI32 = AtomicI32::new(file::STDERR);
+static OUTPUT: AtomicI32 = AtomicI32::new(fd::STDERR);
 
 /// Sets the applet that messages name, by its index in [`APPLETS`].
 pub fn set_name(applet: usize) {
@@ -41,7 +41,7 @@ pub fn eprint(parts: &[&[u8]]) {
     put_line(&mut line, name(), parts);
     let fd = OUTPUT.load(Relaxed);
     // A write to a full pipe would block the service until its reader continues.
-    if file::is_writable(fd) {
+    if fd::is_writable(fd) {
         let _ = file::write(fd, line.bytes());
     }
 }

@@ -18,11 +18,13 @@ use pure::log::report_once::ReportOnce;
 use pure::text::{first, skip};
 use pure::time::Instant;
 use pure::unix::Errno;
-use sys::file::{File, Kind, Mode, STDOUT};
+use sys::fd::STDOUT;
+use sys::file::{File, Mode};
+use sys::stat::Kind;
 #[cfg(not(test))]
-use sys::{clock, file};
+use sys::{clock, fd, file, stat};
 #[cfg(test)]
-use tests::{clock, file, os_error};
+use tests::{clock, fd, file, os_error, stat};
 
 /// `PIPE_BUF` of pipe(7): a pipe that poll(2) reports as writable accepts this many bytes in one piece.
 const PIPE_BUF: usize = 4096;
@@ -64,7 +66,7 @@ impl Output {
 pub fn open(path: CliWord) -> Result<File, Errno> {
     match File::open(path, Mode::Append) {
         Err(Errno::NXIO) => File::open(path, Mode::Fifo),
-        Ok(file) if file::is_fifo(file.fd()) => File::open(path, Mode::Fifo),
+        Ok(file) if stat::is_fifo(file.fd()) => File::open(path, Mode::Fifo),
         other => other,
     }
 }
@@ -92,7 +94,7 @@ impl LogFile {
     pub fn new(name: &'static [u8], on_full: OnFull, syncs: bool, output: Output) -> Self {
         Self {
             name,
-            kind: file::kind(output.fd()),
+            kind: stat::kind(output.fd()),
             output,
             on_full,
             blocked: None,
@@ -205,7 +207,7 @@ impl LogFile {
     fn write_some(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
         let piece = match self.kind {
             Kind::Regular => bytes,
-            Kind::Other if !file::is_writable(self.fd()) => return Err(Errno::AGAIN),
+            Kind::Other if !fd::is_writable(self.fd()) => return Err(Errno::AGAIN),
             Kind::Other => first(bytes, PIPE_BUF.min(bytes.len())),
         };
         let n = file::write(self.fd(), piece)?;

@@ -23,8 +23,7 @@ pub use option_sources::Invocation;
 use pure::exit::Exit;
 use pure::text::{Put, TextBuf};
 use sys::args::Args;
-use sys::environment;
-use sys::file;
+use sys::{environment, fd, file};
 
 /// A name of the executable with the applet that it runs.
 pub struct Applet {
@@ -95,7 +94,7 @@ fn known_applets() -> TextBuf<128> {
 /// [`Exit::FAILED`] after a message, if the write fails.
 fn print(text: &[u8]) -> Result<(), Exit> {
     let cannot_write = |error| os_error("cannot write to standard output", b"", error);
-    file::write(file::STDOUT, text).map(drop).map_err(cannot_write)
+    file::write(fd::STDOUT, text).map(drop).map_err(cannot_write)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use pure::exit::Exit;
 use pure::time::{Duration, Instant, earliest};
 use pure::unix::{Errno, Signal};
 use sys::signal::SignalSet;
-use sys::{clock, file, signal};
+use sys::{clock, fd, file, signal};
 
 /// The default capacity of a pipe (pipe(7)), so that one read empties it.
 pub const BATCH_SIZE: usize = 64 << 10;
@@ -169,7 +169,7 @@ impl Pump<'_> {
     /// Reads the next of the last `left` bytes, or ends the input if there are none.
     fn drain(&mut self, left: usize, sink: &mut dyn Sink) {
         // Another process may have read some of them.
-        let left = if left > 0 { left.min(file::bytes_readable(self.input)) } else { 0 };
+        let left = if left > 0 { left.min(fd::bytes_readable(self.input)) } else { 0 };
         if left > 0 {
             self.read(left);
         }
@@ -212,7 +212,7 @@ impl Pump<'_> {
         }
         if signal::take(Signal::TERM) | signal::take(Signal::INT) {
             if self.input_state == Input::Open {
-                self.input_state = Input::Draining(file::bytes_readable(self.input));
+                self.input_state = Input::Draining(fd::bytes_readable(self.input));
             }
             self.deadline = self.deadline.or_else(|| Some(clock::now().add(TERM_GRACE)));
         }

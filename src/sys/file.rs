@@ -1,5 +1,6 @@
 //! Files: opened by path, read, written, truncated, removed.
 
+use super::stat;
 use super::{Result, check, check_size};
 use core::ffi::{CStr, c_int};
 use libc::{
@@ -7,9 +8,10 @@ use libc::{
 };
 use pure::text;
 
+// Only `applets/dmon` still uses these names through `file`.
 pub use super::fd::*;
 pub use super::flock::*;
-pub use super::stat::*;
+pub use super::stat::{Kind, is_sole_name, kind};
 
 /// An open file. It is closed when it is dropped, and by exec.
 pub struct File(c_int);
@@ -120,9 +122,10 @@ pub fn sync(fd: c_int) -> Result<()> {
 pub fn undo_append(fd: c_int, bytes: u64) -> Result<()> {
     // SAFETY: the arguments are numbers. After an append, the offset is the end of the appended data.
     let offset = unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) };
-    let end = size(fd);
-    match (kind(fd), u64::try_from(offset), end.checked_sub(bytes).map(libc::off_t::try_from)) {
-        (Kind::Regular, Ok(offset), Some(Ok(left))) if offset == end => {
+    let end = stat::size(fd);
+    match (stat::kind(fd), u64::try_from(offset), end.checked_sub(bytes).map(libc::off_t::try_from))
+    {
+        (stat::Kind::Regular, Ok(offset), Some(Ok(left))) if offset == end => {
             // SAFETY: the arguments are numbers.
             check(unsafe { libc::ftruncate(fd, left) }).map(drop)
         }

@@ -12,6 +12,7 @@ use pure::text::{Put, TextBuf, copy, cstr_tail, find_byte, first, skip, spare, s
 use sys::dir::Directory;
 use sys::environment::{Environment, Full};
 use sys::file::{self, File, Mode};
+use sys::stat;
 use sys::static_cell::StaticCell;
 
 /// The size of all variables from files together, in bytes. It is chosen: 64 KiB.
@@ -79,7 +80,7 @@ impl EnvBuilder {
         [path.to_bytes(), b"/", name.to_bytes()].iter().for_each(|part| shown.put(part));
         let file = directory.open_file(name, Mode::ReadNonblock);
         let file = file.map_err(|error| os_error("cannot read ", shown.bytes(), error))?;
-        if file::is_fifo(file.fd()) || file::is_directory(file.fd()) {
+        if stat::is_fifo(file.fd()) || stat::is_directory(file.fd()) {
             // The directory lists only files, but `name` may be a symbolic link, or the file system reports no types.
             return Ok(());
         }

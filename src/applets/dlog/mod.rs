@@ -12,7 +12,9 @@ use pure::exit::Exit;
 use pure::log::line_prefix::{PrefixOptions, PrefixText};
 use pure::log::on_full::OnFull;
 use pure::time::Duration;
-use sys::file::{self, File, Kind, Mode};
+use sys::fd;
+use sys::file::{File, Mode};
+use sys::stat::{self, Kind};
 
 const INFO: AppletInfo = AppletInfo {
     usage: "Usage: dlog [options] [file]
@@ -94,7 +96,7 @@ fn start(
 /// A blocking write could hang even after poll(2): another process may fill the pipe first, and a terminal may accept
 /// only part of the bytes.
 fn standard_output() -> Output {
-    match file::kind(file::STDOUT) {
+    match stat::kind(fd::STDOUT) {
         Kind::Regular => Output::Stdout,
         Kind::Other => {
             File::open(c"/proc/self/fd/1", Mode::Console).map_or(Output::Stdout, Output::File)

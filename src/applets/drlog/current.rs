@@ -11,8 +11,8 @@ use pure::exit::Exit;
 use pure::log::archive::ArchiveName;
 use pure::log::on_full::OnFull;
 use pure::unix::Errno;
-use sys::clock;
-use sys::file::{self, File};
+use sys::file::File;
+use sys::{clock, stat};
 
 /// A failed operation on the directory.
 #[derive(Clone, Copy)]
@@ -124,7 +124,7 @@ impl Current {
 
     /// Returns the size of the open file in bytes.
     pub fn size(&self) -> u64 {
-        file::size(self.log_file.fd())
+        stat::size(self.log_file.fd())
     }
 
     /// Returns the second in which `current` was created.

@@ -12,9 +12,9 @@ use pure::syslog::queue::Queue;
 use pure::unix::Errno;
 use sys::socket::{MAX_MESSAGES, SocketType};
 #[cfg(not(test))]
-use sys::{clock, file, socket::Socket};
+use sys::{clock, fd, file, socket::Socket};
 #[cfg(test)]
-use tests::{Socket, clock, file};
+use tests::{Socket, clock, fd, file};
 
 pub struct Connection<'a> {
     address: &'a Address,
@@ -59,7 +59,7 @@ impl<'a> Connection<'a> {
                     self.socket = socket.ok();
                 }
                 Step::CheckConnect => {
-                    let is_writable = self.fd().is_some_and(file::is_writable);
+                    let is_writable = self.fd().is_some_and(fd::is_writable);
                     let error = self.socket.as_ref().and_then(|(socket, _)| socket.error());
                     self.state.on_connect_check(is_writable, error);
                 }
@@ -129,7 +129,7 @@ fn send_datagrams(socket: &Socket, queue: &mut Queue, is_udp: bool) -> Result<()
     queue.sent(count);
     // sendmmsg(2) returns the count if a later message fails, and drops its error. If the socket is writable, the
     // error was ECONNREFUSED for an earlier datagram.
-    if is_udp && count < max && !queue.is_empty() && file::is_writable(socket.fd()) {
+    if is_udp && count < max && !queue.is_empty() && fd::is_writable(socket.fd()) {
         return Err(Errno::CONNREFUSED);
     }
     Ok(())

@@ -58,7 +58,7 @@ pub mod clock {
 }
 
 pub mod file {
-    use super::{COURSE, Errno, Kind, choose};
+    use super::{COURSE, Errno, choose};
 
     pub fn write(_: i32, bytes: &[u8]) -> Result<usize, Errno> {
         COURSE.with_borrow_mut(|course| {
@@ -99,24 +99,6 @@ pub mod file {
         })
     }
 
-    pub fn is_writable(_: i32) -> bool {
-        let writable = choose(2) == 0;
-        COURSE.with_borrow_mut(|course| {
-            course.writable = writable;
-            course.fails |= !writable;
-        });
-        writable
-    }
-
-    pub fn kind(_: i32) -> Kind {
-        let is_file = COURSE.with_borrow(|course| course.is_file);
-        if is_file { Kind::Regular } else { Kind::Other }
-    }
-
-    pub fn is_fifo(_: i32) -> bool {
-        false
-    }
-
     pub fn sync(_: i32) -> Result<(), Errno> {
         let way = choose(3);
         COURSE.with_borrow_mut(|course| {
@@ -130,6 +112,32 @@ pub mod file {
             1 => Err(Errno::INVAL),
             _ => Err(Errno::NXIO),
         }
+    }
+}
+
+pub mod fd {
+    use super::{COURSE, choose};
+
+    pub fn is_writable(_: i32) -> bool {
+        let writable = choose(2) == 0;
+        COURSE.with_borrow_mut(|course| {
+            course.writable = writable;
+            course.fails |= !writable;
+        });
+        writable
+    }
+}
+
+pub mod stat {
+    use super::{COURSE, Kind};
+
+    pub fn kind(_: i32) -> Kind {
+        let is_file = COURSE.with_borrow(|course| course.is_file);
+        if is_file { Kind::Regular } else { Kind::Other }
+    }
+
+    pub fn is_fifo(_: i32) -> bool {
+        false
     }
 }
 

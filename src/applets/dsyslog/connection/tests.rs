@@ -87,8 +87,8 @@ pub mod clock {
     }
 }
 
-pub mod file {
-    use super::{Errno, KERNEL, choose};
+pub mod fd {
+    use super::{KERNEL, choose};
 
     pub fn is_writable(_: i32) -> bool {
         if let Some(refused) = KERNEL.with_borrow_mut(|kernel| kernel.sent_too_few.take()) {
@@ -98,6 +98,10 @@ pub mod file {
         KERNEL.with_borrow_mut(|kernel| kernel.is_connected |= is_writable);
         is_writable
     }
+}
+
+pub mod file {
+    use super::{Errno, KERNEL, choose};
 
     /// Sends one datagram.
     pub fn write(_: i32, datagram: &[u8]) -> Result<usize, Errno> {
