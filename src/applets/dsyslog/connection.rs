@@ -92,7 +92,7 @@ impl<'a> Connection<'a> {
 fn connect(address: &Address) -> Result<(Socket, SocketType), Errno> {
     let connect = |socket_type| {
         let socket = match address.transport {
-            Transport::Path => Socket::unix(address.word, socket_type),
+            Transport::Unix => Socket::unix(address.word, socket_type),
             Transport::Udp(to) | Transport::Tcp(to) => Socket::inet(to, socket_type),
         };
         socket.map(|socket| (socket, socket_type))
@@ -100,7 +100,7 @@ fn connect(address: &Address) -> Result<(Socket, SocketType), Errno> {
     match address.transport {
         Transport::Tcp(_) => connect(SocketType::Stream),
         Transport::Udp(_) => connect(SocketType::Datagram),
-        Transport::Path => match connect(SocketType::Datagram) {
+        Transport::Unix => match connect(SocketType::Datagram) {
             Err(Errno::PROTOTYPE) => connect(SocketType::Stream),
             result => result,
         },

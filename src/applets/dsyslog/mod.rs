@@ -81,7 +81,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
             prefixed: false,
             skip_empty: false,
         },
-        to: Address { word: c"/dev/log", transport: Transport::Path },
+        to: Address { word: c"/dev/log", transport: Transport::Unix },
         console: false,
     };
     logger::run(invocation, &INFO, OPTIONS, config, start)
@@ -184,7 +184,7 @@ impl Sender<'_> {
     }
 
     fn is_full(&self) -> bool {
-        !self.queue.has_room(Queue::MAX_FRAME)
+        !self.queue.has_space(Queue::MAX_FRAME)
     }
 }
 
@@ -201,7 +201,7 @@ impl Sink for Sender<'_> {
             }
             let Self { builder, queue, host, .. } = self;
             let origin = Origin { moment, host };
-            taken += builder.take(rest, origin, &mut |message, last| queue.push(message, last));
+            taken += builder.feed(rest, origin, &mut |message, last| queue.push(message, last));
         }
         taken
     }
@@ -243,7 +243,7 @@ impl Sink for Sender<'_> {
 
     fn close(&mut self, rest: &[u8]) -> Exit {
         self.queue.lose_all();
-        let lost = self.queue.all_lost + self.connection.state.refused + lines::count(rest);
+        let lost = self.queue.total_lost + self.connection.state.refused + lines::count(rest);
         if lost == 0 {
             return Exit::SUCCESS;
         }

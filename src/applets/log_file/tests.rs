@@ -4,7 +4,7 @@
 //! courses with a few such faults.
 
 use super::{Blocked, Errno, Kind, Line, LogFile, OnFull, Output};
-use crate::testing::Ways;
+use crate::testing::Choices;
 use pure::exit::Exit;
 use pure::log::loss::Loss;
 use pure::text::Writer;
@@ -18,7 +18,7 @@ struct Course {
     content: Vec<u8>,
     is_file: bool,
     seconds: u64,
-    ways: Ways,
+    ways: Choices,
     reported: bool,
     /// The loss notice is being written. No space is freed for it.
     in_notice: bool,
@@ -298,7 +298,7 @@ fn each_line_is_in_the_file_or_counted_in_its_place() {
     {
         let mut ways = Some(Vec::new());
         while let Some(taken) = ways {
-            let course = Ways::new(taken, max_faults);
+            let course = Choices::new(taken, max_faults);
             COURSE.set(Course { is_file, ways: course, ..Course::default() });
             run(on_full);
             courses += 1;
