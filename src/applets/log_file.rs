@@ -29,18 +29,18 @@ use tests::{clock, fd, file, os_error, stat};
 /// `PIPE_BUF` of pipe(7): a pipe that poll(2) reports as writable accepts this many bytes in one piece.
 const PIPE_BUF: usize = 4096;
 
-/// Why the log file accepts no data at the moment.
+/// The reason why a log file accepts no data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Blocked {
     /// The buffer of a pipe or terminal is full until its reader reads.
     BufferFull,
-    /// The write failed: the next attempt is at this time.
+    /// A write failed; the next attempt is at this time.
     Until(Instant),
-    /// The pipe has no reader any more (EPIPE).
+    /// The pipe has lost its last reader (EPIPE).
     Broken,
 }
 
-/// Formats the line that replaces dropped ones.
+/// Formats the line that replaces dropped lines.
 pub type LossNotice<'a> = &'a mut dyn FnMut(Loss) -> Line;
 
 /// The destination of the bytes.
@@ -58,11 +58,11 @@ impl Output {
     }
 }
 
-/// Opens `path` for appending. A FIFO is opened for reading too: then it needs no reader, and loses nothing while
-/// readers come and go (fifo(7)).
+/// Opens `path` for appending. A FIFO is opened for reading, too. Then open(2) needs no other reader, and the FIFO
+/// keeps its data while readers come and go (fifo(7)).
 ///
 /// # Errors
-/// Those of open(2).
+/// `ENOENT`, `EACCES`, `EISDIR`, `EROFS`, `ENOSPC` (open(2)).
 pub fn open(path: CliWord) -> Result<File, Errno> {
     match File::open(path, Mode::Append) {
         Err(Errno::NXIO) => File::open(path, Mode::Fifo),
@@ -203,7 +203,7 @@ impl LogFile {
         }
     }
 
-    /// Makes one write, which never waits for a reader. Returns the number of written bytes.
+    /// Makes one write that never waits for a reader. Returns the number of written bytes.
     fn write_some(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
         let piece = match self.kind {
             Kind::Regular => bytes,
@@ -236,7 +236,7 @@ impl LogFile {
         }
     }
 
-    /// Removes the written piece of an unfinished line, and drops `rest`.
+    /// Starts an outage: removes the written piece of an unfinished line, and drops `rest`.
     fn start_outage(&mut self, rest: &[u8]) {
         let partial = self.state.partial();
         let removed = partial == 0 || file::undo_append(self.fd(), partial).is_ok();

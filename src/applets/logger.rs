@@ -1,4 +1,4 @@
-//! The scaffold of the loggers dlog, drlog and dsyslog. Each calls [`run`].
+//! The start of the loggers dlog, drlog and dsyslog: shared options and memory. Each calls [`run`].
 //!
 //! The row of each shared option is a function of the logger's settings. A logger joins such rows with its own rows into
 //! one table, in the order of its help.
@@ -21,7 +21,7 @@ pub struct LoggerConfig {
     pub input: c_int,
     /// Drop lines that contain only a newline.
     pub skip_empty: bool,
-    /// Do not sync.
+    /// Do not sync the log to the disk.
     pub buffered: bool,
     /// `None`: no timestamp.
     pub timestamp: Option<TimestampFormat>,

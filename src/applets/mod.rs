@@ -1,6 +1,6 @@
 //! The applets: programs that share one executable.
 //!
-//! `main` calls [`run`], which selects the applet by the name that the program was called by. Each applet reads its
+//! `lib.rs` calls [`run`], which selects the applet by the last part of the path in argument 0. Each applet reads its
 //! options, connects the decisions of `pure` with the system calls of `sys`, and returns an exit status.
 
 mod denv;
@@ -42,7 +42,7 @@ pub const APPLETS: &[Applet] = &[
     Applet { name: "envdir", run: denv::run_envdir },
 ];
 
-/// Runs the applet that the program was called by and returns its exit status.
+/// Runs the applet whose name is the last part of argument 0. Returns its exit status.
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let path = args.word(0).map_or(&b""[..], |word| word.to_bytes());
@@ -57,8 +57,8 @@ pub fn run(args: Args) -> Exit {
     result.unwrap_or_else(|reported| reported)
 }
 
-/// Whether DMON_LIST_MULTICALL_APPLETS requests the list of names, as `make check-links` does. Set-uid programs ignore
-/// it.
+/// Returns whether DMON_LIST_MULTICALL_APPLETS requests the list of names, which `scripts/build` reads. Set-user-ID
+/// programs ignore it.
 fn is_list_requested() -> bool {
     environment::variable(b"DMON_LIST_MULTICALL_APPLETS")
         .is_some_and(|value| !matches!(value.to_bytes(), b"" | b"0"))

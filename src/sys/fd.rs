@@ -1,6 +1,6 @@
 //! Open file descriptors: the standard three, pipes, duplicates, readiness.
 //!
-//! The applets use them by number where the file itself is not theirs, as with standard input.
+//! The applets use descriptors by number if another process opened the file, as with standard input.
 
 use super::file::File;
 use super::{Result, check, check_int, check_long, poll};

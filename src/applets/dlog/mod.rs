@@ -90,8 +90,8 @@ fn start(
     line_logger::run(&mut target, &LineOptions { input, prefix, sync_interval }, buffers)
 }
 
-/// Returns standard output. A pipe or terminal is opened again with `O_NONBLOCK`, which would affect other processes if
-/// it were set on the inherited open file description.
+/// Returns standard output. A pipe or terminal is opened again with `O_NONBLOCK`, because the flag on the inherited open
+/// file description would affect other processes.
 ///
 /// A blocking write could hang even after poll(2): another process may fill the pipe first, and a terminal may accept
 /// only part of the bytes.
@@ -127,7 +127,7 @@ impl LogTarget for FileTarget {
         self.log_file.write(bytes, loss_notice, &mut || false)
     }
 
-    /// Opens the file again by its name. If that fails, the old file is still better than none.
+    /// Opens the file again by its name. If that fails, logging continues in the old file.
     fn handle(&mut self, request: Request) {
         match (request, self.path) {
             (Request::Reopen, Some(path)) => {

@@ -16,6 +16,7 @@ use sys::{clock, fd, file, socket::Socket};
 #[cfg(test)]
 use tests::{Socket, clock, fd, file};
 
+/// A connection and its socket.
 pub struct Connection<'a> {
     address: &'a Address,
     pub state: ConnectionState,
@@ -43,8 +44,8 @@ impl<'a> Connection<'a> {
         self.socket.as_ref().map(|(socket, _)| socket.fd())
     }
 
-    /// Connects if it is time to, and sends messages until the queue is empty or the receiver blocks. Calls
-    /// `report_loss` with a number of lost lines, which must push a loss notice to the queue.
+    /// Connects if an attempt is due, and sends messages until the queue is empty or the receiver blocks. Calls
+    /// `report_loss` with the number of lost lines; it must push a loss notice to the queue.
     pub fn flush(&mut self, queue: &mut Queue, report_loss: &mut dyn FnMut(&mut Queue, u64)) {
         self.state.start_pass(clock::now());
         loop {
@@ -108,7 +109,7 @@ fn connect(address: &Address) -> Result<(Socket, SocketType), Errno> {
 }
 
 fn send_stream(socket: &Socket, queue: &mut Queue) -> Result<(), Errno> {
-    // The first write after the receiver has closed the connection would succeed, and its messages would be lost.
+    // After the receiver has closed the connection, one more write would succeed, and its messages would be lost.
     if let Some(error) = socket.error() {
         return Err(error);
     }
@@ -119,7 +120,7 @@ fn send_stream(socket: &Socket, queue: &mut Queue) -> Result<(), Errno> {
 
 fn send_datagrams(socket: &Socket, queue: &mut Queue, is_udp: bool) -> Result<(), Errno> {
     let (count, max) = match socket.sendmmsg(queue.messages(false)) {
-        // A seccomp filter or an emulator without the call: one by one.
+        // A seccomp filter or an emulator lacks the call. Send one datagram, and expect no more: 1 of 1.
         Err(Errno::NOSYS) => {
             let first = queue.messages(false).next().unwrap_or(&[]);
             file::write(socket.fd(), first).map(|_| (1, 1))

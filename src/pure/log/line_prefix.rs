@@ -12,7 +12,7 @@ use crate::diag::Line;
 use crate::text::{Put, copy};
 use heapless::Vec;
 
-/// Maximum length of the fixed text in bytes. Chosen: longer than any useful text, because it bounds the output buffer.
+/// Maximum length of the fixed text in bytes. Chosen: longer than any useful text. It bounds the output buffer.
 const MAX_TEXT: usize = 4096;
 
 /// Maximum length of a prefix: timestamp, text, space.
