@@ -106,8 +106,8 @@ impl LogFile {
         }
     }
 
-    /// Syncs and closes the old file, and continues with a new one of the same kind. Call only at a line boundary, or if
-    /// the old file is blocked.
+    /// Syncs and closes the old file, and continues with a new one of the same kind. Only for a line boundary or a blocked
+    /// file, because each file contains whole lines.
     pub fn switch_to(&mut self, file: File) {
         self.sync();
         self.output = Output::File(file);

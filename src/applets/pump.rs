@@ -91,7 +91,7 @@ pub struct Interest {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
     Open,
-    /// After SIGTERM, SIGINT or the end of the input: the number of bytes that are still to be read.
+    /// After SIGTERM, SIGINT or the end of the input. The number of bytes that remain to be read.
     Draining(usize),
     /// [`Sink::end`] was called.
     Ended,

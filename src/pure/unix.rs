@@ -99,7 +99,7 @@ static ERRORS: [u8; SIZE] = {
     packed
 };
 
-/// The size of [`ERRORS`]. The buffer only has to be large enough: it exists at compile time.
+/// The size of [`ERRORS`], computed with a larger array that exists only at compile time.
 const SIZE: usize = pack(&mut [0; 2000]);
 
 /// Packs [`REASONS`] and returns their size in bytes.
@@ -230,13 +230,13 @@ impl WaitStatus {
         Self((code as i32) << 8)
     }
 
-    /// Whether the process exited with status 0.
+    /// Returns whether the process exited with status 0.
     #[must_use]
     pub const fn success(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether this signal killed the process.
+    /// Returns whether this signal killed the process.
     #[must_use]
     pub fn killed_by(self, signal: Signal) -> bool {
         self.0 & 0x7f == signal.number()

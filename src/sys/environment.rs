@@ -64,7 +64,7 @@ pub fn variable(name: &[u8]) -> Option<&'static CStr> {
     })
 }
 
-/// Reports whether the environment comes from a process with the same privileges: not in a set-user-ID program
+/// Returns whether the process that set the environment has the same privileges. False in a set-user-ID program
 /// (`AT_SECURE` of getauxval(3)).
 #[must_use]
 pub fn is_trusted() -> bool {

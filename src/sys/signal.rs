@@ -161,7 +161,7 @@ fn set_action(signal: Signal, handler: usize) -> Result<()> {
         .map(drop)
 }
 
-/// Reports whether `signal` was caught since the last call, and clears its flag.
+/// Returns whether `signal` was caught since the last call, and clears its flag.
 #[must_use]
 pub fn take(signal: Signal) -> bool {
     let flag = usize::try_from(signal.number()).ok().and_then(|n| CAUGHT.get(n));

@@ -209,6 +209,41 @@ fn lines(bytes: &[u8]) -> Vec<&[u8]> {
     bytes.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
+/// Writes `rest` with as many calls as it takes. Returns the unwritten bytes: none, unless the deadline after SIGTERM
+/// passes during the last piece. Sets `dropped` during an outage.
+fn write<'a>(
+    log_file: &mut LogFile,
+    mut rest: &'a [u8],
+    is_last: bool,
+    dropped: &mut bool,
+) -> &'a [u8] {
+    for calls in 1.. {
+        if rest.is_empty() {
+            break;
+        }
+        assert!(calls < 20, "blocked forever");
+        SCENARIO.with_borrow_mut(|scenario| scenario.in_notice = false);
+        let done = log_file.write(rest, &mut loss_notice, &mut free_space);
+        assert!(!SCENARIO.with_borrow(|scenario| scenario.full), "free_space was not called");
+        rest = &rest[done..];
+        assert!(rest.is_empty() == log_file.blocked.is_none(), "blocked, or all is done");
+        match log_file.blocked.take() {
+            Some(Blocked::Until(_)) => SCENARIO.with_borrow_mut(|scenario| scenario.seconds += 1),
+            Some(Blocked::Broken) => unreachable!(),
+            Some(Blocked::BufferFull) | None => {}
+        }
+        *dropped |= log_file.is_dropping();
+        SCENARIO.with_borrow_mut(|scenario| {
+            let now = log_file.is_dropping().then_some(scenario.seconds);
+            scenario.failed_at = scenario.failed_at.or(now).filter(|_| log_file.is_dropping());
+        });
+        if !rest.is_empty() && is_last && choose(2) > 0 {
+            break;
+        }
+    }
+    rest
+}
+
 /// Runs one scenario: the text in its pieces, then the end of the input.
 fn run(on_full: OnFull) {
     let mut log_file = LogFile::new(b"file", on_full, true, Output::Stdout);
@@ -219,32 +254,7 @@ fn run(on_full: OnFull) {
         rest = &TEXT[from..from + piece];
         from += piece;
         SCENARIO.with_borrow_mut(|scenario| scenario.seconds += scenario.choices.choose(2) as u64);
-        let mut tries = 0;
-        while !rest.is_empty() {
-            SCENARIO.with_borrow_mut(|scenario| scenario.in_notice = false);
-            let done = log_file.write(rest, &mut loss_notice, &mut free_space);
-            assert!(!SCENARIO.with_borrow(|scenario| scenario.full), "free_space was not called");
-            rest = &rest[done..];
-            assert!(rest.is_empty() == log_file.blocked.is_none(), "blocked, or all is done");
-            match log_file.blocked.take() {
-                Some(Blocked::Until(_)) => {
-                    SCENARIO.with_borrow_mut(|scenario| scenario.seconds += 1)
-                }
-                Some(Blocked::Broken) => unreachable!(),
-                Some(Blocked::BufferFull) | None => {}
-            }
-            dropped |= log_file.is_dropping();
-            SCENARIO.with_borrow_mut(|scenario| {
-                let now = log_file.is_dropping().then_some(scenario.seconds);
-                scenario.failed_at = scenario.failed_at.or(now).filter(|_| log_file.is_dropping());
-            });
-            tries += 1;
-            assert!(tries < 20, "blocked forever");
-            // The deadline after SIGTERM has passed.
-            if !rest.is_empty() && from == TEXT.len() && choose(2) > 0 {
-                break;
-            }
-        }
+        rest = write(&mut log_file, rest, from == TEXT.len(), &mut dropped);
         if rest.is_empty() {
             assert_eq!(log_file.at_line_start(), TEXT[..from].ends_with(b"\n"));
         }

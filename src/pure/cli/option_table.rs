@@ -29,7 +29,7 @@ impl Row {
         end.and_then(|end| text.get(..end)).unwrap_or(text)
     }
 
-    /// Whether the option requires a value.
+    /// Returns whether the option requires a value.
     #[must_use]
     pub fn takes_value(self) -> bool {
         self.without_letter().get(self.name().len()) == Some(&b' ')

@@ -2,8 +2,7 @@
 //!
 //! `applets/line_logger.rs` calls it for dlog and drlog, with the time of each batch.
 //!
-//! All lines of a batch arrived together and get the same timestamp. Therefore the prefix is formatted once per batch
-//! and copied before each line.
+//! All lines of a batch arrive together and get the same timestamp. Therefore the prefix is formatted once per batch.
 
 use super::lines;
 use super::timestamp::{Clock, TimestampFormat, TimestampFormatter, TimestampText};

@@ -240,7 +240,7 @@ mod tests {
             assert_eq!(self.state.partial(), 0);
         }
 
-        /// Passes `bytes` in. Returns the number of dropped bytes if the loss notice is to be written.
+        /// Passes `bytes` to the outage. Returns the number of dropped bytes if it decides to write the loss notice.
         fn decide(&mut self, bytes: &[u8]) -> Option<usize> {
             let LogState::Dropping(outage) = &mut self.state else {
                 unreachable!();

@@ -1,8 +1,8 @@
 //! The state machine of the connection to the receiver: it decides when to connect, to send and to wait. dsyslog's
 //! connection makes the calls.
 //!
-//! The caller starts a pass, makes the call that [`ConnectionState::next_step`] names, passes its result to the method
-//! for it, and repeats this until the step is [`Step::Wait`]. A pass happens at one point in time. It starts whenever
+//! The caller starts a pass and makes the call that [`ConnectionState::next_step`] names. It passes the result to the
+//! method that [`Step`] names, and repeats both until the step is [`Step::Wait`]. A pass happens at one point in time. It starts whenever
 //! there are new messages, when the socket becomes writable, and at the time of [`Wait::until`].
 //!
 //! A receiver may be absent, slow, or restarting. An attempt to connect that fails is repeated after 1 s, then after

@@ -16,7 +16,7 @@ pub struct MessageFormat {
     pub name: &'static [u8],
     /// Use the header of RFC 5424 instead of RFC 3164.
     pub rfc5424: bool,
-    /// Read `<N>` at the beginning of a line as its severity (sd-daemon(3)).
+    /// Read `<N>` at the start of a line as its severity (sd-daemon(3)).
     pub prefixed: bool,
     /// Drop empty lines.
     pub skip_empty: bool,

@@ -212,8 +212,8 @@ fn partial_char_len(text: &[u8]) -> usize {
     0
 }
 
-/// Asserts that any input, in pieces of any size, gives messages of at most the maximum size whose concatenated texts are
-/// the escaped input.
+/// Asserts that no message exceeds the maximum size, and that the concatenated texts are the escaped input. The pieces of
+/// the input may have any size.
 ///
 /// The first two bytes of `data` select the format and the size of the pieces. Fuzzing calls it too.
 #[cfg(any(test, fuzzing))]

@@ -196,7 +196,7 @@ impl Model {
         assert_eq!(self.queue.front_sent > 0, part > 0 || has_partial_front && taken.is_empty());
     }
 
-    /// Returns whether there is free space behind the newest message or at the beginning, so that no line is dropped.
+    /// Returns whether there is free space behind the newest message or at the start of the buffer, so that no line is dropped.
     fn fits(&self, size: usize) -> bool {
         let Queue { entries, skipping_line, .. } = &self.queue;
         let is_free = |from: usize| {
