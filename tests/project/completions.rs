@@ -1,15 +1,13 @@
 //! Shell completions: the words that bash, zsh and fish offer with the files that scripts/gen-docs generates.
 
 use crate::rig::screen::Screen;
-use crate::rig::{Rig, quoted, tools};
+use crate::rig::{Rig, applets, quoted, tools};
 use std::collections::BTreeSet;
-
-const APPLETS: [&str; 7] = ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv", "envdir"];
 
 /// Generates the completion files for one shell in `made`.
 fn generate(rig: &Rig, shell: &str) {
     rig.shell("mkdir -p made").exits(0);
-    for name in APPLETS {
+    for name in applets() {
         let project = env!("CARGO_MANIFEST_DIR");
         let file = if shell == "zsh" { format!("_{name}") } else { format!("{name}.{shell}") };
         rig.shell(format!("'{project}/scripts/gen-docs' bin {name} {shell} >made/{file}")).exits(0);
@@ -145,7 +143,7 @@ fn press_tab(rig: &Rig, shell: &str, setup: &str) {
     for line in setup.lines() {
         screen.enter(line);
     }
-    for name in APPLETS {
+    for name in applets() {
         screen.enter(&format!("{name}() {{ printf '<%s>' \"$@\"; echo; }}"));
     }
     screen.enter("echo pre''pared");
@@ -191,7 +189,7 @@ fn every_shell_offers_every_option() {
     for shell in ["bash", "zsh", "fish"] {
         generate(&rig, shell);
     }
-    for name in APPLETS {
+    for name in applets() {
         let help = rig.run(format!("{name} --help")).exits(0).out;
         let rows = help.lines().filter(|line| line.starts_with(' '));
         for row in rows {
@@ -211,7 +209,7 @@ fn every_shell_offers_every_option() {
 #[test]
 fn every_offered_value_is_accepted() {
     let rig = Rig::new();
-    for name in APPLETS {
+    for name in applets() {
         let project = env!("CARGO_MANIFEST_DIR");
         let made = rig.shell(format!("'{project}/scripts/gen-docs' bin {name} fish")).exits(0).out;
         for line in made.lines().filter(|line| line.contains(" -x -a '") && line.contains(" -l ")) {

@@ -2,14 +2,12 @@
 
 use crate::rig::accounts::{ALICE, Accounts, BOB};
 use crate::rig::load::Load;
-use crate::rig::{Rig, limit, signal, tools};
+use crate::rig::{Rig, applets, limit, signal, tools};
 use nix::sys::signal::Signal;
 use std::net::UdpSocket;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-
-const PAGES: [&str; 5] = ["dmon", "dlog", "drlog", "dsyslog", "denv"];
 
 /// Generates a page from the sources in this directory and from the tested program.
 fn page(rig: &Rig, project: &Path, name: &str) -> crate::rig::Done {
@@ -21,6 +19,11 @@ fn page(rig: &Rig, project: &Path, name: &str) -> crate::rig::Done {
     ))
 }
 
+/// Returns the applets that have a manual of their own. The page of another applet is a link.
+fn pages() -> impl Iterator<Item = &'static str> {
+    applets().filter(|name| project().join(format!("src/applets/{name}/{name}.8.in")).exists())
+}
+
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -28,13 +31,13 @@ fn project() -> &'static Path {
 #[test]
 fn the_manual_describes_exactly_the_options() {
     let rig = Rig::new();
-    for name in PAGES {
+    for name in pages() {
         let done = page(&rig, project(), name).exits(0).reports_nothing();
         let items = done.out.lines().filter(|line| line.starts_with(".It Fl")).count();
         let help = rig.run(format!("{name} --help")).exits(0).out;
         let rows =
             help.lines().filter(|line| line.starts_with(' ') && line.contains(" --")).count();
-        assert!(rows > 5 && items >= rows, "{name}: {rows} rows, {items} items");
+        assert!(rows >= 2 && items >= rows, "{name}: {rows} rows, {items} items");
     }
 }
 
@@ -44,7 +47,7 @@ fn mandoc_accepts_the_manual_pages() {
         return;
     }
     let rig = Rig::new();
-    for name in PAGES {
+    for name in pages() {
         rig.write(&format!("{name}.8"), page(&rig, project(), name).exits(0).out);
         let lint = rig.run(format!("mandoc -Tlint -Wwarning {name}.8"));
         assert_eq!(lint.out, "", "{name}");
@@ -75,11 +78,13 @@ fn an_undocumented_option_is_reported() {
 #[test]
 fn every_manual_page_has_its_sections() {
     let rig = Rig::new();
-    for name in PAGES {
+    for name in pages() {
         let text = page(&rig, project(), name).exits(0).out;
         let mut sections =
-            vec!["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "ENVIRONMENT", "EXIT STATUS"];
-        sections.extend(["EXAMPLES", "COMPATIBILITY", "SEE ALSO"]);
+            vec!["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "SEE ALSO"];
+        if ["dmon", "dlog", "drlog", "dsyslog", "denv"].contains(&name) {
+            sections.extend(["ENVIRONMENT", "EXAMPLES", "COMPATIBILITY"]);
+        }
         match name {
             "dmon" => sections.extend(["SIGNALS", "STATUS LINES", "FILES", "DIAGNOSTICS"]),
             "drlog" | "dsyslog" => sections.extend(["SIGNALS", "FILES"]),
@@ -88,7 +93,7 @@ fn every_manual_page_has_its_sections() {
         }
         for section in sections {
             let line = format!(".Sh {section}");
-            assert!(text.lines().any(|found| found == line), "{name}: no {section}");
+            assert!(text.lines().any(|found| found == line), "{name}.8.in: no line {line:?}");
         }
     }
 }
@@ -305,14 +310,14 @@ fn examples(page: &str) -> Vec<String> {
 
 #[test]
 fn every_example_in_the_manual_works() {
-    for name in PAGES {
+    for name in pages() {
         let rig = Rig::new();
         create_files(&rig);
         let text = page(&rig, project(), name).exits(0).out;
         let mut checks = CHECKS.iter().filter(|check| check.0 == name);
         for example in examples(&text) {
             let Some((_, begin, check)) = checks.next() else {
-                panic!("{name}: no check for the example {example:?}");
+                panic!("{name}: no check for the example {example:?}: add one to CHECKS");
             };
             assert!(
                 example.starts_with(begin),

@@ -29,6 +29,7 @@ pub mod tools;
 pub mod trace;
 mod wait;
 
+pub use applets::applets;
 pub use compare::{assert_same, numbers, words_as_letters};
 pub use done::Done;
 pub use files::write_random_file;
