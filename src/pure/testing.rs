@@ -84,7 +84,10 @@ pub fn check_rows<C>(options: &[Opt<C>]) {
         assert!(head.starts_with(&start), "{text}: requires the form `-x, --name`");
         let words: Vec<&str> = head[6..].split(' ').collect();
         assert_eq!(words[0].as_bytes(), row.name());
-        assert_eq!(words.len(), 1 + usize::from(row.takes_value()), "{text}");
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        assert!(words[0].chars().all(is_plain), "{text}: requires the form `--name VALUE`");
+        let words_wanted = 1 + usize::from(row.takes_value());
+        assert_eq!(words.len(), words_wanted, "{text}: requires a tab before the description");
         for other in rows().take(n) {
             assert_ne!(row.name(), other.name(), "{text}: the name is taken");
             assert!(
