@@ -5,11 +5,10 @@
 use crate::rig::load::Load;
 use crate::rig::proc::Process;
 use crate::rig::random::Random;
-use crate::rig::{Rig, proc, signal, times, tools};
+use crate::rig::{Rig, pace, proc, scaled, signal, tools};
 use crate::storm::log_lines::{disorder, line_counts, missing, records};
 use nix::sys::signal::Signal;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// The resource use of a process at one time.
@@ -122,7 +121,12 @@ impl Row {
 fn resource_use_does_not_grow_over_many_events() {
     let phases = [quick_exits, log_lines, time_limits_and_pauses];
     let rows: Vec<Row> = std::thread::scope(|scope| {
-        let phases: Vec<_> = phases.into_iter().map(|phase| scope.spawn(phase)).collect();
+        let start = |phase| {
+            // A phase that cannot run here reports the name of its thread.
+            let name = std::thread::current().name().unwrap_or_default().to_string();
+            std::thread::Builder::new().name(name).spawn_scoped(scope, phase).expect("a thread")
+        };
+        let phases: Vec<_> = phases.into_iter().map(start).collect();
         phases.into_iter().flat_map(|phase| phase.join().expect("a phase")).collect()
     });
     let mut table =
@@ -145,21 +149,21 @@ fn quick_exits() -> Vec<Row> {
     let dmon =
         rig.start(format!("dmon -n -d 0.02 -p pid {command} -- sh -c 'read -r line; exit 1'"));
     let processes = [("dmon, quick exits", dmon.pid())];
-    let rows = Row::measure(&rig, processes, times(15, 10_000), || rig.lines("runs"));
+    let rows = Row::measure(&rig, processes, scaled(15, 10_000), || rig.lines("runs"));
     dmon.signal(Signal::SIGTERM);
     dmon.wait();
-    rig.assert_empty();
+    rig.assert_no_processes();
     rows
 }
 
 /// The command is killed while it writes lines, and dlog is stopped. No line is lost or reordered.
 fn log_lines() -> Vec<Row> {
-    let Some(chaos_child) = tools::own("chaos-child") else { return Vec::new() };
+    let Some(chaos_child) = tools::example("chaos-child") else { return Vec::new() };
     let rig = Rig::new();
     rig.write("journal", "");
     let command = format!("{} run out=100000", chaos_child.display());
     let dmon = rig.start(format!("dmon -n -d 0.02 {command} -- dlog -b log"));
-    let total = times(100_000, 1_000_000);
+    let total = scaled(100_000, 1_000_000);
     // A fast machine may write all lines in a single run: wait for several runs as well.
     let lines_written = || {
         let counts = line_counts(&rig);
@@ -176,7 +180,7 @@ fn log_lines() -> Vec<Row> {
         rows
     });
     dmon.signal(Signal::SIGTERM);
-    dmon.wait().says_nothing();
+    dmon.wait().reports_nothing();
     // A dlog that is stopped in the middle of a line adds a newline.
     let (records, other_bytes) = records(&rig.read("log").replace('\n', ""));
     let counts = line_counts(&rig);
@@ -190,7 +194,7 @@ fn log_lines() -> Vec<Row> {
 fn interrupt_children(dmon: i32, done: &AtomicBool) {
     let mut random = Random::new();
     while !done.load(Ordering::Relaxed) {
-        sleep(Duration::from_millis(20 + random.below(200) as u64));
+        pace(Duration::from_millis(20 + random.below(200) as u64));
         let (name, which) = match random.below(3) {
             0 => ("dlog", Signal::SIGTERM),
             _ => ("chaos-child", Signal::SIGKILL),
@@ -218,10 +222,10 @@ fn time_limits_and_pauses() -> Vec<Row> {
         rig.lines("runs")
     };
     let processes = [("dmon, intervals, time limits and pauses", dmon.pid()), ("its drlog", log)];
-    let rows = Row::measure(&rig, processes, times(60, 3600), runs);
+    let rows = Row::measure(&rig, processes, scaled(60, 3600), runs);
     load.set(0.5);
     dmon.signal(Signal::SIGTERM);
     dmon.wait();
-    rig.assert_empty();
+    rig.assert_no_processes();
     rows
 }

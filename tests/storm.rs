@@ -24,7 +24,7 @@ mod plan;
 mod runner;
 
 use crate::rig::random::Random;
-use crate::rig::{times, tools};
+use crate::rig::{scaled, tools};
 use generator::Environment;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ const PARALLEL: usize = 6;
 
 #[test]
 fn dmon_keeps_its_promises_under_random_faults() {
-    let Some(chaos_child) = tools::own("chaos-child") else { return };
+    let Some(chaos_child) = tools::example("chaos-child") else { return };
     if !tools::is_native("emulated processes have other names, and signals interrupt the emulator")
     {
         return;
@@ -45,7 +45,7 @@ fn dmon_keeps_its_promises_under_random_faults() {
         can_mount: tools::can_mount() && tools::has(&["nsenter"]),
     };
     let seconds = std::env::var("DMON_STORM").ok().and_then(|word| word.parse().ok());
-    let duration = Duration::from_secs(seconds.unwrap_or(times(30, 300) as u64));
+    let duration = Duration::from_secs(seconds.unwrap_or(scaled(30, 300) as u64));
     let first_seed = Random::given().unwrap_or_else(Random::fresh);
     let (count, failed) = (AtomicU64::new(0), AtomicBool::new(false));
     let started = Instant::now();

@@ -2,7 +2,7 @@
 //!
 //! All applets print through it. Each message is one line in one write. A message that cannot be written is dropped.
 //!
-//! The functions quote an empty word as `''`, if the text before it ends in a blank.
+//! The functions show an empty word as `''` if the text before it ends in a blank.
 
 use super::APPLETS;
 use core::ffi::c_int;
@@ -11,14 +11,14 @@ use pure::diag::{Line, put_line, put_reason};
 use pure::exit::Exit;
 use pure::text::{Put, TextBuf, Writer};
 use pure::unix::Errno;
-use sys::file;
+use sys::{fd, file};
 use ufmt::uwrite;
 
-/// The index in [`APPLETS`] of the applet that runs.
+/// The index in [`APPLETS`] of the running applet.
 static NAME: AtomicUsize = AtomicUsize::new(0);
 
 /// The file descriptor of the messages.
-static OUTPUT: AtomicI32 = AtomicI32::new(file::STDERR);
+static OUTPUT: AtomicI32 = AtomicI32::new(fd::STDERR);
 
 /// Sets the applet that messages name, by its index in [`APPLETS`].
 pub fn set_name(applet: usize) {
@@ -30,7 +30,7 @@ pub fn set_output(fd: c_int) {
     OUTPUT.store(fd, Relaxed);
 }
 
-/// Returns the name of the applet that runs.
+/// Returns the name of the running applet.
 pub fn name() -> &'static str {
     APPLETS.get(NAME.load(Relaxed)).map_or("", |applet| applet.name)
 }
@@ -41,7 +41,7 @@ pub fn eprint(parts: &[&[u8]]) {
     put_line(&mut line, name(), parts);
     let fd = OUTPUT.load(Relaxed);
     // A write to a full pipe would block the service until its reader continues.
-    if file::is_writable(fd) {
+    if fd::is_writable(fd) {
         let _ = file::write(fd, line.bytes());
     }
 }
@@ -59,7 +59,7 @@ pub fn os_error(what: &str, word: &[u8], error: Errno) -> Exit {
     error_bytes(what, word, reason.bytes())
 }
 
-/// Prints like [`error`].
+/// Prints as [`error`] does, with `then` as bytes.
 pub fn error_bytes(what: &str, word: &[u8], then: &[u8]) -> Exit {
     let word = if word.is_empty() && what.ends_with(' ') { b"''" } else { word };
     eprint(&[what.as_bytes(), word, then]);

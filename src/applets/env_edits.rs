@@ -35,15 +35,15 @@ impl EnvEdits {
     }
 }
 
-/// The option may be repeated.
+/// The option may be repeated: each use adds an edit.
 impl OptionValue for EnvEdits {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         if self.0.is_none() {
-            self.0 = Environment::begin();
+            self.0 = Environment::claim();
             let inherited = self.0.as_mut().map_or(Ok(()), |environment| environment.inherit(None));
             inherited.map_err(|Full| TOO_MANY)?;
         }
-        // The one static environment can only be taken if nothing else uses it.
+        // `claim` succeeds once per process. dmon claims its environment only here.
         self.0.as_mut().map_or(Err(TOO_MANY), |environment| edit(environment, value))
     }
 }

@@ -124,8 +124,8 @@ impl LineLogger<'_> {
         pending.start += target.write(bytes, &mut |loss| loss_notice(prefixer, loss));
     }
 
-    /// Handles the waiting requests at a line boundary, or at once if the log file is blocked: the new file may accept
-    /// the pending output.
+    /// Handles the waiting requests at a line boundary. If the log file is blocked, handles them at once, because a new
+    /// file may accept the pending output.
     fn apply_requests(&mut self) {
         let log_file = self.target.log_file();
         if self.requests.is_empty() || log_file.blocked.is_none() && !log_file.at_line_start() {
@@ -137,7 +137,7 @@ impl LineLogger<'_> {
         self.flush();
     }
 
-    /// Syncs the log file if everything is written and the sync interval is over.
+    /// Syncs the log file if all output is written and the sync interval has passed.
     fn sync_if_due(&mut self) {
         if !self.target.log_file().is_dirty() || !self.pending.is_empty() {
             return;
@@ -153,7 +153,7 @@ impl LineLogger<'_> {
     }
 }
 
-/// Formats the line that replaces dropped ones.
+/// Formats the line that replaces dropped lines.
 fn loss_notice(prefixer: &mut LinePrefixer, Loss { lines, bytes }: Loss) -> Line {
     let mut line = Line::new();
     set_time(prefixer);
@@ -164,7 +164,7 @@ fn loss_notice(prefixer: &mut LinePrefixer, Loss { lines, bytes }: Loss) -> Line
     line
 }
 
-/// Sets the timestamp of the next lines to the present. Without timestamps it does not read a clock.
+/// Sets the timestamp of the next lines to the present. Without timestamps, it reads no clock.
 fn set_time(prefixer: &mut LinePrefixer) {
     let time = match prefixer.clock() {
         Some(Clock::Real) => clock::real(),
@@ -227,6 +227,7 @@ impl Sink for LineLogger<'_> {
     }
 
     fn end(&mut self) {
+        // The sink is ready, so `out` contains no pending output.
         if let (false, Some(newline)) =
             (self.target.log_file().at_line_start(), self.out.first_mut())
         {

@@ -18,27 +18,29 @@ use pure::log::report_once::ReportOnce;
 use pure::text::{first, skip};
 use pure::time::Instant;
 use pure::unix::Errno;
-use sys::file::{File, Kind, Mode, STDOUT};
+use sys::fd::STDOUT;
+use sys::file::{File, Mode};
+use sys::stat::Kind;
 #[cfg(not(test))]
-use sys::{clock, file};
+use sys::{clock, fd, file, stat};
 #[cfg(test)]
-use tests::{clock, file, os_error};
+use tests::{clock, fd, file, os_error, stat};
 
 /// `PIPE_BUF` of pipe(7): a pipe that poll(2) reports as writable accepts this many bytes in one piece.
 const PIPE_BUF: usize = 4096;
 
-/// Why the log file accepts no data at the moment.
+/// The reason why a log file accepts no data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Blocked {
     /// The buffer of a pipe or terminal is full until its reader reads.
     BufferFull,
-    /// The write failed: the next attempt is at this time.
+    /// A write failed; the next attempt is at this time.
     Until(Instant),
-    /// The pipe has no reader any more (EPIPE).
+    /// The pipe has lost its last reader (EPIPE).
     Broken,
 }
 
-/// Formats the line that replaces dropped ones.
+/// Formats the line that replaces dropped lines.
 pub type LossNotice<'a> = &'a mut dyn FnMut(Loss) -> Line;
 
 /// The destination of the bytes.
@@ -56,15 +58,15 @@ impl Output {
     }
 }
 
-/// Opens `path` for appending. A FIFO is opened for reading too: then it needs no reader, and loses nothing while
-/// readers come and go (fifo(7)).
+/// Opens `path` for appending. A FIFO is opened for reading, too. Then open(2) needs no other reader, and the FIFO
+/// keeps its data while readers come and go (fifo(7)).
 ///
 /// # Errors
-/// Those of open(2).
+/// `ENOENT`, `EACCES`, `EISDIR`, `EROFS`, `ENOSPC` (open(2)).
 pub fn open(path: CliWord) -> Result<File, Errno> {
     match File::open(path, Mode::Append) {
         Err(Errno::NXIO) => File::open(path, Mode::Fifo),
-        Ok(file) if file::is_fifo(file.fd()) => File::open(path, Mode::Fifo),
+        Ok(file) if stat::is_fifo(file.fd()) => File::open(path, Mode::Fifo),
         other => other,
     }
 }
@@ -92,7 +94,7 @@ impl LogFile {
     pub fn new(name: &'static [u8], on_full: OnFull, syncs: bool, output: Output) -> Self {
         Self {
             name,
-            kind: file::kind(output.fd()),
+            kind: stat::kind(output.fd()),
             output,
             on_full,
             blocked: None,
@@ -104,8 +106,8 @@ impl LogFile {
         }
     }
 
-    /// Syncs and closes the old file, and continues with a new one of the same kind. Call only at a line boundary, or if
-    /// the old file is blocked.
+    /// Syncs and closes the old file, and continues with a new one of the same kind. Only for a line boundary or a blocked
+    /// file, because each file contains whole lines.
     pub fn switch_to(&mut self, file: File) {
         self.sync();
         self.output = Output::File(file);
@@ -201,11 +203,11 @@ impl LogFile {
         }
     }
 
-    /// Makes one write, which never waits for a reader. Returns the number of written bytes.
+    /// Makes one write that never waits for a reader. Returns the number of written bytes.
     fn write_some(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
         let piece = match self.kind {
             Kind::Regular => bytes,
-            Kind::Other if !file::is_writable(self.fd()) => return Err(Errno::AGAIN),
+            Kind::Other if !fd::is_writable(self.fd()) => return Err(Errno::AGAIN),
             Kind::Other => first(bytes, PIPE_BUF.min(bytes.len())),
         };
         let n = file::write(self.fd(), piece)?;
@@ -234,7 +236,7 @@ impl LogFile {
         }
     }
 
-    /// Removes the written piece of an unfinished line, and drops `rest`.
+    /// Starts an outage: removes the written piece of an unfinished line, and drops `rest`.
     fn start_outage(&mut self, rest: &[u8]) {
         let partial = self.state.partial();
         let removed = partial == 0 || file::undo_append(self.fd(), partial).is_ok();

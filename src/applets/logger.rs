@@ -1,4 +1,4 @@
-//! The scaffold of the loggers dlog, drlog and dsyslog. Each calls [`run`].
+//! The start of the loggers dlog, drlog and dsyslog: shared options and memory. Each calls [`run`].
 //!
 //! The row of each shared option is a function of the logger's settings. A logger joins such rows with its own rows into
 //! one table, in the order of its help.
@@ -12,7 +12,7 @@ use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::line_prefix::{PREFIX_SIZE, PrefixBuf};
 use pure::log::timestamp::TimestampFormat;
-use sys::file;
+use sys::fd;
 use sys::static_cell::StaticCell;
 
 /// The values of the shared options. A logger that lacks the row of an option keeps its default.
@@ -21,7 +21,7 @@ pub struct LoggerConfig {
     pub input: c_int,
     /// Drop lines that contain only a newline.
     pub skip_empty: bool,
-    /// Do not sync.
+    /// Do not sync the log to the disk.
     pub buffered: bool,
     /// `None`: no timestamp.
     pub timestamp: Option<TimestampFormat>,
@@ -29,7 +29,7 @@ pub struct LoggerConfig {
 
 impl LoggerConfig {
     pub const DEFAULT: Self =
-        Self { input: file::STDIN, skip_empty: false, buffered: false, timestamp: None };
+        Self { input: fd::STDIN, skip_empty: false, buffered: false, timestamp: None };
 }
 
 /// The row of `--timestamp`.
@@ -84,7 +84,7 @@ pub fn run<C: 'static>(
     mut config: C,
     start: fn(C, Option<CliWord>, &'static mut Buffers) -> Result<Exit, Exit>,
 ) -> Result<Exit, Exit> {
-    file::open_standard();
+    fd::open_standard();
     let Parsed::Options { operands_at } = invocation.options(info, options, &mut config)? else {
         return Ok(Exit::SUCCESS);
     };

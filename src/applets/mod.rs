@@ -1,6 +1,6 @@
 //! The applets: programs that share one executable.
 //!
-//! `main` calls [`run`], which selects the applet by the name that the program was called by. Each applet reads its
+//! `lib.rs` calls [`run`], which selects the applet by the last part of the path in argument 0. Each applet reads its
 //! options, connects the decisions of `pure` with the system calls of `sys`, and returns an exit status.
 
 mod denv;
@@ -23,8 +23,7 @@ pub use option_sources::Invocation;
 use pure::exit::Exit;
 use pure::text::{Put, TextBuf};
 use sys::args::Args;
-use sys::environment;
-use sys::file;
+use sys::{environment, fd, file};
 
 /// A name of the executable with the applet that it runs.
 pub struct Applet {
@@ -43,7 +42,7 @@ pub const APPLETS: &[Applet] = &[
     Applet { name: "envdir", run: denv::run_envdir },
 ];
 
-/// Runs the applet that the program was called by and returns its exit status.
+/// Runs the applet whose name is the last part of argument 0. Returns its exit status.
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let path = args.word(0).map_or(&b""[..], |word| word.to_bytes());
@@ -58,8 +57,8 @@ pub fn run(args: Args) -> Exit {
     result.unwrap_or_else(|reported| reported)
 }
 
-/// Whether DMON_LIST_MULTICALL_APPLETS requests the list of names, as `make check-links` does. Set-uid programs ignore
-/// it.
+/// Returns whether DMON_LIST_MULTICALL_APPLETS requests the list of names, which `scripts/build` reads. Set-user-ID
+/// programs ignore it.
 fn is_list_requested() -> bool {
     environment::variable(b"DMON_LIST_MULTICALL_APPLETS")
         .is_some_and(|value| !matches!(value.to_bytes(), b"" | b"0"))
@@ -95,7 +94,7 @@ fn known_applets() -> TextBuf<128> {
 /// [`Exit::FAILED`] after a message, if the write fails.
 fn print(text: &[u8]) -> Result<(), Exit> {
     let cannot_write = |error| os_error("cannot write to standard output", b"", error);
-    file::write(file::STDOUT, text).map(drop).map_err(cannot_write)
+    file::write(fd::STDOUT, text).map(drop).map_err(cannot_write)
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub enum Parsed {
     Shown,
 }
 
-/// The size of all words from a file and from variables together, in bytes. Chosen: it holds hundreds of options.
+/// The size of all words from a file and from variables together, in bytes. Chosen: enough for hundreds of options.
 const BUFFER_SIZE: usize = 16 << 10;
 
 static BUFFER: StaticCell<[u8; BUFFER_SIZE]> = StaticCell::new([0; BUFFER_SIZE]);
@@ -98,18 +98,20 @@ impl Invocation {
         Ok(Parsed::Options { operands_at: argv.next - usize::from(outcome == Outcome::Operand) })
     }
 
-    /// Returns the path of the configuration file and the index of the next word, if the first option is `-C`.
+    /// Returns the path of the configuration file and the index of the word after it, if the first option is `-C`.
     fn config_file(&self) -> Option<(CliWord, usize)> {
         let first = self.args.word(1)?;
         match first.to_bytes() {
             b"-C" | b"--config" => Some((self.args.word(2)?, 3)),
             [b'-', b'C', ..] => Some((cstr_tail(first, 2)?, 2)),
-            long if long.starts_with(b"--config=") => Some((cstr_tail(first, 9)?, 2)),
+            long if long.starts_with(b"--config=") => {
+                Some((cstr_tail(first, "--config=".len())?, 2))
+            }
             _ => None,
         }
     }
 
-    /// Returns the only operand, which is the word with this index; `None` if it is missing.
+    /// Returns the word with index `at`, which must be the last one; `None` if it is missing.
     ///
     /// # Errors
     /// [`Exit::FAILED`] after a message, if another word follows.
@@ -186,7 +188,8 @@ struct TextSource {
     syntax: Syntax,
     words: Tokenizer,
     last: CliWord,
-    /// Whether the tokenizer failed. The parser then sees the end of the words, and its own message would be wrong.
+    /// Whether the tokenizer failed, and printed a message. The parser then sees the end of the words, and a message of its
+    /// own would be wrong.
     failed: bool,
 }
 
@@ -246,7 +249,7 @@ impl TextSource {
     }
 }
 
-/// Takes the buffer on first use. Its pages stay untouched if all options are on the command line.
+/// Claims the buffer on first use. If all options are on the command line, its pages are never touched.
 fn claim_buffer(buffer: &mut &'static mut [u8]) {
     if let Some(all) = BUFFER.take() {
         *buffer = all;

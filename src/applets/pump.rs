@@ -1,7 +1,7 @@
 //! The main loop of the loggers: it reads batches of input for a sink. `line_logger::run` and dsyslog call it.
 //!
-//! SIGHUP and SIGALRM become [`Request`]s to the sink. On SIGTERM and SIGINT the loop stores the bytes that the pipe
-//! contains at that moment, then ends. A sink that is blocked pauses reading; signals are still handled.
+//! SIGHUP and SIGALRM become [`Request`]s to the sink. After SIGTERM or SIGINT, the loop passes on the bytes that the pipe
+//! contains at that moment, then ends. While the sink is blocked, the loop reads nothing, but still handles signals.
 
 use super::diag::os_error;
 use super::wait::wait;
@@ -11,7 +11,7 @@ use pure::exit::Exit;
 use pure::time::{Duration, Instant, earliest};
 use pure::unix::{Errno, Signal};
 use sys::signal::SignalSet;
-use sys::{clock, file, signal};
+use sys::{clock, fd, file, signal};
 
 /// The default capacity of a pipe (pipe(7)), so that one read empties it.
 pub const BATCH_SIZE: usize = 64 << 10;
@@ -19,14 +19,16 @@ pub const BATCH_SIZE: usize = 64 << 10;
 /// Memory for one batch.
 pub type Batch = [u8; BATCH_SIZE];
 
-/// Time for the sink to store the rest after SIGTERM. Chosen: one second; a sender that cannot wait has SIGKILL.
+/// Time for the sink to store the rest after SIGTERM. Chosen: one second; a service manager that cannot wait sends
+/// SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(1);
 
-/// SIGPIPE and SIGXFSZ are caught so that a failing write returns an error and does not end the logger.
+/// The signals that the loop catches: four are handled. SIGPIPE and SIGXFSZ are caught so that a failing write returns
+/// an error and does not end the logger.
 const CAUGHT: [Signal; 6] =
     [Signal::TERM, Signal::INT, Signal::HUP, Signal::ALRM, Signal::PIPE, Signal::XFSZ];
 
-/// A request that a user sends to a running logger as a signal.
+/// A request to a running logger, sent as a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Request {
     /// SIGHUP: open the log file again by its name.
@@ -35,7 +37,7 @@ pub enum Request {
     Rotate,
 }
 
-/// The signals that are requests.
+/// The signal of each request.
 const REQUESTS: [(Signal, Request); 2] =
     [(Signal::HUP, Request::Reopen), (Signal::ALRM, Request::Rotate)];
 
@@ -45,23 +47,23 @@ pub trait Sink {
     /// sink is no longer [`SinkState::Ready`].
     fn take(&mut self, batch: &[u8]) -> usize;
 
-    /// The sink has taken a whole batch, and the loop will wait for input.
+    /// Called when the sink has taken a whole batch, and the loop will wait for input.
     fn batch_done(&mut self);
 
     /// Returns the events that the sink waits for.
     fn interest(&self) -> Interest;
 
-    /// An event of [`Self::interest`] has occurred.
+    /// Called when an event of [`Self::interest`] has occurred.
     fn retry(&mut self);
 
-    /// Handles a request of the user.
+    /// Handles a request.
     fn handle(&mut self, request: Request);
 
     /// Handles the end of the input: completes the last line. The sink may be blocked afterwards, and continues in
     /// [`Self::retry`].
     fn end(&mut self);
 
-    /// Gives up all data that is not stored, and `rest`, which was not taken. Returns the exit code of the logger.
+    /// Gives up all data that is not stored, and `rest`, which was not taken. Returns the exit status of the logger.
     fn close(&mut self, rest: &[u8]) -> Exit;
 }
 
@@ -89,7 +91,7 @@ pub struct Interest {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
     Open,
-    /// After SIGTERM, SIGINT or the end of the input: the number of bytes that are still to be read.
+    /// After SIGTERM, SIGINT or the end of the input. The number of bytes that remain to be read.
     Draining(usize),
     /// [`Sink::end`] was called.
     Ended,
@@ -110,8 +112,8 @@ struct Pump<'a> {
     read_error: Result<(), Exit>,
 }
 
-/// Pumps `input` into `sink` until the input ends, the sink breaks, or a signal stops it. Returns the exit code of the
-/// sink.
+/// Pumps `input` into `sink` until the input ends, the sink breaks, or a signal stops it. Returns the exit status
+/// from the sink.
 ///
 /// # Errors
 /// [`Exit::FAILED`] if `input` cannot be read. The sink has stored everything that was read before.
@@ -169,7 +171,7 @@ impl Pump<'_> {
     /// Reads the next of the last `left` bytes, or ends the input if there are none.
     fn drain(&mut self, left: usize, sink: &mut dyn Sink) {
         // Another process may have read some of them.
-        let left = if left > 0 { left.min(file::bytes_readable(self.input)) } else { 0 };
+        let left = if left > 0 { left.min(fd::bytes_readable(self.input)) } else { 0 };
         if left > 0 {
             self.read(left);
         }
@@ -210,9 +212,10 @@ impl Pump<'_> {
                 sink.handle(request);
             }
         }
+        // `|` clears both flags, where `||` would leave the second one set.
         if signal::take(Signal::TERM) | signal::take(Signal::INT) {
             if self.input_state == Input::Open {
-                self.input_state = Input::Draining(file::bytes_readable(self.input));
+                self.input_state = Input::Draining(fd::bytes_readable(self.input));
             }
             self.deadline = self.deadline.or_else(|| Some(clock::now().add(TERM_GRACE)));
         }
@@ -224,7 +227,7 @@ impl Pump<'_> {
         match file::read(self.input, space) {
             Ok(0) => self.input_state = Input::Draining(0),
             Ok(n) => self.batch = 0..n,
-            // Another process that shares the descriptor was faster.
+            // EAGAIN: another process that shares the pipe has read the bytes.
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(error) => {
                 self.read_error = Err(os_error("cannot read the input", b"", error));

@@ -1,12 +1,12 @@
-//! The one wait of dmon and of the loggers.
+//! The wait for events in the main loops of dmon and of the loggers.
 
 use core::ffi::c_int;
 use pure::time::Duration;
 use sys::poll::{self, Ready};
 use sys::signal::{self, SignalSet};
 
-/// Waits as [`poll::ppoll`] does. If ppoll itself fails (a limit of one open file, say), it waits for one second or
-/// for a signal, so that the caller neither spins nor misses a signal.
+/// Waits as [`poll::ppoll`] does. If ppoll(2) fails, for example because of a limit of one open file, waits for a signal
+/// for at most one second. Then the caller neither spins nor misses a signal.
 #[must_use]
 pub fn wait(
     mask: &SignalSet,

@@ -15,9 +15,9 @@ pub enum Name {
     Text(&'static [u8]),
 }
 
-/// Parses a word of digits as an id, any other word as a name.
+/// Parses a word of digits as an ID, any other word as a name.
 ///
-/// `None` for an empty word, a word with a colon, and the id 2^32 - 1, which means "unchanged" in setresuid(2).
+/// `None` for an empty word, a word with a colon, and the ID 2^32 - 1, which means "unchanged" in setresuid(2).
 #[must_use]
 pub fn name(word: &'static [u8]) -> Option<Name> {
     if word.iter().all(u8::is_ascii_digit) {
@@ -26,7 +26,7 @@ pub fn name(word: &'static [u8]) -> Option<Name> {
     find_byte(word, b':').is_none().then_some(Name::Text(word))
 }
 
-/// The ids of an entry in passwd(5).
+/// The IDs of an entry in passwd(5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct User {
     pub uid: u32,
@@ -36,7 +36,7 @@ pub struct User {
 /// A login name of at most LOGIN_NAME_MAX bytes (limits.h).
 pub type Login = Vec<u8, 256>;
 
-/// The supplementary groups of a process. The kernel allows 65 536; 64 is chosen: small systems have a few dozen.
+/// The supplementary groups of a process. Chosen: small systems have a few dozen groups; the kernel allows 65 536.
 pub type Gids = Vec<u32, 64>;
 
 /// The entries that a [`Search`] looks for.
@@ -52,26 +52,26 @@ pub enum Query<'a> {
 
 /// One pass over a file.
 ///
-/// The lines of both files start with a name, a password and an id. The fourth field is the id of the primary group
+/// The lines of both files start with a name, a password and an ID. The fourth field is the ID of the primary group
 /// in /etc/passwd and the list of members in /etc/group.
 // Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Search<'a> {
     query: Query<'a>,
-    /// Whether `word` is complete. False if it is longer than any name.
+    /// False if the word is longer than `word` can hold, so that no name matches it.
     word_fits: bool,
     /// The number of colons before `word` in its line.
     field: u8,
     /// Whether the current line matches the query so far.
     matches: bool,
-    /// The id and the primary group of the current line.
+    /// The ID and the primary group of the current line.
     id: Option<u32>,
     gid: Option<u32>,
     /// The user that was found.
     pub user: Option<User>,
-    /// Whether more groups were found than `groups` can hold.
+    /// Whether more groups match than `groups` can hold.
     pub too_many: bool,
-    /// The word that is being read.
+    /// The word so far.
     word: Login,
     /// The name of the user that was found.
     pub login: Login,
@@ -116,7 +116,7 @@ impl<'a> Search<'a> {
         };
     }
 
-    /// Evaluates the word that just ended.
+    /// Evaluates a complete word.
     fn end_word(&mut self) {
         let word: &[u8] = if self.word_fits { &self.word } else { &[] };
         let number = value::number(word).ok();
@@ -151,7 +151,7 @@ impl<'a> Search<'a> {
         self.word_fits = true;
     }
 
-    /// Records the result of the line that just ended.
+    /// Records the result of a complete line.
     fn end_line(&mut self) {
         let (true, Some(id)) = (self.matches, self.id) else {
             return;

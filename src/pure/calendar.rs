@@ -1,6 +1,6 @@
 //! The Gregorian calendar in UTC.
 //!
-//! Timestamps, names of archived logs and syslog headers use it.
+//! Timestamps, archive names and syslog headers use it.
 
 /// A date and time of day in UTC, to the second. Months and days count from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,14 +29,14 @@ impl Civil {
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let from_march = (5 * day_of_year + 2) / 153;
         let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-        let small = |n: i64| u8::try_from(n).unwrap_or(0);
+        let to_u8 = |n: i64| u8::try_from(n).unwrap_or(0);
         Self {
             year: year_of_era + era * 400 + i64::from(month <= 2),
-            month: small(month),
-            day: small(day_of_year - (153 * from_march + 2) / 5 + 1),
-            hour: small(time / 3600),
-            minute: small(time / 60 % 60),
-            second: small(time % 60),
+            month: to_u8(month),
+            day: to_u8(day_of_year - (153 * from_march + 2) / 5 + 1),
+            hour: to_u8(time / 3600),
+            minute: to_u8(time / 60 % 60),
+            second: to_u8(time % 60),
         }
     }
 }

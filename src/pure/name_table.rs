@@ -7,17 +7,17 @@
 ///
 /// Blanks separate the entries. Bars separate several names of one entry. A NUL is an entry without a name.
 #[must_use]
-pub fn index_of(list: &str, name: &[u8]) -> Option<usize> {
-    list.as_bytes()
-        .split(|byte| *byte == b' ')
-        .position(|names| names.split(|byte| *byte == b'|').any(|one| eq_ignore_case(one, name)))
+pub fn index_of(table: &str, name: &[u8]) -> Option<usize> {
+    table.as_bytes().split(|byte| *byte == b' ').position(|names| {
+        names.split(|byte| *byte == b'|').any(|other| eq_ignore_case(other, name))
+    })
 }
 
-/// Compares two names and ignores the case of ASCII letters.
+/// Returns whether two names are equal if the case of ASCII letters is ignored.
 #[must_use]
-pub fn eq_ignore_case(one: &[u8], other: &[u8]) -> bool {
-    let small = u8::to_ascii_lowercase;
-    one.len() == other.len() && one.iter().map(small).eq(other.iter().map(small))
+pub fn eq_ignore_case(a: &[u8], b: &[u8]) -> bool {
+    let lower = u8::to_ascii_lowercase;
+    a.len() == b.len() && a.iter().map(lower).eq(b.iter().map(lower))
 }
 
 #[cfg(test)]
@@ -26,8 +26,8 @@ mod tests {
 
     #[test]
     fn each_name_has_the_index_of_its_entry() {
-        let list = "emerg|panic alert \0 crit|critical";
-        let is = |name: &str, at| assert_eq!(index_of(list, name.as_bytes()), at, "{name:?}");
+        let table = "emerg|panic alert \0 crit|critical";
+        let is = |name: &str, at| assert_eq!(index_of(table, name.as_bytes()), at, "{name:?}");
         is("emerg", Some(0));
         is("PANIC", Some(0));
         is("alert", Some(1));

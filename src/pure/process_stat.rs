@@ -14,7 +14,7 @@ pub struct ProcessStat {
 }
 
 impl ProcessStat {
-    /// Parses the start of /proc/PID/stat, up to the session; `None` if it is cut off before.
+    /// Parses the start of /proc/PID/stat, up to the session; `None` if the text is truncated.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         // The command's name is in parentheses and may itself contain any byte.
@@ -27,12 +27,12 @@ impl ProcessStat {
     }
 }
 
-/// The parser of /proc/PID/task/TID/children: PIDs, each followed by a blank.
+/// The parser of /proc/PID/task/TID/children: PIDs, each followed by a blank. The field is the number read so far.
 #[derive(Default)]
 pub struct ChildList(i32);
 
 impl ChildList {
-    /// Takes the next byte; returns the PID that it ends, if any.
+    /// Processes the next byte. Returns the PID that ends with it, if any.
     pub fn feed(&mut self, byte: u8) -> Option<Pid> {
         if let Some(digit) = byte.checked_sub(b'0').filter(|digit| *digit < 10) {
             self.0 = self.0.wrapping_mul(10).wrapping_add(digit.into());
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_blanks_and_parentheses_does_not_shift_the_fields() {
+    fn blanks_and_parentheses_in_a_name_do_not_shift_fields() {
         let stat = ProcessStat::parse(b"42 (a) Z 1 (b)) S 7 42 41 0 -1");
         let expected = ProcessStat { is_dead: false, parent: Pid::new(7), session: Pid::new(41) };
         assert_eq!(stat, Some(expected));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_cut_off_is_refused() {
+    fn a_truncated_text_is_rejected() {
         for text in [&b""[..], b"42", b"42 (sh", b"42 (sh) S", b"42 (sh) S 1", b"42 (sh) S 1 42"] {
             assert_eq!(ProcessStat::parse(text), None);
         }

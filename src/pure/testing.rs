@@ -27,18 +27,18 @@ impl Random {
 ///
 /// The test repeats the run with the choices that [`next`](Self::next) returns, until it returns `None`.
 #[derive(Default)]
-pub struct Ways {
-    /// Each choice and the number of alternatives it was made from.
-    ways: Vec<(usize, usize)>,
+pub struct Choices {
+    /// Each choice and the number of its alternatives.
+    choices: Vec<(usize, usize)>,
     step: usize,
     /// The number of faults that may still be chosen.
     pub faults: usize,
 }
 
-impl Ways {
+impl Choices {
     /// Returns a run that starts with these choices.
-    pub fn new(ways: Vec<(usize, usize)>, faults: usize) -> Self {
-        Self { ways, step: 0, faults }
+    pub fn new(choices: Vec<(usize, usize)>, faults: usize) -> Self {
+        Self { choices, step: 0, faults }
     }
 
     /// Returns the number of choices so far.
@@ -46,25 +46,25 @@ impl Ways {
         self.step
     }
 
-    /// Chooses one of this many alternatives. All except 0 are faults.
-    pub fn choose(&mut self, ways: usize) -> usize {
-        let ways = if self.faults == 0 { 1 } else { ways };
-        if self.step == self.ways.len() {
-            self.ways.push((0, ways));
+    /// Chooses one of this many alternatives. 0 is no fault, all others are.
+    pub fn choose(&mut self, alternatives: usize) -> usize {
+        let alternatives = if self.faults == 0 { 1 } else { alternatives };
+        if self.step == self.choices.len() {
+            self.choices.push((0, alternatives));
         }
-        let (way, of) = self.ways[self.step];
-        assert_eq!(of, ways, "repeating the choices did not repeat the run");
+        let (choice, recorded) = self.choices[self.step];
+        assert_eq!(recorded, alternatives, "repeating the choices did not repeat the run");
         self.step += 1;
-        self.faults -= usize::from(way > 0);
-        way
+        self.faults -= usize::from(choice > 0);
+        choice
     }
 
     /// Returns the first choices of the next run; `None` after the last run.
     pub fn next(mut self) -> Option<Vec<(usize, usize)>> {
-        while let Some((way, of)) = self.ways.pop() {
-            if way + 1 < of {
-                self.ways.push((way + 1, of));
-                return Some(self.ways);
+        while let Some((choice, alternatives)) = self.choices.pop() {
+            if choice + 1 < alternatives {
+                self.choices.push((choice + 1, alternatives));
+                return Some(self.choices);
             }
         }
         None
@@ -84,7 +84,10 @@ pub fn check_rows<C>(options: &[Opt<C>]) {
         assert!(head.starts_with(&start), "{text}: requires the form `-x, --name`");
         let words: Vec<&str> = head[6..].split(' ').collect();
         assert_eq!(words[0].as_bytes(), row.name());
-        assert_eq!(words.len(), 1 + usize::from(row.takes_value()), "{text}");
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        assert!(words[0].chars().all(is_plain), "{text}: requires the form `--name VALUE`");
+        let words_wanted = 1 + usize::from(row.takes_value());
+        assert_eq!(words.len(), words_wanted, "{text}: requires a tab before the description");
         for other in rows().take(n) {
             assert_ne!(row.name(), other.name(), "{text}: the name is taken");
             assert!(

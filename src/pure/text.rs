@@ -7,7 +7,7 @@ use core::convert::Infallible;
 use core::ffi::CStr;
 use core::ops::{Deref, DerefMut};
 use heapless::{Vec, VecView};
-use ufmt::{uWrite, uwrite};
+use ufmt::uWrite;
 
 /// A text in a buffer of any size. Functions that append text take it, so that they are compiled once.
 pub type Text = VecView<u8>;
@@ -94,23 +94,24 @@ impl<const N: usize> DerefMut for TextBuf<N> {
     }
 }
 
-/// Appends bytes from outside, such as arguments and paths. Control characters become `?`, so that a file name can
+/// Appends bytes from outside the program, such as arguments and paths. Control characters become `?`, so that a file name can
 /// neither break the line nor send escape sequences to a terminal.
 pub fn put_escaped(text: &mut Text, bytes: &[u8]) {
     for byte in bytes {
-        let is_control = byte.is_ascii_control() || ends_control(text.last(), *byte);
+        let is_control = byte.is_ascii_control() || completes_c1(text.last(), *byte);
         text.put(&[if is_control { b'?' } else { *byte }]);
     }
 }
 
-/// Whether the byte and the one before it encode a control character from U+0080 to U+009F, which terminals obey.
+/// Returns whether `byte` completes a C1 control character (U+0080 to U+009F), which terminals obey. In UTF-8 these are
+/// [`C1_LEAD`] and a byte from 0x80 to 0x9f.
 #[must_use]
-pub fn ends_control(before: Option<&u8>, byte: u8) -> bool {
-    before == Some(&CONTROLS) && byte & 0xe0 == 0x80
+pub fn completes_c1(before: Option<&u8>, byte: u8) -> bool {
+    before == Some(&C1_LEAD) && byte & 0xe0 == 0x80
 }
 
-/// The first byte of U+0080 to U+009F in UTF-8.
-pub const CONTROLS: u8 = 0xc2;
+/// The first byte of a C1 control character in UTF-8. It also starts U+00A0 to U+00BF, which are no controls.
+pub const C1_LEAD: u8 = 0xc2;
 
 /// Appends the last `digits` digits of a number, at most 20, with leading zeros.
 ///
@@ -126,19 +127,14 @@ pub fn put_padded(text: &mut Text, number: u64, digits: usize, hex: bool) {
     text.put(skip(&padded, padded.len().saturating_sub(digits)));
 }
 
-/// Appends a number without leading zeros.
-pub fn put_number(text: &mut Text, number: u64) {
-    let Ok(()) = uwrite!(Writer(text), "{}", number);
-}
-
-/// Returns the first `size` bytes; none if there are fewer.
+/// Returns the first `size` bytes; an empty slice if there are fewer.
 #[must_use]
 #[inline(never)]
 pub fn first(bytes: &[u8], size: usize) -> &[u8] {
     bytes.get(..size).unwrap_or(&[])
 }
 
-/// Returns the bytes from index `at` on; none if `at` is out of range.
+/// Returns the bytes from index `at` on; an empty slice if `at` is out of range.
 #[must_use]
 #[inline(never)]
 pub fn skip(bytes: &[u8], at: usize) -> &[u8] {
@@ -151,8 +147,8 @@ pub fn skip(bytes: &[u8], at: usize) -> &[u8] {
 #[must_use]
 #[inline(never)]
 pub fn strip_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let (front, rest) = bytes.split_at_checked(prefix.len())?;
-    (front == prefix).then_some(rest)
+    let (start, rest) = bytes.split_at_checked(prefix.len())?;
+    (start == prefix).then_some(rest)
 }
 
 /// Returns the index of the first `byte`.
@@ -172,13 +168,13 @@ pub fn split_once(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// Returns the word from byte `at` on, which may be empty; `None` if the word is shorter.
+/// Returns the C string from byte `at` on, which may be empty; `None` if `at` is behind its NUL.
 #[must_use]
-pub fn cstr_tail(word: &CStr, at: usize) -> Option<&CStr> {
-    (at < word.to_bytes_with_nul().len()).then(|| &word[at..])
+pub fn cstr_tail(text: &CStr, at: usize) -> Option<&CStr> {
+    (at < text.to_bytes_with_nul().len()).then(|| &text[at..])
 }
 
-/// Returns the buffer from index `at` on; none of it if `at` is out of range.
+/// Returns the part of a buffer from index `at` on; an empty part if `at` is out of range.
 #[must_use]
 #[inline(never)]
 pub fn spare(bytes: &mut [u8], at: usize) -> &mut [u8] {
@@ -241,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_of_a_word_is_a_word() {
+    fn the_tail_of_a_c_string_may_be_empty() {
         assert_eq!([1, 2, 3].map(|at| cstr_tail(c"ab", at)), [Some(c"b"), Some(c""), None]);
     }
 

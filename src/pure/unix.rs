@@ -13,7 +13,7 @@ const fn by_arch(common: i32, mips: i32) -> i32 {
 
 /// The PID of one process, or the PGID of one process group.
 ///
-/// It is above zero. Therefore no call can pass 0 or -1 to kill(2), which mean the own group and all processes.
+/// It is above zero. Therefore no call can pass 0 or −1 to kill(2), which mean the caller's group and all processes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Pid(NonZeroI32);
 
@@ -79,13 +79,13 @@ impl Errno {
     pub const STALE: Self = Self(by_arch(116, 151));
     pub const DQUOT: Self = Self(by_arch(122, 1133));
 
-    /// Returns the text of strerror(3); `None` for errors that our system calls do not return.
+    /// Returns the text of strerror(3); `None` for errors that dmon's system calls do not return.
     #[must_use]
     pub fn text(self) -> Option<&'static [u8]> {
         let [number, ..] = self.0.to_le_bytes();
         let mut rows = ERRORS.split(|byte| *byte == 0);
-        rows.find_map(|row| row.split_first().filter(|(first, _)| **first == number))
-            .map(|row| row.1)
+        rows.find_map(|row| row.split_first().filter(|(low_byte, _)| **low_byte == number))
+            .map(|(_, text)| text)
     }
 }
 
@@ -99,6 +99,7 @@ static ERRORS: [u8; SIZE] = {
     packed
 };
 
+/// The size of [`ERRORS`], computed with a larger array that exists only at compile time.
 const SIZE: usize = pack(&mut [0; 2000]);
 
 /// Packs [`REASONS`] and returns their size in bytes.
@@ -116,6 +117,7 @@ const fn pack(packed: &mut [u8]) -> usize {
     end
 }
 
+/// The texts of strerror(3).
 const REASONS: &[(Errno, &str)] = &[
     (Errno::PERM, "Operation not permitted"),
     (Errno::NOENT, "No such file or directory"),
@@ -228,13 +230,13 @@ impl WaitStatus {
         Self((code as i32) << 8)
     }
 
-    /// Whether the process exited with status 0.
+    /// Returns whether the process exited with status 0.
     #[must_use]
     pub const fn success(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether this signal killed the process.
+    /// Returns whether this signal killed the process.
     #[must_use]
     pub fn killed_by(self, signal: Signal) -> bool {
         self.0 & 0x7f == signal.number()

@@ -1,4 +1,4 @@
-//! Blocks of bytes that are compared at once, for the inner loops of `pure`.
+//! Blocks of bytes that are compared at once. The inner loops of `pure` use them.
 //!
 //! A [`Block`] is the 16 bytes of an SSE2 register on x86, elsewhere the bytes of one machine word. It is a crate
 //! of its own because the SSE2 instructions require `unsafe`, which `pure` forbids.
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_check_against_bytes() {
+    fn block_masks_agree_with_a_comparison_of_each_byte() {
         check_against_bytes!(Block);
         check_against_bytes!(portable::Block);
     }

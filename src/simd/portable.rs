@@ -2,12 +2,11 @@
 
 use core::ops::BitOr;
 
-/// As many bytes as a machine word has; the first byte is the lowest.
+/// The bytes of one machine word. The first byte is the lowest, also on big-endian machines.
 #[derive(Clone, Copy)]
 pub struct Block(usize);
 
-/// The result of a comparison: the high bit of a byte is set if it matched. Bytes behind the first match may be set
-/// wrongly.
+/// The result of a comparison: the high bit of a byte is set if it matched. It is only reliable up to the first match.
 #[derive(Clone, Copy)]
 pub struct ByteMask(usize);
 
@@ -51,7 +50,7 @@ impl Block {
 }
 
 impl ByteMask {
-    /// Reports whether any byte matched.
+    /// Returns whether any byte matched.
     #[inline(always)]
     pub const fn any(self) -> bool {
         self.0 != 0

@@ -53,9 +53,9 @@ impl Block {
     #[must_use]
     pub fn le(self, byte: u8) -> ByteMask {
         // SAFETY: the processor has SSE2.
-        let least = unsafe { arch::_mm_min_epu8(self.0, Self::splat(byte).0) };
+        let minimum = unsafe { arch::_mm_min_epu8(self.0, Self::splat(byte).0) };
         // SAFETY: the processor has SSE2.
-        ByteMask(unsafe { arch::_mm_cmpeq_epi8(self.0, least) })
+        ByteMask(unsafe { arch::_mm_cmpeq_epi8(self.0, minimum) })
     }
 }
 
@@ -67,7 +67,7 @@ impl ByteMask {
         unsafe { arch::_mm_movemask_epi8(self.0) }
     }
 
-    /// Reports whether any byte matched.
+    /// Returns whether any byte matched.
     #[inline(always)]
     #[must_use]
     pub fn any(self) -> bool {

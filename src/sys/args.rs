@@ -49,8 +49,7 @@ impl Args {
 
     /// Returns the words from `from` up to `to` as a command; `None` if there are none.
     ///
-    /// Word `to` is replaced by the null pointer that ends a command, so that nothing is copied, however long the
-    /// command is.
+    /// A null pointer, which ends a command, replaces word `to`. So a command of any length needs no copy.
     #[must_use]
     pub fn command(&self, from: usize, to: usize) -> Option<Argv> {
         if from >= to || to > self.count {

@@ -12,7 +12,7 @@ impl Directory {
     /// Opens the directory `path`.
     ///
     /// # Errors
-    /// `ENOTDIR` if `path` is not a directory; the errno of open(2).
+    /// `ENOENT`; `EACCES`; `ENOTDIR` if `path` is not a directory (open(2)).
     pub fn open(path: &CStr) -> Result<Self> {
         File::open(path, Mode::Directory).map(Self)
     }
@@ -20,7 +20,7 @@ impl Directory {
     /// Opens the file `name` of this directory. A new file gets the mode 0640 less umask.
     ///
     /// # Errors
-    /// The errno of openat(2).
+    /// `ENOENT`; `EACCES`; `EEXIST` for [`Mode::CreateNew`]; `ELOOP` for a link that is not followed (openat(2)).
     pub fn open_file(&self, name: &CStr, mode: Mode) -> Result<File> {
         File::open_at(self.0.fd(), name, mode, 0o640)
     }
@@ -40,7 +40,7 @@ impl Directory {
     /// Renames the file `from` to `to`, which it replaces.
     ///
     /// # Errors
-    /// The errno of renameat(2).
+    /// `ENOENT`, `EACCES`, `EPERM`, `EROFS`, `ENOSPC` (renameat(2)).
     pub fn rename(&self, from: &CStr, to: &CStr) -> Result<()> {
         let dir = self.0.fd();
         // SAFETY: both names end in NUL.
@@ -50,30 +50,30 @@ impl Directory {
     /// Removes the name of a file.
     ///
     /// # Errors
-    /// The errno of unlinkat(2).
+    /// `ENOENT`, `EACCES`, `EPERM`, `EROFS` (unlinkat(2)).
     pub fn remove(&self, name: &CStr) -> Result<()> {
         // SAFETY: the name ends in NUL.
         check(unsafe { libc::unlinkat(self.0.fd(), name.as_ptr(), 0) }).map(drop)
     }
 
-    /// Passes each name that may be that of a regular file to `take`, unsorted. Names of links are included, and all
-    /// names if the file system does not report types.
+    /// Passes the names of regular files and symbolic links to `visit`, unsorted. If the file system does not report types,
+    /// passes all names.
     ///
     /// # Errors
-    /// The errno of lseek(2) and getdents64(2).
-    pub fn for_each_file(&self, take: &mut dyn FnMut(&CStr)) -> Result<()> {
-        self.for_each(&[libc::DT_REG, libc::DT_LNK, libc::DT_UNKNOWN], take)
+    /// `ENOENT` if the directory was removed; `EIO` (getdents64(2)).
+    pub fn for_each_file(&self, visit: &mut dyn FnMut(&CStr)) -> Result<()> {
+        self.for_each(&[libc::DT_REG, libc::DT_LNK, libc::DT_UNKNOWN], visit)
     }
 
-    /// Passes each name that may be that of a directory to `take`, unsorted.
+    /// Passes the names of directories to `visit`, unsorted. If the file system does not report types, passes all names.
     ///
     /// # Errors
-    /// The errno of lseek(2) and getdents64(2).
-    pub fn for_each_directory(&self, take: &mut dyn FnMut(&CStr)) -> Result<()> {
-        self.for_each(&[libc::DT_DIR, libc::DT_UNKNOWN], take)
+    /// `ENOENT` if the directory was removed; `EIO` (getdents64(2)).
+    pub fn for_each_directory(&self, visit: &mut dyn FnMut(&CStr)) -> Result<()> {
+        self.for_each(&[libc::DT_DIR, libc::DT_UNKNOWN], visit)
     }
 
-    fn for_each(&self, types: &[u8], take: &mut dyn FnMut(&CStr)) -> Result<()> {
+    fn for_each(&self, types: &[u8], visit: &mut dyn FnMut(&CStr)) -> Result<()> {
         /// The offsets of the entry's length, type and name in `struct linux_dirent64` (getdents64(2)).
         const LENGTH: usize = 16;
         const TYPE: usize = 18;
@@ -94,9 +94,9 @@ impl Directory {
             while let Some([low, high, entry_type]) = entries.get(LENGTH..=TYPE) {
                 let length = usize::from(u16::from_ne_bytes([*low, *high]));
                 let name = skip(entries, NAME);
-                // Behind the NUL is padding.
+                // The NUL is followed by padding.
                 let name = super::c_str(first(name, find_byte(name, 0).unwrap_or(0) + 1));
-                name.filter(|_| types.contains(entry_type)).into_iter().for_each(&mut *take);
+                name.filter(|_| types.contains(entry_type)).into_iter().for_each(&mut *visit);
                 entries = skip(entries, length.max(NAME));
             }
         }

@@ -2,8 +2,7 @@
 
 use super::static_cell::StaticCell;
 use core::ffi::{CStr, c_char};
-use pure::text::cstr_tail;
-use pure::text::{split_once, strip_prefix};
+use pure::text::{cstr_tail, split_once, strip_prefix};
 
 /// The maximum number of variables in a new environment. Chosen: a login shell has about a hundred.
 pub const MAX_VARIABLES: usize = 1000;
@@ -31,7 +30,7 @@ pub(crate) fn pointer() -> *const *const c_char {
 /// Iterates over a vector of pointers that ends in null and lives as long as the process.
 fn pointers(mut at: *const *const c_char) -> impl Iterator<Item = *const c_char> {
     core::iter::from_fn(move || {
-        // SAFETY: an entry of the vector, at the latest its null pointer.
+        // SAFETY: `at` points to an entry of the vector, and never behind its null pointer.
         let variable = unsafe { *at };
         if variable.is_null() {
             return None;
@@ -43,12 +42,12 @@ fn pointers(mut at: *const *const c_char) -> impl Iterator<Item = *const c_char>
 }
 
 /// Iterates over the strings of such a vector.
-fn all(at: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
+fn strings(at: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
     // SAFETY: each string ends in NUL and lives as long as the process.
     pointers(at).map(|variable| unsafe { CStr::from_ptr(variable) })
 }
 
-/// Returns the value of a variable. It compares the first byte first, because there are many variables.
+/// Returns the value of a variable. Comparing the first byte of each name saves most calls of strlen(3).
 #[must_use]
 pub fn variable(name: &[u8]) -> Option<&'static CStr> {
     pointers(pointer()).find_map(|variable| {
@@ -65,17 +64,17 @@ pub fn variable(name: &[u8]) -> Option<&'static CStr> {
     })
 }
 
-/// Reports whether the environment comes from a process with the same privileges: not in a set-user-ID program
+/// Returns whether the process that set the environment has the same privileges. False in a set-user-ID program
 /// (`AT_SECURE` of getauxval(3)).
 #[must_use]
 pub fn is_trusted() -> bool {
     #[cfg(target_env = "musl")]
     // SAFETY: there are no arguments.
-    let others = unsafe { issetugid() } != 0;
+    let is_secure = unsafe { issetugid() } != 0;
     #[cfg(not(target_env = "musl"))]
     // SAFETY: the argument is a number.
-    let others = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
-    !others
+    let is_secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    !is_secure
 }
 
 /// A new environment, not yet installed.
@@ -93,7 +92,7 @@ fn name_of(variable: &CStr) -> &[u8] {
 
 impl Environment {
     /// Returns an empty environment; `None` on the second call, because there is memory for one.
-    pub fn begin() -> Option<Self> {
+    pub fn claim() -> Option<Self> {
         Some(Self { vector: VECTOR.take()?, count: 0 })
     }
 
@@ -109,10 +108,10 @@ impl Environment {
     /// # Errors
     /// [`Full`].
     pub fn inherit(&mut self, name: Option<&[u8]>) -> Result<(), Full> {
-        for variable in all(pointer()) {
-            let own = name_of(variable);
-            let first = all(pointer()).find(|other| name_of(other) == own);
-            if name.is_none_or(|name| name == own)
+        for variable in strings(pointer()) {
+            let this_name = name_of(variable);
+            let first = strings(pointer()).find(|other| name_of(other) == this_name);
+            if name.is_none_or(|name| name == this_name)
                 && first.map(CStr::as_ptr) == Some(variable.as_ptr())
             {
                 self.set(variable)?;
@@ -121,8 +120,9 @@ impl Environment {
         Ok(())
     }
 
-    fn place(&self, name: &[u8]) -> usize {
-        all(self.vector.as_ptr()).take_while(|variable| name_of(variable) != name).count()
+    /// Returns the index of the variable `name`, or of the null pointer at the end.
+    fn index_of(&self, name: &[u8]) -> usize {
+        strings(self.vector.as_ptr()).take_while(|variable| name_of(variable) != name).count()
     }
 
     /// Sets a variable, given as `NAME=VALUE`.
@@ -130,18 +130,18 @@ impl Environment {
     /// # Errors
     /// [`Full`].
     pub fn set(&mut self, variable: &'static CStr) -> Result<(), Full> {
-        let place = self.place(name_of(variable));
+        let index = self.index_of(name_of(variable));
         // The last entry stays null.
-        let pointer = self.vector.get_mut(place).filter(|_| place < MAX_VARIABLES).ok_or(Full)?;
+        let pointer = self.vector.get_mut(index).filter(|_| index < MAX_VARIABLES).ok_or(Full)?;
         *pointer = variable.as_ptr();
-        self.count = self.count.max(place + 1);
+        self.count = self.count.max(index + 1);
         Ok(())
     }
 
     /// Removes a variable, if it exists.
     pub fn remove(&mut self, name: &[u8]) {
-        let place = self.place(name);
-        if let Some(rest @ [_, ..]) = self.vector.get_mut(place..self.count) {
+        let index = self.index_of(name);
+        if let Some(rest @ [_, ..]) = self.vector.get_mut(index..self.count) {
             rest.rotate_left(1);
             rest.last_mut().into_iter().for_each(|last| *last = core::ptr::null());
             self.count -= 1;

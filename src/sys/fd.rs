@@ -1,6 +1,6 @@
 //! Open file descriptors: the standard three, pipes, duplicates, readiness.
 //!
-//! The applets use them by number where the file itself is not theirs, as with standard input.
+//! The applets use descriptors by number if another process opened the file, as with standard input.
 
 use super::file::File;
 use super::{Result, check, check_int, check_long, poll};
@@ -12,7 +12,7 @@ pub const STDIN: c_int = libc::STDIN_FILENO;
 pub const STDOUT: c_int = libc::STDOUT_FILENO;
 pub const STDERR: c_int = libc::STDERR_FILENO;
 
-/// Opens each of the descriptors 0, 1 and 2 that is closed, so that no other file takes its number.
+/// Opens those of the descriptors 0, 1 and 2 that are closed, so that no other file gets their numbers.
 ///
 /// It opens /dev/null. Where that is missing, it opens the root directory, on which each read and write fails.
 pub fn open_standard() {
@@ -70,7 +70,7 @@ pub fn bytes_readable(fd: c_int) -> usize {
     }
 }
 
-/// Reports whether a write of up to PIPE_BUF bytes would not block (`POLLOUT`, or an error is pending).
+/// Returns whether a write of up to PIPE_BUF bytes would not block (`POLLOUT`, or an error is pending).
 #[must_use]
 pub fn is_writable(fd: c_int) -> bool {
     poll::poll_now(&mut [libc::pollfd { fd, events: libc::POLLOUT, revents: 0 }])

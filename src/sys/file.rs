@@ -1,5 +1,6 @@
 //! Files: opened by path, read, written, truncated, removed.
 
+use super::stat;
 use super::{Result, check, check_size};
 use core::ffi::{CStr, c_int};
 use libc::{
@@ -7,9 +8,10 @@ use libc::{
 };
 use pure::text;
 
+// Only `applets/dmon` still uses these names through `file`.
 pub use super::fd::*;
 pub use super::flock::*;
-pub use super::stat::*;
+pub use super::stat::{Kind, is_sole_name, kind};
 
 /// An open file. It is closed when it is dropped, and by exec.
 pub struct File(c_int);
@@ -18,12 +20,12 @@ pub struct File(c_int);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Read,
-    /// Read; a FIFO without a writer does not block.
+    /// Read, without blocking on a FIFO that has no writer.
     ReadNonblock,
     /// A directory, to read its names.
     Directory,
     ReadWrite,
-    /// Write; the file is created and must not exist, also not as a link.
+    /// Write; the file is created, and must not exist, not even as a link.
     CreateNew,
     /// As `Append`, and never through a symbolic link.
     AppendNoFollow,
@@ -49,8 +51,7 @@ impl File {
     /// Opens `path`. A new file gets the mode 0666 less umask.
     ///
     /// # Errors
-    /// The errno of open(2): `ENOENT`, `EACCES`, `ENXIO` for a FIFO without a reader, `ELOOP` for a link that
-    /// is not followed.
+    /// `ENOENT`; `EACCES`; `ENXIO` for a FIFO without a reader; `ELOOP` for a link that is not followed (open(2)).
     pub fn open(path: &CStr, mode: Mode) -> Result<Self> {
         Self::open_at(libc::AT_FDCWD, path, mode, 0o666)
     }
@@ -89,7 +90,7 @@ impl File {
 /// Reads at most `buffer.len()` bytes and returns how many; 0 at the end of the file.
 ///
 /// # Errors
-/// The errno of read(2): `EINTR`, `EAGAIN`, `EIO`.
+/// `EINTR`, `EAGAIN`, `EISDIR`, `EIO` (read(2)).
 pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: pointer and length are those of a slice.
     check_size(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) })
@@ -98,7 +99,7 @@ pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
 /// Writes some of `bytes` and returns how many.
 ///
 /// # Errors
-/// The errno of write(2): `EINTR`, `EAGAIN`, `EPIPE`, `ENOSPC`, `EDQUOT`, `EIO`.
+/// `EINTR`, `EAGAIN`, `EPIPE`, `ENOSPC`, `EDQUOT`, `EIO` (write(2)).
 pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
     // SAFETY: pointer and length are those of a slice.
     check_size(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
@@ -120,9 +121,10 @@ pub fn sync(fd: c_int) -> Result<()> {
 pub fn undo_append(fd: c_int, bytes: u64) -> Result<()> {
     // SAFETY: the arguments are numbers. After an append, the offset is the end of the appended data.
     let offset = unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) };
-    let end = size(fd);
-    match (kind(fd), u64::try_from(offset), end.checked_sub(bytes).map(libc::off_t::try_from)) {
-        (Kind::Regular, Ok(offset), Some(Ok(left))) if offset == end => {
+    let end = stat::size(fd);
+    match (stat::kind(fd), u64::try_from(offset), end.checked_sub(bytes).map(libc::off_t::try_from))
+    {
+        (stat::Kind::Regular, Ok(offset), Some(Ok(left))) if offset == end => {
             // SAFETY: the arguments are numbers.
             check(unsafe { libc::ftruncate(fd, left) }).map(drop)
         }
@@ -133,7 +135,7 @@ pub fn undo_append(fd: c_int, bytes: u64) -> Result<()> {
 /// Truncates an open file to zero bytes.
 ///
 /// # Errors
-/// The errno of ftruncate(2).
+/// `EINVAL` if the file is not regular; `EIO` (ftruncate(2)).
 pub fn truncate(file: &File) -> Result<()> {
     // SAFETY: the arguments are numbers.
     check(unsafe { libc::ftruncate(file.0, 0) }).map(drop)
@@ -142,23 +144,23 @@ pub fn truncate(file: &File) -> Result<()> {
 /// Removes a name.
 ///
 /// # Errors
-/// The errno of unlink(2).
+/// `ENOENT`, `EACCES`, `EPERM`, `EROFS` (unlink(2)).
 pub fn remove(path: &CStr) -> Result<()> {
     // SAFETY: the path ends in NUL.
     check(unsafe { libc::unlink(path.as_ptr()) }).map(drop)
 }
 
-/// Reads the file `path` to its end and passes each piece of up to 1024 bytes to `take`.
+/// Reads the file `path` to its end and passes each piece of up to 1024 bytes to `visit`.
 ///
 /// # Errors
-/// The errno of open(2) and read(2).
-pub fn for_each_piece(path: &CStr, take: &mut dyn FnMut(&[u8])) -> Result<()> {
+/// `ENOENT`, `EACCES` (open(2)); `EISDIR`, `EIO` (read(2)).
+pub fn for_each_piece(path: &CStr, visit: &mut dyn FnMut(&[u8])) -> Result<()> {
     let file = File::open(path, Mode::Read)?;
     let mut buffer = [0; 1024];
     loop {
         match read(file.fd(), &mut buffer)? {
             0 => return Ok(()),
-            n => take(text::first(&buffer, n)),
+            n => visit(text::first(&buffer, n)),
         }
     }
 }
@@ -166,7 +168,7 @@ pub fn for_each_piece(path: &CStr, take: &mut dyn FnMut(&[u8])) -> Result<()> {
 /// Reads the start of the file `path` with one call: enough for the small files of /proc and /sys.
 ///
 /// # Errors
-/// The errno of open(2) and read(2).
+/// `ENOENT`, `EACCES` (open(2)); `EISDIR`, `EIO` (read(2)).
 pub fn head<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
     let file = File::open(path, Mode::Read)?;
     let n = read(file.fd(), buffer)?;

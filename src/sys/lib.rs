@@ -1,7 +1,7 @@
 //! The kernel interface: system calls as safe functions. Only this crate uses libc.
 //!
-//! The applets call it. No function decides anything: each returns the kernel's answer, as a [`Result`] with the errno
-//! of the call, and is safe for every argument that its types allow. Functions have the names of their calls.
+//! The applets call it. The functions have the names of their calls and return the kernel's answer, as a [`Result`] with
+//! the errno of the call. They decide nothing, and are safe for every argument that their types allow.
 //!
 //! Many calls are made by number, with syscall(2), where the C library's function would add code for threads.
 
@@ -49,7 +49,7 @@ pub type Result<T> = core::result::Result<T, Errno>;
 /// Returns the bytes up to the first NUL as a C string; `None` unless the last byte is NUL.
 #[must_use]
 pub fn c_str(bytes: &[u8]) -> Option<&CStr> {
-    // SAFETY: there is a NUL, at the latest at the end.
+    // SAFETY: the last byte is NUL.
     (bytes.last() == Some(&0)).then(|| unsafe { CStr::from_ptr(bytes.as_ptr().cast()) })
 }
 

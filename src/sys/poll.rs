@@ -1,4 +1,4 @@
-//! Waiting for input, for buffer space, for a time, for a caught signal (ppoll(2)).
+//! Waiting for input, buffer space, a time or a caught signal (ppoll(2)).
 
 use super::signal::SignalSet;
 use super::{Result, check};
@@ -62,6 +62,6 @@ fn poll(entries: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&Sig
     let time = if limit.is_some() { &raw const time } else { core::ptr::null() };
     let mask = mask.map_or(core::ptr::null(), SignalSet::pointer);
     let count = entries.len() as libc::nfds_t;
-    // SAFETY: a slice of entries, a timespec or null, a signal set or null.
+    // SAFETY: the pointers are to `count` entries, to a timespec or null, and to a signal set or null.
     unsafe { libc::ppoll(entries.as_mut_ptr(), count, time, mask) }
 }

@@ -119,7 +119,7 @@ pub fn set_rlimit(number: usize, soft: u64, hard: Option<u64>) -> Result<()> {
 /// Changes the working directory.
 ///
 /// # Errors
-/// The errno of chdir(2).
+/// `ENOENT`, `ENOTDIR`, `EACCES` (chdir(2)).
 pub fn change_directory(path: &CStr) -> Result<()> {
     // SAFETY: the path ends in NUL.
     check(unsafe { libc::chdir(path.as_ptr()) }).map(drop)
@@ -134,11 +134,11 @@ pub fn setsid() -> Result<()> {
     check(unsafe { libc::setsid() }).map(drop)
 }
 
-/// Lets the kernel send `signal` to this process when its parent dies (PR_SET_PDEATHSIG of prctl(2)). A later change
+/// Makes the kernel send `signal` to this process when its parent dies (PR_SET_PDEATHSIG of prctl(2)). A later change
 /// of the user cancels it.
 ///
 /// # Errors
-/// The errno of prctl(2).
+/// `EINVAL` for an invalid signal (prctl(2)).
 pub fn set_parent_death_signal(signal: Signal) -> Result<()> {
     set(libc::PR_SET_PDEATHSIG, signal.number())
 }

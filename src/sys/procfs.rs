@@ -15,27 +15,27 @@ pub fn self_pid() -> Option<Pid> {
     value::pid(file::read_link(c"/proc/self", &mut [0; 16])?)
 }
 
-/// Passes the PID of each child of this process to `take`.
+/// Passes the PID of each child of this process to `visit`.
 ///
 /// # Errors
-/// `ENOENT` if the kernel was built without the list (`CONFIG_PROC_CHILDREN`); the errno of open(2) and read(2).
-pub fn for_each_listed_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
+/// `ENOENT` if the kernel was built without the list (`CONFIG_PROC_CHILDREN`), or /proc is not mounted; `EMFILE`.
+pub fn for_each_listed_child(visit: &mut dyn FnMut(Pid)) -> Result<()> {
     let mut list = ChildList::default();
     file::for_each_piece(c"/proc/thread-self/children", &mut |piece| {
-        piece.iter().filter_map(|byte| list.feed(*byte)).for_each(&mut *take);
+        piece.iter().filter_map(|byte| list.feed(*byte)).for_each(&mut *visit);
     })
 }
 
-/// Passes each process to `take`.
+/// Passes each process to `visit`.
 ///
 /// # Errors
-/// `ENOENT` if /proc is not mounted; the errno of open(2) and getdents64(2).
-pub fn for_each_process(take: &mut dyn FnMut(Pid, ProcessStat)) -> Result<()> {
+/// `ENOENT` if /proc is not mounted; `EMFILE`, `ENFILE`, `EACCES` (open(2)).
+pub fn for_each_process(visit: &mut dyn FnMut(Pid, ProcessStat)) -> Result<()> {
     Directory::open(c"/proc")?.for_each_directory(&mut |name| {
         if let Some(pid) = value::pid(name.to_bytes())
             && let Some(stat) = stat(pid)
         {
-            take(pid, stat);
+            visit(pid, stat);
         }
     })
 }

@@ -1,7 +1,8 @@
 //! Signals: caught, blocked, sent.
 //!
-//! Caught signals are blocked except inside ppoll(2), so none is lost and nothing races. The handler stores one flag.
-//! execve(2) resets caught signals to their default action, but keeps ignored ones ignored; so nothing is ignored here.
+//! Caught signals are blocked except inside ppoll(2), so no signal is lost or races with the code. The handler stores one
+//! flag.
+//! execve(2) resets caught signals to their default action, but keeps ignored ones ignored; so no function here ignores a signal.
 
 use super::{Result, check, check_long};
 use core::ffi::{c_int, c_long, c_ulong};
@@ -93,9 +94,9 @@ pub fn catch_all(
     reset: &[Signal],
     other: Option<Signal>,
 ) -> Result<(SignalSet, SignalSet)> {
-    let mut held = EMPTY;
-    signals.iter().chain(&other).for_each(|signal| held.add(*signal));
-    let inherited = sigprocmask(libc::SIG_BLOCK, &held)?;
+    let mut blocked = EMPTY;
+    signals.iter().chain(&other).for_each(|signal| blocked.add(*signal));
+    let inherited = sigprocmask(libc::SIG_BLOCK, &blocked)?;
     let mut waiting = inherited;
     for signal in signals {
         waiting.remove(*signal);
@@ -125,7 +126,7 @@ struct Action {
     mask: SignalSet,
 }
 
-/// On MIPS the order differs and there is no restorer: the kernel does not read behind the mask.
+/// On MIPS the order differs. There is no restorer, and the kernel does not read behind the mask.
 #[repr(C)]
 #[cfg(target_arch = "mips")]
 struct Action {
@@ -135,7 +136,7 @@ struct Action {
     restorer: usize,
 }
 
-// How a handler returns: rt_sigreturn(2). Only x86-64 requires a function for it; other kernels provide one.
+// The return from a handler: rt_sigreturn(2), number 15. Only x86-64 requires a function for it; other kernels provide one.
 #[cfg(target_arch = "x86_64")]
 core::arch::global_asm!("dmon_return: mov $15, %eax", "syscall", options(att_syntax));
 
@@ -160,7 +161,7 @@ fn set_action(signal: Signal, handler: usize) -> Result<()> {
         .map(drop)
 }
 
-/// Reports whether `signal` was caught since the last call, and clears its flag.
+/// Returns whether `signal` was caught since the last call, and clears its flag.
 #[must_use]
 pub fn take(signal: Signal) -> bool {
     let flag = usize::try_from(signal.number()).ok().and_then(|n| CAUGHT.get(n));
@@ -176,7 +177,7 @@ pub fn take(signal: Signal) -> bool {
 /// Sets the mask of blocked signals.
 ///
 /// # Errors
-/// The errno of sigprocmask(2).
+/// `EINVAL` for an unknown operation, which this function never requests (sigprocmask(2)).
 pub fn set_mask(mask: &SignalSet) -> Result<()> {
     sigprocmask(libc::SIG_SETMASK, mask).map(drop)
 }

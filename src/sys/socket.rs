@@ -22,21 +22,21 @@ pub struct Socket(File);
 pub const MAX_MESSAGES: usize = 40;
 
 impl Socket {
-    fn new(family: c_int, flow: SocketType) -> Result<Self> {
-        let kind = match flow {
+    fn new(family: c_int, socket_type: SocketType) -> Result<Self> {
+        let flags = match socket_type {
             SocketType::Datagram => libc::SOCK_DGRAM,
             SocketType::Stream => libc::SOCK_STREAM,
         };
         // Both flags exist since Linux 2.6.27.
-        let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        let flags = flags | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // On 32-bit x86 the call has a number only since Linux 4.3; musl falls back to socketcall(2).
         #[cfg(target_arch = "x86")]
         // SAFETY: the arguments are numbers.
-        let number = check_int(unsafe { libc::socket(family, kind, 0) })?;
+        let fd = check_int(unsafe { libc::socket(family, flags, 0) })?;
         #[cfg(not(target_arch = "x86"))]
         // SAFETY: the arguments are numbers.
-        let number = check_int(unsafe { libc::syscall(libc::SYS_socket, family, kind, 0) })?;
-        Ok(Self(File::adopt(number)))
+        let fd = check_int(unsafe { libc::syscall(libc::SYS_socket, family, flags, 0) })?;
+        Ok(Self(File::adopt(fd)))
     }
 
     /// Connects to the Unix socket `path` (unix(7)).
@@ -44,25 +44,25 @@ impl Socket {
     /// # Errors
     /// `EPROTOTYPE` if the socket has the other type; `ENOENT` or `ECONNREFUSED` without a receiver;
     /// `ENAMETOOLONG` (connect(2)).
-    pub fn unix(path: &CStr, flow: SocketType) -> Result<Self> {
+    pub fn unix(path: &CStr, socket_type: SocketType) -> Result<Self> {
         // SAFETY: all zeros are a valid sockaddr_un.
         let mut address: libc::sockaddr_un = unsafe { core::mem::zeroed() };
         address.sun_family = libc::AF_UNIX as u16;
         if path.count_bytes() >= address.sun_path.len() {
             return Err(Errno::NAMETOOLONG);
         }
-        for (place, byte) in address.sun_path.iter_mut().zip(path.to_bytes()) {
-            *place = *byte as core::ffi::c_char;
+        for (target, byte) in address.sun_path.iter_mut().zip(path.to_bytes()) {
+            *target = *byte as core::ffi::c_char;
         }
-        Self::new(libc::AF_UNIX, flow)?.connect(&address)
+        Self::new(libc::AF_UNIX, socket_type)?.connect(&address)
     }
 
     /// Starts to connect to an internet address (ip(7), ipv6(7)). A stream is connected, or has failed, when it becomes
     /// writable: see [`Socket::error`].
     ///
     /// # Errors
-    /// The errno of connect(2), without `EINPROGRESS`.
-    pub fn inet(to: SocketAddr, flow: SocketType) -> Result<Self> {
+    /// `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EAFNOSUPPORT`; never `EINPROGRESS` (connect(2)).
+    pub fn inet(to: SocketAddr, socket_type: SocketType) -> Result<Self> {
         match to {
             SocketAddr::V4(to) => {
                 // SAFETY: all zeros are a valid sockaddr_in.
@@ -70,7 +70,7 @@ impl Socket {
                 address.sin_family = libc::AF_INET as u16;
                 address.sin_port = to.port().to_be();
                 address.sin_addr.s_addr = u32::from_ne_bytes(to.ip().octets());
-                Self::new(libc::AF_INET, flow)?.connect(&address)
+                Self::new(libc::AF_INET, socket_type)?.connect(&address)
             }
             SocketAddr::V6(to) => {
                 // SAFETY: all zeros are a valid sockaddr_in6.
@@ -79,7 +79,7 @@ impl Socket {
                 address.sin6_port = to.port().to_be();
                 address.sin6_addr.s6_addr = to.ip().octets();
                 address.sin6_scope_id = to.scope_id();
-                Self::new(libc::AF_INET6, flow)?.connect(&address)
+                Self::new(libc::AF_INET6, socket_type)?.connect(&address)
             }
         }
     }
@@ -125,8 +125,8 @@ impl Socket {
     /// # Errors
     /// If the first datagram was not sent: `EAGAIN`, `ENOBUFS`, `ECONNREFUSED`, `EMSGSIZE` (send(2)); `ENOSYS` before
     /// Linux 3.0 (sendmmsg(2)).
-    pub fn sendmmsg<'a>(&self, packets: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
-        let (mut pieces, count) = gather(packets);
+    pub fn sendmmsg<'a>(&self, datagrams: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
+        let (mut pieces, count) = gather(datagrams);
         // SAFETY: all zeros are valid message headers.
         let mut headers: [libc::mmsghdr; MAX_MESSAGES] = unsafe { core::mem::zeroed() };
         for (header, piece) in headers.iter_mut().zip(&mut pieces) {
@@ -134,7 +134,7 @@ impl Socket {
             header.msg_hdr.msg_iovlen = 1;
         }
         let (socket, first) = (self.fd(), headers.as_mut_ptr());
-        // musl's function would send them one by one.
+        // By number, because musl's function sends them one by one.
         // SAFETY: `count` headers are filled in, each with one slice that is still borrowed.
         let sent = unsafe { libc::syscall(libc::SYS_sendmmsg, socket, first, count, 0) };
         check_long(sent).map(|sent| usize::try_from(sent).unwrap_or(0))
@@ -148,8 +148,8 @@ impl Socket {
     pub fn writev<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>, skip: usize) -> Result<usize> {
         let (mut pieces, count) = gather(pieces);
         if let Some(rest) = pieces[0].iov_len.checked_sub(skip) {
-            let begin = pieces[0].iov_base.cast::<u8>().wrapping_add(skip);
-            pieces[0] = libc::iovec { iov_base: begin.cast(), iov_len: rest };
+            let start = pieces[0].iov_base.cast::<u8>().wrapping_add(skip);
+            pieces[0] = libc::iovec { iov_base: start.cast(), iov_len: rest };
         }
         // SAFETY: `count` entries, each with a slice that is still borrowed.
         check_size(unsafe { libc::writev(self.fd(), pieces.as_ptr(), count) })

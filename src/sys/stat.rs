@@ -18,13 +18,13 @@ pub fn kind(fd: c_int) -> Kind {
     if has_type(fd, libc::S_IFREG) { Kind::Regular } else { Kind::Other }
 }
 
-/// Reports whether `fd` is a pipe or a FIFO.
+/// Returns whether `fd` is a pipe or a FIFO.
 #[must_use]
 pub fn is_fifo(fd: c_int) -> bool {
     has_type(fd, libc::S_IFIFO)
 }
 
-/// Reports whether `fd` is a directory.
+/// Returns whether `fd` is a directory.
 #[must_use]
 pub fn is_directory(fd: c_int) -> bool {
     has_type(fd, libc::S_IFDIR)
@@ -36,7 +36,7 @@ pub fn size(fd: c_int) -> u64 {
     fstat(fd).and_then(|status| u64::try_from(status.st_size).ok()).unwrap_or(0)
 }
 
-/// Reports whether `path` names the open file, and no other path does.
+/// Returns whether `path` names the open file, and no other path does.
 #[must_use]
 pub fn is_sole_name(file: &File, path: &CStr) -> bool {
     match (fstat(file.fd()), fstatat(libc::AT_FDCWD, path)) {

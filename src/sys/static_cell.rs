@@ -15,8 +15,8 @@ pub struct StaticCell<T> {
 }
 
 // SAFETY: the content is only accessible through `take`, which returns it once. The process has one thread, so the
-// flag need not be read and written in one step (on ARM64 that step would take a kilobyte of code that detects the
-// processor).
+// flag need not be read and written in one step. On ARM64 that step would add a kilobyte of code, which detects the
+// processor.
 unsafe impl<T> Sync for StaticCell<T> {}
 
 impl<T> StaticCell<T> {

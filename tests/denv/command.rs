@@ -7,12 +7,12 @@ use nix::sys::signal::Signal;
 fn denv_execs_the_command() {
     let rig = Rig::new();
     let denv = rig.start("denv -i PATH -i DMON_TEST sleep 1000");
-    rig.wait_for("the exec of the command", || proc::words(denv.pid()) == "sleep 1000");
+    rig.wait_for("the exec of the command", || proc::cmdline(denv.pid()) == "sleep 1000");
     for code in [0, 1, 7, 111, 125, 255] {
-        rig.run(format!("denv sh -c 'exit {code}'")).exits(code).says_nothing();
+        rig.run(format!("denv sh -c 'exit {code}'")).exits(code).reports_nothing();
         rig.shell(format!("mkdir -p d; exec envdir d sh -c 'exit {code}'"))
             .exits(code)
-            .says_nothing();
+            .reports_nothing();
     }
     rig.shell("denv sh -c 'kill -TERM $$'; exit $?").exits(128 + 15);
     // Options after the command belong to the command.
@@ -32,10 +32,10 @@ fn the_command_inherits_files_signals_and_directory() {
     rig.write("f", "B=y\n");
     let given = "env --ignore-signal=HUP,PIPE,INT --block-signal=USR1,CHLD";
     let plain = rig.start(format!("{given} sleep 1000 7<bin <f"));
-    rig.wait_for("a plain program", || proc::words(plain.pid()) == "sleep 1000");
+    rig.wait_for("a plain program", || proc::cmdline(plain.pid()) == "sleep 1000");
     for call in ["denv -I -E X=1 -d d -f f", "envdir d"] {
         let denv = rig.start(format!("{given} {call} sleep 1000 7<bin <f"));
-        rig.wait_for("the command", || proc::words(denv.pid()) == "sleep 1000");
+        rig.wait_for("the command", || proc::cmdline(denv.pid()) == "sleep 1000");
         let files = |pid| {
             let mut files = proc::descriptors(pid);
             // The rig gives each program its own output files.
@@ -72,11 +72,11 @@ fn denv_works_with_closed_standard_descriptors() {
 #[test]
 fn the_new_path_or_the_default_one_finds_the_command() {
     let rig = Rig::new();
-    rig.program("tool", "#!/bin/sh\necho tool\n");
+    rig.write_program("tool", "#!/bin/sh\necho tool\n");
     assert_eq!(rig.run("denv -i PATH tool").exits(0).out, "tool\n");
     assert_eq!(rig.run("denv -I tool").exits(0).out, "tool\n");
-    rig.run("denv true").exits(0).says_nothing();
-    rig.run("denv -E PATH=/nowhere /bin/true").exits(0).says_nothing();
+    rig.run("denv true").exits(0).reports_nothing();
+    rig.run("denv -E PATH=/nowhere /bin/true").exits(0).reports_nothing();
     rig.shell("mkdir d; mv bin/tool d/").exits(0);
     let done = rig.shell("exec denv -E PATH=\"$PWD/d:$PATH\" tool").exits(0);
     assert_eq!(done.out, "tool\n");
@@ -88,8 +88,8 @@ fn a_signal_kills_the_command_itself() {
     rig.shell("mkdir d").exits(0);
     for call in ["denv -i DMON_TEST", "envdir d"] {
         let running = rig.start(format!("{call} sleep 1000"));
-        rig.wait_for("the command", || proc::words(running.pid()) == "sleep 1000");
+        rig.wait_for("the command", || proc::cmdline(running.pid()) == "sleep 1000");
         running.signal(Signal::SIGUSR1);
-        rig.wait_empty();
+        rig.wait_no_processes();
     }
 }

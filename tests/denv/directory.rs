@@ -69,7 +69,7 @@ fn a_dangling_link_in_the_directory_is_an_error() {
         let done = rig.run(format!("{call} touch ran"));
         // envdir of daemontools treats a missing file as an empty one.
         if !rig.has("ran") {
-            done.exits(111).says(applet, &["d/A"]);
+            done.exits(111).reports(applet, &["d/A"]);
         }
     }
 }
@@ -80,6 +80,6 @@ fn links_to_fifos_and_directories_are_ignored() {
     rig.shell("mkdir d e; mkfifo fifo; ln -s ../fifo d/A; ln -s .. e/A; echo b >e/B").exits(0);
     for call in ["denv -d d -d e", "envdir d envdir e"] {
         let done = rig.run(format!("timeout -k 1 5 {call} sh -c 'echo \"${{A-none}}\" $B'"));
-        assert_eq!(done.exits(0).says_nothing().out, "none b\n");
+        assert_eq!(done.exits(0).reports_nothing().out, "none b\n");
     }
 }

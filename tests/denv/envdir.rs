@@ -2,7 +2,7 @@
 
 use super::{environment_of, printable};
 use crate::rig::random::Random;
-use crate::rig::{Rig, quoted, times, tools};
+use crate::rig::{Rig, quoted, scaled, tools};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -23,7 +23,7 @@ fn each_error_of_envdir_exits_111_and_is_reported() {
         ("envdir d ./plain", &["./plain: Permission denied"]),
         ("envdir -Z d touch ran", &["-Z"]),
     ] {
-        rig.run(line).exits(111).says("envdir", words);
+        rig.run(line).exits(111).reports("envdir", words);
     }
     assert!(!rig.has("ran"));
 }
@@ -33,7 +33,7 @@ fn envdir_can_start_dmon() {
     let rig = Rig::new();
     rig.shell("mkdir d; echo red >d/COLOUR; echo '-n -1' >d/DMON_OPTIONS; : >d/SIZE").exits(0);
     let command = r#"sh -c 'echo "$COLOUR ${SIZE-none}"'"#;
-    rig.run(format!("env SIZE=5 envdir ./d dmon {command} -- dlog f")).exits(0).says_nothing();
+    rig.run(format!("env SIZE=5 envdir ./d dmon {command} -- dlog f")).exits(0).reports_nothing();
     assert_eq!(rig.read("f"), "red none\n");
 }
 
@@ -65,7 +65,7 @@ fn envdir_sets_the_variables_of_daemontools_envdir() {
     };
     let before = theirs.rsplit_once(' ').map_or("", |(before, _)| before);
     let mut random = Random::new();
-    for round in 0..times(40, 2000) {
+    for round in 0..scaled(40, 2000) {
         let rig = Rig::new();
         let mut given = format!("{before} env");
         for name in ["A", "B", "AB", "a", "odd name", "ä"] {

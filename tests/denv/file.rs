@@ -50,7 +50,7 @@ fn a_file_may_contain_any_byte_but_nul() {
     assert_eq!(all[&b"A"[..]], bytes);
     for text in [&b"A=x\0y\n"[..], b"\0", b"A=1\nB=2\0\nC=3\n", b"A=1\n#\0\n", b"A\0=1"] {
         rig.write("f", text);
-        rig.run("denv -f f touch ran").exits(111).says("denv", &["f: "]);
+        rig.run("denv -f f touch ran").exits(111).reports("denv", &["f: "]);
     }
     assert!(!rig.has("ran"));
 }
@@ -60,7 +60,7 @@ fn a_line_without_a_name_is_an_error() {
     let rig = Rig::new();
     for text in ["=x", "A=1\n=x\nB=2\n", "  =x", "=", "="] {
         rig.write("f", text);
-        rig.run("denv -f f touch ran").exits(111).says("denv", &["f: ", "'="]);
+        rig.run("denv -f f touch ran").exits(111).reports("denv", &["f: ", "'="]);
     }
     assert!(!rig.has("ran"));
 }

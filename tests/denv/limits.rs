@@ -14,12 +14,12 @@ fn values_too_long_are_reported_and_never_truncated() {
         for call in ["denv -f f", "denv -d d", "envdir d"] {
             let done = rig.shell(format!("rm -f out; exec {call} env -0 >out"));
             if length <= 40_000 || done.err.is_empty() {
-                done.exits(0).says_nothing();
+                done.exits(0).reports_nothing();
                 assert!(rig.variables("out")[&b"A"[..]] == value.as_bytes(), "{call}: {length}");
             } else {
                 let (applet, arguments) = call.split_once(' ').expect("a blank");
                 let name = if arguments == "-f f" { "f: " } else { "d/A: " };
-                done.exits(111).says(applet, &[name]);
+                done.exits(111).reports(applet, &[name]);
                 assert!(rig.read("out").is_empty());
             }
         }
@@ -29,11 +29,11 @@ fn values_too_long_are_reported_and_never_truncated() {
     rig.write("d/A", format!("x\n{rest}"));
     assert_eq!(environment_of(&rig, "denv -d d"), parse_variables("A=x"));
     // Endless files must not be read forever.
-    rig.run("denv -f /dev/zero touch ran").exits(111).says("denv", &["/dev/zero"]);
+    rig.run("denv -f /dev/zero touch ran").exits(111).reports("denv", &["/dev/zero"]);
     rig.shell("ln -sf /dev/zero d/A").exits(0);
     let done = rig.run("denv -d d touch ran");
     if !rig.has("ran") {
-        done.exits(111).says("denv", &["d/A"]);
+        done.exits(111).reports("denv", &["d/A"]);
     }
 }
 
@@ -77,7 +77,7 @@ fn hundreds_of_variables_work_and_thousands_fail() {
         ("env $(cat f) denv -I -d e", "denv"),
         ("env $(cat f) envdir e", "envdir"),
     ] {
-        rig.shell(format!("exec {call} touch ran")).exits(111).says(applet, &["1000"]);
+        rig.shell(format!("exec {call} touch ran")).exits(111).reports(applet, &["1000"]);
         assert!(!rig.has("ran"), "{call}");
     }
     // Variables that are not inherited take no space.

@@ -22,7 +22,7 @@ type Variables = BTreeMap<Vec<u8>, Vec<u8>>;
 /// The environment of env(1) when it is run by this command.
 #[track_caller]
 fn environment_of(rig: &Rig, command: &str) -> Variables {
-    rig.shell(format!("rm -f out; {command} env -0 >out")).exits(0).says_nothing();
+    rig.shell(format!("rm -f out; {command} env -0 >out")).exits(0).reports_nothing();
     rig.variables("out")
 }
 

@@ -1,7 +1,7 @@
 //! Options, their order, errors, help.
 
 use super::{assert_passes, environment_of, printable};
-use crate::rig::disk::as_nobody;
+use crate::rig::accounts::as_nobody;
 use crate::rig::{Rig, tools};
 
 #[test]
@@ -121,14 +121,14 @@ fn each_error_of_denv_exits_111_and_is_reported() {
         ("denv -I /", &["/: Permission denied"]),
         ("denv ./plain/x", &["./plain/x: Not a directory"]),
     ] {
-        rig.run(line).exits(111).says("denv", words);
+        rig.run(line).exits(111).reports("denv", words);
     }
     // The first error counts, even after valid options.
-    rig.run("denv -E A=1 -d d -f nosuch -Z touch ran").exits(111).says("denv", &["nosuch"]);
+    rig.run("denv -E A=1 -d d -f nosuch -Z touch ran").exits(111).reports("denv", &["nosuch"]);
     assert!(!rig.has("ran"));
     let long = "x".repeat(5000);
-    rig.run(format!("denv -I {long}")).exits(111).says("denv", &["xxx"]);
-    rig.run(format!("denv -d {long} true")).exits(111).says("denv", &["xxx"]);
+    rig.run(format!("denv -I {long}")).exits(111).reports("denv", &["xxx"]);
+    rig.run(format!("denv -d {long} true")).exits(111).reports("denv", &["xxx"]);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn unreadable_files_are_reported_and_nothing_runs() {
         ("envdir d", "envdir", "d/B"),
         ("envdir secret", "envdir", "secret"),
     ] {
-        rig.run(format!("{nobody} {call} touch ran")).exits(111).says(applet, &[&denied(name)]);
+        rig.run(format!("{nobody} {call} touch ran")).exits(111).reports(applet, &[&denied(name)]);
     }
     assert!(!rig.has("ran"));
     rig.shell("chmod 700 secret").exits(0);
@@ -158,7 +158,7 @@ fn unreadable_files_are_reported_and_nothing_runs() {
 fn denv_prints_help_and_version_on_standard_output() {
     let rig = Rig::new();
     for line in ["denv -h", "denv --help", "denv -I --help nosuch"] {
-        let done = rig.run(line).exits(0).says_nothing();
+        let done = rig.run(line).exits(0).reports_nothing();
         for option in [
             "-I, --inherit-env",
             "-i, --inherit NAME",
@@ -171,11 +171,11 @@ fn denv_prints_help_and_version_on_standard_output() {
             assert!(done.out.contains(option), "no {option} in {done}");
         }
     }
-    let done = rig.run("envdir --help").exits(0).says_nothing();
+    let done = rig.run("envdir --help").exits(0).reports_nothing();
     assert!(done.out.contains("envdir"), "{done}");
     for line in ["denv -V", "denv --version", "envdir -V"] {
-        let done = rig.run(line).exits(0).says_nothing();
+        let done = rig.run(line).exits(0).reports_nothing();
         assert!(done.out.contains(env!("CARGO_PKG_VERSION")), "{done}");
     }
-    rig.run("denv --help >/dev/full").exits(111).says("denv", &["No space left"]);
+    rig.run("denv --help >/dev/full").exits(111).reports("denv", &["No space left"]);
 }

@@ -25,7 +25,7 @@ fn lines_lost_on_a_full_disk_are_counted_in_the_log() {
     wait_outage(&rig, &dlog, 1);
     feed(&mut input, "four\n");
     wait_asleep(&rig, &dlog);
-    disk.empty();
+    disk.free();
     // dlog retries even if no line arrives.
     rig.wait_for("the loss notice", || loss_notice(&disk.read("f")).is_some());
     feed(&mut input, "five\n");
@@ -52,7 +52,7 @@ fn a_partly_written_line_is_removed_on_a_full_disk() {
         "a torn line is left: {:?}",
         &log[log.len().saturating_sub(120)..]
     );
-    disk.empty();
+    disk.free();
     rig.wait_for("the loss notice", || loss_notice(&disk.read("f")).is_some());
     feed(&mut input, "last\n");
     drop(input);
@@ -93,7 +93,7 @@ fn a_full_disk_never_blocks_the_service() {
     feed(&mut input, numbers(500_000));
     feed(&mut input, "the end\n");
     wait_asleep(&rig, &dlog);
-    disk.empty();
+    disk.free();
     rig.wait_for("the loss notice", || loss_notice(&disk.read("f")).is_some());
     drop(input);
     assert_eq!(dlog.wait().exits(1).err, FULL);
@@ -121,7 +121,7 @@ fn each_outage_has_one_message_and_one_loss_notice() {
             wait_asleep(&rig, &dlog);
         }
         wait_outage(&rig, &dlog, outage);
-        disk.empty();
+        disk.free();
         rig.wait_for("the loss notice", || disk.read("f").matches(" lost\n").count() == outage);
     }
     drop(input);
@@ -134,7 +134,7 @@ fn the_loss_notice_has_a_timestamp_and_the_prefix() {
     let rig = Rig::new();
     let Some(disk) = Disk::new(&rig) else { return };
     let (dlog, input) = start_on_full_disk(&rig, &disk, "-t -p fan:");
-    disk.empty();
+    disk.free();
     rig.wait_for("the loss notice", || disk.read("f").ends_with('\n'));
     drop(input);
     dlog.wait().exits(1);
@@ -209,7 +209,7 @@ fn the_file_size_limit_is_an_outage_not_a_crash() {
     dlog.signal(Signal::SIGHUP);
     rig.wait_for("the loss notice", || loss_notice(&rig.read("f")).is_some());
     drop(input);
-    dlog.wait().exits(1).says("dlog", &["cannot write f: File too large"]);
+    dlog.wait().exits(1).reports("dlog", &["cannot write f: File too large"]);
     let LossNotice { lines, bytes, .. } = loss_notice(&rig.read("f")).expect("a loss notice");
     assert_eq!(
         (rig.lines("f.old") + lines, rig.bytes("f.old").len() + bytes),
@@ -247,7 +247,7 @@ fn on_dev_full_all_lines_are_lost_and_counted() {
         let reason = format!("dlog: cannot write {name}: No space left on device\n");
         assert_eq!(done.err, reason + "dlog: lines lost: 2\n");
     }
-    rig.shell("dlog /dev/full </dev/null").exits(0).says_nothing();
+    rig.shell("dlog /dev/full </dev/null").exits(0).reports_nothing();
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn dlog_is_idle_after_an_outage() {
     let rig = Rig::new();
     let Some(disk) = Disk::new(&rig) else { return };
     let (dlog, _input) = start_on_full_disk(&rig, &disk, "");
-    disk.empty();
+    disk.free();
     rig.wait_for("the loss notice", || loss_notice(&disk.read("f")).is_some());
     rig.assert_sleeps(dlog.pid());
     dlog.signal(Signal::SIGTERM);

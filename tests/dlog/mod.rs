@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 /// Files, standard output, prefixes, signals, errors at start.
 mod basic;
+/// A FIFO whose reader exits.
+mod fifo;
 /// Lines lost on a full disk, and the loss notice.
 mod full_disk;
 /// `--on-full block`.

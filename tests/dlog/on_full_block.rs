@@ -4,7 +4,7 @@
 
 use super::{FULL, start_on_full_disk, start_with, wait_asleep, wait_outage};
 use crate::rig::disk::Disk;
-use crate::rig::pipes::cram;
+use crate::rig::pipes::fill_pipe;
 use crate::rig::{Rig, assert_same, feed, numbers};
 use nix::sys::signal::Signal;
 
@@ -18,7 +18,7 @@ fn on_full_block_loses_nothing() {
     feed(&mut input, numbers(5000));
     wait_outage(&rig, &dlog, 1);
     feed(&mut input, "last\n");
-    disk.empty();
+    disk.free();
     let wanted = format!("first\n{}last\n", numbers(5000));
     rig.wait_for("everything", || disk.read("f") == wanted);
     drop(input);
@@ -34,7 +34,7 @@ fn on_full_block_stops_reading() {
     let (dlog, input) = start_on_full_disk(&rig, &disk, "--on-full block");
     let mut taken = 0;
     for _ in 0..10 {
-        taken += cram(&input);
+        taken += fill_pipe(&input);
         wait_asleep(&rig, &dlog);
     }
     // The capacity of a pipe and one buffer.

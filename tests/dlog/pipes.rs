@@ -1,8 +1,8 @@
 //! FIFOs, pipes and terminals as the log: readers that are slow, stopped, or gone.
 
 use super::wait_asleep;
-use crate::rig::pipes::{cram, never_wait, pipe};
-use crate::rig::{Rig, assert_same, called, feed, numbers, proc, pty};
+use crate::rig::pipes::{fill_pipe, pipe, set_nonblocking};
+use crate::rig::{Rig, assert_same, command_line, feed, numbers, proc, pty};
 use nix::sys::signal::Signal;
 use std::fs::File;
 use std::io::Read;
@@ -42,7 +42,7 @@ fn the_next_fifo_reader_gets_the_lines_in_between() {
     feed(&mut input, "three\n");
     assert_eq!(line(&mut reader), "three\n");
     drop(input);
-    dlog.wait().exits(0).says_nothing();
+    dlog.wait().exits(0).reports_nothing();
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn sigterm_stops_dlog_while_its_fifo_reader_is_stopped() {
     });
     reader.signal(Signal::SIGSTOP);
     rig.wait_state(reader.pid(), 'T');
-    rig.wait_some("both pipes to be full", || {
-        let taken = cram(&input);
+    rig.wait_for_some("both pipes to be full", || {
+        let taken = fill_pipe(&input);
         wait_asleep(&rig, &dlog);
         (taken == 0).then_some(())
     });
@@ -84,23 +84,23 @@ fn sigterm_stops_dlog_while_its_output_is_full() {
     rig.write("in", format!("{:>63}\n", "x").repeat(4096));
     let stop = |options: &str, output: File| {
         let dlog = rig.start_to(format!("dlog {options} <in"), output);
-        rig.wait_for("dlog to start", || called(dlog.pid()).starts_with("dlog"));
+        rig.wait_for("dlog to start", || command_line(dlog.pid()).starts_with("dlog"));
         wait_asleep(&rig, &dlog);
         dlog.signal(Signal::SIGTERM);
         dlog.wait().exits(1)
     };
     for options in ["", "-p x"] {
         let (_reader, to_pipe) = pipe();
-        stop(options, to_pipe).says("dlog", &["lines lost: "]);
+        stop(options, to_pipe).reports("dlog", &["lines lost: "]);
         // The kernel may drain a terminal late; then the loss notice fits after all.
-        let (terminal, mut master) = pty::held();
+        let (terminal, mut master) = pty::blocked_terminal();
         let done = stop(options, terminal);
         let mut shown = Vec::new();
         let _ = master.read_to_end(&mut shown);
         if String::from_utf8_lossy(&shown).contains(" bytes) lost") {
-            done.says_nothing();
+            done.reports_nothing();
         } else {
-            done.says("dlog", &["lines lost: "]);
+            done.reports("dlog", &["lines lost: "]);
         }
     }
 }
@@ -111,7 +111,7 @@ fn a_slow_reader_gets_every_byte() {
     rig.write("in", numbers(200_000));
     let (reader, writer) = pipe();
     // O_NONBLOCK belongs to the open file description: another program may have set it on a shared pipe.
-    never_wait(&writer);
+    set_nonblocking(&writer);
     for options in ["", "-p x"] {
         let writer = writer.try_clone().expect("dup");
         let dlog = rig.start_to(format!("dlog {options} <in"), writer);
@@ -125,7 +125,7 @@ fn a_slow_reader_gets_every_byte() {
             let count = (&reader).read(&mut buffer).expect("a read");
             stored.extend_from_slice(&buffer[..count]);
         }
-        dlog.wait().exits(0).says_nothing();
+        dlog.wait().exits(0).reports_nothing();
         assert_same(&stored, wanted.as_bytes(), "the data read");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{loss_notice, wait_outage};
 use crate::rig::disk::Disk;
-use crate::rig::{Rig, assert_same, feed, proc, times};
+use crate::rig::{Rig, assert_same, feed, proc, scaled};
 use nix::sys::signal::Signal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,7 +17,7 @@ fn sighup_reopens_the_file_by_name() {
     rig.wait_file("f");
     feed(&mut input, "two\n");
     drop(input);
-    dlog.wait().exits(0).says_nothing();
+    dlog.wait().exits(0).reports_nothing();
     assert_eq!(rig.read("f.old"), "one\n");
     assert_eq!(rig.read("f"), "two\n");
 }
@@ -35,7 +35,7 @@ fn sighup_within_a_line_does_not_split_it() {
     rig.wait_file("f");
     feed(&mut input, "two\n");
     drop(input);
-    dlog.wait().exits(0).says_nothing();
+    dlog.wait().exits(0).reports_nothing();
     let both = rig.read("f.old") + &rig.read("f");
     assert_eq!(both, "x one\nx half\nx two\n");
     for file in ["f", "f.old"] {
@@ -58,7 +58,7 @@ fn sighup_recreates_a_removed_file() {
     rig.wait_file("f");
     feed(&mut input, "two\n");
     drop(input);
-    dlog.wait().exits(0).says_nothing();
+    dlog.wait().exits(0).reports_nothing();
     assert_eq!(rig.read("f"), "two\n");
 }
 
@@ -136,7 +136,7 @@ fn a_flood_of_sighups_neither_loses_nor_repeats_lines() {
                 }
                 text
             });
-            while renamed < times(50, 2000) && !feeder.is_finished() {
+            while renamed < scaled(50, 2000) && !feeder.is_finished() {
                 if std::fs::rename(rig.path("f"), rig.path(&format!("f.{renamed}"))).is_ok() {
                     renamed += 1;
                 }
@@ -146,7 +146,7 @@ fn a_flood_of_sighups_neither_loses_nor_repeats_lines() {
             feeder.join().expect("the feeder")
         });
         drop(input);
-        dlog.wait().exits(0).says_nothing();
+        dlog.wait().exits(0).reports_nothing();
         let mut stored = String::new();
         for file in (0..renamed).map(|at| format!("f.{at}")).chain(["f".to_string()]) {
             let part = rig.read(&file);

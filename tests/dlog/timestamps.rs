@@ -3,7 +3,7 @@
 use super::{now, wait_asleep};
 use crate::loggers::split_timestamp;
 use crate::rig::pipes::pipe;
-use crate::rig::{Rig, assert_same, called, feed, tools};
+use crate::rig::{Rig, assert_same, command_line, feed, tools};
 use std::io::Read;
 
 /// Asserts that a line starts with a timestamp of the last minute, in UTC. Returns the rest of the line.
@@ -30,7 +30,7 @@ struct Stamped {
 fn stamped(rig: &Rig, format: &str) -> Stamped {
     rig.shell("rm -f f").exits(0);
     let before = now();
-    rig.shell(format!("echo text | dlog --time {format} f")).exits(0).says_nothing();
+    rig.shell(format!("echo text | dlog --time {format} f")).exits(0).reports_nothing();
     let after = now();
     let log = rig.read("f");
     let (timestamp, rest) = log.split_once(' ').unwrap_or_else(|| panic!("no timestamp: {log:?}"));
@@ -108,9 +108,9 @@ fn a_line_of_one_mebibyte_gets_one_timestamp() {
     let line: Vec<u8> = (0..1 << 20).map(|at: u32| b'a' + (at % 26) as u8).collect();
     let text = [&b"before\n"[..], &line[..], &b"\nafter\n"[..]].concat();
     rig.write("in", &text);
-    rig.shell("cat in | dlog f").exits(0).says_nothing();
+    rig.shell("cat in | dlog f").exits(0).reports_nothing();
     assert_same(&rig.bytes("f"), &text, "the copy");
-    rig.shell("cat in | dlog -t -p x g").exits(0).says_nothing();
+    rig.shell("cat in | dlog -t -p x g").exits(0).reports_nothing();
     let stored = rig.read("g");
     let lines: Vec<&str> = stored.lines().collect();
     assert_eq!(lines.len(), 3);
@@ -175,9 +175,9 @@ fn time_mono_is_the_monotonic_clock() {
 fn time_implies_timestamps_and_invalid_values_are_errors() {
     let rig = Rig::new();
     stamped(&rig, "utc");
-    rig.run("dlog --time=noon f").exits(125).says("dlog", &["--time", "noon"]);
-    rig.run("dlog --on-full=wait f").exits(125).says("dlog", &["--on-full", "wait"]);
-    rig.run("dlog --sync=often f").exits(125).says("dlog", &["--sync", "often"]);
+    rig.run("dlog --time=noon f").exits(125).reports("dlog", &["--time", "noon"]);
+    rig.run("dlog --on-full=wait f").exits(125).reports("dlog", &["--on-full", "wait"]);
+    rig.run("dlog --sync=often f").exits(125).reports("dlog", &["--sync", "often"]);
 }
 
 #[test]
@@ -209,13 +209,13 @@ fn lines_of_one_read_share_a_timestamp() {
     rig.write("in", b"x\n".repeat(30_000));
     let (mut reader, writer) = pipe();
     let dlog = rig.start_to("dlog --time epoch <in", writer);
-    rig.wait_for("dlog to start", || called(dlog.pid()).starts_with("dlog"));
+    rig.wait_for("dlog to start", || command_line(dlog.pid()).starts_with("dlog"));
     wait_asleep(&rig, &dlog);
     let asleep = now();
     rig.wait_for("the clock to advance", || now() > asleep + 0.2);
     let mut log = String::new();
     reader.read_to_string(&mut log).expect("a log");
-    dlog.wait().exits(0).says_nothing();
+    dlog.wait().exits(0).reports_nothing();
     let first = log.split(' ').next().expect("a timestamp");
     assert!(parse_nanos(first) <= asleep);
     assert_eq!(log.lines().count(), 30_000);

@@ -2,13 +2,13 @@
 
 use super::environment_options::with;
 use crate::rig::Rig;
-use crate::rig::disk::as_nobody;
+use crate::rig::accounts::as_nobody;
 
 /// Asserts that this file causes an error at LINE:COLUMN with these words in the message.
 #[track_caller]
 fn assert_error(rig: &Rig, text: impl AsRef<[u8]>, place: &str, words: &[&str]) {
     rig.write("conf", text);
-    let done = rig.run("dmon -C conf -n1 touch ran").exits(125).says("dmon", words);
+    let done = rig.run("dmon -C conf -n1 touch ran").exits(125).reports("dmon", words);
     assert!(done.err.starts_with(&format!("dmon: conf:{place}: ")), "not at {place}: {done}");
     assert!(!rig.has("ran"));
 }
@@ -96,7 +96,7 @@ fn only_the_first_error_is_reported() {
     rig.write("conf", "once");
     rig.run(format!("{} dmon -C conf -Y", with("DMON_OPTIONS", "-Z")))
         .exits(125)
-        .says("dmon", &["DMON_OPTIONS", "-Z"]);
+        .reports("dmon", &["DMON_OPTIONS", "-Z"]);
 }
 
 #[test]
@@ -105,18 +105,18 @@ fn an_unreadable_config_file_is_reported_with_the_reason() {
     for form in ["-C ", "-C", "--config ", "--config="] {
         rig.run(format!("dmon {form}nosuch -n1 touch ran"))
             .exits(125)
-            .says("dmon", &["nosuch: No such file or directory"]);
+            .reports("dmon", &["nosuch: No such file or directory"]);
         rig.run(format!("dmon {form}bin -n1 touch ran"))
             .exits(125)
-            .says("dmon", &["bin: Is a directory"]);
+            .reports("dmon", &["bin: Is a directory"]);
     }
     for options in ["-C ''", "--config ''", "--config="] {
-        rig.run(format!("dmon {options} -n1 touch ran")).exits(125).says("dmon", &[]);
+        rig.run(format!("dmon {options} -n1 touch ran")).exits(125).reports("dmon", &[]);
     }
     let long = "x".repeat(5000);
-    rig.run(format!("dmon -C {long} -n1 touch ran")).exits(125).says("dmon", &["cannot"]);
+    rig.run(format!("dmon -C {long} -n1 touch ran")).exits(125).reports("dmon", &["cannot"]);
     for options in ["-C", "--config"] {
-        rig.run(format!("dmon {options}")).exits(125).says("dmon", &[options, "value"]);
+        rig.run(format!("dmon {options}")).exits(125).reports("dmon", &[options, "value"]);
     }
     assert!(!rig.has("ran"));
 }
@@ -130,14 +130,14 @@ fn a_config_file_without_permission_is_reported() {
     rig.shell("touch secret; chmod 0 secret").exits(0);
     rig.run(format!("{nobody} dmon -C secret -n1 true"))
         .exits(125)
-        .says("dmon", &["secret: Permission denied"]);
+        .reports("dmon", &["secret: Permission denied"]);
 }
 
 #[test]
 fn a_config_error_leaves_no_pid_file_and_starts_nothing() {
     let rig = Rig::new();
     rig.write("conf", "pid-file pid\nbogus\n");
-    rig.run("dmon -C conf touch ran -- dlog f").exits(125).says("dmon", &["conf:2:1", "bogus"]);
+    rig.run("dmon -C conf touch ran -- dlog f").exits(125).reports("dmon", &["conf:2:1", "bogus"]);
     assert!(!rig.has("pid") && !rig.has("ran") && !rig.has("f"));
-    rig.assert_empty();
+    rig.assert_no_processes();
 }

@@ -55,16 +55,19 @@ fn the_config_option_must_be_the_first() {
         "--config=conf --config=conf",
         "-C conf -n -C conf",
     ] {
-        rig.run(format!("dmon {options} touch ran")).exits(125).says("dmon", &["first"]);
+        rig.run(format!("dmon {options} touch ran")).exits(125).reports("dmon", &["first"]);
     }
-    rig.run("dmon -n -C conf touch ran").exits(125).says("dmon", &["option -C", "conf", "first"]);
+    rig.run("dmon -n -C conf touch ran")
+        .exits(125)
+        .reports("dmon", &["option -C", "conf", "first"]);
     for option in ["-C conf", "--config conf", "--config=conf", "-n --config=conf"] {
         rig.run(format!("{} dmon -n1 touch ran", with("DMON_OPTIONS", option)))
             .exits(125)
-            .says("dmon", &["DMON_OPTIONS", "first"]);
+            .reports("dmon", &["DMON_OPTIONS", "first"]);
     }
     rig.write("other", "\nconfig conf");
-    let done = rig.run("dmon -C other -n1 touch ran").exits(125).says("dmon", &["config", "first"]);
+    let done =
+        rig.run("dmon -C other -n1 touch ran").exits(125).reports("dmon", &["config", "first"]);
     assert!(done.err.starts_with("dmon: other:2:"), "{done}");
     assert!(!rig.has("ran"));
 }
@@ -74,8 +77,8 @@ fn the_loggers_have_no_configuration_file() {
     let rig = Rig::new();
     rig.write("conf", "");
     for name in ["dlog", "drlog", "dsyslog", "dslog"] {
-        rig.run(format!("{name} -C conf x")).exits(125).says(name, &["-C"]);
-        rig.run(format!("{name} --config conf x")).exits(125).says(name, &["--config"]);
+        rig.run(format!("{name} -C conf x")).exits(125).reports(name, &["-C"]);
+        rig.run(format!("{name} --config conf x")).exits(125).reports(name, &["--config"]);
     }
 }
 
@@ -114,28 +117,28 @@ fn an_empty_config_file_changes_nothing() {
     let rig = Rig::new();
     for text in ["", "\n", "  \t", "#", "# nothing\n\n # more of it"] {
         rig.write("conf", text);
-        rig.run("dmon -C conf -n1 true").exits(0).says_nothing();
-        rig.run("dmon -C conf").exits(125).says("dmon", &["command"]);
+        rig.run("dmon -C conf -n1 true").exits(0).reports_nothing();
+        rig.run("dmon -C conf").exits(125).reports("dmon", &["command"]);
     }
-    rig.run("dmon -C /dev/null -n1 true").exits(0).says_nothing();
+    rig.run("dmon -C /dev/null -n1 true").exits(0).reports_nothing();
 }
 
 #[test]
 fn the_config_file_may_be_a_pipe() {
     let rig = Rig::new();
     let done = rig.shell("printf 'no-daemon\\nonce' | dmon -C /dev/stdin echo hello").exits(0);
-    assert_eq!(done.says_nothing().out, "hello\n");
+    assert_eq!(done.reports_nothing().out, "hello\n");
     // A read may end in the middle of a word.
     let pieces = "for p in no-dae mon ' on' 'ce '; do printf %s \"$p\"; sleep 0.1; done";
     let done = rig.shell(format!("({pieces}) | dmon -C /dev/stdin echo hello")).exits(0);
-    assert_eq!(done.says_nothing().out, "hello\n");
+    assert_eq!(done.reports_nothing().out, "hello\n");
 }
 
 /// Returns the variable `A` of a command that is started with this file.
 #[track_caller]
 fn value(rig: &Rig, text: impl AsRef<[u8]>) -> Vec<u8> {
     rig.write("conf", text);
-    rig.shell("dmon -C conf -n1 env -0 >out").exits(0).says_nothing();
+    rig.shell("dmon -C conf -n1 env -0 >out").exits(0).reports_nothing();
     rig.variables("out").remove(&b"A"[..]).expect("the variable A")
 }
 
@@ -212,7 +215,7 @@ fn the_config_file_is_read_if_descriptors_0_to_2_are_closed() {
 fn commands_do_not_inherit_the_config_file() {
     let rig = Rig::new();
     let plain = rig.start("sleep 3000");
-    rig.wait_for("a plain program", || proc::words(plain.pid()) == "sleep 3000");
+    rig.wait_for("a plain program", || proc::cmdline(plain.pid()) == "sleep 3000");
     let numbers = |pid| proc::descriptors(pid).into_keys().collect::<Vec<i32>>();
     rig.write("conf", "no-daemon");
     let dmon = rig.start("dmon -C conf sleep 1000 -- sleep 2000");
@@ -234,11 +237,11 @@ fn a_config_file_is_limited_to_16384_bytes() {
         rig.write("conf", "once ".repeat(length / 5));
         let done = rig.run("dmon -C conf -n true");
         match fits {
-            true => done.exits(0).says_nothing(),
-            false => done.exits(125).says("dmon", &["conf", "16384"]),
+            true => done.exits(0).reports_nothing(),
+            false => done.exits(125).reports("dmon", &["conf", "16384"]),
         };
     }
-    rig.run("dmon -C /dev/zero -n true").exits(125).says("dmon", &["/dev/zero"]);
+    rig.run("dmon -C /dev/zero -n true").exits(125).reports("dmon", &["/dev/zero"]);
     let long = "x".repeat(10_000);
     assert_eq!(value(&rig, format!("environ A={long}")), long.as_bytes());
 }
@@ -248,11 +251,11 @@ fn the_config_file_and_the_variable_share_one_limit() {
     let rig = Rig::new();
     rig.write("conf", "once ".repeat(2000));
     rig.write("options", "-n ".repeat(2000));
-    rig.shell("DMON_OPTIONS=\"$(cat options)\" exec dmon -C conf true").exits(0).says_nothing();
+    rig.shell("DMON_OPTIONS=\"$(cat options)\" exec dmon -C conf true").exits(0).reports_nothing();
     rig.write("options", "-n ".repeat(3000));
     rig.shell("DMON_OPTIONS=\"$(cat options)\" exec dmon -C conf touch ran")
         .exits(125)
-        .says("dmon", &["DMON_OPTIONS", "16384"]);
+        .reports("dmon", &["DMON_OPTIONS", "16384"]);
     assert!(!rig.has("ran"));
 }
 
@@ -273,7 +276,7 @@ fn a_config_file_can_describe_a_service() {
          environ COLOUR=red\nenviron \"NAME=fan \\x31\"\nlimit nofile=77\n",
     );
     let command = r#"sh -c 'echo "$COLOUR $NAME $(ulimit -n)" >&2; test -s "a pid"'"#;
-    rig.run(format!("dmon -C conf {command} -- dlog f")).exits(0).says_nothing();
+    rig.run(format!("dmon -C conf {command} -- dlog f")).exits(0).reports_nothing();
     assert_eq!(rig.read("f"), "red fan 1 77\nred fan 1 77\n");
     assert!(!rig.has("a pid"));
 }

@@ -4,12 +4,12 @@
 
 use crate::rig::pty::Pty;
 use crate::rig::screen::{CTRL_C, CTRL_Z};
-use crate::rig::{Rig, assert_same, numbers, proc, signal, times, tools};
+use crate::rig::{Rig, assert_same, numbers, proc, scaled, signal, tools};
 use nix::sys::signal::Signal;
 
 /// The command prefix that makes a program PID 1 of a new namespace. `None` (with a skip notice) if that is impossible.
 fn container() -> Option<&'static str> {
-    tools::can_be_init().then(tools::unshare_processes)
+    tools::can_unshare_pids().then(tools::unshare_pids)
 }
 
 /// Like `container`, and the program leads a session that has the current terminal.
@@ -40,7 +40,7 @@ fn pid_1_exits_with_the_status_of_the_command() {
     ] {
         rig.run(format!("{container} dmon -n -m 0 sh -c '{line}' -- dlog f"))
             .exits(status)
-            .says_nothing();
+            .reports_nothing();
     }
     rig.run(format!("{container} dmon -n -t 0.3 -m 0 sleep 1000")).exits(124);
     rig.run(format!("{container} dmon -n no-such-program")).exits(127);
@@ -101,7 +101,7 @@ fn pid_1_reaps_thousands_of_orphans() {
         return;
     };
     let rig = Rig::new();
-    let count = times(100, 5000);
+    let count = scaled(100, 5000);
     let line = format!(
         "i=0; while [ $i -lt {count} ]; do (true &); (setsid true &); i=$((i + 1)); done; \
         echo >done; exec sleep 1000"
@@ -139,12 +139,14 @@ fn pid_1_works_with_proc_of_another_pid_namespace() {
     let line = "echo >>runs; sleep 1000 & echo $$; exit 3";
     rig.run(format!("{container} dmon -n -d 0.05 -m 3 sh -c '{line}' -- dlog f"))
         .exits(3)
-        .says_nothing();
+        .reports_nothing();
     assert_eq!((rig.lines("runs"), rig.lines("f")), (4, 4));
+    let done = rig.run(format!("{container} dmon -n -m 0 sh -c 'echo hi' -- cat")).exits(0);
+    assert_eq!(done.out, "hi\n");
     // The same if dmon is not PID 1 itself.
     let inner =
         format!("dmon -n -d 0.05 -m 3 sh -c \"{}\" -- dlog f; exit $?", "echo >>runs; exit 4");
-    rig.run(format!("{container} sh -c '{inner}'")).exits(4).says_nothing();
+    rig.run(format!("{container} sh -c '{inner}'")).exits(4).reports_nothing();
     assert_eq!(rig.lines("runs"), 8);
 }
 
@@ -182,10 +184,10 @@ fn ctrl_z_does_not_suspend_the_command_of_pid_1() {
     for round in 0..3 {
         rig.wait_for("cat in the foreground", || proc::foreground(cat) == Some(cat));
         terminal.type_in(CTRL_Z);
-        terminal.shows("^Z");
+        terminal.wait_output("^Z");
         let line = format!("round-{round}");
         terminal.enter(&line);
-        terminal.shows(&format!("{line}\r\n{line}\r\n"));
+        terminal.wait_output(&format!("{line}\r\n{line}\r\n"));
     }
     signal(dmon, Signal::SIGTERM);
     assert_eq!(terminal.wait().code(), Some(143));
@@ -216,7 +218,7 @@ fn pid_1_needs_only_its_executable_in_the_container() {
         .start_fed(format!("{container} chroot root /dmon -n -1 -L 4000 -I st -p pid /dlog {log}"));
     std::io::Write::write_all(&mut &input, b"one\ntwo\n").expect("write two lines");
     drop(input);
-    outer.wait().exits(0).says_nothing();
+    outer.wait().exits(0).reports_nothing();
     assert_eq!(rig.read("root/log"), "log: one\nlog: two\n");
     // Descriptors 0 to 2 may be closed, too.
     let version = format!("/dmon --version {log}");

@@ -9,7 +9,7 @@ fn environment(rig: &Rig, inherited: &str, options: &str) -> BTreeMap<String, St
     let kept = "PATH=\"$PATH\" DMON_TEST=\"$DMON_TEST\"";
     rig.shell(format!("rm -f out; env -i {kept} {inherited} dmon -n1 {options} env -0 >out"))
         .exits(0)
-        .says_nothing();
+        .reports_nothing();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let all = rig.variables("out").into_iter().map(|(name, value)| (text(name), text(value)));
     // The wrapper script of an emulator adds the last four.
@@ -104,11 +104,11 @@ fn a_variable_without_a_name_is_an_error() {
             let shown = format!("'{word}'");
             rig.run(format!("dmon -n1 {option}{} touch ran", quoted(word)))
                 .exits(125)
-                .says("dmon", &[option.trim_end_matches([' ', '=']), &shown]);
+                .reports("dmon", &[option.trim_end_matches([' ', '=']), &shown]);
         }
     }
-    rig.run("dmon -n -E").exits(125).says("dmon", &["-E", "value"]);
-    rig.run("dmon -n -E A=1 -E =2 touch ran").exits(125).says("dmon", &["-E", "'=2'"]);
+    rig.run("dmon -n -E").exits(125).reports("dmon", &["-E", "value"]);
+    rig.run("dmon -n -E A=1 -E =2 touch ran").exits(125).reports("dmon", &["-E", "'=2'"]);
     assert!(!rig.has("ran"));
 }
 
@@ -132,7 +132,7 @@ fn a_duplicate_variable_is_replaced_or_removed_completely() {
     let count = |options: &str| {
         rig.shell(format!("rm -f out; ./twice dmon -n1 {options} env -0 >out"))
             .exits(0)
-            .says_nothing();
+            .reports_nothing();
         rig.bytes("out").split(|&byte| byte == 0).filter(|entry| entry.starts_with(b"A=")).count()
     };
     assert_eq!(count("-E A"), 0);
@@ -155,7 +155,7 @@ fn the_number_of_variables_is_limited_if_they_are_edited() {
         let added = options(added);
         rig.run(format!("env {given} dmon -n1 {added} touch ran"))
             .exits(125)
-            .says("dmon", &["option -E", "1000"]);
+            .reports("dmon", &["option -E", "1000"]);
     }
     assert!(!rig.has("ran"));
     // Without -E there is no limit, and a variable that is set repeatedly counts once.
@@ -171,19 +171,19 @@ fn both_commands_are_searched_in_the_new_path() {
     rig.shell("mkdir there").exits(0);
     for (name, text) in [("tool", "#!/bin/sh\necho there\n"), ("keep", "#!/bin/sh\nexec cat >f\n")]
     {
-        rig.program(name, text);
+        rig.write_program(name, text);
         rig.shell(format!("mv bin/{name} there/")).exits(0);
     }
-    rig.run("dmon -n1 tool").exits(127).says("dmon", &["tool"]);
+    rig.run("dmon -n1 tool").exits(127).reports("dmon", &["tool"]);
     let done = rig.shell("exec dmon -n1 -E PATH=\"$PWD/there:$PATH\" tool").exits(0);
-    assert_eq!(done.says_nothing().out, "there\n");
-    rig.shell("exec dmon -n1 -E PATH=\"$PWD/there:$PATH\" tool -- keep").exits(0).says_nothing();
+    assert_eq!(done.reports_nothing().out, "there\n");
+    rig.shell("exec dmon -n1 -E PATH=\"$PWD/there:$PATH\" tool -- keep").exits(0).reports_nothing();
     assert_eq!(rig.read("f"), "there\n");
     // The last PATH wins, whatever its source.
     let done = rig.shell(
         "DMON_OPTIONS=\"-E PATH='$PWD/there:$PATH'\" exec dmon -n1 -E PATH=/nowhere -E X=1 tool",
     );
-    done.exits(127).says("dmon", &["tool"]);
+    done.exits(127).reports("dmon", &["tool"]);
     let done = rig.shell("exec dmon -n1 -E PATH=/nowhere:/nothing /bin/echo hello").exits(0);
     assert_eq!(done.out, "hello\n");
 }
@@ -191,9 +191,9 @@ fn both_commands_are_searched_in_the_new_path() {
 #[test]
 fn without_path_the_default_directories_are_searched() {
     let rig = Rig::new();
-    rig.program("tool", "#!/bin/sh\n");
-    rig.run("dmon -n1 -E PATH true").exits(0).says_nothing();
-    rig.run("dmon -n -E PATH tool").exits(127).says("dmon", &["tool"]);
+    rig.write_program("tool", "#!/bin/sh\n");
+    rig.run("dmon -n1 -E PATH true").exits(0).reports_nothing();
+    rig.run("dmon -n -E PATH tool").exits(127).reports("dmon", &["tool"]);
 }
 
 #[test]
@@ -225,18 +225,18 @@ fn edited_variables_do_not_affect_dmon_itself() {
     let rig = Rig::new();
     let command = r#"sh -c 'echo "${DMON_OPTIONS-none}"'"#;
     let done = rig.run(format!("dmon -n1 -E DMON_OPTIONS=--bogus {command}")).exits(0);
-    assert_eq!(done.says_nothing().out, "--bogus\n");
+    assert_eq!(done.reports_nothing().out, "--bogus\n");
     let done = rig.run(format!("env DMON_OPTIONS=-n dmon -1 -E DMON_OPTIONS {command}")).exits(0);
-    assert_eq!(done.says_nothing().out, "none\n");
+    assert_eq!(done.reports_nothing().out, "none\n");
     // An `environ` line of the configuration file does not change dmon's own variables either.
     rig.write("conf", "environ DMON_OPTIONS=--bogus");
     let done = rig.run(format!("dmon -C conf -n1 {command}")).exits(0);
-    assert_eq!(done.says_nothing().out, "--bogus\n");
+    assert_eq!(done.reports_nothing().out, "--bogus\n");
     rig.write("conf", "environ DMON_OPTIONS");
     let done = rig.run(format!("env DMON_OPTIONS='-n -1' dmon -C conf {command}")).exits(0);
-    assert_eq!(done.says_nothing().out, "none\n");
+    assert_eq!(done.reports_nothing().out, "none\n");
     // A log command reads its variable from the edited environment.
-    rig.run("dmon -n1 -E 'DLOG_OPTIONS=-p fan' echo hello -- dlog f").exits(0).says_nothing();
+    rig.run("dmon -n1 -E 'DLOG_OPTIONS=-p fan' echo hello -- dlog f").exits(0).reports_nothing();
     assert_eq!(rig.read("f"), "fan hello\n");
     rig.run("env 'DLOG_OPTIONS=-p fan' dmon -n1 -E DLOG_OPTIONS echo hello -- dlog g").exits(0);
     assert_eq!(rig.read("g"), "hello\n");
@@ -260,12 +260,12 @@ fn ld_preload_takes_effect_in_the_command() {
     );
     rig.shell("gcc -shared -fPIC -o x.so x.c && gcc -o forker forker.c").exits(0);
     let options = "--stderr-redir --max-respawns 0 --environ LD_PRELOAD=./x.so";
-    rig.run(format!("dmon {options} ./forker -- dlog f")).exits(0).says_nothing();
+    rig.run(format!("dmon {options} ./forker -- dlog f")).exits(0).reports_nothing();
     rig.wait_lines("f", 1);
-    rig.wait_empty();
-    assert!(rig.read("f").starts_with("in the child, pid "), "{}", rig.scene());
+    rig.wait_no_processes();
+    assert!(rig.read("f").starts_with("in the child, pid "), "{}", rig.describe());
     // Only in the foreground does dmon return the command's status.
-    rig.run(format!("dmon -n {options} ./forker -- dlog g")).exits(7).says_nothing();
+    rig.run(format!("dmon -n {options} ./forker -- dlog g")).exits(7).reports_nothing();
     rig.run("dmon -n --max-respawns 0 ./forker -- dlog g").exits(8);
 }
 

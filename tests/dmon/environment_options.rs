@@ -25,7 +25,7 @@ pub fn with(variable: &str, text: &str) -> String {
 fn dlog_output(rig: &Rig, options: &str) -> String {
     rig.shell(format!("echo l | {} dlog", with("DLOG_OPTIONS", options)))
         .exits(0)
-        .says_nothing()
+        .reports_nothing()
         .out
 }
 
@@ -35,7 +35,7 @@ pub fn count_runs(rig: &Rig, prefix: &str, options: &str) -> usize {
     let command = "sh -c 'echo >>runs; exit 7'";
     rig.shell(format!("rm -f runs; exec {prefix} dmon {options} {command}"))
         .exits(7)
-        .says_nothing();
+        .reports_nothing();
     rig.lines("runs")
 }
 
@@ -43,10 +43,10 @@ pub fn count_runs(rig: &Rig, prefix: &str, options: &str) -> usize {
 fn each_program_takes_options_from_its_variable() {
     let rig = Rig::new();
     let done = rig.run(format!("{} dmon echo hello", with("DMON_OPTIONS", "-n -1"))).exits(0);
-    assert_eq!(done.says_nothing().out, "hello\n");
+    assert_eq!(done.reports_nothing().out, "hello\n");
     assert_eq!(dlog_output(&rig, "-p fan"), "fan l\n");
     let drlog = with("DRLOG_OPTIONS", "--skip-empty");
-    rig.shell(format!("mkdir d; printf '\\none\\n' | {drlog} drlog d")).exits(0).says_nothing();
+    rig.shell(format!("mkdir d; printf '\\none\\n' | {drlog} drlog d")).exits(0).reports_nothing();
     assert_eq!(rig.read("d/current"), "one\n");
 }
 
@@ -58,9 +58,9 @@ fn both_names_of_dsyslog_take_options_from_both_variables() {
         let _ = std::fs::remove_file(rig.path("socket"));
         let mut receiver = Datagrams::new(rig.path("socket"));
         let variables = format!("env {variable}='--to socket' {other}='-p err -f user'");
-        rig.shell(format!("echo hello | {variables} {name} fan")).exits(0).says_nothing();
+        rig.shell(format!("echo hello | {variables} {name} fan")).exits(0).reports_nothing();
         let message = receiver.next();
-        assert_eq!((message.number, message.text().as_str()), (8 + 3, "hello"), "{name}");
+        assert_eq!((message.priority, message.text().as_str()), (8 + 3, "hello"), "{name}");
     }
 }
 
@@ -77,23 +77,27 @@ fn variables_of_other_programs_are_ignored() {
             },
         )
     };
-    rig.run(format!("{} dmon -n1 true", bogus_except("DMON"))).exits(0).says_nothing();
-    rig.run(format!("{} dlog f", bogus_except("DLOG"))).exits(0).says_nothing();
-    rig.shell(format!("mkdir d; exec {} drlog d", bogus_except("DRLOG"))).exits(0).says_nothing();
+    rig.run(format!("{} dmon -n1 true", bogus_except("DMON"))).exits(0).reports_nothing();
+    rig.run(format!("{} dlog f", bogus_except("DLOG"))).exits(0).reports_nothing();
+    rig.shell(format!("mkdir d; exec {} drlog d", bogus_except("DRLOG")))
+        .exits(0)
+        .reports_nothing();
     let _receiver = Datagrams::new(rig.path("socket"));
     for name in ["dsyslog", "dslog"] {
         let line = format!("{} {name} --to socket x", bogus_except("DSYSLOG DSLOG"));
-        rig.run(line).exits(0).says_nothing();
+        rig.run(line).exits(0).reports_nothing();
     }
-    rig.run(format!("{} denv true", bogus_except(""))).exits(0).says_nothing();
-    rig.shell(format!("mkdir e; exec {} envdir e true", bogus_except(""))).exits(0).says_nothing();
+    rig.run(format!("{} denv true", bogus_except(""))).exits(0).reports_nothing();
+    rig.shell(format!("mkdir e; exec {} envdir e true", bogus_except("")))
+        .exits(0)
+        .reports_nothing();
 }
 
 #[test]
 fn a_blank_variable_changes_nothing() {
     let rig = Rig::new();
     for text in ["", " ", "\n", " \t\n\x0b\x0c\r "] {
-        rig.run(format!("{} dmon -n1 true", with("DMON_OPTIONS", text))).exits(0).says_nothing();
+        rig.run(format!("{} dmon -n1 true", with("DMON_OPTIONS", text))).exits(0).reports_nothing();
         assert_eq!(dlog_output(&rig, text), "l\n");
     }
 }
@@ -147,15 +151,15 @@ fn empty_quotes_are_an_empty_word() {
     for empty in ["''", "\"\"", "''\"\""] {
         let variable = with("DLOG_OPTIONS", &format!("-p {empty} -e"));
         let done = rig.shell(format!("printf '\\nl\\n' | {variable} dlog")).exits(0);
-        assert_eq!(done.says_nothing().out, plain);
+        assert_eq!(done.reports_nothing().out, plain);
         for options in [empty.to_string(), format!("-n {empty}"), format!("{empty} -n")] {
             rig.run(format!("{} dmon -n1 touch ran", with("DMON_OPTIONS", &options)))
                 .exits(125)
-                .says("dmon", &["DMON_OPTIONS", "''"]);
+                .reports("dmon", &["DMON_OPTIONS", "''"]);
         }
         rig.run(format!("{} dmon -n1 touch ran", with("DMON_OPTIONS", &format!("-p {empty}"))))
             .exits(125)
-            .says("dmon", &[]);
+            .reports("dmon", &[]);
     }
     assert!(!rig.has("ran"));
 }
@@ -167,7 +171,7 @@ fn an_unclosed_quote_is_reported_with_its_variable() {
         for options in ["'", "\"", "-p 'a", "-p \"a'", "-p a\"", "-p 'a' 'b", "-p \"a\n"] {
             rig.run(format!("{} {name} touch ran", with(variable, options)))
                 .exits(125)
-                .says(name, &[variable]);
+                .reports(name, &[variable]);
         }
     }
     assert!(!rig.has("ran") && !rig.has("touch"));
@@ -181,12 +185,12 @@ fn an_operand_in_a_variable_is_an_error() {
             let word = if options == "-" { "'-'" } else { "surplus" };
             rig.run(format!("{} {name} touch ran", with(variable, options)))
                 .exits(125)
-                .says(name, &[variable, word]);
+                .reports(name, &[variable, word]);
         }
     }
     rig.run(format!("{} dmon true", with("DMON_OPTIONS", "-n echo hello")))
         .exits(125)
-        .says("dmon", &["DMON_OPTIONS", "echo"]);
+        .reports("dmon", &["DMON_OPTIONS", "echo"]);
     assert!(!rig.has("ran") && !rig.has("touch"));
 }
 
@@ -196,10 +200,10 @@ fn a_wrong_option_is_reported_with_its_variable() {
     for (name, variable) in VARIABLES {
         rig.run(format!("{} {name} touch ran", with(variable, "-Z")))
             .exits(125)
-            .says(name, &[variable, "-Z"]);
+            .reports(name, &[variable, "-Z"]);
         rig.run(format!("{} {name} touch ran", with(variable, "--bogus=5")))
             .exits(125)
-            .says(name, &[variable, "--bogus"]);
+            .reports(name, &[variable, "--bogus"]);
     }
     for (options, words) in [
         ("-t never", ["-t", "'never'"]),
@@ -210,7 +214,7 @@ fn a_wrong_option_is_reported_with_its_variable() {
     ] {
         rig.run(format!("{} dmon -n1 touch ran", with("DMON_OPTIONS", options)))
             .exits(125)
-            .says("dmon", &["DMON_OPTIONS", words[0], words[1]]);
+            .reports("dmon", &["DMON_OPTIONS", words[0], words[1]]);
     }
     assert!(!rig.has("ran") && !rig.has("touch"));
 }
@@ -221,12 +225,12 @@ fn an_option_value_cannot_follow_on_the_command_line() {
     for option in ["-t", "--timeout", "-n1t"] {
         rig.run(format!("{} dmon 5 touch ran", with("DMON_OPTIONS", option)))
             .exits(125)
-            .says("dmon", &["DMON_OPTIONS", option]);
+            .reports("dmon", &["DMON_OPTIONS", option]);
     }
     for (name, variable) in VARIABLES.into_iter().filter(|(name, _)| name.ends_with("slog")) {
         rig.run(format!("{} {name} err", with(variable, "-p")))
             .exits(125)
-            .says(name, &[variable, "-p"]);
+            .reports(name, &[variable, "-p"]);
     }
     assert!(!rig.has("ran"));
 }
@@ -254,7 +258,7 @@ fn help_and_version_work_in_a_variable() {
         for option in ["-V", "--version", "-h", "--help"] {
             let done = rig.run(format!("{} {name} touch ran", with(variable, option))).exits(0);
             assert_eq!(done.out, rig.run(format!("{name} {option}")).exits(0).out);
-            done.says_nothing();
+            done.reports_nothing();
         }
     }
     assert!(!rig.has("ran") && !rig.has("touch"));
@@ -286,7 +290,7 @@ fn a_variable_may_contain_any_byte_except_nul() {
     // Without the quote itself and the newline, which would end the line of the log.
     let bytes: Vec<u8> = (1..=255).filter(|byte| !b"\"\n".contains(byte)).collect();
     rig.write("options", [b"-p \"", &bytes[..], b"\""].concat());
-    rig.shell("echo l | env DLOG_OPTIONS=\"$(cat options)\" dlog >out").exits(0).says_nothing();
+    rig.shell("echo l | env DLOG_OPTIONS=\"$(cat options)\" dlog >out").exits(0).reports_nothing();
     assert_same(&rig.bytes("out"), &[&bytes[..], b" l\n"].concat(), "all bytes");
 }
 
@@ -297,15 +301,15 @@ fn options_in_a_variable_are_limited_to_16384_bytes() {
         rig.write("options", "-b ".repeat(length / 3));
         let done = rig.shell("echo l | DLOG_OPTIONS=\"$(cat options)\" dlog");
         match fits {
-            true => assert_eq!(done.exits(0).says_nothing().out, "l\n"),
-            false => drop(done.exits(125).says("dlog", &["DLOG_OPTIONS", "16384"])),
+            true => assert_eq!(done.exits(0).reports_nothing().out, "l\n"),
+            false => drop(done.exits(125).reports("dlog", &["DLOG_OPTIONS", "16384"])),
         }
         // The same limit for one long word.
         rig.write("options", format!("-n -E LONG={}", "x".repeat(length - 11)));
         let done = rig.shell("DMON_OPTIONS=\"$(cat options)\" dmon -1 sh -c 'echo ${#LONG}'");
         match fits {
-            true => assert_eq!(done.exits(0).says_nothing().out, format!("{}\n", length - 11)),
-            false => drop(done.exits(125).says("dmon", &["DMON_OPTIONS", "16384"])),
+            true => assert_eq!(done.exits(0).reports_nothing().out, format!("{}\n", length - 11)),
+            false => drop(done.exits(125).reports("dmon", &["DMON_OPTIONS", "16384"])),
         }
     }
 }

@@ -5,7 +5,8 @@
 //! Requires strace(1), which injects the errors. The calls are those in the trace of a run without errors.
 
 use crate::rig::receiver::{Datagrams, Receiver, Stream};
-use crate::rig::{Done, Rig, numbers, times, tools};
+use crate::rig::strace::can_inject;
+use crate::rig::{Done, Rig, numbers, scaled, tools};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -65,17 +66,12 @@ fn calls(trace: &str) -> BTreeMap<String, usize> {
 /// A rig with the files that the command lines use.
 pub fn scene() -> Rig {
     let rig = Rig::new();
-    rig.program("svc", COMMAND);
+    rig.write_program("svc", COMMAND);
     rig.write("number", "0");
     rig.write("input", numbers(20));
     rig.write("lines", "C=three");
     std::fs::create_dir(rig.path("folder")).expect("a directory");
     rig
-}
-
-/// Whether errors can be injected here.
-pub fn can_inject() -> bool {
-    tools::has(&["strace"]) && tools::is_native("strace sees the calls of the emulator")
 }
 
 /// Calls `run` once for each fault. `run` gets the strace command and returns a problem, if any.
@@ -96,7 +92,7 @@ fn fail_each(run: impl Fn(&str) -> (Rig, Done, Option<&'static str>) + Sync) {
     for (call, count) in &calls {
         for number in 1..=*count {
             // All errors for each call would take too long: take the next one each time.
-            let errors = ERRORS.iter().cycle().skip(faults.len()).take(times(1, ERRORS.len()));
+            let errors = ERRORS.iter().cycle().skip(faults.len()).take(scaled(1, ERRORS.len()));
             faults.extend(errors.map(|error| (call, number, error)));
         }
     }
@@ -119,7 +115,7 @@ fn fail_each(run: impl Fn(&str) -> (Rig, Done, Option<&'static str>) + Sync) {
 
 /// Checks how dmon exited. `success` is the status if no call fails.
 fn check_dmon(rig: &Rig, done: &Done, success: i32) -> Option<&'static str> {
-    rig.wait_for(format!("the exit of all processes: {done}"), || rig.alive().is_empty());
+    rig.wait_for(format!("the exit of all processes: {done}"), || rig.processes().is_empty());
     let out = rig.read("out");
     let runs = rig.read("number").trim().parse().unwrap_or(0);
     let shown: Vec<&str> = out.lines().filter(|line| line.starts_with("run ")).collect();
@@ -236,7 +232,6 @@ fn check_dsyslog(done: &Done, sent: &[String]) -> Option<&'static str> {
 /// Runs `fail_each` with dsyslog. `receiver` makes a receiver in a rig and returns its address for `--to`.
 fn fail_each_of_dsyslog<R: Receiver>(receiver: impl Fn(&Rig) -> Option<(R, String)> + Sync) {
     if receiver(&Rig::new()).is_none() {
-        tools::skip("needs an address to send to");
         return;
     }
     fail_each(|strace| {
@@ -246,7 +241,7 @@ fn fail_each_of_dsyslog<R: Receiver>(receiver: impl Fn(&Rig) -> Option<(R, Strin
         let mut sent = receiver.all(&sender);
         let done = sender.wait();
         // dsyslog may have connected more than once.
-        (0..3).for_each(|_| sent.extend(receiver.left()));
+        (0..3).for_each(|_| sent.extend(receiver.pending()));
         let sent: Vec<String> = sent.into_iter().map(|message| message.text()).collect();
         rig.write("out", sent.join("\n"));
         let problem = check_dsyslog(&done, &sent);

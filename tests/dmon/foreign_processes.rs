@@ -5,11 +5,12 @@
 use crate::rig::{Rig, proc, tools};
 use nix::sys::signal::Signal;
 
-/// Records the number of each signal that it receives in the file `$1`, and its start in `$1.up`.
+/// Records the number of each signal that it receives in the file `$1`, its start in `$1.up`, and each turn of
+/// its loop in `$1.turns`.
 const BYSTANDER: &str = r#"
 for number in 1 2 3 6 10 12 13 14 15 16 18 20 21 22 23 24; do trap "echo $number >>$1" $number; done
 echo >"$1.up"
-while :; do sleep 0.05; done
+while :; do sleep 0.05; echo >>"$1.turns"; done
 "#;
 
 /// A command that ignores SIGTERM and leaves orphans in another session.
@@ -52,7 +53,7 @@ fn assert_untouched(rig: &Rig, state: Option<char>) {
 
 #[test]
 fn unrelated_processes_are_never_signalled() {
-    if !tools::can_be_init() {
+    if !tools::can_unshare_pids() {
         return;
     }
     let rig = rig();
@@ -67,7 +68,7 @@ fn unrelated_processes_are_never_signalled() {
             phases()
         ),
     );
-    rig.run(format!("{} sh phases", tools::unshare_processes())).exits(0);
+    rig.run(format!("{} sh phases", tools::unshare_pids())).exits(0);
     assert_eq!(rig.read("code"), "124\n");
     let state = proc::Process::parse(&rig.read("after")).map(|process| process.state);
     assert_untouched(&rig, state);
@@ -98,13 +99,13 @@ fn inherited_children_do_not_delay_restart_or_exit() {
 
 #[test]
 fn pid_1_reaps_zombies_from_outside() {
-    if !tools::is_root() || !tools::can_be_init() || !tools::has(&["nsenter"]) {
+    if !tools::is_root() || !tools::can_unshare_pids() || !tools::has(&["nsenter"]) {
         return;
     }
     let rig = Rig::new();
     let outer = rig.start(format!(
         "{} dmon -n -d 0.1 sh -c 'echo >>runs; exec sleep 1000' -- dlog f",
-        tools::unshare_processes()
+        tools::unshare_pids()
     ));
     let dmon = rig.child(outer.pid(), "dmon -n");
     rig.wait_lines("runs", 1);
@@ -124,7 +125,7 @@ fn pid_1_reaps_zombies_from_outside() {
 
 #[test]
 fn a_reused_pid_is_never_signalled() {
-    if !tools::is_root() || !tools::can_be_init() {
+    if !tools::is_root() || !tools::can_unshare_pids() {
         return;
     }
     let rig = rig();
@@ -142,7 +143,7 @@ fn a_reused_pid_is_never_signalled() {
         read -r stat </proc/$other/stat; echo \"$stat\" >after
         ",
     );
-    rig.run(format!("{} sh reuse", tools::unshare_processes())).exits(0);
+    rig.run(format!("{} sh reuse", tools::unshare_pids())).exits(0);
     assert_eq!(rig.read("code"), "1\n");
     let state = proc::Process::parse(&rig.read("after")).map(|process| process.state);
     assert_untouched(&rig, state);
@@ -158,10 +159,10 @@ fn a_leftover_in_a_foreign_group_is_signalled_alone() {
     rig.wait_file("got.up");
     let join = "setpgrp(0, shift) or die; open(UP, \">up\"); exec qw(sleep 1000)";
     rig.write("leave", format!("perl -e '{join}' $1 & until test -e up; do sleep 0.02; done"));
-    rig.run(format!("dmon -n -m 0 sh leave {}", other.pid())).exits(0).says_nothing();
-    assert!(rig.copies("sleep 1000").is_empty(), "the leftover is still running");
-    // A shell runs its traps only after the current sleep of 0.05 seconds.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    rig.run(format!("dmon -n -m 0 sh leave {}", other.pid())).exits(0).reports_nothing();
+    assert!(rig.processes_called("sleep 1000").is_empty(), "the leftover is still running");
+    // A shell runs its traps between two commands: none is pending after a whole turn.
+    rig.wait_lines("got.turns", rig.lines("got.turns") + 2);
     assert!(other.is_running(), "the bystander is gone");
     assert_no_signal(&rig);
 }

@@ -1,6 +1,6 @@
 //! An idle dmon and its dlog never wake up.
 
-use crate::rig::{Rig, Running, proc, tools};
+use crate::rig::{Rig, Running, assert_stays, proc, tools};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -31,13 +31,9 @@ fn an_idle_dmon_and_dlog_never_wake_up() {
     let rig = Rig::new();
     let dmons = LINES.map(|line| rig.start(line));
     let pids = idle_pids(&rig, &dmons);
-    let switches = || -> Vec<String> {
-        let fields = ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"];
-        pids.iter().flat_map(|pid| fields.map(|field| proc::status(*pid, field))).collect()
-    };
-    let before = rig.settled("all processes to sleep", switches);
-    std::thread::sleep(PERIOD);
-    assert_eq!(switches(), before, "a process woke up");
+    let switches = || -> Vec<u64> { pids.iter().map(|pid| proc::switches(*pid)).collect() };
+    rig.wait_stable("all processes to sleep", switches);
+    assert_stays(PERIOD, switches);
 }
 
 #[test]
@@ -56,9 +52,8 @@ fn an_idle_dmon_and_dlog_make_no_system_call() {
     // Attaching interrupts the blocking call, which is restarted at once.
     let calls =
         || -> Vec<String> { pids.iter().map(|pid| rig.read(&format!("trace.{pid}"))).collect() };
-    let before = rig.settled("the blocking call to be restarted", calls);
-    std::thread::sleep(PERIOD);
-    assert_eq!(calls(), before, "a system call was made");
+    rig.wait_stable("the blocking call to be restarted", calls);
+    assert_stays(PERIOD, calls);
     for trace in traces {
         trace.signal(Signal::SIGINT);
         trace.wait();

@@ -1,8 +1,8 @@
 //! Job control of interactive shells: Ctrl-Z, `fg`, `bg`, pipelines and background jobs.
 
 use super::terminal::{in_bash, in_each_shell, wait_foreground};
-use crate::rig::screen::{CTRL_C, CTRL_Z, Screen};
-use crate::rig::{proc, signal};
+use crate::rig::screen::{CTRL_Z, Screen};
+use crate::rig::{growth, proc, signal};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
@@ -18,19 +18,15 @@ fn ctrl_z_suspends_both_and_fg_and_bg_resume_them() {
         let dmon = screen.job("dmon -n cat");
         let cat = rig.child(dmon, "cat");
         wait_foreground(rig, cat);
-        screen.enter("first");
-        screen.shows("first\r\nfirst\r\n");
-        screen.type_in(CTRL_Z);
-        screen.shows("ready> ");
+        screen.enter_to_cat("first");
+        screen.suspend();
         rig.wait_state(dmon, 'T');
         rig.wait_state(cat, 'T');
-        screen.says("jobs", "Stopped");
+        screen.prints("jobs", "Stopped");
         screen.enter("fg");
         wait_foreground(rig, cat);
-        screen.enter("second");
-        screen.shows("second\r\nsecond\r\n");
-        screen.type_in(CTRL_Z);
-        screen.shows("ready> ");
+        screen.enter_to_cat("second");
+        screen.suspend();
         // SIGTTIN suspends cat again as soon as it reads, and dmon with it. The number of context switches
         // distinguishes this stop from the previous one.
         let stops = |pid| proc::status(pid, "voluntary_ctxt_switches").parse::<u64>().unwrap_or(0);
@@ -43,11 +39,8 @@ fn ctrl_z_suspends_both_and_fg_and_bg_resume_them() {
         });
         screen.enter("fg");
         wait_foreground(rig, cat);
-        screen.enter("third");
-        screen.shows("third\r\nthird\r\n");
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.enter_to_cat("third");
+        screen.interrupt();
     });
 }
 
@@ -57,22 +50,19 @@ fn a_job_that_reads_no_input_runs_in_the_background() {
         screen.enter("dmon -n sleep 1000");
         let dmon = screen.job("dmon -n sleep");
         let sleep = rig.child(dmon, "sleep");
-        screen.type_in(CTRL_Z);
-        screen.shows("ready> ");
+        screen.suspend();
         rig.wait_state(sleep, 'T');
         to_background(screen);
         rig.wait_state(sleep, 'S');
         rig.wait_state(dmon, 'S');
-        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        screen.prints("echo shell-has-it", "shell-has-it\r\n");
         screen.enter("fg");
         // On `fg`, not every shell sends SIGCONT to a running job. Then dmon keeps the terminal; sleep does not
         // need it.
         rig.wait_for("the job in the foreground", || {
             [Some(dmon), Some(sleep)].contains(&proc::foreground(sleep))
         });
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.interrupt();
         assert!(proc::state(sleep).is_none());
     });
 }
@@ -88,8 +78,7 @@ fn fg_gives_the_terminal_back_to_the_command() {
         let dmon = screen.job("dmon -n sh");
         rig.wait_file("waits");
         let command = rig.child(dmon, "sh command");
-        screen.type_in(CTRL_Z);
-        screen.shows("ready> ");
+        screen.suspend();
         to_background(screen);
         rig.wait_state(command, 'S');
         screen.enter("fg");
@@ -98,12 +87,9 @@ fn fg_gives_the_terminal_back_to_the_command() {
         });
         rig.write("go", "");
         wait_foreground(rig, command);
-        rig.wait_for("cat", || proc::words(command).starts_with("cat"));
-        screen.enter("typed");
-        screen.shows("typed\r\ntyped\r\n");
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        rig.wait_for("cat", || proc::cmdline(command).starts_with("cat"));
+        screen.enter_to_cat("typed");
+        screen.interrupt();
     });
 }
 
@@ -114,14 +100,11 @@ fn a_background_job_leaves_the_terminal_to_the_shell() {
         let dmon = screen.job("dmon -n cat");
         let cat = rig.child(dmon, "cat");
         rig.wait_state(cat, 'T');
-        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        screen.prints("echo shell-has-it", "shell-has-it\r\n");
         screen.enter("fg");
         wait_foreground(rig, cat);
-        screen.enter("typed");
-        screen.shows("typed\r\ntyped\r\n");
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.enter_to_cat("typed");
+        screen.interrupt();
     });
 }
 
@@ -131,21 +114,17 @@ fn an_orphaned_background_job_does_not_spin() {
         // The kernel does not stop an orphaned process group, so dmon itself must limit the command's retries.
         rig.write("late", "until test -e go; do sleep 0.02; done; exec dmon -n cat");
         screen.enter("(sh late </dev/tty &)");
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         let shell = screen.shell();
         wait_foreground(rig, shell);
         rig.write("go", "");
-        let cat = rig.wait_some("cat", || rig.copies("cat").first().map(|cat| cat.pid));
+        let cat =
+            rig.wait_for_some("cat", || rig.processes_called("cat").first().map(|cat| cat.pid));
         let dmon = proc::process(cat).expect("cat").parent;
         rig.wait_state(cat, 'T');
-        let switches = || -> u64 {
-            let fields = ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"];
-            fields.iter().filter_map(|field| proc::status(dmon, field).parse::<u64>().ok()).sum()
-        };
-        let before = switches();
-        std::thread::sleep(Duration::from_secs(1));
-        assert!(switches() < before + 50, "{} wake-ups within a second", switches() - before);
-        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        let wakeups = growth(Duration::from_secs(1), || proc::switches(dmon));
+        assert!(wakeups < 50, "{wakeups} wake-ups within a second");
+        screen.prints("echo shell-has-it", "shell-has-it\r\n");
         signal(dmon, Signal::SIGTERM);
         rig.wait_gone(cat);
         rig.wait_dead(dmon);
@@ -164,7 +143,7 @@ fn suspended_time_does_not_count_towards_the_timeout() {
         rig.wait_state(dmon, 'T');
         let used = start.elapsed();
         rig.wait_for("more than the limit to pass", || start.elapsed() > limit);
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         let resumed = Instant::now();
         screen.enter("fg");
         rig.wait_dead(sleep);
@@ -174,7 +153,7 @@ fn suspended_time_does_not_count_towards_the_timeout() {
             after + used + slack > limit,
             "stopped {after:?} after fg and {used:?} before Ctrl-Z"
         );
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         screen.status_is(124);
     });
 }
@@ -188,15 +167,14 @@ fn ctrl_z_suspends_a_pipeline_as_a_whole() {
         let reader = screen.job("sh -c while");
         wait_foreground(rig, cat);
         screen.enter("one");
-        screen.shows("got one");
-        screen.type_in(CTRL_Z);
-        screen.shows("ready> ");
+        screen.wait_output("got one");
+        screen.suspend();
         for process in [dmon, cat, reader] {
             rig.wait_state(process, 'T');
         }
         screen.enter("fg");
         wait_foreground(rig, cat);
         screen.enter("two");
-        screen.shows("got two");
+        screen.wait_output("got two");
     });
 }

@@ -2,9 +2,8 @@
 //!
 //! Leftovers in other sessions require Linux 3.4 (PR_SET_CHILD_SUBREAPER).
 
-use crate::rig::{Rig, Running, assert_same, numbers, times, tools};
+use crate::rig::{Rig, Running, assert_same, numbers, scaled, tools};
 use nix::sys::signal::Signal;
-use std::time::Duration;
 
 #[test]
 fn leftovers_in_other_sessions_end_before_dmon_exits() {
@@ -14,9 +13,9 @@ fn leftovers_in_other_sessions_end_before_dmon_exits() {
     let rig = Rig::new();
     rig.run("dmon -n -1 sh -c '(setsid sleep 1001 &); setsid sleep 1002 & sleep 1003 & exit 0'")
         .exits(0);
-    rig.assert_empty();
+    rig.assert_no_processes();
     rig.run("dmon -n -m 0 sh -c '(setsid sleep 1001 &); exit 3' -- dlog f").exits(3);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -27,7 +26,7 @@ fn leftovers_that_ignore_sigterm_are_killed() {
     let rig = Rig::new();
     let stubborn = r#"(setsid sh -c "trap \"\" TERM; echo >>up; exec sleep 1001" &); until test -e up; do sleep 0.02; done"#;
     rig.run(format!("dmon -n -1 -k 0.3 sh -c '{stubborn}'")).exits(0);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -38,10 +37,10 @@ fn leftovers_of_a_run_end_before_the_next_run() {
     let rig = Rig::new();
     // Descriptor 9 holds the lock: in the run itself and in its leftovers.
     let command = "sh -c 'exec 9>lock; flock -n 9 || echo >>two; echo >>runs; (setsid sleep 1000 &); sleep 1001 & exit 1'";
-    rig.run(format!("dmon -n -d 0.05 -m {} {command}", times(5, 100))).exits(1);
-    assert_eq!(rig.lines("runs"), times(5, 100) + 1);
+    rig.run(format!("dmon -n -d 0.05 -m {} {command}", scaled(5, 100))).exits(1);
+    assert_eq!(rig.lines("runs"), scaled(5, 100) + 1);
     assert!(!rig.has("two"), "a run started before the leftovers of the previous one were gone");
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -52,8 +51,8 @@ fn leftovers_of_a_log_command_may_drain_the_pipe() {
     let rig = Rig::new();
     // The log command has exited while its leftover gzip still waits for the last lines.
     let log = "bash -c 'cat > >(sleep 0.3; gzip >f.gz)'";
-    rig.run(format!("dmon -n -1 seq 1 200000 -- {log}")).exits(0).says_nothing();
-    rig.assert_empty();
+    rig.run(format!("dmon -n -1 seq 1 200000 -- {log}")).exits(0).reports_nothing();
+    rig.assert_no_processes();
     rig.shell("gzip -dc f.gz >f").exits(0);
     assert_same(&rig.bytes("f"), numbers(200_000).as_bytes(), "the log");
 }
@@ -65,7 +64,7 @@ fn leftovers_of_a_log_command_end_before_dmon_exits() {
     }
     let rig = Rig::new();
     rig.run("dmon -n -1 true -- sh -c 'cat >/dev/null; setsid sleep 1000 & sleep 0.1'").exits(0);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -84,7 +83,7 @@ fn leftovers_of_a_killed_command_get_sigterm_first() {
     rig.wait_file("ready");
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(137);
-    rig.assert_empty();
+    rig.assert_no_processes();
     assert_eq!(rig.read("got"), "bye\n");
 }
 
@@ -116,8 +115,9 @@ fn leftovers_get_sigterm_only_once() {
         return;
     }
     let rig = Rig::new();
-    let _dmon = start_counting(&rig, "");
-    std::thread::sleep(Duration::from_secs(2));
+    let dmon = start_counting(&rig, "");
+    // dmon wakes up only to look for the leftovers.
+    rig.wait_wakeups(dmon.pid(), 4);
     assert_eq!((rig.lines("far"), rig.lines("near")), (1, 1), "more than one SIGTERM");
 }
 

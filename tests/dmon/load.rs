@@ -3,7 +3,7 @@
 //! Requires a mount namespace, in which a file replaces `/proc/loadavg`.
 
 use crate::rig::load::Load;
-use crate::rig::{Rig, fill, proc, signal, times, tools};
+use crate::rig::{Rig, proc, scaled, signal, tools, write_random_file};
 use nix::sys::signal::Signal;
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -100,7 +100,7 @@ fn sigterm_ends_a_paused_command() {
     rig.wait_for("a pause", || has_paused_child(dmon.pid()));
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_paused_command_that_ignores_sigterm_is_killed() {
     rig.wait_for("a pause", || has_paused_child(dmon.pid()));
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(137);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -146,18 +146,22 @@ fn a_paused_and_killed_rsync_still_completes_its_copy() {
         return;
     };
     // Files of various sizes: 24 MB, or 300 MB with the full counts.
-    let (files, length) = (120, times(200_000, 2_500_000));
+    let (files, length) = (120, scaled(200_000, 2_500_000));
     for number in 0..files {
         let directory = rig.path(&format!("src/{}/{}", number % 3, number % 7));
         std::fs::create_dir_all(&directory).expect("a directory");
-        fill(&directory.join(format!("file {number}")), length * (number % 5) / 2, number as u64);
+        write_random_file(
+            &directory.join(format!("file {number}")),
+            length * (number % 5) / 2,
+            number as u64,
+        );
     }
     // The copy lasts nine seconds, so that it overlaps a sample of the load: dmon takes one every five seconds.
     let rate = format!("{}k", files * length / 9 / 1000);
     let dmon =
         rig.start(format!("{load} dmon -n -1 -L 4 -d 0.2 rsync -a --bwlimit={rate} src/ dst"));
     let copy = |count| {
-        rig.wait_some(format!("{count} processes of rsync"), || {
+        rig.wait_for_some(format!("{count} processes of rsync"), || {
             let leader = proc::children(dmon.pid()).first()?.pid;
             (proc::group(leader).len() == count).then_some(leader)
         })
@@ -176,5 +180,5 @@ fn a_paused_and_killed_rsync_still_completes_its_copy() {
     assert_ne!(again, first);
     dmon.wait().exits(0);
     rig.run("diff -r src dst").exits(0);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }

@@ -1,6 +1,8 @@
 //! The pipe from the command to the log command: no byte is lost.
 
-use crate::rig::{Rig, Running, assert_same, fill, numbers, proc, signal, times, tools};
+use crate::rig::{
+    Rig, Running, assert_same, numbers, proc, scaled, signal, tools, write_random_file,
+};
 use nix::sys::signal::Signal;
 
 /// Two busy processes, so that dmon and its children are scheduled late.
@@ -12,8 +14,8 @@ fn busy_loops(rig: &Rig) -> Vec<Running<'_>> {
 fn twenty_thousand_lines_are_stored_in_every_round() {
     let rig = Rig::new();
     let wanted = numbers(20000);
-    for round in 1..=times(25, 1000) {
-        rig.run("dmon -n -1 seq 1 20000 -- dlog f").exits(0).says_nothing();
+    for round in 1..=scaled(25, 1000) {
+        rig.run("dmon -n -1 seq 1 20000 -- dlog f").exits(0).reports_nothing();
         assert_same(&rig.bytes("f"), wanted.as_bytes(), format!("the log of round {round}"));
         rig.shell("rm f").exits(0);
     }
@@ -23,11 +25,11 @@ fn twenty_thousand_lines_are_stored_in_every_round() {
 fn dmon_always_exits_if_the_command_exits_at_once() {
     let rig = Rig::new();
     let _busy = busy_loops(&rig);
-    for _ in 0..times(100, 10_000) {
-        rig.run("dmon -n -m 0 true").exits(0).says_nothing();
+    for _ in 0..scaled(100, 10_000) {
+        rig.run("dmon -n -m 0 true").exits(0).reports_nothing();
     }
-    for _ in 0..times(50, 1000) {
-        rig.run("dmon -n -m 0 true -- dlog f").exits(0).says_nothing();
+    for _ in 0..scaled(50, 1000) {
+        rig.run("dmon -n -m 0 true -- dlog f").exits(0).reports_nothing();
     }
 }
 
@@ -70,13 +72,13 @@ fn a_log_command_in_another_group_is_not_a_leftover() {
         .exits(0);
     assert_eq!(rig.lines("f"), 5);
     assert_eq!(rig.read("st").matches("log start").count(), 1);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
 fn binary_data_reaches_the_log_command_unchanged() {
     let rig = Rig::new();
-    fill(&rig.path("in"), 3_000_000, 7);
+    write_random_file(&rig.path("in"), 3_000_000, 7);
     rig.run("dmon -n -1 cat in -- sh -c 'cat >f'").exits(0);
     assert_same(&rig.bytes("f"), &rig.bytes("in"), "the log");
 }
@@ -103,7 +105,7 @@ fn restarts_of_both_commands_lose_no_line() {
     // Each run prints the next thousand numbers; meanwhile dlog is stopped several times.
     let command = "sh -c 'echo >>runs; n=$(wc -l <runs); seq $((n * 1000 - 999)) $((n * 1000)); test -e enough'";
     let dmon = rig.start(format!("dmon -n -1 -d 0.05 {command} -- dlog f"));
-    for _ in 0..times(3, 100) {
+    for _ in 0..scaled(3, 100) {
         let log = rig.child(dmon.pid(), "dlog f");
         signal(log, Signal::SIGTERM);
         rig.wait_gone(log);
@@ -146,7 +148,7 @@ fn assert_stores_everything(program: &str, options: &str) {
     rig.run(format!("dmon -p pid {command} -- {call} {options} ./e")).exits(0);
     rig.wait_file("up");
     rig.shell("kill $(cat pid)").exits(0);
-    rig.wait_empty();
+    rig.wait_no_processes();
     assert_same(&stored(&rig, "e"), numbers(20001).as_bytes(), program);
 }
 
@@ -169,24 +171,24 @@ fn s6_log_stores_everything() {
 fn cron_in_the_foreground_logs_to_a_file() {
     let rig = Rig::new();
     // A substitute: the real cron requires its own directories.
-    rig.program("cron", "#!/bin/sh\necho \"cron $*\"\nexec sleep 1000\n");
+    rig.write_program("cron", "#!/bin/sh\necho \"cron $*\"\nexec sleep 1000\n");
     rig.run("dmon -p pid cron -f -- dlog cron.log").exits(0);
     rig.wait_lines("cron.log", 1);
     assert_eq!(rig.read("cron.log"), "cron -f\n");
     rig.shell("kill $(cat pid)").exits(0);
-    rig.wait_empty();
+    rig.wait_no_processes();
     assert!(!rig.has("pid"));
 }
 
 #[test]
 fn a_fan_control_logs_stderr_and_stops_by_its_pid_file() {
     let rig = Rig::new();
-    rig.program("vfand", "#!/bin/sh\necho too hot >&2\nexec sleep 1000\n");
+    rig.write_program("vfand", "#!/bin/sh\necho too hot >&2\nexec sleep 1000\n");
     rig.run("dmon -e -p vfand.pid vfand -- dlog -t vfand.log").exits(0);
     rig.wait_lines("vfand.log", 1);
     assert!(rig.read("vfand.log").ends_with(" too hot\n"));
     rig.shell("kill $(cat vfand.pid)").exits(0);
-    rig.wait_empty();
+    rig.wait_no_processes();
     assert!(!rig.has("vfand.pid"));
 }
 
@@ -195,8 +197,8 @@ fn no_line_is_lost_without_drain_time() {
     let rig = Rig::new();
     let _busy = busy_loops(&rig);
     let wanted = numbers(100);
-    for round in 1..=times(100, 1000) {
-        rig.run("dmon -n -1 -D 0 seq 1 100 -- dlog f").exits(0).says_nothing();
+    for round in 1..=scaled(100, 1000) {
+        rig.run("dmon -n -1 -D 0 seq 1 100 -- dlog f").exits(0).reports_nothing();
         assert_same(&rig.bytes("f"), wanted.as_bytes(), format!("the log of round {round}"));
         rig.shell("rm f").exits(0);
     }
@@ -206,12 +208,12 @@ fn no_line_is_lost_without_drain_time() {
 fn a_log_command_stopped_before_it_is_ready_loses_no_line() {
     let rig = Rig::new();
     let log = "sh -c 'sleep 0.2; exec dlog f'";
-    rig.run(format!("dmon -n -1 -D 0 seq 1 2000 -- {log}")).exits(0).says_nothing();
+    rig.run(format!("dmon -n -1 -D 0 seq 1 2000 -- {log}")).exits(0).reports_nothing();
     assert_same(&rig.bytes("f"), numbers(2000).as_bytes(), "the log");
 }
 
 #[test]
 fn unread_bytes_in_the_log_pipe_are_reported() {
     let rig = Rig::new();
-    rig.run("dmon -n -1 seq 1 1000 -- false").exits(0).says("dmon", &["unread", "3893"]);
+    rig.run("dmon -n -1 seq 1 1000 -- false").exits(0).reports("dmon", &["unread", "3893"]);
 }

@@ -10,10 +10,14 @@ mod container;
 mod environment;
 /// Options in environment variables such as `DMON_OPTIONS`.
 mod environment_options;
+/// A daemon whose first start fails, and its parent.
+mod failed_daemon;
 /// Fault injection: each system call fails once.
 mod faults;
 /// Unrelated and inherited processes never receive a signal.
 mod foreign_processes;
+/// Signals and the death of dmon between fork and exec.
+mod fork_to_exec;
 /// An idle dmon and its dlog never wake up.
 mod idle;
 /// Job control: Ctrl-Z, `fg`, `bg`, pipelines and background jobs.
@@ -56,6 +60,10 @@ mod start_failures;
 mod startup;
 /// Status lines (`-I`).
 mod status;
+/// Terminal modes of a suspended command.
+mod suspended_modes;
+/// Repeated sweeps for leftover processes.
+mod sweeps;
 /// dmon in a terminal: the foreground group, Ctrl-C and the terminal modes.
 mod terminal;
 /// The limit on the length of a run (`-t`).

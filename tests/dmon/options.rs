@@ -39,7 +39,7 @@ fn options_are_accepted_in_every_usual_form() {
         "dmon -n1 -p pid true",
         "dmon -n1 --pid-file=pid true",
     ] {
-        rig.run(line).exits(0).says_nothing();
+        rig.run(line).exits(0).reports_nothing();
     }
 }
 
@@ -54,7 +54,7 @@ fn options_end_at_the_first_operand() {
 #[test]
 fn the_second_double_dash_starts_the_log_command() {
     let rig = Rig::new();
-    rig.run("dmon -n -1 -- echo hello -- dlog f").exits(0).says_nothing();
+    rig.run("dmon -n -1 -- echo hello -- dlog f").exits(0).reports_nothing();
     assert_eq!(rig.read("f"), "hello\n");
 }
 
@@ -97,7 +97,7 @@ fn no_no_daemon_starts_a_daemon() {
 fn the_help_lists_every_option_on_stdout() {
     let rig = Rig::new();
     for line in ["dmon -h", "dmon --help", "dmon -n --help", "dmon -1 -h nosuch"] {
-        let done = rig.run(line).exits(0).says_nothing();
+        let done = rig.run(line).exits(0).reports_nothing();
         for name in [
             "--no-daemon",
             "--once",
@@ -129,7 +129,7 @@ fn the_help_lists_every_option_on_stdout() {
 fn the_version_goes_to_stdout() {
     let rig = Rig::new();
     for line in ["dmon -V", "dmon --version", "dlog -V", "dlog --version"] {
-        let done = rig.run(line).exits(0).says_nothing();
+        let done = rig.run(line).exits(0).reports_nothing();
         assert!(done.out.contains(env!("CARGO_PKG_VERSION")), "no version: {done}");
         assert_eq!(done.out.lines().count(), 1, "{done}");
     }
@@ -177,7 +177,7 @@ fn an_invalid_value_is_reported_with_its_option() {
             lines.push(format!("dmon -n1 -{letter}'{word}' touch ran"));
         }
         for line in lines {
-            let done = rig.run(line).exits(125).says("dmon", &[word]);
+            let done = rig.run(line).exits(125).reports("dmon", &[word]);
             let named = done.err.contains(name)
                 || (!letter.is_empty() && done.err.contains(&format!("-{letter}")));
             assert!(named, "the message lacks the option: {done}");
@@ -205,10 +205,10 @@ fn an_empty_value_is_an_error() {
         "-G",
         "-p",
     ] {
-        rig.run(format!("dmon -n {option} '' touch ran")).exits(125).says("dmon", &[]);
+        rig.run(format!("dmon -n {option} '' touch ran")).exits(125).reports("dmon", &[]);
     }
     for option in ["--timeout=", "--delay=", "--pid-file="] {
-        rig.run(format!("dmon -n {option} touch ran")).exits(125).says("dmon", &[]);
+        rig.run(format!("dmon -n {option} touch ran")).exits(125).reports("dmon", &[]);
     }
     assert!(!rig.has("ran"));
 }
@@ -216,31 +216,31 @@ fn an_empty_value_is_an_error() {
 #[test]
 fn an_unknown_option_is_reported() {
     let rig = Rig::new();
-    rig.run("dmon -n -Z true").exits(125).says("dmon", &["-Z"]);
-    rig.run("dmon -nZ true").exits(125).says("dmon", &["Z"]);
-    rig.run("dmon -n --bogus true").exits(125).says("dmon", &["--bogus"]);
-    rig.run("dmon -n --bogus=5 true").exits(125).says("dmon", &["--bogus"]);
-    rig.run("dmon -n --no-timeout true").exits(125).says("dmon", &["timeout"]);
-    rig.run("dmon -n --once=1 true").exits(125).says("dmon", &["--once"]);
-    rig.run("dlog --bogus").exits(125).says("dlog", &["--bogus"]);
+    rig.run("dmon -n -Z true").exits(125).reports("dmon", &["-Z"]);
+    rig.run("dmon -nZ true").exits(125).reports("dmon", &["Z"]);
+    rig.run("dmon -n --bogus true").exits(125).reports("dmon", &["--bogus"]);
+    rig.run("dmon -n --bogus=5 true").exits(125).reports("dmon", &["--bogus"]);
+    rig.run("dmon -n --no-timeout true").exits(125).reports("dmon", &["timeout"]);
+    rig.run("dmon -n --once=1 true").exits(125).reports("dmon", &["--once"]);
+    rig.run("dlog --bogus").exits(125).reports("dlog", &["--bogus"]);
 }
 
 #[test]
 fn an_option_without_its_value_is_reported() {
     let rig = Rig::new();
-    rig.run("dmon -n -t").exits(125).says("dmon", &["-t"]);
-    rig.run("dmon -n --timeout").exits(125).says("dmon", &["--timeout"]);
-    rig.run("dlog -p").exits(125).says("dlog", &["-p"]);
+    rig.run("dmon -n -t").exits(125).reports("dmon", &["-t"]);
+    rig.run("dmon -n --timeout").exits(125).reports("dmon", &["--timeout"]);
+    rig.run("dlog -p").exits(125).reports("dlog", &["-p"]);
 }
 
 #[test]
 fn conflicting_options_are_an_error() {
     let rig = Rig::new();
-    rig.run("dmon -n -L 2 -l 2 touch ran").exits(125).says("dmon", &[]);
-    rig.run("dmon -n -l 3 -L 2 touch ran").exits(125).says("dmon", &[]);
-    rig.run("dmon -n -L 50% -l 100% touch ran").exits(125).says("dmon", &[]);
-    rig.run("dmon -n -1 -i 5 touch ran").exits(125).says("dmon", &[]);
-    rig.run("dmon -n -i 5 --once touch ran").exits(125).says("dmon", &[]);
+    rig.run("dmon -n -L 2 -l 2 touch ran").exits(125).reports("dmon", &[]);
+    rig.run("dmon -n -l 3 -L 2 touch ran").exits(125).reports("dmon", &[]);
+    rig.run("dmon -n -L 50% -l 100% touch ran").exits(125).reports("dmon", &[]);
+    rig.run("dmon -n -1 -i 5 touch ran").exits(125).reports("dmon", &[]);
+    rig.run("dmon -n -i 5 --once touch ran").exits(125).reports("dmon", &[]);
     assert!(!rig.has("ran"));
 }
 
@@ -248,7 +248,7 @@ fn conflicting_options_are_an_error() {
 fn dmon_without_a_command_is_an_error() {
     let rig = Rig::new();
     for line in ["dmon", "dmon -n", "dmon -n --", "dmon -n -- -- dlog f"] {
-        rig.run(line).exits(125).says("dmon", &["command"]);
+        rig.run(line).exits(125).reports("dmon", &["command"]);
     }
     assert!(!rig.has("f"));
 }
@@ -267,7 +267,7 @@ fn missing_operands_are_reported_with_the_usage() {
         let name = applet.split(' ').next().unwrap();
         let help = rig.run(format!("{name} --help")).exits(0).out;
         let usage = help.lines().next().unwrap();
-        rig.run(applet).exits(code).says(name, &[missing, usage, "--help"]);
+        rig.run(applet).exits(code).reports(name, &[missing, usage, "--help"]);
     }
 }
 
@@ -295,7 +295,7 @@ fn an_unknown_applet_name_lists_the_known_applets() {
 #[test]
 fn a_variable_makes_dmon_list_its_applets() {
     let rig = Rig::new();
-    let done = rig.run("env DMON_LIST_MULTICALL_APPLETS=1 dmon").exits(0).says_nothing();
+    let done = rig.run("env DMON_LIST_MULTICALL_APPLETS=1 dmon").exits(0).reports_nothing();
     let names: Vec<&str> = done.out.lines().collect();
     for name in ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv", "envdir"] {
         assert!(names.contains(&name), "{name} is not listed: {done}");
@@ -303,6 +303,6 @@ fn a_variable_makes_dmon_list_its_applets() {
     for value in ["", "0"] {
         rig.run(format!("env DMON_LIST_MULTICALL_APPLETS={value} dmon -n1 true"))
             .exits(0)
-            .says_nothing();
+            .reports_nothing();
     }
 }

@@ -2,25 +2,24 @@
 //!
 //! Most tests require strace(1), which injects the errors.
 
-use super::faults::{can_inject, scene};
-use crate::rig::{Rig, Running, proc, signal, tools};
+use super::faults::scene;
+use crate::rig::strace::can_inject;
+use crate::rig::{Rig, Running, growth, proc, signal, tools};
 use nix::sys::signal::Signal;
 use std::io::Write;
 use std::time::Duration;
 
+/// How long a program is observed after an error.
+const PERIOD: Duration = Duration::from_millis(1500);
+
 /// Attaches strace to a process so that this call always fails.
 fn fail_always<'a>(rig: &'a Rig, pid: i32, call: &str) -> Running<'a> {
-    let fault = format!("-e trace={call} -e inject={call}:error=EPERM");
-    let strace = rig.start(format!("strace -p {pid} -o trace {fault}"));
-    rig.wait_for("strace", || strace.err().contains("attached"));
-    strace
+    rig.attach_strace(pid, &format!("-e trace={call} -e inject={call}:error=EPERM"))
 }
 
 /// Asserts that a failing call is not retried in a busy loop.
 fn assert_no_spin(rig: &Rig, call: &str) {
-    let before = rig.lines("trace");
-    std::thread::sleep(Duration::from_millis(1500));
-    let made = rig.lines("trace") - before;
+    let made = growth(PERIOD, || rig.lines("trace") as u64);
     assert!(made < 1500, "{call} was made {made} times in 1.5 s");
 }
 
@@ -64,10 +63,10 @@ fn a_persistent_error_neither_spins_nor_blocks_dmon() {
                     assert_no_spin(&rig, call);
                     drop(strace);
                     let killed = |run: proc::Process| signal(run.pid, Signal::SIGKILL);
-                    rig.copies("sleep 1000").into_iter().for_each(killed);
+                    rig.processes_called("sleep 1000").into_iter().for_each(killed);
                     let done = dmon.wait();
                     assert!(matches!(done.code(), Some(143 | 137)), "{call}: {done}");
-                    return rig.wait_empty();
+                    return rig.wait_no_processes();
                 }
                 if call == "wait4" {
                     // dmon misses the exits until the next signal.
@@ -77,7 +76,7 @@ fn a_persistent_error_neither_spins_nor_blocks_dmon() {
                 }
                 let done = dmon.wait();
                 assert!(matches!(done.code(), Some(143 | 137 | 125)), "{call}: {done}");
-                rig.wait_empty();
+                rig.wait_no_processes();
             });
         }
     });
@@ -120,12 +119,10 @@ fn prlimit_nofile_neither_blocks_nor_spins_dmon_and_dlog() {
         rig.shell(format!("prlimit --nofile=1 --pid {pid}")).exits(0);
     }
     signal(first, Signal::SIGKILL);
-    std::thread::sleep(Duration::from_millis(1500));
-    for pid in [dmon.pid(), dlog] {
-        assert!(cpu_ticks(pid) < 50, "{} of 150 ticks", cpu_ticks(pid));
-    }
+    let ticks = growth(PERIOD, || [dmon.pid(), dlog].into_iter().map(cpu_ticks).sum());
+    assert!(ticks < 50, "{ticks} of 150 ticks");
     dmon.signal(Signal::SIGTERM);
     // Without descriptors the restart fails; dmon reports that and retries.
-    dmon.wait().exits(125).says("dmon", &["cannot redirect"]);
-    rig.wait_empty();
+    dmon.wait().exits(125).reports("dmon", &["cannot redirect"]);
+    rig.wait_no_processes();
 }

@@ -1,6 +1,6 @@
 //! The pid file: `-p`.
 
-use crate::rig::{Rig, proc, signal, times, tools};
+use crate::rig::{Rig, proc, scaled, signal, tools};
 use nix::sys::signal::Signal;
 use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, Instant};
@@ -34,17 +34,17 @@ fn a_second_dmon_with_the_same_pid_file_fails() {
     let first = rig.pid_in("pid");
     for daemon in ["", "-n"] {
         let message = format!("already running, pid {first}");
-        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &[&message]);
+        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).reports("dmon", &[&message]);
         assert_eq!(rig.pid_in("pid"), first);
     }
     assert!(!rig.has("ran"));
-    assert_eq!(rig.copies("sleep 1000").len(), 1);
+    assert_eq!(rig.processes_called("sleep 1000").len(), 1);
 }
 
 #[test]
 fn of_two_dmons_started_together_one_fails() {
     let rig = Rig::new();
-    for _ in 0..times(10, 300) {
+    for _ in 0..scaled(10, 300) {
         let two = [rig.start("dmon -p pid sleep 1000"), rig.start("dmon -p pid sleep 1000")];
         let mut failed = 0;
         for dmon in two {
@@ -58,11 +58,14 @@ fn of_two_dmons_started_together_one_fails() {
         }
         assert_eq!(failed, 1);
         assert_eq!(
-            rig.copies("sleep 1000").iter().filter(|process| process.name == "sleep").count(),
+            rig.processes_called("sleep 1000")
+                .iter()
+                .filter(|process| process.name == "sleep")
+                .count(),
             1
         );
         rig.shell("kill $(cat pid)").exits(0);
-        rig.wait_empty();
+        rig.wait_no_processes();
         assert!(!rig.has("pid"));
     }
 }
@@ -70,8 +73,8 @@ fn of_two_dmons_started_together_one_fails() {
 #[test]
 fn the_pid_file_is_removed_after_all_children_are_gone() {
     let rig = Rig::new();
-    for _ in 0..times(10, 300) {
-        rig.run("dmon -p pid sleep 1000").exits(0).says_nothing();
+    for _ in 0..scaled(10, 300) {
+        rig.run("dmon -p pid sleep 1000").exits(0).reports_nothing();
         let dmon = rig.pid_in("pid");
         rig.shell("kill $(cat pid); while test -e pid; do :; done").exits(0);
         // dmon removes the file last, so that a new dmon cannot run the command twice.
@@ -131,7 +134,7 @@ fn leftovers_of_a_killed_dmon_end_before_the_next_run() {
     rig.wait_lines("log", 5);
     assert_eq!(rig.read("log"), "begin\nend\nbegin\nend\nbegin\n");
     rig.shell("kill $(cat pid)").exits(0);
-    rig.wait_empty();
+    rig.wait_no_processes();
 }
 
 #[test]
@@ -159,7 +162,7 @@ fn the_wait_for_leftovers_of_a_killed_dmon_is_limited() {
     rig.child(next.pid(), "sleep 2000");
     assert!(start.elapsed() >= Duration::from_millis(500));
     // dmon never kills processes that it did not start.
-    assert!(rig.alive().iter().any(|process| process.pid == leftover));
+    assert!(rig.processes().iter().any(|process| process.pid == leftover));
     next.kill();
     // If another program has the PID and leads a session, dmon does not wait at all.
     let other = rig.start("setsid sleep 3000");
@@ -211,7 +214,7 @@ fn a_pid_file_removed_by_hand_does_no_harm() {
     rig.child(dmon.pid(), "sleep");
     rig.shell("rm pid").exits(0);
     dmon.signal(Signal::SIGTERM);
-    dmon.wait().exits(143).says_nothing();
+    dmon.wait().exits(143).reports_nothing();
 }
 
 #[test]
@@ -219,10 +222,10 @@ fn a_pid_file_that_cannot_be_opened_is_an_error() {
     let rig = Rig::new();
     for daemon in ["", "-n"] {
         let done = rig.run(format!("dmon {daemon} -p no/such/pid touch ran")).exits(125);
-        done.says("dmon", &["cannot open no/such/pid: No such file or directory"]);
+        done.reports("dmon", &["cannot open no/such/pid: No such file or directory"]);
         rig.run(format!("dmon {daemon} -p bin touch ran"))
             .exits(125)
-            .says("dmon", &["bin", "Is a directory"]);
+            .reports("dmon", &["bin", "Is a directory"]);
     }
     assert!(!rig.has("ran"));
 }
@@ -232,7 +235,7 @@ fn a_fifo_is_rejected_as_pid_file_and_kept() {
     let rig = Rig::new();
     rig.shell("mkfifo pid").exits(0);
     for daemon in ["", "-n"] {
-        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
+        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).reports("dmon", &["pid"]);
         let kind = rig.path("pid").metadata().expect("stat the FIFO").file_type();
         assert!(kind.is_fifo(), "{kind:?}");
     }
@@ -247,7 +250,7 @@ fn a_device_is_rejected_as_pid_file_and_kept() {
     let rig = Rig::new();
     rig.shell("mknod pid c 1 3").exits(0);
     for daemon in ["", "-n"] {
-        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
+        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).reports("dmon", &["pid"]);
         let kind = rig.path("pid").metadata().expect("stat the device").file_type();
         assert!(kind.is_char_device(), "{kind:?}");
     }
@@ -260,7 +263,9 @@ fn a_symlink_is_rejected_as_pid_file_and_kept() {
     rig.shell("echo precious >target; ln -s target pid; ln -s nowhere dangling").exits(0);
     for daemon in ["", "-n"] {
         for link in ["pid", "dangling"] {
-            rig.run(format!("dmon {daemon} -p {link} touch ran")).exits(125).says("dmon", &[link]);
+            rig.run(format!("dmon {daemon} -p {link} touch ran"))
+                .exits(125)
+                .reports("dmon", &[link]);
             assert!(rig.path(link).is_symlink(), "{link} is gone");
         }
     }
@@ -275,7 +280,7 @@ fn a_hard_link_is_rejected_as_pid_file_and_kept() {
     for daemon in ["", "-n"] {
         rig.run(format!("dmon {daemon} -p pid touch ran"))
             .exits(125)
-            .says("dmon", &["cannot lock pid: it has a second name"]);
+            .reports("dmon", &["cannot lock pid: it has a second name"]);
     }
     assert_eq!(rig.read("target"), "precious\n");
     assert!(rig.has("pid") && !rig.has("ran"));

@@ -2,8 +2,8 @@
 //!
 //! Requires a mount namespace, in which files replace `/proc/pressure/*` and `/proc/loadavg`, and a kernel with PSI.
 
+use crate::rig::reads::Reads;
 use crate::rig::{Rig, proc, signal, tools};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -18,11 +18,7 @@ const FILES: [&str; 4] = ["cpu", "io", "memory", "loadavg"];
 impl Pressure<'_> {
     /// Starts with all values at 0. `None` (with a skip notice) if the files cannot be replaced.
     fn new(rig: &Rig) -> Option<Pressure<'_>> {
-        if !tools::can_mount() {
-            return None;
-        }
-        if !fs::exists("/proc/pressure/cpu").unwrap_or(false) {
-            tools::skip("needs a kernel with /proc/pressure");
+        if !tools::can_mount() || !has_psi() {
             return None;
         }
         let pressure = Pressure { rig };
@@ -41,11 +37,7 @@ impl Pressure<'_> {
 
     /// Waits until the program reads this file.
     fn wait_reading(&self, name: &str) {
-        let readings = Inotify::init(InitFlags::IN_NONBLOCK).expect("inotify");
-        readings
-            .add_watch(&self.rig.path(name), AddWatchFlags::IN_ACCESS)
-            .expect("inotify_add_watch");
-        self.rig.wait_for(format!("a sample of {name}"), || readings.read_events().is_ok());
+        Reads::of(self.rig, name).wait_next();
     }
 
     /// Sets a value with one write of the same length, so that no reader sees a mixture.
@@ -54,6 +46,11 @@ impl Pressure<'_> {
             fs::OpenOptions::new().write(true).open(self.rig.path(name)).expect("open the file");
         file.write_all_at(text(name, value).as_bytes(), 0).expect("write the value");
     }
+}
+
+fn has_psi() -> bool {
+    fs::exists("/proc/pressure/cpu").unwrap_or(false)
+        || tools::skip("needs a kernel with /proc/pressure")
 }
 
 /// Formats a file like the kernel, padded to a constant length.
@@ -143,7 +140,7 @@ fn a_paused_command_that_dies_is_restarted_and_paused() {
     rig.wait_state(second, 'T');
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -154,7 +151,7 @@ fn an_invalid_pressure_threshold_is_an_error() {
     {
         rig.run(format!("dmon -n --pressure '{word}' touch ran"))
             .exits(125)
-            .says("dmon", &["option --pressure", "is not"]);
+            .reports("dmon", &["option --pressure", "is not"]);
     }
     assert!(!rig.has("ran"));
 }
@@ -162,13 +159,13 @@ fn an_invalid_pressure_threshold_is_an_error() {
 #[test]
 fn a_kernel_without_psi_is_an_error_at_startup() {
     let rig = Rig::new();
-    if !tools::can_mount() || !fs::exists("/proc/pressure").unwrap_or(false) {
+    if !tools::can_mount() || !has_psi() {
         return;
     }
     let line =
         "sh -c 'mount -t tmpfs none /proc/pressure && exec dmon -n --pressure io:40 touch ran'";
     rig.run(format!("{} {line}", tools::unshare_mounts()))
         .exits(125)
-        .says("dmon", &["cannot read /proc/pressure/io"]);
+        .reports("dmon", &["cannot read /proc/pressure/io"]);
     assert!(!rig.has("ran"));
 }

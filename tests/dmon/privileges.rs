@@ -3,7 +3,7 @@
 //! Requires root.
 
 use crate::rig::accounts::{ALICE, ALICES, AUDIO, Accounts, BOB, BOBS, MEDIA};
-use crate::rig::{Rig, proc, tools};
+use crate::rig::{Rig, applets, proc, tools};
 
 /// Tries to regain root's ids and prints its capabilities.
 const PROBE: &str = "#!/bin/sh
@@ -25,7 +25,7 @@ fn dropped_privileges_cannot_be_regained() {
     };
     rig.copy_applets();
     rig.shell("chmod 777 .").exits(0);
-    rig.program("probe", PROBE);
+    rig.write_program("probe", PROBE);
     let none =
         "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\ndone\n";
     for line in ["-u alice probe", "-u alice:media probe", "-U alice true -- probe"] {
@@ -116,11 +116,14 @@ fn overlong_account_lines_are_parsed_correctly() {
     let command = rig.child(dmon.pid(), "sleep");
     assert_eq!(proc::ids(command, "Groups"), [1, 2, AUDIO]);
     let done = rig.run(format!("{accounts} dmon -n -u {} true", "a".repeat(300))).exits(125);
-    done.says("dmon", &["unknown user aaa"]);
+    done.reports("dmon", &["unknown user aaa"]);
 }
 
+/// The user that calls the set-user-ID programs. No other test runs as this user.
+const CALLER: u32 = 41003;
+
 /// A rig whose programs are set-user-ID root, and the command prefix that drops root.
-fn set_uid() -> Option<(Rig, &'static str)> {
+fn set_uid() -> Option<(Rig, String)> {
     if !tools::is_root()
         || !tools::has(&["setpriv"])
         || !tools::is_native("the emulator is not set-uid")
@@ -129,18 +132,20 @@ fn set_uid() -> Option<(Rig, &'static str)> {
     }
     let rig = Rig::new();
     rig.copy_applets();
-    rig.shell("chmod 777 .; cp $(command -v id) id; chmod 4755 id bin/*").exits(0);
-    let nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups";
-    if rig.shell(format!("{nobody} ./id -u")).out != "0\n" {
+    // Otherwise every user of the machine could become root by the tested program while the test runs.
+    rig.shell(format!("chown {CALLER} . && chmod 700 .")).exits(0);
+    rig.shell("cp $(command -v id) id; chmod 4755 id bin/*").exits(0);
+    let caller = format!("setpriv --reuid={CALLER} --regid={CALLER} --clear-groups");
+    if rig.shell(format!("{caller} ./id -u")).out != "0\n" {
         tools::skip("needs a file system that honours the set-uid bit");
         return None;
     }
-    Some((rig, nobody))
+    Some((rig, caller))
 }
 
 #[test]
 fn set_uid_programs_reject_option_variables() {
-    let Some((rig, nobody)) = set_uid() else {
+    let Some((rig, caller)) = set_uid() else {
         return;
     };
     for (variable, line) in [
@@ -152,10 +157,10 @@ fn set_uid_programs_reject_option_variables() {
         ("DSLOG_OPTIONS", "dslog ran"),
     ] {
         for value in ["", "-x", "--help"] {
-            let done = rig.run(format!("env {variable}='{value}' {nobody} {line}")).exits(125);
+            let done = rig.run(format!("env {variable}='{value}' {caller} {line}")).exits(125);
             let applet = line.split(' ').next().unwrap_or_default();
             assert_eq!(done.out, "");
-            done.says(applet, &[variable]);
+            done.reports(applet, &[variable]);
         }
     }
     assert!(!rig.has("ran") && !rig.has("current"));
@@ -163,16 +168,16 @@ fn set_uid_programs_reject_option_variables() {
 
 #[test]
 fn set_uid_programs_work_without_option_variables() {
-    let Some((rig, nobody)) = set_uid() else {
+    let Some((rig, caller)) = set_uid() else {
         return;
     };
     rig.write("file", "once");
     let list = "env DMON_LIST_MULTICALL_APPLETS=1";
-    rig.run(format!("{list} {nobody} dmon -n -C file touch ran")).exits(125);
-    rig.run(format!("{list} {nobody} dmon -C file -n touch ran")).exits(0).says_nothing();
+    rig.run(format!("{list} {caller} dmon -n -C file touch ran")).exits(125);
+    rig.run(format!("{list} {caller} dmon -C file -n touch ran")).exits(0).reports_nothing();
     assert!(rig.has("ran"));
     // root itself may use all variables.
-    assert_eq!(rig.run(format!("{list} dmon")).exits(0).out.lines().count(), 7);
+    assert_eq!(rig.run(format!("{list} dmon")).exits(0).out.lines().count(), applets().count());
     rig.run("env DMON_OPTIONS=--once dmon -n touch again").exits(0);
     assert!(rig.has("again"));
 }

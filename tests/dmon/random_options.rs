@@ -1,13 +1,13 @@
 //! Random configuration files and option variables.
 
 use crate::rig::random::Random;
-use crate::rig::{Rig, assert_same, times};
+use crate::rig::{Rig, assert_same, scaled};
 
 #[test]
 fn random_values_arrive_unchanged_from_both_sources() {
     let rig = Rig::new();
     let mut random = Random::new();
-    for _ in 0..times(20, 1000) {
+    for _ in 0..scaled(20, 1000) {
         let values: Vec<Vec<u8>> =
             (0..1 + random.below(9)).map(|_| random_value(&mut random)).collect();
         let (mut file, mut options) = (Vec::new(), Vec::new());
@@ -27,13 +27,13 @@ fn random_values_arrive_unchanged_from_both_sources() {
         rig.write("options", &options);
         rig.shell("DMON_OPTIONS=\"$(cat options)\" exec dmon -C conf -1 env -0 >out")
             .exits(0)
-            .says_nothing();
+            .reports_nothing();
         let found = rig.variables("out");
         for (number, value) in values.iter().enumerate() {
             for kind in ["F", "V"] {
                 let name = format!("{kind}{number}");
                 let found = found.get(name.as_bytes()).unwrap_or_else(|| panic!("no {name}"));
-                assert_same(found, value, format!("{name}\n{}", rig.scene()));
+                assert_same(found, value, format!("{name}\n{}", rig.describe()));
             }
         }
     }
@@ -97,7 +97,7 @@ fn variable_word(random: &mut Random, word: &[u8]) -> Vec<u8> {
 fn a_random_config_file_never_crashes_dmon() {
     let rig = Rig::new();
     let mut random = Random::new();
-    for _ in 0..times(100, 5000) {
+    for _ in 0..scaled(100, 5000) {
         let mut text = b"no-daemon once ".to_vec();
         for _ in 0..random.below(5) {
             text.extend_from_slice(random.pick(&[
@@ -112,7 +112,7 @@ fn a_random_config_file_never_crashes_dmon() {
         rig.write("conf", &text);
         let done = rig.run("dmon -C conf true");
         if !done.err.is_empty() {
-            let done = done.exits(125).says("dmon", &["conf:"]);
+            let done = done.exits(125).reports("dmon", &["conf:"]);
             assert!(!done.err.contains(|c: char| c.is_ascii_control() && c != '\n'), "{done}");
         } else {
             done.exits(0);

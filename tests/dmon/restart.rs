@@ -9,7 +9,7 @@ const RECORD_START: &str = r#"read -r stat </proc/$$/stat; echo "$stat" >>starts
 /// Returns the seconds between the recorded starts; the kernel's unit is 10 ms.
 fn intervals(rig: &Rig) -> Vec<f64> {
     let starts: Vec<u64> =
-        rig.read("starts").lines().filter_map(Process::parse).map(|run| run.begun).collect();
+        rig.read("starts").lines().filter_map(Process::parse).map(|run| run.started_at).collect();
     starts.windows(2).map(|two| (two[1] - two[0]) as f64 / 100.0).collect()
 }
 
@@ -136,7 +136,7 @@ fn once_restarts_until_the_first_success() {
     let command = "sh -c 'echo >>runs; case $(wc -l <runs) in 1) exit 1;; 2) kill -KILL $$;; esac'";
     rig.run(format!("dmon -n -1 -d 0.1 {command} -- dlog f")).exits(0);
     assert_eq!(rig.lines("runs"), 3);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Errors of `-r`: invalid limits, limits that the kernel rejects, and limits that hinder the start.
 
-use crate::rig::disk::as_nobody;
+use crate::rig::accounts::as_nobody;
 use crate::rig::{Rig, quoted, tools};
 
 #[test]
@@ -61,14 +61,18 @@ fn an_invalid_limit_is_reported() {
             format!("dmon -n1 --limit={} touch ran", quoted(word)),
         ] {
             let option = if line.contains("--limit") { "option --limit" } else { "option -r" };
-            rig.run(&line).exits(125).says("dmon", &[option, &format!("'{word}' is not a limit")]);
+            rig.run(&line)
+                .exits(125)
+                .reports("dmon", &[option, &format!("'{word}' is not a limit")]);
         }
     }
-    rig.run("dmon -n -r '' touch ran").exits(125).says("dmon", &["option -r", "'' is not a limit"]);
-    rig.run("dmon -n --limit= touch ran").exits(125).says("dmon", &["option --limit"]);
-    rig.run("dmon -n -r").exits(125).says("dmon", &["-r", "value"]);
+    rig.run("dmon -n -r '' touch ran")
+        .exits(125)
+        .reports("dmon", &["option -r", "'' is not a limit"]);
+    rig.run("dmon -n --limit= touch ran").exits(125).reports("dmon", &["option --limit"]);
+    rig.run("dmon -n -r").exits(125).reports("dmon", &["-r", "value"]);
     // dmon stops at the first error and does not print the list.
-    rig.run("dmon -n -r bogus=1 -r help touch ran").exits(125).says("dmon", &["'bogus=1'"]);
+    rig.run("dmon -n -r bogus=1 -r help touch ran").exits(125).reports("dmon", &["'bogus=1'"]);
     assert!(!rig.has("ran"));
 }
 
@@ -89,7 +93,7 @@ fn an_overlong_time_limit_never_becomes_a_short_one() {
                 assert!(soft >= 600_000_000, "{soft} of {name}={time}");
                 done.exits(0);
             } else {
-                done.exits(125).says("dmon", &[time, "is not a limit"]);
+                done.exits(125).reports("dmon", &[time, "is not a limit"]);
             }
         }
     }
@@ -114,7 +118,7 @@ fn a_limit_that_the_kernel_rejects_fails_the_start() {
                 let done = rig.run(line).exits(125);
                 assert_eq!(done.err, message, "{done}");
                 assert!(!rig.has("pid") && !rig.has("ran"));
-                rig.assert_empty();
+                rig.assert_no_processes();
             }
         }
     }
@@ -140,7 +144,7 @@ fn raising_a_limit_without_privilege_is_reported() {
         let message = format!("cannot set limit rss for touch: {reason}");
         rig.run(format!("{nobody} dmon -n -r {option} touch ran"))
             .exits(125)
-            .says("dmon", &[&message]);
+            .reports("dmon", &[&message]);
     }
     let done = rig.run(format!("{nobody} dmon -n1 -r rss=20 cat /proc/self/limits")).exits(0);
     let line = done
@@ -163,12 +167,12 @@ fn a_command_limited_to_0_descriptors_can_start() {
             let before = format!("dmon {daemon} -p pid {options}");
             rig.run(format!("{before} nosuch"))
                 .exits(127)
-                .says("dmon", &["nosuch", "No such file"]);
-            rig.run(format!("{before} ./plain")).exits(126).says("dmon", &["./plain", "denied"]);
+                .reports("dmon", &["nosuch", "No such file"]);
+            rig.run(format!("{before} ./plain")).exits(126).reports("dmon", &["./plain", "denied"]);
         }
         // Only a static executable can start: it opens no libraries.
-        rig.run(format!("dmon -n1 {options} busybox true")).exits(0).says_nothing();
-        rig.run(format!("dmon -n1 {options} busybox true -- dlog f")).exits(0).says_nothing();
+        rig.run(format!("dmon -n1 {options} busybox true")).exits(0).reports_nothing();
+        rig.run(format!("dmon -n1 {options} busybox true -- dlog f")).exits(0).reports_nothing();
     }
-    rig.assert_empty();
+    rig.assert_no_processes();
 }

@@ -152,12 +152,12 @@ fn all_limits_can_be_set_at_once_and_the_last_of_two_wins() {
 fn only_the_command_is_limited() {
     let rig = Rig::new();
     let plain = rig.start("sleep 3000");
-    rig.wait_for("a plain program", || proc::words(plain.pid()) == "sleep 3000");
+    rig.wait_for("a plain program", || proc::cmdline(plain.pid()) == "sleep 3000");
     let wanted = proc::limits(plain.pid());
     let dmon = rig.start("dmon -n -r nofile=50:60 -r core=0:0 -r cpu=5 sleep 1000 -- sleep 2000");
     assert_eq!(limit(rig.child(dmon.pid(), "sleep 1000"), "open files").1, "60");
     for pid in [dmon.pid(), rig.child(dmon.pid(), "sleep 2000")] {
-        assert_eq!(proc::limits(pid), wanted, "{}", proc::words(pid));
+        assert_eq!(proc::limits(pid), wanted, "{}", proc::cmdline(pid));
     }
 }
 
@@ -166,13 +166,13 @@ fn each_run_has_the_same_limits() {
     let rig = Rig::new();
     let command = "sh -c 'echo $(ulimit -n) $(ulimit -Hn)'";
     let done = rig.run(format!("dmon -n -d 0.1 -m 2 -r nofile=50:60 {command}")).exits(0);
-    assert_eq!(done.says_nothing().out, "50 60\n50 60\n50 60\n");
+    assert_eq!(done.reports_nothing().out, "50 60\n50 60\n50 60\n");
 }
 
 #[test]
 fn the_command_of_a_daemon_is_limited() {
     let rig = Rig::new();
-    rig.run("dmon -p pid -r nofile=50 sleep 1000").exits(0).says_nothing();
+    rig.run("dmon -p pid -r nofile=50 sleep 1000").exits(0).reports_nothing();
     let command = rig.child(rig.pid_in("pid"), "sleep 1000");
     assert_eq!(limit(command, "open files").0, "50");
 }
@@ -205,18 +205,18 @@ fn limit_names_are_listed_one_per_line() {
         "dmon -p pid -r help -r core=0 touch ran",
         "env DMON_OPTIONS='-r help' dmon touch ran",
     ] {
-        let done = rig.run(line).exits(0).says_nothing();
+        let done = rig.run(line).exits(0).reports_nothing();
         let names: Vec<&str> = done.out.lines().collect();
         for (name, ..) in ALL {
             assert_eq!(names.iter().filter(|line| **line == name).count(), 1, "{name}: {done}");
         }
         // Every listed name is accepted.
         for name in names {
-            rig.run(format!("dmon -r {}=0 -r help", quoted(name))).exits(0).says_nothing();
+            rig.run(format!("dmon -r {}=0 -r help", quoted(name))).exits(0).reports_nothing();
         }
     }
     assert!(!rig.has("ran") && !rig.has("pid"));
-    rig.run("dmon -r help >/dev/full").exits(125).says("dmon", &["No space left"]);
+    rig.run("dmon -r help >/dev/full").exits(125).reports("dmon", &["No space left"]);
 }
 
 #[test]
@@ -247,9 +247,9 @@ fn a_command_above_its_limit_dies_of_the_kernels_signal() {
     let rig = Rig::new();
     let dmon = "dmon -n -m 0";
     rig.run(format!("{dmon} -r cpu=1 sh -c 'while :; do :; done'"))
-        .exits(128 + tools::number(Signal::SIGXCPU));
+        .exits(128 + tools::signal_number(Signal::SIGXCPU));
     rig.run(format!("{dmon} -r fsize=1k sh -c 'exec head -c 5000 /dev/zero >f'"))
-        .exits(128 + tools::number(Signal::SIGXFSZ));
+        .exits(128 + tools::signal_number(Signal::SIGXFSZ));
     assert_eq!(rig.bytes("f").len(), 1024);
 }
 
@@ -257,6 +257,6 @@ fn a_command_above_its_limit_dies_of_the_kernels_signal() {
 fn fsize_does_not_limit_the_log_file() {
     let rig = Rig::new();
     let done = rig.run("dmon -n1 -e -r fsize=1k seq 1 20000 -- dlog f").exits(0);
-    done.says_nothing();
+    done.reports_nothing();
     assert_eq!(rig.read("f"), numbers(20000));
 }

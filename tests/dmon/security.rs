@@ -3,7 +3,7 @@
 
 use crate::rig::receiver::{Datagrams, Receiver};
 use crate::rig::syslogd::with_dsyslog;
-use crate::rig::{Rig, quoted, times, tools};
+use crate::rig::{Rig, quoted, scaled, tools};
 use nix::sys::signal::Signal;
 use std::fmt::Write as _;
 use std::fs;
@@ -13,9 +13,11 @@ use std::os::unix::fs::symlink;
 fn drlog_follows_no_symlink_in_its_directory() {
     let rig = Rig::new();
     rig.shell("mkdir d e; echo precious >target; ln -s ../target d/current").exits(0);
-    rig.shell("echo one | drlog d").exits(125).says("drlog", &["current in d", "symbolic links"]);
-    rig.shell("ln -s ../target e/.timestamp; echo one | drlog e").exits(0).says_nothing();
-    rig.shell("ln -f target e/.timestamp; seq 9 | drlog -s 2 e").exits(0).says_nothing();
+    rig.shell("echo one | drlog d")
+        .exits(125)
+        .reports("drlog", &["current in d", "symbolic links"]);
+    rig.shell("ln -s ../target e/.timestamp; echo one | drlog e").exits(0).reports_nothing();
+    rig.shell("ln -f target e/.timestamp; seq 9 | drlog -s 2 e").exits(0).reports_nothing();
     assert_eq!(rig.read("target"), "precious\n");
     assert_eq!(rig.shell("cat e/log* e/current").out, "one\n1\n2\n3\n4\n5\n6\n7\n8\n9\n");
 }
@@ -23,21 +25,10 @@ fn drlog_follows_no_symlink_in_its_directory() {
 #[test]
 fn a_fifo_in_its_directory_does_not_block_drlog() {
     let rig = Rig::new();
-    rig.shell("mkdir d; mkfifo d/.timestamp; seq 9 | drlog -s 2 d").exits(0).says_nothing();
+    rig.shell("mkdir d; mkfifo d/.timestamp; seq 9 | drlog -s 2 d").exits(0).reports_nothing();
     assert_eq!(rig.shell("cat d/log* d/current").out, "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
     rig.shell("rm d/current; mkfifo d/current").exits(0);
-    rig.shell("echo one | drlog d").exits(125).says("drlog", &["current in d"]);
-}
-
-#[test]
-fn a_pid_file_with_two_names_keeps_its_content() {
-    let rig = Rig::new();
-    rig.shell("echo precious >target; ln target pid").exits(0);
-    for daemon in ["", "-n"] {
-        rig.run(format!("dmon {daemon} -p pid touch ran")).exits(125).says("dmon", &["pid"]);
-    }
-    assert_eq!((rig.read("target"), rig.has("pid")), ("precious\n".into(), true));
-    assert!(!rig.has("ran"));
+    rig.shell("echo one | drlog d").exits(125).reports("drlog", &["current in d"]);
 }
 
 #[test]
@@ -59,7 +50,7 @@ fn every_new_descriptor_is_close_on_exec() {
     ] {
         let made = "openat,pipe2,socket,fcntl,dup,dup2,dup3,accept,pipe,open";
         rig.run(format!("strace -ff -o trace -e trace=execve,{made} {line}"));
-        rig.wait_empty();
+        rig.wait_no_processes();
         let traces = rig.shell("cat trace.*; rm -f trace.*").out;
         // Check only the calls that follow the execve(2) of an applet.
         let mut is_applet = false;
@@ -165,7 +156,7 @@ fn a_name_that_could_forge_a_syslog_field_is_an_error() {
     for name in ["", "a\nb", "a\u{1b}", "a\u{9b}", "caf\u{e9}", "a\tb", &long] {
         for format in ["", "--rfc5424"] {
             let line = format!("dsyslog --to socket {format} {}", quoted(name));
-            rig.run(line).exits(125).says("dsyslog", &["is no name for syslog"]);
+            rig.run(line).exits(125).reports("dsyslog", &["is no name for syslog"]);
         }
     }
     rig.run("dsyslog --to socket --rfc5424 'a b'").exits(125);
@@ -188,7 +179,7 @@ fn a_corrupt_timestamp_file_costs_drlog_no_line() {
     ];
     for text in texts {
         rig.write("d/.timestamp", text);
-        rig.shell("echo line | drlog -T 1w d").exits(0).says_nothing();
+        rig.shell("echo line | drlog -T 1w d").exits(0).reports_nothing();
     }
     assert_eq!(rig.shell("cat d/log* d/current 2>/dev/null").out, "line\n".repeat(texts.len()));
 }
@@ -197,7 +188,7 @@ fn a_corrupt_timestamp_file_costs_drlog_no_line() {
 fn thousands_of_archived_logs_do_not_block_drlog() {
     let rig = Rig::new();
     rig.shell("mkdir d").exits(0);
-    let count = times(2_000, 100_000);
+    let count = scaled(2_000, 100_000);
     for number in 0..count {
         let (hour, minute, second) = (number / 3600, number / 60 % 60, number % 60);
         let day = 10 + hour / 24;
@@ -206,7 +197,7 @@ fn thousands_of_archived_logs_do_not_block_drlog() {
     }
     let remaining = || fs::read_dir(rig.path("d")).expect("read the directory").count() - 2;
     // Each rotation removes a few more archives than it adds, until -m is reached.
-    rig.shell("echo one | drlog d; seq 2 | drlog -s 2 -m 5 d").exits(0).says_nothing();
+    rig.shell("echo one | drlog d; seq 2 | drlog -s 2 -m 5 d").exits(0).reports_nothing();
     assert!((count - 200..count).contains(&remaining()), "{} remain", remaining());
     rig.shell("seq 100 | drlog -s 2 -m 5 d").exits(0);
     assert!(remaining() == 5 || count > 2_000, "{} remain", remaining());
@@ -218,8 +209,8 @@ fn arguments_of_maximum_length_are_passed_on() {
     let word = "$(head -c 131000 /dev/zero | tr '\\0' a)";
     let args = format!("{word} {word} {word} {word} {word} {word} {word} {word}");
     let test = "test $# = 8 && test ${#1} = 131000 && test ${#8} = 131000";
-    rig.shell(format!("dmon -n -m 0 sh -c '{test}' sh {args} -- cat")).exits(0).says_nothing();
-    rig.shell(format!("denv -I sh -c '{test}' sh {args}")).exits(0).says_nothing();
+    rig.shell(format!("dmon -n -m 0 sh -c '{test}' sh {args} -- cat")).exits(0).reports_nothing();
+    rig.shell(format!("denv -I sh -c '{test}' sh {args}")).exits(0).reports_nothing();
     let done = rig.shell(format!("dmon -n {word}")).exits(127);
     assert!(done.err.len() <= 512 && done.err.ends_with("...\n"), "{done}");
 }
@@ -228,15 +219,15 @@ fn arguments_of_maximum_length_are_passed_on() {
 fn endless_files_are_an_error() {
     let rig = Rig::new();
     symlink("/dev/zero", rig.path("zero")).expect("symlink");
-    rig.run("dmon -C zero true").exits(125).says("dmon", &["zero", "16384"]);
-    rig.run("denv -f zero true").exits(111).says("denv", &["zero", "65536"]);
+    rig.run("dmon -C zero true").exits(125).reports("dmon", &["zero", "16384"]);
+    rig.run("denv -f zero true").exits(111).reports("denv", &["zero", "65536"]);
     rig.shell("mkdir d; ln -s /dev/zero d/A").exits(0);
-    rig.run("envdir d true").exits(111).says("envdir", &["d/A", "65536"]);
+    rig.run("envdir d true").exits(111).reports("envdir", &["d/A", "65536"]);
     // A pid file without a number.
     let dmon = rig.start("dmon -n -p pid sleep 1000");
     rig.child(dmon.pid(), "sleep");
     rig.shell("head -c 1000000 /dev/zero >pid").exits(0);
-    rig.run("dmon -p pid touch ran").exits(125).says("dmon", &["already running"]);
+    rig.run("dmon -p pid touch ran").exits(125).reports("dmon", &["already running"]);
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143);
     assert!(!rig.has("ran"));

@@ -1,6 +1,6 @@
 //! SIGTERM, SIGINT and the drain: how the command, the log command and dmon exit.
 
-use crate::rig::{Rig, assert_same, numbers, proc, times, tools};
+use crate::rig::{Rig, assert_same, numbers, scaled, tools};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ fn sigterm_by_the_pid_file_stops_everything() {
     let dmon = rig.pid_in("pid");
     rig.shell("kill $(cat pid)").exits(0);
     rig.wait_dead(dmon);
-    rig.assert_empty();
+    rig.assert_no_processes();
     assert!(!rig.has("pid"));
 }
 
@@ -25,8 +25,8 @@ fn after_sigterm_or_sigint_dmon_exits_like_the_command() {
         let dmon = rig.start("dmon -n sleep 1000 -- dlog f");
         rig.child(dmon.pid(), "sleep");
         dmon.signal(stop);
-        dmon.wait().exits(143).says_nothing();
-        rig.assert_empty();
+        dmon.wait().exits(143).reports_nothing();
+        rig.assert_no_processes();
 
         for code in [0, 7] {
             rig.shell("rm -f up");
@@ -36,7 +36,7 @@ fn after_sigterm_or_sigint_dmon_exits_like_the_command() {
             rig.wait_file("up");
             dmon.signal(stop);
             dmon.wait().exits(code);
-            rig.assert_empty();
+            rig.assert_no_processes();
         }
     }
 }
@@ -49,7 +49,7 @@ fn sigterm_between_two_runs_ends_dmon_at_once() {
     rig.wait_gone(rig.pid_in("first"));
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(6);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -65,39 +65,40 @@ fn sigkill_follows_sigterm_after_the_grace_period() {
         "killed after only {:?}",
         start.elapsed()
     );
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
 fn a_second_sigterm_kills_at_once() {
     let rig = Rig::new();
+    let command =
+        "sh -c 'trap \"echo >>term\" TERM; echo >>up; while :; do echo >>turns; sleep 0.05; done'";
     for grace in ["1000", "0"] {
-        rig.shell("rm -f up");
-        let dmon = rig.start(format!("dmon -n -k {grace} {STUBBORN}"));
+        rig.shell("rm -f up term");
+        let dmon = rig.start(format!("dmon -n -k {grace} {command}"));
         rig.wait_file("up");
         dmon.signal(Signal::SIGTERM);
         // A second SIGTERM while the first is pending would be lost: signal(7).
-        rig.wait_for("the first SIGTERM to be handled", || {
-            proc::signals(dmon.pid(), "ShdPnd") == 0
-        });
-        std::thread::sleep(Duration::from_millis(300));
+        rig.wait_file("term");
+        // The command survives the first SIGTERM.
+        rig.wait_lines("turns", rig.lines("turns") + 6);
         assert!(dmon.is_running(), "dmon exited after one SIGTERM");
         dmon.signal(Signal::SIGTERM);
         dmon.wait().exits(137);
-        rig.assert_empty();
+        rig.assert_no_processes();
     }
 }
 
 #[test]
 fn the_log_is_drained_even_after_a_second_sigterm() {
     let rig = Rig::new();
-    let command = r#"sh -c 'trap "" TERM; echo $$ >up; seq 1 5000; echo >printed; while :; do sleep 0.05; done'"#;
+    let command = r#"sh -c 'trap "echo >term" TERM; echo $$ >up; seq 1 5000; echo >printed; while :; do sleep 0.05; done'"#;
     let log = "sh -c 'until test -e go; do sleep 0.02; done; exec cat >f'";
     let dmon = rig.start(format!("dmon -n -k 1000 -D 1000 {command} -- {log}"));
     rig.wait_file("printed");
     dmon.signal(Signal::SIGTERM);
-    rig.wait_for("the first SIGTERM to be handled", || proc::signals(dmon.pid(), "ShdPnd") == 0);
-    std::thread::sleep(Duration::from_millis(100));
+    // dmon has handled the first SIGTERM when the command receives its own.
+    rig.wait_file("term");
     dmon.signal(Signal::SIGTERM);
     rig.wait_gone(rig.pid_in("up"));
     rig.write("go", "");
@@ -132,7 +133,7 @@ fn a_command_that_changed_its_group_is_stopped() {
         rig.wait_file("up");
         dmon.signal(Signal::SIGTERM);
         dmon.wait().exits(code);
-        rig.assert_empty();
+        rig.assert_no_processes();
         rig.shell("rm up").exits(0);
     }
 }
@@ -140,7 +141,7 @@ fn a_command_that_changed_its_group_is_stopped() {
 #[test]
 fn the_stop_signal_can_be_chosen() {
     let rig = Rig::new();
-    let number = tools::number(Signal::SIGUSR1).to_string();
+    let number = tools::signal_number(Signal::SIGUSR1).to_string();
     for name in ["USR1", "SIGUSR1", &number] {
         rig.shell("rm -f up got");
         let command = r#"sh -c 'trap "" TERM; trap "echo usr1 >got; exit 0" USR1; echo >up; while :; do sleep 0.05; done'"#;
@@ -156,10 +157,10 @@ fn the_stop_signal_can_be_chosen() {
 fn the_whole_process_group_is_stopped() {
     let rig = Rig::new();
     let dmon = rig.start("dmon -n -k 1000 sh -c 'sleep 1001 & sleep 1002 & exec sleep 1000'");
-    rig.wait_for("three processes", || rig.copies("sleep 100").len() == 3);
+    rig.wait_for("three processes", || rig.processes_called("sleep 100").len() == 3);
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -169,10 +170,10 @@ fn a_group_member_that_ignores_sigterm_is_killed() {
     let command =
         format!("sh -c '(trap \"\" TERM; echo >>up; exec sleep 1001) & {}'", "exec sleep 1000");
     let dmon = rig.start(format!("dmon -n -k 0.5 {command}"));
-    rig.wait_for("two processes", || rig.has("up") && rig.copies("sleep 100").len() == 2);
+    rig.wait_for("two processes", || rig.has("up") && rig.processes_called("sleep 100").len() == 2);
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -181,7 +182,7 @@ fn the_wait_for_the_log_command_is_limited() {
     let done = rig.run("dmon -n -1 -D 1 echo hello -- sleep 1000").exits(0);
     assert!(done.took > Duration::from_millis(950), "{done}");
     assert!(done.took < Duration::from_secs(5), "the limit had no effect: {done}");
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -191,7 +192,7 @@ fn a_log_command_that_ignores_sigterm_is_killed() {
         "dmon -n -1 -D 0.3 -k 0.3 sh -c 'until test -e up; do sleep 0.02; done' -- {STUBBORN}"
     ))
     .exits(0);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -207,7 +208,7 @@ fn lines_printed_during_shutdown_are_all_stored() {
     let rig = Rig::new();
     let command =
         r#"sh -c 'trap "seq 1 20001; exit 0" TERM; echo >up; while :; do sleep 0.02; done'"#;
-    for round in 1..=times(5, 200) {
+    for round in 1..=scaled(5, 200) {
         rig.shell("rm -f up f");
         let dmon = rig.start(format!("dmon -n {command} -- dlog f"));
         rig.wait_file("up");
@@ -239,7 +240,7 @@ fn a_log_command_that_always_exits_does_not_block_dmon() {
     rig.wait_file("up");
     dmon.signal(Signal::SIGTERM);
     dmon.wait().exits(143);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -250,9 +251,10 @@ fn a_second_sigterm_ends_the_wait_for_the_log_command() {
     rig.child(dmon.pid(), "sleep 2000");
     dmon.signal(Signal::SIGTERM);
     rig.wait_gone(command);
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(dmon.is_running(), "dmon exited after one SIGTERM");
+    // It has reaped the command and now waits for the log command.
+    rig.wait_state(dmon.pid(), 'S');
+    rig.child(dmon.pid(), "sleep 2000");
     dmon.signal(Signal::SIGTERM);
-    dmon.wait().exits(143).says_nothing();
-    rig.assert_empty();
+    dmon.wait().exits(143).reports_nothing();
+    rig.assert_no_processes();
 }

@@ -165,7 +165,7 @@ fn sigpipe_from_dmons_own_messages_does_no_harm() {
     let rig = rig();
     // dmon reports the vanished command to a pipe without a reader.
     let wait = "until test -e go; do sleep 0.02; done";
-    rig.program("fleeting", &format!("#!/bin/sh\necho >>up; {wait}; rm bin/fleeting\n"));
+    rig.write_program("fleeting", &format!("#!/bin/sh\necho >>up; {wait}; rm bin/fleeting\n"));
     rig.shell("mkfifo err").exits(0);
     let reader = rig.start("sh -c ': <err'");
     let dmon = rig.start("dmon -n -s -S -d 0.1 fleeting -- sh recorder log 2>err");
@@ -180,7 +180,7 @@ fn sigpipe_from_dmons_own_messages_does_no_harm() {
     };
     let before = switches();
     rig.wait_for("some starts to fail", || switches() > before + 5);
-    rig.program("fleeting", "#!/bin/sh\necho >>up; exec sleep 1000\n");
+    rig.write_program("fleeting", "#!/bin/sh\necho >>up; exec sleep 1000\n");
     rig.wait_lines("up", 2);
     assert!(dmon.is_running());
     assert!(!rig.has("log"), "the log command received {}", rig.read("log"));

@@ -2,8 +2,8 @@
 //!
 //! The tests of failed forks require root.
 
-use crate::rig::pipes::{never_wait, pipe};
-use crate::rig::{Rig, signal, tools};
+use crate::rig::pipes::{pipe, set_nonblocking};
+use crate::rig::{Rig, assert_stays, signal, tools};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use std::io::Write;
@@ -14,17 +14,17 @@ use std::time::Duration;
 fn a_missing_command_is_reported_with_status_127() {
     let rig = Rig::new();
     for name in ["nosuch", "./nosuch", "/nosuch/nosuch"] {
-        rig.run(format!("dmon -n {name} -x")).exits(127).says("dmon", &[name, "No such file"]);
-        rig.run(format!("dmon {name} -x")).exits(127).says("dmon", &[name, "No such file"]);
+        rig.run(format!("dmon -n {name} -x")).exits(127).reports("dmon", &[name, "No such file"]);
+        rig.run(format!("dmon {name} -x")).exits(127).reports("dmon", &[name, "No such file"]);
     }
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
 fn an_empty_command_name_is_quoted_in_the_message() {
     let rig = Rig::new();
-    rig.run("dmon -n ''").exits(127).says("dmon", &["''", "No such file"]);
-    rig.run("dmon -n touch ran -- ''").exits(127).says("dmon", &["''", "No such file"]);
+    rig.run("dmon -n ''").exits(127).reports("dmon", &["''", "No such file"]);
+    rig.run("dmon -n touch ran -- ''").exits(127).reports("dmon", &["''", "No such file"]);
     assert!(!rig.has("ran"));
 }
 
@@ -33,10 +33,10 @@ fn a_non_executable_file_is_reported_with_status_126() {
     let rig = Rig::new();
     rig.write("plain", "not a program");
     for name in ["./plain", "/dev/null", "/"] {
-        rig.run(format!("dmon -n {name}")).exits(126).says("dmon", &[name, "ermission denied"]);
-        rig.run(format!("dmon {name}")).exits(126).says("dmon", &[name, "ermission denied"]);
+        rig.run(format!("dmon -n {name}")).exits(126).reports("dmon", &[name, "ermission denied"]);
+        rig.run(format!("dmon {name}")).exits(126).reports("dmon", &[name, "ermission denied"]);
     }
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -45,12 +45,12 @@ fn a_log_command_that_cannot_start_prevents_the_first_run() {
     for daemon in ["", "-n"] {
         rig.run(format!("dmon {daemon} touch ran -- nosuch"))
             .exits(127)
-            .says("dmon", &["nosuch", "No such file"]);
+            .reports("dmon", &["nosuch", "No such file"]);
         rig.run(format!("dmon {daemon} touch ran -- /dev/null"))
             .exits(126)
-            .says("dmon", &["/dev/null"]);
+            .reports("dmon", &["/dev/null"]);
     }
-    rig.assert_empty();
+    rig.assert_no_processes();
     assert!(!rig.has("ran"));
 }
 
@@ -60,8 +60,8 @@ fn the_log_command_exits_if_the_command_cannot_start() {
     for daemon in ["", "-n"] {
         rig.run(format!("dmon {daemon} -p pid nosuch -- dlog f"))
             .exits(127)
-            .says("dmon", &["nosuch"]);
-        rig.assert_empty();
+            .reports("dmon", &["nosuch"]);
+        rig.assert_no_processes();
         assert!(!rig.has("pid"));
     }
 }
@@ -69,10 +69,10 @@ fn the_log_command_exits_if_the_command_cannot_start() {
 #[test]
 fn a_command_that_vanishes_later_is_reported_once() {
     let rig = Rig::new();
-    rig.program("fleeting", "#!/bin/sh\necho >>runs; rm -f bin/fleeting\n");
+    rig.write_program("fleeting", "#!/bin/sh\necho >>runs; rm -f bin/fleeting\n");
     let dmon = rig.start("dmon -n -d 0.1 fleeting");
     rig.wait_for("a message about the command", || dmon.err().contains("fleeting"));
-    rig.program("fleeting", "#!/bin/sh\necho >>runs; exec sleep 1000\n");
+    rig.write_program("fleeting", "#!/bin/sh\necho >>runs; exec sleep 1000\n");
     rig.wait_lines("runs", 2);
     assert_eq!(dmon.err().lines().count(), 1, "reported more than once: {}", dmon.err());
 }
@@ -81,14 +81,14 @@ fn a_command_that_vanishes_later_is_reported_once() {
 fn two_commands_that_vanish_are_reported_once_each() {
     let rig = Rig::new();
     for name in ["fleeting", "passing"] {
-        rig.program(name, &format!("#!/bin/sh\nrm -f bin/{name}\n"));
+        rig.write_program(name, &format!("#!/bin/sh\nrm -f bin/{name}\n"));
     }
     let dmon = rig.start("dmon -n -d 0.1 fleeting -- passing");
     for name in ["fleeting", "passing"] {
         rig.wait_for(format!("a message about {name}"), || dmon.err().contains(name));
     }
     // dmon retries each of them every second.
-    std::thread::sleep(Duration::from_millis(2500));
+    assert_stays(Duration::from_millis(2500), || dmon.err());
     assert_eq!(dmon.err().lines().count(), 2, "reported more than once: {}", dmon.err());
 }
 
@@ -105,7 +105,7 @@ fn the_exit_status_is_the_same_if_stderr_is_closed() {
 fn a_daemon_that_cannot_fork_exits_with_125() {
     let Some(rig) = rig_for_nproc() else { return };
     let line = format!("{} prlimit --nproc=1 dmon -p pid touch ran", fresh_user());
-    rig.run(line).exits(125).says("dmon", &["Resource temporarily unavailable"]);
+    rig.run(line).exits(125).reports("dmon", &["Resource temporarily unavailable"]);
     assert!(!rig.has("ran"));
     assert!(!rig.has("pid"), "the pid file remains");
 }
@@ -119,7 +119,7 @@ fn a_daemon_stopped_before_its_first_run_exits_with_125() {
     signal(rig.pid_in("pid"), Signal::SIGTERM);
     parent.wait().exits(125);
     assert!(!rig.has("ran") && !rig.has("pid"));
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -169,18 +169,18 @@ fn emfile_at_the_first_start_ends_dmon() {
     for (limit, log) in [(4, ""), (6, "-- dlog f")] {
         rig.shell(format!("ulimit -n {limit}; exec dmon -n touch ran {log}"))
             .exits(125)
-            .says("dmon", &["Too many open files"]);
+            .reports("dmon", &["Too many open files"]);
     }
     assert!(!rig.has("ran"));
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
 fn a_full_stderr_pipe_does_not_block_dmon() {
     let rig = Rig::new();
-    rig.program("once", "#!/bin/sh\nexec rm \"$0\"\n");
+    rig.write_program("once", "#!/bin/sh\nexec rm \"$0\"\n");
     let (reader, mut writer) = pipe();
-    never_wait(&writer);
+    set_nonblocking(&writer);
     while writer.write(&[b'.'; 4096]).is_ok() {}
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).expect("make the pipe blocking again");
     // The second start fails, which dmon reports.

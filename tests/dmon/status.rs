@@ -2,7 +2,7 @@
 
 use crate::rig::disk::Disk;
 use crate::rig::load::Load;
-use crate::rig::{Rig, limit, proc, signal, tools};
+use crate::rig::{Rig, limit, proc, signal, tools, words_as_letters};
 use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 use std::fs::OpenOptions;
@@ -12,20 +12,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 
 /// Replaces each PID by a letter, in order of appearance.
 fn letter_pids(text: &str) -> Vec<String> {
-    let mut pids: Vec<String> = Vec::new();
-    text.lines()
-        .map(|line| {
-            let mut fields: Vec<String> = line.split(' ').map(String::from).collect();
-            if let Some(pid) = fields.get_mut(2) {
-                let at = pids.iter().position(|known| known == pid).unwrap_or(pids.len());
-                if at == pids.len() {
-                    pids.push(pid.clone());
-                }
-                *pid = char::from(b'A' + at as u8).into();
-            }
-            fields.join(" ")
-        })
-        .collect()
+    words_as_letters(text, 2)
 }
 
 #[test]
@@ -81,7 +68,7 @@ fn status_lines_report_forwarded_signals() {
     let pid = |line: usize| text.lines().nth(line).unwrap().rsplit(' ').next().unwrap().to_string();
     let (log, cmd) = (pid(0), pid(1));
     dmon.signal(Signal::SIGUSR1);
-    let number = tools::number(Signal::SIGUSR1);
+    let number = tools::signal_number(Signal::SIGUSR1);
     rig.wait_for("both lines", || {
         let text = rig.read("st");
         text.contains(&format!("cmd signal {cmd} {number}\n"))
@@ -184,7 +171,7 @@ fn a_stream_socket_receives_status_lines() {
     let receiver = UnixListener::bind(rig.path("st")).expect("bind");
     receiver.set_nonblocking(true).expect("make the listener non-blocking");
     let dmon = rig.start("dmon -n -m 0 -I st true");
-    let (mut stream, _) = rig.wait_some("dmon to connect", || receiver.accept().ok());
+    let (mut stream, _) = rig.wait_for_some("dmon to connect", || receiver.accept().ok());
     let blocking = stream.set_nonblocking(false);
     blocking.and_then(|()| stream.set_read_timeout(Some(limit()))).expect("set the timeout");
     let mut text = String::new();
@@ -198,11 +185,13 @@ fn a_status_file_that_cannot_be_opened_is_an_error() {
     let rig = Rig::new();
     rig.shell("mkdir d").exits(0);
     for path in ["d", "none/st", "''"] {
-        rig.run(format!("dmon -n -I {path} touch ran")).exits(125).says("dmon", &["cannot open"]);
+        rig.run(format!("dmon -n -I {path} touch ran"))
+            .exits(125)
+            .reports("dmon", &["cannot open"]);
     }
     // A socket without a receiver.
     drop(UnixDatagram::bind(rig.path("dead")).expect("bind"));
-    rig.run("dmon -n -I dead touch ran").exits(125).says("dmon", &["cannot open dead"]);
+    rig.run("dmon -n -I dead touch ran").exits(125).reports("dmon", &["cannot open dead"]);
     assert!(!rig.has("ran"));
 }
 
@@ -223,7 +212,7 @@ fn a_full_disk_loses_only_whole_status_lines() {
         before == size()
     });
     assert!(disk.read("st").ends_with('\n'));
-    disk.empty();
+    disk.free();
     let before = size();
     rig.wait_for("new lines", || size() > before);
     dmon.signal(Signal::SIGTERM);

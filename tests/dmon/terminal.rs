@@ -37,12 +37,9 @@ fn the_command_reads_the_terminal_and_ctrl_c_ends_both() {
         let dmon = screen.job("dmon -n cat");
         let cat = rig.child(dmon, "cat");
         wait_foreground(rig, cat);
-        screen.enter("first");
-        screen.shows("first\r\nfirst\r\n");
+        screen.enter_to_cat("first");
         assert_eq!(proc::process(cat).unwrap().group, cat);
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.interrupt();
         assert!(proc::state(dmon).is_none() && proc::state(cat).is_none());
     });
 }
@@ -60,10 +57,8 @@ fn ctrl_c_ends_the_script_that_runs_dmon() {
             let dmon = rig.child(script, "dmon -n");
             let cat = rig.child(dmon, "cat");
             wait_foreground(rig, cat);
-            screen.type_in(CTRL_C);
-            screen.shows("ready> ");
-            screen.status_is(130);
-            assert!(rig.has("logged") && !rig.has("continued"), "{shell}: {}", rig.scene());
+            screen.interrupt();
+            assert!(rig.has("logged") && !rig.has("continued"), "{shell}: {}", rig.describe());
             rig.wait_gone(dmon);
             rig.shell("rm logged").exits(0);
         }
@@ -77,15 +72,15 @@ fn an_interactive_shell_works_as_the_command() {
         let shell = rig.child(screen.job("dmon -n -1 sh"), "sh -i");
         wait_foreground(rig, shell);
         screen.enter("PS1=ready'> '");
-        screen.shows("ready> ");
-        screen.says("echo inner-$((40 + 2))", "inner-42\r\n");
+        screen.wait_output("ready> ");
+        screen.prints("echo inner-$((40 + 2))", "inner-42\r\n");
         screen.enter("sleep 1000");
         wait_foreground(rig, rig.child(shell, "sleep 1000"));
         screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.says("echo still-$((40 + 2))", "still-42\r\n");
+        screen.wait_output("ready> ");
+        screen.prints("echo still-$((40 + 2))", "still-42\r\n");
         screen.type_in(CTRL_D);
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         // The inner shell exits with the status of its last command, echo.
         screen.status_is(0);
     });
@@ -101,17 +96,17 @@ fn the_next_run_takes_the_terminal_from_leftovers() {
             screen.enter(&format!("PS1=inner'> ' dmon -n -d 0.1 -k 0.1 {shell}"));
             let dmon = screen.job("dmon -n -d");
             let inner = rig.child(dmon, shell);
-            screen.shows("inner> ");
+            screen.wait_output("inner> ");
             screen.enter("sleep 1000");
             wait_foreground(rig, rig.child(inner, "sleep 1000"));
             signal(inner, Signal::SIGKILL);
             let next = rig.next_child(dmon, inner, shell);
             wait_foreground(rig, next);
-            screen.shows("inner> ");
+            screen.wait_output("inner> ");
             screen.enter("echo it''self");
-            screen.shows("itself\r\n");
+            screen.wait_output("itself\r\n");
             signal(dmon, Signal::SIGTERM);
-            screen.shows("ready> ");
+            screen.wait_output("ready> ");
         }
     });
 }
@@ -124,13 +119,13 @@ fn an_editor_works_and_restores_the_terminal() {
     in_bash(|rig, screen| {
         rig.write("text", "first line\nsecond line\n");
         screen.enter("dmon -n -1 busybox vi text");
-        screen.shows("first line");
+        screen.wait_output("first line");
         // Delete the first line, write, quit.
         screen.type_in("dd:wq\r");
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         screen.status_is(0);
         assert_eq!(rig.read("text"), "second line\n");
-        screen.says("echo typed-$((40 + 2))", "typed-42\r\n");
+        screen.prints("echo typed-$((40 + 2))", "typed-42\r\n");
     });
 }
 
@@ -148,7 +143,7 @@ fn a_command_that_catches_sigint_keeps_running() {
         rig.wait_lines("caught", 1);
         assert!(proc::state(command).is_some() && proc::state(dmon).is_some());
         signal(dmon, Signal::SIGTERM);
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         assert!(proc::state(command).is_none());
     });
 }
@@ -159,9 +154,7 @@ fn ctrl_c_does_not_reach_the_log_command() {
         rig.write("logger", "trap 'echo int >>caught' INT\ncat >>log\necho end >>log\n");
         screen.enter("dmon -n sh -c 'seq 1000; echo >ready; exec cat' -- sh logger");
         rig.wait_file("ready");
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.interrupt();
         assert_eq!(rig.lines("log"), 1001);
         assert!(rig.read("log").ends_with("1000\nend\n"));
         assert!(!rig.has("caught"));
@@ -181,9 +174,7 @@ fn the_terminal_modes_are_restored_after_a_run() {
         rig.wait_file("ran");
         rig.wait_for("the exit of the command", || proc::children(dmon).is_empty());
         rig.wait_for("the previous modes", || has("icanon") && has("echo") && has("isig"));
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.interrupt();
     });
 }
 
@@ -205,9 +196,7 @@ fn while_paused_by_load(test: impl Fn(&Rig, &Screen, &Load, i32, i32)) {
 fn ctrl_c_ends_a_command_paused_by_the_load() {
     while_paused_by_load(|rig, screen, _, dmon, cat| {
         wait_foreground(rig, proc::process(dmon).unwrap().group);
-        screen.type_in(CTRL_C);
-        screen.shows("ready> ");
-        screen.status_is(130);
+        screen.interrupt();
         assert!(proc::state(cat).is_none());
     });
 }
@@ -217,8 +206,7 @@ fn the_terminal_returns_to_the_command_after_a_load_pause() {
     while_paused_by_load(|rig, screen, load, _, cat| {
         load.set(1.0);
         wait_foreground(rig, cat);
-        screen.enter("typed");
-        screen.shows("typed\r\ntyped\r\n");
+        screen.enter_to_cat("typed");
     });
 }
 
@@ -233,7 +221,7 @@ fn a_window_change_sends_sigwinch_to_the_command() {
         rig.run(format!("stty -F {terminal} rows 33 cols 99")).exits(0);
         rig.wait_lines("changed", 1);
         screen.type_in(CTRL_C);
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
     });
 }
 
@@ -241,9 +229,9 @@ fn a_window_change_sends_sigwinch_to_the_command() {
 fn a_failed_start_leaves_the_terminal_to_the_shell() {
     in_each_shell(|_, screen| {
         screen.enter("dmon -n ./none");
-        screen.shows("cannot execute ./none");
-        screen.shows("ready> ");
+        screen.wait_output("cannot execute ./none");
+        screen.wait_output("ready> ");
         screen.status_is(127);
-        screen.says("echo shell-has-it", "shell-has-it\r\n");
+        screen.prints("echo shell-has-it", "shell-has-it\r\n");
     });
 }

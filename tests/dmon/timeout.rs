@@ -1,6 +1,6 @@
 //! The limit on the length of a run: `-t`.
 
-use crate::rig::{Rig, times};
+use crate::rig::{Rig, scaled};
 use std::time::Duration;
 
 /// Takes a lock, which all children of the run share, and records a second copy in `two`.
@@ -21,7 +21,7 @@ fn giving_up_after_a_timeout_exits_with_124() {
     rig.run("dmon -n -t 0.3 -m 0 sleep 1000").exits(124);
     rig.run("dmon -n -t 0.3 -d 0.1 -m 1 sh -c 'echo >>runs; exec sleep 1000' -- dlog f").exits(124);
     assert_eq!(rig.lines("runs"), 2);
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -40,13 +40,13 @@ fn a_run_within_its_timeout_is_not_stopped() {
 fn a_timed_out_run_that_ignores_sigterm_is_killed() {
     let rig = Rig::new();
     let command = format!("sh -c 'trap \"\" TERM; {LOCK} while :; do sleep 0.03; done'");
-    let count = times(2, 50);
+    let count = scaled(2, 50);
     let done = rig.run(format!("dmon -n -t 0.4 -k 0.4 -d 0.05 -m {count} {command}")).exits(124);
     assert_eq!(rig.lines("runs"), count + 1);
     assert!(!rig.has("two"), "two copies at the same time");
     let least = Duration::from_millis(800) * (count as u32 + 1);
     assert!(done.took > least - Duration::from_millis(100), "exited too early: {done}");
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //!
 //! The inits are PID 1 of a small machine in namespaces, which requires root.
 
-use crate::rig::machine::{Machine, On, number_inside};
-use crate::rig::{Rig, proc, signal, times, tools};
+use crate::rig::machine::{Machine, RunningMachine, inner_pid};
+use crate::rig::{Rig, proc, scaled, signal, tools};
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 
@@ -64,14 +64,14 @@ fn assert_complete(rig: &Rig, log: &str, two: &str) -> usize {
 /// Waits until the service of this dmon has printed its first line, and returns its PID.
 fn wait_service(rig: &Rig, dmon: i32, log: &str) -> i32 {
     // An emulated log command is also a shell at first.
-    let service = rig.wait_some("the service", || {
+    let service = rig.wait_for_some("the service", || {
         let mut children = proc::children(dmon).into_iter().map(|child| child.pid);
         children.find(|pid| {
-            let words = proc::words(*pid);
+            let words = proc::cmdline(*pid);
             words.starts_with("/bin/sh ") && words.ends_with("/svc")
         })
     });
-    let begin = format!("{} begin", number_inside(service));
+    let begin = format!("{} begin", inner_pid(service));
     rig.wait_for(format!("`{begin}` in the log"), || {
         rig.read(log).lines().any(|line| line == begin)
     });
@@ -79,9 +79,9 @@ fn wait_service(rig: &Rig, dmon: i32, log: &str) -> i32 {
 }
 
 /// Kills dmon repeatedly. Each time its service must end and init must start another dmon.
-fn kill_repeatedly(rig: &Rig, machine: &On, log: &str) {
+fn kill_repeatedly(rig: &Rig, machine: &RunningMachine, log: &str) {
     let mut dmon = machine.service(DMON);
-    for _ in 0..times(5, 100) {
+    for _ in 0..scaled(5, 100) {
         let service = wait_service(rig, dmon, log);
         signal(dmon, Signal::SIGKILL);
         rig.wait_dead(service);
@@ -102,8 +102,8 @@ fn busybox_init_restarts_a_killed_dmon_without_duplicates() {
     let machine = machine.boot(&busybox_inittab(&format!("::respawn:{DMON}")));
     kill_repeatedly(&rig, &machine, "root/var/log/svc");
     assert_eq!(machine.shut_down(Signal::SIGUSR2), Some(Signal::SIGINT as i32));
-    assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), times(5, 100) + 1);
-    rig.assert_empty();
+    assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), scaled(5, 100) + 1);
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn sysvinit_restarts_a_killed_dmon_without_duplicates() {
     kill_repeatedly(&rig, &machine, "root/var/log/svc");
     machine.run("/sbin/telinit 0");
     assert_eq!(machine.wait_off(), Some(Signal::SIGINT as i32));
-    assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), times(5, 100) + 1);
-    rig.assert_empty();
+    assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), scaled(5, 100) + 1);
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -126,17 +126,15 @@ fn a_daemon_started_by_init_lives_until_the_shutdown() {
         let daemon = DMON.replace("-n ", "");
         let machine = machine.boot(&busybox_inittab(&format!("::once:{daemon}")));
         // The parent exits after startup, and init adopts the daemon.
-        let dmon = rig.wait_some("the pid file", || {
+        let dmon = rig.wait_for_some("the pid file", || {
             let pid = rig.read("root/run/svc.pid").trim().to_string();
             let children = proc::children(machine.init).into_iter().map(|child| child.pid);
-            children
-                .filter(|_| !pid.is_empty())
-                .find(|child| number_inside(*child).to_string() == pid)
+            children.filter(|_| !pid.is_empty()).find(|child| inner_pid(*child).to_string() == pid)
         });
         wait_service(&rig, dmon, "root/var/log/svc");
         assert_eq!(machine.shut_down(request), Some(end as i32));
         assert_eq!(assert_complete(&rig, "root/var/log/svc", "root/var/log/two"), 1);
-        rig.assert_empty();
+        rig.assert_no_processes();
     }
 }
 
@@ -216,9 +214,9 @@ fn a_failing_service_does_not_trip_sysvinits_rate_limit() {
 /// Creates a service directory for runsv or s6-supervise that runs the service below dmon.
 fn service_dir(rig: &Rig) {
     rig.shell("mkdir svc").exits(0);
-    rig.program("svc", &format!("#!/bin/sh\n{SERVICE}\n"));
-    rig.write("svc/run", "#!/bin/sh\nexec dmon -n -e -p pid svc -- dlog log 2>>errors\n");
-    rig.shell("chmod 755 svc/run").exits(0);
+    rig.write_program("svc", &format!("#!/bin/sh\n{SERVICE}\n"));
+    let run = "#!/bin/sh\nexec dmon -n -e -p pid svc -- dlog log 2>>errors\n";
+    rig.write_executable("svc/run", run);
 }
 
 /// Checks dmon as a service of a supervisor: `t` (SIGTERM) and SIGKILL restart it, `d` stops it, `u` starts it.
@@ -238,7 +236,7 @@ fn check_under_supervisor(rig: &Rig, supervisor: i32, send: impl Fn(&str)) {
     send("d");
     rig.wait_gone(service);
     rig.wait_gone(third);
-    rig.wait_for("the exit of all log commands", || rig.copies("dlog").is_empty());
+    rig.wait_for("the exit of all log commands", || rig.processes_called("dlog").is_empty());
     assert_eq!(assert_complete(rig, log, two), 3);
     send("u");
     let fourth = next_dmon(third);
@@ -256,7 +254,7 @@ fn runsv_controls_dmon_as_one_service() {
         rig.shell(format!("printf {command} >svc/supervise/control")).exits(0);
     });
     supervisor.wait().exits(0);
-    rig.wait_empty();
+    rig.wait_no_processes();
     assert_eq!(assert_complete(&rig, "svc/log", "svc/two"), 4);
     assert_eq!(rig.read("svc/errors"), "");
 }
@@ -276,7 +274,7 @@ fn s6_supervise_controls_dmon_as_one_service() {
         rig.run(format!("{control} -{command} svc")).exits(0);
     });
     supervisor.wait().exits(0);
-    rig.wait_empty();
+    rig.wait_no_processes();
     assert_eq!(assert_complete(&rig, "svc/log", "svc/two"), 4);
     assert_eq!(rig.read("svc/errors"), "");
 }

@@ -97,7 +97,10 @@ fn a_daemon_runs_service_and_logger_as_two_users() {
     };
     rig.shell("mkdir logs && chown 41002 logs").exits(0);
     rig.copy_applets();
-    rig.program("mediatomb", "#!/bin/sh\necho \"$* as $(id -u):$(id -g)\" >&2\nexec sleep 1000\n");
+    rig.write_program(
+        "mediatomb",
+        "#!/bin/sh\necho \"$* as $(id -u):$(id -g)\" >&2\nexec sleep 1000\n",
+    );
     let server = "mediatomb --interface eth0 --home /mnt/mediafiles";
     rig.run(format!(
         "{accounts} dmon -e -p pid -u alice -g alices -U bob -G bobs {server} -- dlog logs/media"
@@ -109,7 +112,7 @@ fn a_daemon_runs_service_and_logger_as_two_users() {
     assert_ids(rig.child(dmon, "sleep 1000"), ALICE, ALICES, &[MEDIA, AUDIO]);
     assert_ids(rig.child(dmon, "dlog"), BOB, BOBS, &[MEDIA]);
     rig.shell("kill $(cat pid)").exits(0);
-    rig.wait_empty();
+    rig.wait_no_processes();
     assert!(!rig.has("pid"));
 }
 
@@ -122,7 +125,7 @@ fn sigkill_of_dmon_stops_commands_of_other_users() {
     let dmon = rig.start(format!("{accounts} dmon -n -u alice -U bob sleep 1000 -- cat"));
     rig.child(dmon.pid(), "sleep 1000");
     dmon.kill();
-    rig.wait_empty();
+    rig.wait_no_processes();
 }
 
 #[test]
@@ -148,13 +151,13 @@ fn an_unknown_user_or_group_is_reported() {
     ] {
         rig.run(format!("{accounts} dmon -n {options} touch ran -- touch ran"))
             .exits(125)
-            .says("dmon", &[word]);
+            .reports("dmon", &[word]);
         rig.run(format!("{accounts} dmon {options} touch ran -- touch ran"))
             .exits(125)
-            .says("dmon", &[word]);
+            .reports("dmon", &[word]);
     }
     assert!(!rig.has("ran"));
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -163,10 +166,12 @@ fn a_uid_without_passwd_entry_needs_a_group() {
     let Some(accounts) = Accounts::new(&rig) else {
         return;
     };
-    rig.run(format!("{accounts} dmon -n -u 55555 touch ran")).exits(125).says("dmon", &["55555"]);
+    rig.run(format!("{accounts} dmon -n -u 55555 touch ran"))
+        .exits(125)
+        .reports("dmon", &["55555"]);
     rig.run(format!("{accounts} dmon -n -U 55555 touch ran -- touch ran"))
         .exits(125)
-        .says("dmon", &["55555"]);
+        .reports("dmon", &["55555"]);
     assert!(!rig.has("ran"));
 }
 
@@ -190,8 +195,8 @@ fn a_user_change_without_privilege_fails_the_start() {
         ("-G media", "touch ran -- touch ran"),
     ] {
         let line = format!("{accounts} {bob} dmon -n {options} {commands}");
-        rig.run(line).exits(125).says("dmon", &["ermitted"]);
+        rig.run(line).exits(125).reports("dmon", &["ermitted"]);
     }
     assert!(!rig.has("ran"));
-    rig.assert_empty();
+    rig.assert_no_processes();
 }

@@ -2,29 +2,21 @@
 
 use crate::rig::load::Load;
 use crate::rig::screen::Screen;
-use crate::rig::{Rig, signal, tools};
+use crate::rig::{Rig, signal, tools, words_as_letters};
 use nix::sys::signal::Signal;
 
 /// Removes the prefix `dmon: `, and replaces each PID by a letter and each time by `T`.
 fn normalize(text: &str) -> Vec<String> {
-    let mut pids: Vec<String> = Vec::new();
-    text.lines()
-        .map(|line| {
-            let line =
-                line.strip_prefix("dmon: ").unwrap_or_else(|| panic!("no message: {line:?}"));
-            let mut fields: Vec<String> = line.split(' ').map(String::from).collect();
-            let at = pids.iter().position(|known| *known == fields[1]).unwrap_or(pids.len());
-            if at == pids.len() {
-                pids.push(fields[1].clone());
-            }
-            fields[1] = char::from(b'A' + at as u8).into();
-            if let Some(at) = fields.iter().position(|word| word == "after") {
-                assert!(seconds(&fields[at + 1]).is_some(), "no time: {line:?}");
-                fields[at + 1] = if fields[at + 1].ends_with(',') { "T," } else { "T" }.into();
-            }
-            fields.join(" ")
-        })
-        .collect()
+    let normalize = |line: String| {
+        let line = line.strip_prefix("dmon: ").unwrap_or_else(|| panic!("no message: {line:?}"));
+        let mut words: Vec<&str> = line.split(' ').collect();
+        if let Some(at) = words.iter().position(|word| *word == "after") {
+            assert!(seconds(words[at + 1]).is_some(), "no time: {line:?}");
+            words[at + 1] = if words[at + 1].ends_with(',') { "T," } else { "T" };
+        }
+        words.join(" ")
+    };
+    words_as_letters(text, 2).into_iter().map(normalize).collect()
 }
 
 /// Parses `12.34s`, or the same with a comma.
@@ -57,8 +49,8 @@ fn verbose_reports_starts_and_exits_with_their_duration() {
 #[test]
 fn without_verbose_no_event_is_reported() {
     let rig = Rig::new();
-    rig.run("dmon -n -m 1 -d 0 false -- dlog f").exits(1).says_nothing();
-    rig.run("dmon -n -v --no-verbose -m 1 -d 0 false").exits(1).says_nothing();
+    rig.run("dmon -n -m 1 -d 0 false -- dlog f").exits(1).reports_nothing();
+    rig.run("dmon -n -v --no-verbose -m 1 -d 0 false").exits(1).reports_nothing();
 }
 
 #[test]
@@ -106,7 +98,7 @@ fn verbose_reports_forwarded_signals() {
     let dmon = rig.start("dmon -n -v -s sleep 1000");
     rig.child(dmon.pid(), "sleep 1000");
     dmon.signal(Signal::SIGUSR1);
-    let number = tools::number(Signal::SIGUSR1);
+    let number = tools::signal_number(Signal::SIGUSR1);
     rig.wait_for("the signal", || dmon.err().contains(&format!("signalled with {number} after ")));
     dmon.kill();
 }
@@ -135,13 +127,13 @@ fn verbose_messages_appear_on_a_terminal_with_tostop() {
     // With `tostop`, a background process that writes gets SIGTTOU: dmon while the command has the terminal.
     screen.enter("stty tostop");
     screen.enter(&format!("{load} dmon -n -v -L 4 sleep 1000"));
-    screen.shows("started, load 1.00");
+    screen.wait_output("started, load 1.00");
     load.set(9.0);
-    screen.shows("paused, load 9.00");
+    screen.wait_output("paused, load 9.00");
     load.set(0.5);
-    screen.shows("resumed, load 0.50");
+    screen.wait_output("resumed, load 0.50");
     screen.type_in("\x03");
-    screen.shows("exited by signal 2 after ");
+    screen.wait_output("exited by signal 2 after ");
 }
 
 #[test]
@@ -150,5 +142,5 @@ fn a_daemon_is_verbose_until_startup_is_complete() {
     let done = rig.run("dmon -v -p pid sleep 1000 -- sleep 2000").exits(0);
     assert_eq!(normalize(&done.err), ["log A started", "cmd B started"]);
     signal(rig.pid_in("pid"), Signal::SIGTERM);
-    rig.wait_empty();
+    rig.wait_no_processes();
 }

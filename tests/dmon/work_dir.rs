@@ -1,6 +1,6 @@
 //! The working directory: `-W`.
 
-use crate::rig::disk::as_nobody;
+use crate::rig::accounts::as_nobody;
 use crate::rig::{Rig, proc, tools};
 use nix::sys::signal::Signal;
 
@@ -21,7 +21,7 @@ fn work_dir_applies_to_dmon_and_both_commands() {
 #[test]
 fn other_paths_are_relative_to_the_work_dir() {
     let rig = Rig::new();
-    rig.program("tool", "#!/bin/sh\necho tool\nexec sleep 1000\n");
+    rig.write_program("tool", "#!/bin/sh\necho tool\nexec sleep 1000\n");
     rig.shell("mkdir a; mv bin/tool a/").exits(0);
     for (count, order) in ["-W a -p pid", "-p pid -W a"].into_iter().enumerate() {
         for daemon in ["", "-n "] {
@@ -32,22 +32,22 @@ fn other_paths_are_relative_to_the_work_dir() {
             assert!(!rig.has("pid") && !rig.has(&log));
             crate::rig::signal(pid, Signal::SIGTERM);
             rig.wait_dead(pid);
-            rig.wait_empty();
+            rig.wait_no_processes();
             drop(dmon);
             assert!(!rig.has("a/pid"), "the pid file remains: {daemon}{order}");
         }
     }
-    rig.run("dmon -n -W a nosuch").exits(127).says("dmon", &["nosuch"]);
-    rig.run("dmon -n ./tool").exits(127).says("dmon", &["./tool"]);
+    rig.run("dmon -n -W a nosuch").exits(127).reports("dmon", &["nosuch"]);
+    rig.run("dmon -n ./tool").exits(127).reports("dmon", &["./tool"]);
 }
 
 #[test]
 fn a_relative_path_variable_is_relative_to_the_work_dir() {
     let rig = Rig::new();
-    rig.program("tool", "#!/bin/sh\necho here\n");
+    rig.write_program("tool", "#!/bin/sh\necho here\n");
     rig.shell("mkdir -p a/sub; mv bin/tool a/sub/").exits(0);
     let done = rig.shell("exec dmon -n1 -W a -E PATH=\"sub:$PATH\" tool").exits(0);
-    assert_eq!(done.says_nothing().out, "here\n");
+    assert_eq!(done.reports_nothing().out, "here\n");
 }
 
 #[test]
@@ -57,10 +57,10 @@ fn the_config_file_is_relative_to_the_old_directory() {
     rig.write("conf", "pid-file pid\nno-daemon once\nwork-dir a\n");
     rig.write("a/conf", "bogus");
     let wanted = rig.path("a").canonicalize().expect("the directory");
-    let done = rig.run("dmon -C conf sh -c 'pwd -P; test -s pid'").exits(0).says_nothing();
+    let done = rig.run("dmon -C conf sh -c 'pwd -P; test -s pid'").exits(0).reports_nothing();
     assert_eq!(done.out, format!("{}\n", wanted.display()));
     rig.write("conf", "no-daemon once");
-    let done = rig.run("dmon -C conf -W a pwd -P").exits(0).says_nothing();
+    let done = rig.run("dmon -C conf -W a pwd -P").exits(0).reports_nothing();
     assert_eq!(done.out, format!("{}\n", wanted.display()));
 }
 
@@ -70,7 +70,7 @@ fn the_last_of_two_work_dirs_wins() {
     rig.shell("mkdir a b").exits(0);
     let done = rig.run("env DMON_OPTIONS='-W nosuch' dmon -n1 -W a -W b pwd -P").exits(0);
     let wanted = rig.path("b").canonicalize().expect("the directory");
-    assert_eq!(done.says_nothing().out, format!("{}\n", wanted.display()));
+    assert_eq!(done.reports_nothing().out, format!("{}\n", wanted.display()));
 }
 
 #[test]
@@ -94,12 +94,12 @@ fn an_invalid_work_dir_is_reported_and_nothing_starts() {
     }
     rig.run(format!("dmon -n -W {deep} touch ran"))
         .exits(125)
-        .says("dmon", &["cannot change to a/"]);
-    rig.run("dmon -n -W '' touch ran").exits(125).says("dmon", &["''"]);
-    rig.run("dmon -n --work-dir= touch ran").exits(125).says("dmon", &["''"]);
-    rig.run("dmon -n -W").exits(125).says("dmon", &["-W", "value"]);
+        .reports("dmon", &["cannot change to a/"]);
+    rig.run("dmon -n -W '' touch ran").exits(125).reports("dmon", &["''"]);
+    rig.run("dmon -n --work-dir= touch ran").exits(125).reports("dmon", &["''"]);
+    rig.run("dmon -n -W").exits(125).reports("dmon", &["-W", "value"]);
     assert!(!rig.has("ran") && !rig.has("pid") && !rig.has("f"));
-    rig.assert_empty();
+    rig.assert_no_processes();
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_work_dir_without_permission_is_reported() {
     rig.shell("mkdir secret; chmod 0 secret").exits(0);
     rig.run(format!("{nobody} dmon -n -W secret true"))
         .exits(125)
-        .says("dmon", &["cannot change to secret: Permission denied"]);
+        .reports("dmon", &["cannot change to secret: Permission denied"]);
     rig.shell("chmod 755 secret").exits(0);
 }
 

@@ -2,8 +2,9 @@
 
 use super::{created_at, now, old_files, whole_log, with_directory};
 use crate::loggers::split_timestamp;
-use crate::rig::disk::as_nobody;
-use crate::rig::{Rig, assert_same, feed, numbers, tools};
+use crate::rig::accounts::as_nobody;
+use crate::rig::trace::Trace;
+use crate::rig::{Rig, assert_same, feed, numbers};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,8 +13,8 @@ use std::os::unix::fs::PermissionsExt;
 fn lines_are_appended_to_current() {
     let rig = with_directory();
     let before = now();
-    rig.shell("printf 'one\\ntwo\\n' | drlog d").exits(0).says_nothing();
-    rig.shell("printf three | drlog -- d").exits(0).says_nothing();
+    rig.shell("printf 'one\\ntwo\\n' | drlog d").exits(0).reports_nothing();
+    rig.shell("printf three | drlog -- d").exits(0).reports_nothing();
     assert_eq!(rig.read("d/current"), "one\ntwo\nthree\n");
     assert_eq!(old_files(&rig), []);
     assert!((before..=now()).contains(&created_at(&rig)));
@@ -45,7 +46,9 @@ fn files_are_readable_by_owner_and_group_only() {
 #[test]
 fn drlog_takes_the_line_options_of_dlog() {
     let rig = with_directory();
-    rig.shell("echo not this | drlog -t -e -i 5 d 5<<.\none\n\ntwo\n.\n").exits(0).says_nothing();
+    rig.shell("echo not this | drlog -t -e -i 5 d 5<<.\none\n\ntwo\n.\n")
+        .exits(0)
+        .reports_nothing();
     let log = rig.read("d/current");
     for (line, text) in log.lines().zip(["one", "two"]) {
         assert_eq!(split_timestamp(line).1, text);
@@ -58,13 +61,13 @@ fn ages_and_sizes_have_units() {
     let rig = with_directory();
     rig.write("in", numbers(1000));
     for options in ["-T 2M", "-T 1y", "-T 1w", "--max-time=1.5d", "-s 1g", "--max-size=1m"] {
-        rig.run(format!("drlog {options} d <in")).exits(0).says_nothing();
+        rig.run(format!("drlog {options} d <in")).exits(0).reports_nothing();
     }
     assert_eq!(old_files(&rig), []);
     rig.write("d/.timestamp", format!("{}\n", now() - 40 * 86_400));
-    rig.run("drlog -T 2M d <in").exits(0).says_nothing();
+    rig.run("drlog -T 2M d <in").exits(0).reports_nothing();
     assert_eq!(old_files(&rig), []);
-    rig.run("drlog -T 1M -m 1 d <in").exits(0).says_nothing();
+    rig.run("drlog -T 1M -m 1 d <in").exits(0).reports_nothing();
     assert_eq!(old_files(&rig).len(), 1);
 }
 
@@ -72,7 +75,7 @@ fn ages_and_sizes_have_units() {
 fn max_size_and_max_files_are_the_long_options() {
     let rig = with_directory();
     rig.write("in", numbers(20_000));
-    rig.run("drlog --max-size 10k --max-files 1 d <in").exits(0).says_nothing();
+    rig.run("drlog --max-size 10k --max-files 1 d <in").exits(0).reports_nothing();
     assert_eq!(old_files(&rig).len(), 1);
     assert!(numbers(20_000).ends_with(&whole_log(&rig)));
 }
@@ -88,7 +91,7 @@ fn sighup_reopens_current() {
     rig.wait_file("d/current");
     feed(&mut input, "two\n");
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
     assert_eq!((rig.read("d/mine"), rig.read("d/current")), ("one\n".into(), "two\n".into()));
 }
 
@@ -106,7 +109,7 @@ fn drlog_stores_the_rest_of_the_pipe_on_sigterm() {
         drlog.signal(stop);
         drlog.signal(Signal::SIGCONT);
         // The pipe stays open: drlog exits because of the signal.
-        drlog.wait().exits(0).says_nothing();
+        drlog.wait().exits(0).reports_nothing();
         let wanted = format!("0\n{}the rest\n", numbers(10_000));
         assert_same(whole_log(&rig).as_bytes(), wanted.as_bytes(), "the log");
         drop(input);
@@ -121,7 +124,7 @@ fn drlog_handles_signals_ignored_by_its_parent() {
     feed(&mut input, "x\n");
     rig.wait_lines("d/current", 1);
     drlog.signal(Signal::SIGTERM);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
 }
 
 #[test]
@@ -146,17 +149,14 @@ fn an_idle_drlog_never_wakes_up() {
 
 #[test]
 fn drlog_syncs_each_batch_unless_buffered() {
-    if !tools::has(&["strace"]) {
-        return;
-    }
     let rig = with_directory();
-    let trace = "strace -e trace=read,write,writev,fdatasync,fsync -o";
-    rig.shell(format!("printf 'one\\ntwo\\n' | {trace} synced drlog d")).exits(0);
-    let calls = rig.read("synced");
+    let Some(trace) = Trace::new(&rig, "read,write,writev,fdatasync,fsync") else { return };
+    rig.shell(format!("printf 'one\\ntwo\\n' | {trace} drlog d")).exits(0);
+    let calls = trace.text();
     let written = calls.rfind("two").expect("a write");
     assert!(calls[written..].contains("sync("), "no sync after the write:\n{calls}");
-    rig.shell(format!("printf 'one\\ntwo\\n' | {trace} unsynced drlog -b d")).exits(0);
-    assert!(!rig.read("unsynced").contains("sync("), "{}", rig.read("unsynced"));
+    rig.shell(format!("printf 'one\\ntwo\\n' | {trace} drlog -b d")).exits(0);
+    assert!(!trace.text().contains("sync("), "{}", trace.text());
 }
 
 #[test]
@@ -177,23 +177,23 @@ fn an_unusable_directory_fails_at_start() {
         ("", "directory"),
     ] {
         let (drlog, _input) = rig.start_fed(format!("drlog {arguments}"));
-        drlog.wait().exits(125).says("drlog", &[mentioned]);
+        drlog.wait().exits(125).reports("drlog", &[mentioned]);
     }
     assert!(!rig.has("no"));
     let Some(nobody) = as_nobody(&rig) else { return };
     let (drlog, _input) = rig.start_fed(format!("{nobody} drlog d"));
     if nobody != "env" {
-        drlog.wait().exits(125).says("drlog", &["Permission denied"]);
+        drlog.wait().exits(125).reports("drlog", &["Permission denied"]);
     }
 }
 
 #[test]
 fn drlog_prints_help_on_standard_output() {
     let rig = Rig::new();
-    let done = rig.run("drlog --help").exits(0).says_nothing();
+    let done = rig.run("drlog --help").exits(0).reports_nothing();
     for option in ["-s", "-T", "-m", "-b", "-t", "-e", "-i"] {
         assert!(done.out.contains(option), "no {option} in the help: {done}");
     }
-    let done = rig.run("drlog -V").exits(0).says_nothing();
+    let done = rig.run("drlog -V").exits(0).reports_nothing();
     assert!(done.out.contains(char::is_numeric), "no version: {done}");
 }

@@ -30,7 +30,7 @@ fn an_invalid_timestamp_file_is_replaced() {
         rig.shell("printf 'one\\ntwo\\n' | drlog -m 0 d").exits(0);
         assert_eq!(whole_log(&rig), "old\none\ntwo\n", "with {text:?}");
         assert!(old_files(&rig).len() <= 1, "with {text:?}");
-        rig.shell("printf 'three\\n' | drlog -m 0 d").exits(0).says_nothing();
+        rig.shell("printf 'three\\n' | drlog -m 0 d").exits(0).reports_nothing();
         assert!(now() - created_at(&rig) < 60, "with {text:?}");
     }
 }
@@ -46,7 +46,7 @@ fn a_timestamp_in_the_future_rotates_at_most_once() {
         rig.wait_for("the line", || whole_log(&rig).len() == 4 + 2 * at);
     }
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
     assert!(old_files(&rig).len() <= 1, "{} files", old_files(&rig).len());
 }
 
@@ -71,12 +71,12 @@ fn a_clock_that_was_wrong_loses_no_log() {
         );
     }
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
     // A clock without a battery starts in 1970. drlog rotates once, not at each line.
     rig.shell("rm d/*").exits(0);
     rig.write("d/.timestamp", "60\n");
     rig.write("d/current", "boot\n");
-    rig.shell("seq 1 100 | drlog d").exits(0).says_nothing();
+    rig.shell("seq 1 100 | drlog d").exits(0).reports_nothing();
     assert_eq!(old_texts(&rig), ["boot\n"]);
 }
 
@@ -112,7 +112,7 @@ fn a_clock_that_jumps_loses_no_log() {
         }
     }
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
 }
 
 #[test]
@@ -129,5 +129,5 @@ fn a_file_ages_after_the_clock_is_set_back() {
         assert_eq!(old_files(&rig).len(), files, "at {clock}");
     }
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
 }

@@ -1,7 +1,8 @@
 //! Rotation or removal that fails, a full disk, a removed directory: drlog continues.
 
 use super::{old_files, old_files_in, whole_log, with_directory};
-use crate::rig::disk::{Disk, PAGE, as_nobody};
+use crate::rig::accounts::as_nobody;
+use crate::rig::disk::{Disk, PAGE};
 use crate::rig::{Rig, feed, numbers, tools};
 use nix::sys::signal::Signal;
 use std::io::Write;
@@ -28,7 +29,7 @@ fn current_grows_while_it_cannot_be_renamed() {
         !old_files(&rig).is_empty()
     });
     drop(input);
-    drlog.wait().exits(0).says("drlog", &["Permission denied"]);
+    drlog.wait().exits(0).reports("drlog", &["Permission denied"]);
     let text = whole_log(&rig);
     let first = format!("first\n{}", numbers(20).repeat(20));
     let rest = text.strip_prefix(&first).unwrap_or_else(|| panic!("not all lines: {text:?}"));
@@ -50,7 +51,7 @@ fn an_old_file_that_cannot_be_removed_is_kept() {
     rig.write("in", numbers(1000));
     let done = rig.run("drlog -s 100 -m 2 d <in");
     rig.shell(format!("chattr -i {name}")).exits(0);
-    done.exits(0).says("drlog", &["cannot remove", "Operation not permitted"]);
+    done.exits(0).reports("drlog", &["cannot remove", "Operation not permitted"]);
     assert_eq!(rig.read(name), "stays\n");
     assert!(old_files(&rig).len() <= 3, "{} files", old_files(&rig).len());
     assert!(numbers(1000).ends_with(&whole_log(&rig)[6..]));
@@ -82,7 +83,7 @@ fn on_a_full_disk_the_oldest_files_are_removed() {
     let rig = Rig::new();
     let Some(disk) = Disk::new(&rig) else { return };
     rig.write("in", numbers(60_000));
-    rig.run(format!("{disk} drlog -s 8k -m 0 disk <in")).exits(0).says_nothing();
+    rig.run(format!("{disk} drlog -s 8k -m 0 disk <in")).exits(0).reports_nothing();
     let old = old_files_in(&disk.path(""));
     let log = old.into_iter().map(|(_, text)| text).collect::<String>() + &disk.read("current");
     assert!(numbers(60_000).ends_with(&log), "not the last lines: {log:.200}");
@@ -100,11 +101,11 @@ fn drlog_counts_the_lines_lost_on_a_full_disk() {
     disk.fill();
     feed(&mut input, "one\ntwo\n");
     rig.wait_for("the message", || !drlog.err().is_empty());
-    disk.empty();
+    disk.free();
     rig.wait_for("the loss notice", || disk.read("current").ends_with("lost\n"));
     feed(&mut input, "three\n");
     drop(input);
-    drlog.wait().exits(1).says("drlog", &["cannot write disk", "No space left on device"]);
+    drlog.wait().exits(1).reports("drlog", &["cannot write disk", "No space left on device"]);
     assert_eq!(disk.read("current"), format!("{page}drlog: 2 lines (8 bytes) lost\nthree\n"));
 }
 

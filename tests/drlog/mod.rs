@@ -21,6 +21,10 @@ mod names;
 mod removal;
 /// When `current` is rotated, and that no line is split or lost.
 mod rotation;
+/// Repeated failures of a rotation, and the size of `current` after an outage.
+mod rotation_failures;
+/// `.timestamp` as a symbolic link.
+mod timestamp_link;
 
 /// Parses the name of an old file, `log-YYYY-mm-dd-HH:MM:SS` or the same with `.N`, into its time and N.
 fn parse_name(name: &str) -> Option<(String, usize)> {

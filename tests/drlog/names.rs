@@ -1,6 +1,7 @@
 //! Names of old files: drlog never overwrites an existing file.
 
 use super::{feed_line, now, old_files, old_texts, whole_log, with_directory};
+use crate::rig::trace::Trace;
 use crate::rig::{assert_same, numbers, tools};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -9,7 +10,7 @@ use std::fs;
 fn files_of_the_same_second_get_distinct_names() {
     let rig = with_directory();
     rig.write("in", numbers(300));
-    let done = rig.run("drlog -s 1 -m 0 d <in").exits(0).says_nothing();
+    let done = rig.run("drlog -s 1 -m 0 d <in").exits(0).reports_nothing();
     let old = old_files(&rig);
     assert_eq!(old.len(), 300 - rig.lines("d/current"), "after {:?}", done.took);
     assert_same(whole_log(&rig).as_bytes(), numbers(300).as_bytes(), "the log");
@@ -36,7 +37,7 @@ fn existing_files_are_never_overwritten() {
         rig.wait_for("a new file", || rig.read("d/current").is_empty());
     }
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
     let texts = old_texts(&rig);
     assert_eq!(texts.iter().filter(|text| *text == "theirs\n").count(), 20);
     let ours: String = texts.into_iter().filter(|text| text != "theirs\n").collect();
@@ -52,7 +53,7 @@ fn without_a_free_name_current_is_kept() {
     let last = "d/log-9999-12-31-23:59:59.4294967295";
     rig.write(last, "theirs\n");
     let done = rig.shell("seq 1 100 | drlog -s 1 d").exits(0);
-    done.says("drlog", &["cannot rename current in d: ", "exists"]);
+    done.reports("drlog", &["cannot rename current in d: ", "exists"]);
     assert_eq!(rig.read(last), "theirs\n");
     assert_eq!(rig.read("d/current"), numbers(100));
 }
@@ -77,16 +78,14 @@ fn two_drlogs_in_one_directory_overwrite_nothing() {
 /// vfat rejects a name with a colon with EINVAL.
 #[test]
 fn names_have_dashes_where_colons_are_invalid() {
-    if !tools::has(&["strace"]) {
-        return;
-    }
     let rig = with_directory();
+    let calls = "renameat,renameat2";
+    let Some(trace) = Trace::new(&rig, calls) else { return };
+    let trace = trace.with(&format!("-e inject={calls}:error=EINVAL:when=1"));
     rig.write("d/log-2001-01-01-00:00:00", "by colons\n");
     rig.write("in", numbers(5));
-    let calls = "renameat,renameat2";
-    let inject = format!("-e trace={calls} -e inject={calls}:error=EINVAL:when=1");
-    let done = rig.run(format!("strace -o trace {inject} drlog -b -s 1 -m 3 d <in"));
-    done.exits(0).says_nothing();
+    let done = rig.run(format!("{trace} drlog -b -s 1 -m 3 d <in"));
+    done.exits(0).reports_nothing();
     let mut names: Vec<String> = fs::read_dir(rig.path("d"))
         .expect("the directory")
         .map(|entry| entry.expect("a name").file_name().to_string_lossy().into_owned())

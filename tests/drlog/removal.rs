@@ -10,7 +10,7 @@ fn the_oldest_files_beyond_the_limit_are_removed() {
     let rig = with_directory();
     rig.write("in", numbers(2000));
     for count in [5, 1, 3] {
-        rig.run(format!("drlog -s 500 -m {count} d <in")).exits(0).says_nothing();
+        rig.run(format!("drlog -s 500 -m {count} d <in")).exits(0).reports_nothing();
         assert_eq!(old_files(&rig).len(), count);
         assert!((numbers(2000).repeat(2)).ends_with(&whole_log(&rig)), "not the last lines");
     }
@@ -20,7 +20,7 @@ fn the_oldest_files_beyond_the_limit_are_removed() {
 fn the_oldest_files_of_the_same_second_are_removed() {
     let rig = with_directory();
     rig.write("in", numbers(300));
-    rig.run("drlog -s 1 -m 20 d <in").exits(0).says_nothing();
+    rig.run("drlog -s 1 -m 20 d <in").exits(0).reports_nothing();
     assert_eq!(old_files(&rig).len(), 20);
     assert!(numbers(300).ends_with(&whole_log(&rig)), "{}", whole_log(&rig));
 }
@@ -52,7 +52,7 @@ fn foreign_files_are_never_removed() {
     }
     fs::create_dir(rig.path("d/log-2001-01-01-00:00:01")).expect("mkdir");
     rig.write("in", numbers(1000));
-    rig.run("drlog -s 100 -m 1 d <in").exits(0).says_nothing();
+    rig.run("drlog -s 100 -m 1 d <in").exits(0).reports_nothing();
     for name in names {
         assert_eq!(rig.read(&format!("d/{name}")), "theirs\n", "{name}");
     }

@@ -2,7 +2,8 @@
 
 use super::{created_at, feed_line, now, old_files, old_texts, rotate, whole_log, with_directory};
 use crate::loggers::closed_after_sync;
-use crate::rig::{assert_same, feed, numbers, proc, times, tools};
+use crate::rig::trace::Trace;
+use crate::rig::{assert_same, feed, numbers, pace, proc, scaled, tools};
 use nix::sys::signal::Signal;
 use std::io::Write;
 use std::time::Duration;
@@ -12,7 +13,7 @@ fn a_file_is_rotated_when_it_reaches_its_size() {
     let rig = with_directory();
     let before = now();
     rig.write("in", numbers(1000));
-    rig.run("drlog -s 1000 -m 0 d <in").exits(0).says_nothing();
+    rig.run("drlog -s 1000 -m 0 d <in").exits(0).reports_nothing();
     assert_same(whole_log(&rig).as_bytes(), numbers(1000).as_bytes(), "the log");
     let old = old_files(&rig);
     assert_eq!(
@@ -39,7 +40,7 @@ fn a_file_is_rotated_when_it_reaches_its_size() {
 fn defaults_are_150_kib_and_ten_old_files() {
     let rig = with_directory();
     rig.write("in", numbers(400_000));
-    rig.run("drlog d <in").exits(0).says_nothing();
+    rig.run("drlog d <in").exits(0).reports_nothing();
     let old = old_files(&rig);
     assert_eq!(old.len(), 10);
     for (name, text) in &old {
@@ -52,21 +53,21 @@ fn defaults_are_150_kib_and_ten_old_files() {
 fn a_limit_of_zero_is_off() {
     let rig = with_directory();
     rig.write("in", numbers(50_000));
-    rig.run("drlog -s 0 -T 0 d <in").exits(0).says_nothing();
-    rig.run("drlog -s 0 d <in").exits(0).says_nothing();
+    rig.run("drlog -s 0 -T 0 d <in").exits(0).reports_nothing();
+    rig.run("drlog -s 0 d <in").exits(0).reports_nothing();
     assert_eq!(old_files(&rig), []);
     assert_same(rig.read("d/current").as_bytes(), numbers(50_000).repeat(2).as_bytes(), "the log");
     rig.shell("rm d/*; rm d/.timestamp").exits(0);
-    rig.run("drlog -s 10k -T 0 -m 0 d <in").exits(0).says_nothing();
+    rig.run("drlog -s 10k -T 0 -m 0 d <in").exits(0).reports_nothing();
     assert!(old_files(&rig).len() > 20, "a count of files applied: {}", old_files(&rig).len());
     assert_same(whole_log(&rig).as_bytes(), numbers(50_000).as_bytes(), "the log");
     // The age limit works without the size limit, ...
     rig.shell("rm d/*; echo 1000000000 >d/.timestamp; echo old >d/current").exits(0);
-    rig.run("drlog -s 0 -T 1d d <in").exits(0).says_nothing();
+    rig.run("drlog -s 0 -T 1d d <in").exits(0).reports_nothing();
     assert_eq!(old_texts(&rig), ["old\n"]);
     // ... and the size limit without the age limit.
     rig.shell("rm d/*; echo 1000000000 >d/.timestamp; echo old >d/current").exits(0);
-    rig.run("drlog -s 1m -T 0 d <in").exits(0).says_nothing();
+    rig.run("drlog -s 1m -T 0 d <in").exits(0).reports_nothing();
     assert_eq!(old_files(&rig), []);
 }
 
@@ -74,12 +75,12 @@ fn a_limit_of_zero_is_off() {
 fn the_size_of_an_existing_current_counts() {
     let rig = with_directory();
     rig.write("d/current", "x".repeat(89) + "\n");
-    rig.shell("echo 1234567890 | drlog -s 100 d").exits(0).says_nothing();
-    rig.shell("echo after | drlog -s 100 d").exits(0).says_nothing();
+    rig.shell("echo 1234567890 | drlog -s 100 d").exits(0).reports_nothing();
+    rig.shell("echo after | drlog -s 100 d").exits(0).reports_nothing();
     assert_eq!(old_files(&rig).len(), 1);
     assert!(whole_log(&rig).ends_with("1234567890\nafter\n"));
     rig.write("d/current", "x".repeat(500) + "\n");
-    rig.shell("echo more | drlog -s 100 -m 0 d").exits(0).says_nothing();
+    rig.shell("echo more | drlog -s 100 -m 0 d").exits(0).reports_nothing();
     assert!(
         old_texts(&rig).last().is_some_and(|text| text.starts_with("xxx")),
         "{:?}",
@@ -91,7 +92,7 @@ fn the_size_of_an_existing_current_counts() {
 fn timestamps_count_towards_the_file_size() {
     let rig = with_directory();
     rig.write("in", "x\n".repeat(1000));
-    rig.run("drlog -t -s 1000 -m 0 d <in").exits(0).says_nothing();
+    rig.run("drlog -t -s 1000 -m 0 d <in").exits(0).reports_nothing();
     for (name, text) in old_files(&rig) {
         assert!(text.len().abs_diff(1000) <= 22, "{name}: {} bytes", text.len());
     }
@@ -111,7 +112,7 @@ fn a_file_is_rotated_when_it_reaches_its_age() {
     assert_eq!(old_texts(&rig), ["one\n"]);
     assert!(created_at(&rig) > first);
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
 }
 
 #[test]
@@ -119,16 +120,16 @@ fn a_file_ages_while_drlog_is_not_running() {
     let rig = with_directory();
     rig.write("d/current", "old\n");
     rig.write("d/.timestamp", format!("{}\n", now() - 3600));
-    rig.shell("echo one | drlog -T 2h d").exits(0).says_nothing();
+    rig.shell("echo one | drlog -T 2h d").exits(0).reports_nothing();
     assert_eq!(rig.read("d/current"), "old\none\n");
-    rig.shell("echo two | drlog -T 0.5h d").exits(0).says_nothing();
+    rig.shell("echo two | drlog -T 0.5h d").exits(0).reports_nothing();
     assert_eq!(rig.read("d/current"), "two\n");
     assert_eq!(old_texts(&rig), ["old\none\n"]);
     assert!(now() - created_at(&rig) < 60);
     // The default is five days.
     for (age, count) in [(4, 1), (6, 2)] {
         rig.write("d/.timestamp", format!("{}\n", now() - age * 86_400));
-        rig.shell("echo three | drlog d").exits(0).says_nothing();
+        rig.shell("echo three | drlog d").exits(0).reports_nothing();
         assert_eq!(old_files(&rig).len(), count, "after {age} days");
     }
 }
@@ -142,7 +143,7 @@ fn sigalrm_rotates_at_once() {
         rotate(&rig, &drlog);
     }
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
     assert_eq!(old_texts(&rig), ["1\n", "2\n", "3\n", "4\n", "5\n"]);
 }
 
@@ -154,7 +155,7 @@ fn a_line_is_never_split_over_two_files() {
     rig.write("in", &text);
     for options in ["", "-t"] {
         rig.shell("rm -f d/*").exits(0);
-        rig.run(format!("drlog {options} -s 1k -m 0 d <in")).exits(0).says_nothing();
+        rig.run(format!("drlog {options} -s 1k -m 0 d <in")).exits(0).reports_nothing();
         for (name, file) in old_files(&rig) {
             assert!(file.ends_with('\n'), "{name} ends within a line");
         }
@@ -178,7 +179,7 @@ fn rotation_waits_for_the_end_of_the_line() {
     rig.wait_state(drlog.pid(), 'S');
     feed(&mut input, "def\nnext\n");
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
     assert_eq!(whole_log(&rig), "0123456789abcdef\nnext\n");
     assert_eq!(old_texts(&rig), ["0123456789abcdef\n"]);
 }
@@ -189,7 +190,7 @@ fn a_flood_of_sigalrms_neither_loses_nor_repeats_lines() {
     let (drlog, mut input) = rig.start_fed("drlog -m 0 d");
     feed(&mut input, "0\n");
     rig.wait_lines("d/current", 1);
-    let text = numbers(times(200_000, 5_000_000));
+    let text = numbers(scaled(200_000, 5_000_000));
     std::thread::scope(|scope| {
         let feeder = scope.spawn(|| {
             // Pieces that do not end at line boundaries.
@@ -201,11 +202,11 @@ fn a_flood_of_sigalrms_neither_loses_nor_repeats_lines() {
         while !feeder.is_finished() {
             at += 1;
             drlog.signal(if at % 2 == 0 { Signal::SIGALRM } else { Signal::SIGHUP });
-            std::thread::sleep(Duration::from_millis(1));
+            pace(Duration::from_millis(1));
         }
     });
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
     for (name, text) in old_files(&rig) {
         assert!(text.ends_with('\n'), "{name} ends within a line");
     }
@@ -221,7 +222,7 @@ fn a_flood_of_sigalrms_neither_loses_nor_repeats_lines() {
 fn sigkill_at_any_moment_leaves_whole_lines() {
     let rig = with_directory();
     let mut number = 0;
-    for round in 0..times(20, 500) {
+    for round in 0..scaled(20, 500) {
         let (drlog, mut input) = rig.start_fed("drlog -s 200 -m 0 d");
         let feeder = std::thread::scope(|scope| {
             let feeder = scope.spawn(|| {
@@ -252,35 +253,34 @@ fn sigkill_at_any_moment_leaves_whole_lines() {
 
 #[test]
 fn each_file_is_synced_before_it_is_closed() {
-    if !tools::has(&["strace"]) {
-        return;
-    }
     let rig = with_directory();
-    let strace = "strace -y -o trace -e trace=write,writev,fdatasync,close";
-    rig.shell(format!("seq 5000 | {strace} drlog -s 4k d")).exits(0);
-    assert!(closed_after_sync(&rig.read("trace")) > 4, "{}", rig.read("trace"));
-    rig.shell(format!("mkdir e; seq 5000 | {strace} drlog -b -s 4k e")).exits(0);
-    assert!(!rig.read("trace").contains("fdatasync"), "{}", rig.read("trace"));
+    let Some(trace) = Trace::new(&rig, "write,writev,fdatasync,close") else { return };
+    let trace = trace.with("-y");
+    rig.shell(format!("seq 5000 | {trace} drlog -s 4k d")).exits(0);
+    assert!(closed_after_sync(&trace) > 4, "{}", trace.text());
+    rig.shell(format!("mkdir e; seq 5000 | {trace} drlog -b -s 4k e")).exits(0);
+    assert!(!trace.text().contains("fdatasync"), "{}", trace.text());
 }
 
 #[test]
 fn a_rotation_takes_few_system_calls() {
-    if !tools::has(&["strace"]) || !tools::is_native("it makes calls of its own") {
+    if !tools::is_native("it makes calls of its own") {
         return;
     }
     let rig = with_directory();
+    let Some(trace) = Trace::new(&rig, "all") else { return };
     let calls = |count: usize| {
-        rig.shell(format!("rm -f d/*; strace -o trace drlog -b -s 1 -m 5 d <{count}")).exits(0);
-        rig.lines("trace")
+        rig.shell(format!("rm -f d/*; {trace} drlog -b -s 1 -m 5 d <{count}")).exits(0);
+        trace.calls("").len()
     };
     rig.write("101", numbers(101));
     rig.write("201", numbers(201));
     // One call writes the line, eleven rotate, one removes an old file. Before Linux 3.15, renameat2(2) fails first
     // each time.
     let each = (calls(201) - calls(101)) as f64 / 100.0;
-    let is_old = rig.read("trace").contains("renameat(");
+    let is_old = !trace.calls("renameat(").is_empty();
     assert!(
-        each <= if is_old { 14.0 } else { 13.0 },
+        (1.0..=if is_old { 14.0 } else { 13.0 }).contains(&each),
         "{each} calls for each line that has its own file"
     );
 }

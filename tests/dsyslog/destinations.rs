@@ -3,18 +3,19 @@
 use super::{WARNING, assert_lines, assert_lost, lines, rfc5424_text};
 use crate::rig::receiver::{Datagrams, Receiver, Stream, Udp};
 use crate::rig::syslogd::{devices, free_port, with_dsyslog};
-use crate::rig::{feed, numbers, tools};
+use crate::rig::trace::Trace;
+use crate::rig::{feed, numbers};
 
 #[test]
 fn messages_are_sent_by_udp() {
     let Some(rig) = with_dsyslog() else { return };
     for (address, written) in [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {
-        let Some(mut receiver) = Udp::new(address) else { continue };
+        let Some(mut receiver) = Udp::new(address, 0) else { continue };
         rig.write("in", lines(1, 20));
         let to = format!("udp:{written}:{}", receiver.port());
-        rig.run(format!("dsyslog --to {to} fan <in")).exits(0).says_nothing();
+        rig.run(format!("dsyslog --to {to} fan <in")).exits(0).reports_nothing();
         assert_lines(&receiver.texts(20), 1);
-        rig.run(format!("dsyslog --rfc5424 --to {to} fan <in")).exits(0).says_nothing();
+        rig.run(format!("dsyslog --rfc5424 --to {to} fan <in")).exits(0).reports_nothing();
         assert_eq!(rfc5424_text(&receiver.bytes(), WARNING, "fan"), b"line 1");
     }
 }
@@ -31,7 +32,7 @@ fn a_udp_error_loses_one_line_and_the_next_ones_wait() {
     let (dsyslog, mut input) = rig.start_fed(format!("dsyslog --to udp:127.0.0.1:{port} fan"));
     feed(&mut input, lines(1, 100));
     rig.wait_for("a message", || !dsyslog.err().is_empty());
-    let Some(mut receiver) = Udp::at("127.0.0.1", port) else { return };
+    let mut receiver = Udp::new("127.0.0.1", port).expect("127.0.0.1");
     let mut got = Vec::new();
     while got.last().is_none_or(|last| last != "line 100") {
         got.push(receiver.text());
@@ -44,14 +45,12 @@ fn a_udp_error_loses_one_line_and_the_next_ones_wait() {
     assert_lost(dsyslog.wait(), lost, "Connection refused");
 
     // The error that a firewall causes for the first line is reported when the second is sent.
-    if !tools::has(&["strace"]) {
-        return;
-    }
     // An emulator may implement sendmmsg(2) by sendmsg(2).
     let calls = "sendmmsg,sendmsg";
-    let inject = format!("-e trace={calls} -e inject={calls}:error=EHOSTUNREACH:when=2");
-    let dsyslog = format!("strace -o trace {inject} dsyslog --to udp:127.0.0.1:{port} fan");
-    let (dsyslog, mut input) = rig.start_fed(dsyslog);
+    let Some(trace) = Trace::new(&rig, calls) else { return };
+    let trace = trace.with(&format!("-e inject={calls}:error=EHOSTUNREACH:when=2"));
+    let line = format!("{trace} dsyslog --to udp:127.0.0.1:{port} fan");
+    let (dsyslog, mut input) = rig.start_fed(line);
     for number in 1..=3 {
         feed(&mut input, lines(number, number));
         assert_eq!(receiver.text(), format!("line {number}"));
@@ -70,12 +69,12 @@ fn tcp_messages_start_with_their_length() {
         let to = format!("tcp:{written}:{}", receiver.port());
         let sender = rig.start(format!("dsyslog --to {to} fan <in"));
         assert_lines(&receiver.texts(1000), 1);
-        sender.wait().exits(0).says_nothing();
-        assert_eq!(receiver.left(), []);
+        sender.wait().exits(0).reports_nothing();
+        assert_eq!(receiver.pending(), []);
         // Lengths count bytes, not characters.
         let sender = rig.start(format!("sh -c 'echo ä€ | dsyslog --rfc5424 --to {to} fan'"));
         assert_eq!(rfc5424_text(&receiver.bytes(), WARNING, "fan"), "ä€".as_bytes());
-        sender.wait().exits(0).says_nothing();
+        sender.wait().exits(0).reports_nothing();
     }
 }
 
@@ -86,43 +85,43 @@ fn the_path_may_be_a_stream_socket() {
     rig.write("in", lines(1, 1000));
     let sender = rig.start("dsyslog --to socket fan <in");
     assert_lines(&receiver.texts(1000), 1);
-    sender.wait().exits(0).says_nothing();
+    sender.wait().exits(0).reports_nothing();
 }
 
 #[test]
 fn dev_log_is_the_default() {
     let Some(rig) = with_dsyslog() else { return };
-    let Some(space) = devices(&rig) else { return };
-    let log = space.path("/dev/log");
+    let Some(namespace) = devices(&rig) else { return };
+    let log = namespace.path("/dev/log");
     let mut receiver = Datagrams::new(&log);
-    rig.shell(format!("echo one | {space} dsyslog fan")).exits(0).says_nothing();
+    rig.shell(format!("echo one | {namespace} dsyslog fan")).exits(0).reports_nothing();
     assert_eq!(receiver.text(), "one");
     drop(receiver);
     std::fs::remove_file(&log).expect("unlink");
     let mut receiver = Stream::local(&log);
-    let sender = rig.start(format!("{space} sh -c 'echo two | dsyslog fan'"));
+    let sender = rig.start(format!("{namespace} sh -c 'echo two | dsyslog fan'"));
     assert_eq!(receiver.text(), "two");
-    sender.wait().exits(0).says_nothing();
+    sender.wait().exits(0).reports_nothing();
 }
 
 #[test]
 fn without_syslogd_lines_go_to_the_console_if_asked() {
     let Some(rig) = with_dsyslog() else { return };
-    let Some(space) = devices(&rig) else { return };
-    let console = space.path("/dev/console");
+    let Some(namespace) = devices(&rig) else { return };
+    let console = namespace.path("/dev/console");
     let read = || std::fs::read_to_string(&console).unwrap_or_default();
     for option in ["-c", "--console"] {
         std::fs::write(&console, "").expect("a console");
-        rig.shell(format!("printf 'one\\ntwo\\n' | {space} dsyslog {option} fan"));
+        rig.shell(format!("printf 'one\\ntwo\\n' | {namespace} dsyslog {option} fan"));
         let lines: Vec<String> = read().lines().map(str::to_string).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].contains("fan: one") && lines[1].contains("fan: two"), "{lines:?}");
     }
     std::fs::write(&console, "").expect("a console");
-    rig.shell(format!("echo one | {space} dsyslog fan"));
+    rig.shell(format!("echo one | {namespace} dsyslog fan"));
     assert_eq!(read(), "");
-    let mut receiver = Datagrams::new(space.path("/dev/log"));
-    rig.shell(format!("echo one | {space} dsyslog -c fan")).exits(0).says_nothing();
+    let mut receiver = Datagrams::new(namespace.path("/dev/log"));
+    rig.shell(format!("echo one | {namespace} dsyslog -c fan")).exits(0).reports_nothing();
     assert_eq!(receiver.text(), "one");
     assert_eq!(read(), "");
 }
@@ -130,9 +129,9 @@ fn without_syslogd_lines_go_to_the_console_if_asked() {
 #[test]
 fn without_syslogd_and_console_nothing_blocks() {
     let Some(rig) = with_dsyslog() else { return };
-    let Some(space) = devices(&rig) else { return };
+    let Some(namespace) = devices(&rig) else { return };
     for option in ["", "-c"] {
-        let (dsyslog, mut input) = rig.start_fed(format!("{space} dsyslog {option} fan"));
+        let (dsyslog, mut input) = rig.start_fed(format!("{namespace} dsyslog {option} fan"));
         // More than a pipe takes: feeding it succeeds only if dsyslog reads.
         feed(&mut input, numbers(100_000));
         drop(input);
@@ -143,6 +142,6 @@ fn without_syslogd_and_console_nothing_blocks() {
 #[test]
 fn without_input_a_missing_syslogd_is_no_error() {
     let Some(rig) = with_dsyslog() else { return };
-    rig.run("dsyslog --to socket fan").exits(0).says_nothing();
-    rig.shell("printf '\\n\\n' | dsyslog -e --to socket fan").exits(0).says_nothing();
+    rig.run("dsyslog --to socket fan").exits(0).reports_nothing();
+    rig.shell("printf '\\n\\n' | dsyslog -e --to socket fan").exits(0).reports_nothing();
 }

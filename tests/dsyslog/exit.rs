@@ -2,8 +2,8 @@
 
 use super::{assert_lines, assert_lost, lines, start};
 use crate::rig::receiver::{Datagrams, Receiver, Stream};
-use crate::rig::syslogd::{NOBODY, free_port, nowhere, with_dsyslog};
-use crate::rig::{Done, Running, called, feed, numbers};
+use crate::rig::syslogd::{BLACK_HOLE, free_port, in_black_hole_network, with_dsyslog};
+use crate::rig::{Done, Running, command_line, feed, numbers};
 use nix::sys::signal::Signal;
 use std::time::Instant;
 
@@ -31,7 +31,7 @@ fn dsyslog_sends_the_rest_of_the_pipe_on_sigterm() {
         dsyslog.signal(stop);
         dsyslog.signal(Signal::SIGCONT);
         assert_eq!(receiver.texts(2), ["two", "rest"]);
-        exits_soon(dsyslog).exits(0).says_nothing();
+        exits_soon(dsyslog).exits(0).reports_nothing();
     }
 }
 
@@ -72,9 +72,9 @@ fn sigterm_stops_dsyslog_if_syslogd_does_not_read() {
 fn sigterm_stops_dsyslog_while_it_connects() {
     let Some(rig) = with_dsyslog() else { return };
     // A connection to this address neither succeeds nor fails.
-    let Some(nowhere) = nowhere() else { return };
-    let (dsyslog, mut input) = rig.start_fed(format!("{nowhere} dsyslog --to {NOBODY} fan"));
-    rig.wait_for("dsyslog to start", || called(dsyslog.pid()).starts_with("dsyslog"));
+    let Some(network) = in_black_hole_network() else { return };
+    let (dsyslog, mut input) = rig.start_fed(format!("{network} dsyslog --to {BLACK_HOLE} fan"));
+    rig.wait_for("dsyslog to start", || command_line(dsyslog.pid()).starts_with("dsyslog"));
     feed(&mut input, numbers(100_000));
     rig.wait_state(dsyslog.pid(), 'S');
     dsyslog.signal(Signal::SIGTERM);
@@ -99,7 +99,7 @@ fn sighup_neither_stops_dsyslog_nor_loses_lines() {
     }
     assert_lines(&receiver.texts(49), 2);
     drop(input);
-    dsyslog.wait().exits(0).says_nothing();
+    dsyslog.wait().exits(0).reports_nothing();
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn dsyslog_handles_signals_ignored_by_its_parent() {
     feed(&mut input, "one\n");
     assert_eq!(receiver.text(), "one");
     dsyslog.signal(Signal::SIGTERM);
-    exits_soon(dsyslog).exits(0).says_nothing();
+    exits_soon(dsyslog).exits(0).reports_nothing();
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn dsyslog_works_with_closed_descriptors() {
     rig.run("dsyslog --to socket fan <&- >&- 2>&-");
     rig.shell("echo one | dsyslog --to socket fan >&- 2>&-").exits(0);
     assert_eq!(receiver.text(), "one");
-    assert_eq!(receiver.left(), []);
+    assert_eq!(receiver.pending(), []);
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn split(rig: &Rig, options: &str, line: &[u8], limit: usize) -> Vec<Vec<u8>> {
         }
         messages.push(message);
     }
-    sender.wait().exits(0).says_nothing();
+    sender.wait().exits(0).reports_nothing();
     let longest = messages.iter().map(Vec::len).max().unwrap_or_default();
     assert!(messages.len() < 2 || longest > limit - 8, "only {longest} of {limit} bytes are used");
     messages
@@ -90,7 +90,7 @@ fn a_long_line_in_pieces_is_split_between_characters() {
     feed(&mut input, "\nend\n");
     drop(input);
     let messages = receiver.all(&dsyslog);
-    dsyslog.wait().exits(0).says_nothing();
+    dsyslog.wait().exits(0).reports_nothing();
     let texts: Vec<_> = messages
         .into_iter()
         .map(|message| String::from_utf8(message.text).expect("text"))

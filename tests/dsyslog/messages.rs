@@ -13,7 +13,7 @@ fn sent(rig: &Rig, options: &str, input: impl AsRef<[u8]>) -> Vec<Message> {
     rig.write("in", input);
     let sender = rig.start(format!("env TZ=UTC0 dsyslog --to socket {options} <in"));
     let messages = receiver.all(&sender);
-    sender.wait().exits(0).says_nothing();
+    sender.wait().exits(0).reports_nothing();
     messages
 }
 
@@ -26,9 +26,9 @@ fn each_line_becomes_a_message() {
     let after = rig.shell(date).out;
     assert_eq!(texts(&messages), ["one", " two ", "three"]);
     for message in messages {
-        assert_eq!((message.number, message.name.as_str()), (WARNING, "fan"));
+        assert_eq!((message.priority, message.name.as_str()), (WARNING, "fan"));
         // Texts of this form sort by time, except at the turn of a month.
-        let timestamp = message.stamp.as_str();
+        let timestamp = message.timestamp.as_str();
         let between = before.trim_end() <= timestamp && timestamp <= after.trim_end();
         assert!(between || before[..3] != after[..3], "{before:?} {timestamp:?} {after:?}");
     }
@@ -38,7 +38,7 @@ fn each_line_becomes_a_message() {
 fn dslog_is_another_name_of_dsyslog() {
     let Some(rig) = with_dsyslog() else { return };
     let mut receiver = Datagrams::new(rig.path("socket"));
-    rig.shell("echo one | dslog --to socket fan").exits(0).says_nothing();
+    rig.shell("echo one | dslog --to socket fan").exits(0).reports_nothing();
     let message = receiver.next();
     assert_eq!((message.name.as_str(), message.text()), ("fan", "one".to_string()));
 }
@@ -64,8 +64,10 @@ fn dsyslog_reads_from_the_descriptor_of_option_i() {
     let Some(rig) = with_dsyslog() else { return };
     let mut receiver = Datagrams::new(rig.path("socket"));
     rig.shell("echo not this | dsyslog --to socket -i 5 fan 5<<.\none\n.\n").exits(0);
-    assert_eq!(texts(&receiver.left()), ["one"]);
-    rig.run("dsyslog --to socket -i 77 fan").exits(125).says("dsyslog", &["Bad file descriptor"]);
+    assert_eq!(texts(&receiver.pending()), ["one"]);
+    rig.run("dsyslog --to socket -i 77 fan")
+        .exits(125)
+        .reports("dsyslog", &["Bad file descriptor"]);
 }
 
 /// The names of syslog(3) and their customary aliases.
@@ -120,9 +122,9 @@ fn every_priority_name_is_accepted_in_any_case() {
             "echo x | dsyslog --to socket -p {name} fan; echo x | dslog --to socket --priority={upper} fan"
         ))
         .exits(0)
-        .says_nothing();
+        .reports_nothing();
         for _ in 0..2 {
-            assert_eq!(receiver.next().number, 3 * 8 + number, "{name}");
+            assert_eq!(receiver.next().priority, 3 * 8 + number, "{name}");
         }
     }
 }
@@ -137,9 +139,9 @@ fn every_facility_name_is_accepted_in_any_case() {
             "echo x | dsyslog --to socket -f {name} fan; echo x | dslog --to socket --facility={upper} fan"
         ))
         .exits(0)
-        .says_nothing();
+        .reports_nothing();
         for _ in 0..2 {
-            assert_eq!(receiver.next().number, number * 8 + 4, "{name}");
+            assert_eq!(receiver.next().priority, number * 8 + 4, "{name}");
         }
     }
 }
@@ -155,7 +157,7 @@ fn option_p_takes_facility_and_priority_as_logger_does() {
         ("-p crit -f mail", 2 * 8 + 2),
         ("-f mail -p user.crit", 8 + 2),
     ] {
-        assert_eq!(sent(&rig, &format!("{options} fan"), "x\n")[0].number, number, "{options}");
+        assert_eq!(sent(&rig, &format!("{options} fan"), "x\n")[0].priority, number, "{options}");
     }
 }
 
@@ -182,12 +184,12 @@ fn invalid_arguments_fail_at_start() {
     ] {
         // dsyslog must exit although its input is open and empty.
         let (dsyslog, _input) = rig.start_fed(format!("dsyslog {arguments}"));
-        dsyslog.wait().exits(125).says("dsyslog", mentioned);
+        dsyslog.wait().exits(125).reports("dsyslog", mentioned);
     }
-    rig.run("dsyslog").exits(125).says("dsyslog", &["name"]);
+    rig.run("dsyslog").exits(125).reports("dsyslog", &["name"]);
     // The path of a socket has at most 108 bytes (unix(7)).
     let long = "x".repeat(200);
-    rig.run(format!("dsyslog --to {long} fan")).exits(125).says("dsyslog", &["xxx"]);
+    rig.run(format!("dsyslog --to {long} fan")).exits(125).reports("dsyslog", &["xxx"]);
 }
 
 #[test]
@@ -221,7 +223,7 @@ fn a_line_may_start_with_its_priority_if_allowed() {
     let Some(rig) = with_dsyslog() else { return };
     let input = "<3>three\nnone\n<7>seven\n<0>\n<3 >no\n<x>no\n<>no\n3>no\n <3>no\n";
     let messages = sent(&rig, "--prio-prefix -f user fan", input);
-    let found: Vec<_> = messages.iter().map(|message| (message.number, message.text())).collect();
+    let found: Vec<_> = messages.iter().map(|message| (message.priority, message.text())).collect();
     let wanted = [
         (8 + 3, "three"),
         (8 + 4, "none"),
@@ -236,7 +238,7 @@ fn a_line_may_start_with_its_priority_if_allowed() {
     assert_eq!(found, wanted.map(|(number, text)| (number, text.to_string())));
     // Without the option it is text.
     let message = &sent(&rig, "fan", "<3>three\n")[0];
-    assert_eq!((message.number, message.text()), (WARNING, "<3>three".into()));
+    assert_eq!((message.priority, message.text()), (WARNING, "<3>three".into()));
 }
 
 #[test]
@@ -245,9 +247,9 @@ fn all_parts_of_a_long_line_have_its_priority() {
     let line = format!("<2>{}", "x".repeat(5000));
     let messages = sent(&rig, "--prio-prefix fan", format!("{line}\nshort\n"));
     let (last, long) = messages.split_last().expect("messages");
-    assert!(long.iter().all(|message| message.number == 3 * 8 + 2), "{long:?}");
+    assert!(long.iter().all(|message| message.priority == 3 * 8 + 2), "{long:?}");
     assert_eq!(texts(long).concat(), line[3..]);
-    assert_eq!((last.number, last.text()), (WARNING, "short".into()));
+    assert_eq!((last.priority, last.text()), (WARNING, "short".into()));
 }
 
 #[test]
@@ -258,7 +260,7 @@ fn option_rfc5424_selects_the_new_format() {
     let before = rig.shell(date).out;
     rig.shell("printf 'one\\n\\n two ä\\n' | dsyslog --rfc5424 -p user.notice --to socket fan")
         .exits(0)
-        .says_nothing();
+        .reports_nothing();
     let after = rig.shell(date).out;
     let messages = [(); 3].map(|()| receiver.bytes());
     for (message, text) in messages.iter().zip(["one", "", " two ä"]) {
@@ -275,7 +277,7 @@ fn option_rfc5424_selects_the_new_format() {
 #[test]
 fn dsyslog_prints_help_on_standard_output() {
     let Some(rig) = with_dsyslog() else { return };
-    let done = rig.run("dsyslog --help").exits(0).says_nothing();
+    let done = rig.run("dsyslog --help").exits(0).reports_nothing();
     for option in ["-p", "-f", "-i", "-e", "-c", "--to", "--rfc5424", "--prio-prefix"] {
         assert!(done.out.contains(option), "no {option} in the help: {done}");
     }

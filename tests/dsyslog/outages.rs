@@ -41,7 +41,7 @@ fn a_restarted_syslogd_gets_every_line() {
     }
     drop(input);
     dsyslog.wait().exits(0);
-    assert_eq!(receiver.left(), []);
+    assert_eq!(receiver.pending(), []);
 }
 
 #[test]
@@ -111,5 +111,5 @@ fn a_slow_syslogd_gets_every_line_of_a_small_burst() {
     rig.wait_state(dsyslog.pid(), 'S');
     assert_lines(&receiver.texts(300), 1);
     drop(input);
-    dsyslog.wait().exits(0).says_nothing();
+    dsyslog.wait().exits(0).reports_nothing();
 }

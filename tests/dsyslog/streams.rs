@@ -38,11 +38,11 @@ fn a_closed_stream_is_reopened() {
         for number in 1..=5 {
             feed(&mut input, lines(number, number));
             assert_eq!(receiver.text(), format!("line {number}"), "{to}");
-            receiver.hang_up();
+            receiver.disconnect();
         }
         drop(input);
         dsyslog.wait().exits(0);
-        assert!(receiver.came >= 5, "{} connections", receiver.came);
+        assert!(receiver.connections >= 5, "{} connections", receiver.connections);
     }
 }
 
@@ -55,7 +55,7 @@ fn a_stream_closed_after_a_reply_is_reopened() {
     let (dsyslog, mut input) = rig.start_fed(format!("dsyslog --to {to} fan"));
     for number in 1..=3 {
         feed(&mut input, lines(number, number));
-        let (mut sender, _) = rig.wait_some("a sender", || listener.accept().ok());
+        let (mut sender, _) = rig.wait_for_some("a sender", || listener.accept().ok());
         sender.set_read_timeout(Some(limit())).expect("a timeout");
         let mut buffer = [0; 100];
         let size = sender.read(&mut buffer).expect("a message");
@@ -64,7 +64,7 @@ fn a_stream_closed_after_a_reply_is_reopened() {
         close(sender);
     }
     drop(input);
-    dsyslog.wait().exits(0).says_nothing();
+    dsyslog.wait().exits(0).reports_nothing();
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_stream_closed_within_a_message_resumes_with_a_whole_one() {
         let (dsyslog, mut input) = rig.start_fed(format!("dsyslog --to {to} fan"));
         let count = stall(&rig, &dsyslog, &mut input);
         assert_eq!(parse_number(&receiver.text()), Some(1), "{to}");
-        receiver.hang_up();
+        receiver.disconnect();
         let mut last = 0;
         while last != count {
             let text = receiver.text();
@@ -109,6 +109,6 @@ fn a_stream_closed_within_a_message_resumes_with_a_whole_one() {
         }
         drop(input);
         dsyslog.wait().exits(1);
-        assert_eq!(receiver.came, 2, "{to}");
+        assert_eq!(receiver.connections, 2, "{to}");
     }
 }

@@ -8,14 +8,14 @@ use nix::sys::signal::Signal;
 #[test]
 fn busybox_syslogd_accepts_the_messages() {
     let Some(rig) = with_dsyslog() else { return };
-    let Some(space) = devices(&rig) else { return };
+    let Some(namespace) = devices(&rig) else { return };
     if !tools::has(&["busybox"]) {
         return;
     }
-    let _syslogd = busybox(&rig, &space, "messages");
-    rig.shell(format!("printf 'one\\ntwo\\n' | {space} dsyslog -p user.err fan"))
+    let _syslogd = busybox(&rig, &namespace, "messages");
+    rig.shell(format!("printf 'one\\ntwo\\n' | {namespace} dsyslog -p user.err fan"))
         .exits(0)
-        .says_nothing();
+        .reports_nothing();
     rig.wait_lines("messages", 3);
     let log = rig.read("messages");
     let lines: Vec<&str> = log.lines().skip(1).collect();
@@ -26,11 +26,11 @@ fn busybox_syslogd_accepts_the_messages() {
 #[test]
 fn busybox_syslogd_may_start_late_and_be_killed() {
     let Some(rig) = with_dsyslog() else { return };
-    let Some(space) = devices(&rig) else { return };
+    let Some(namespace) = devices(&rig) else { return };
     if !tools::has(&["busybox"]) {
         return;
     }
-    let (dsyslog, mut input) = rig.start_fed(format!("{space} dsyslog fan"));
+    let (dsyslog, mut input) = rig.start_fed(format!("{namespace} dsyslog fan"));
     let mut last = 0;
     let mut more = |count: usize| {
         feed(&mut input, lines(last + 1, last + count));
@@ -41,7 +41,7 @@ fn busybox_syslogd_may_start_late_and_be_killed() {
     more(20);
     rig.wait_state(dsyslog.pid(), 'S');
     for stop in [Signal::SIGKILL, Signal::SIGTERM] {
-        let syslogd = busybox(&rig, &space, "messages");
+        let syslogd = busybox(&rig, &namespace, "messages");
         let wanted = more(20);
         rig.wait_for("all lines", || got() == wanted);
         syslogd.signal(stop);
@@ -49,7 +49,7 @@ fn busybox_syslogd_may_start_late_and_be_killed() {
         more(20);
         rig.wait_state(dsyslog.pid(), 'S');
     }
-    let _syslogd = busybox(&rig, &space, "messages");
+    let _syslogd = busybox(&rig, &namespace, "messages");
     rig.wait_for("all lines", || got() == 100);
     drop(input);
     dsyslog.wait().exits(0);
@@ -77,7 +77,7 @@ fn rsyslogd_accepts_every_transport_and_format() {
             rig.write("in", format!("{text}\n"));
             rig.run(format!("dsyslog -p local3.info {format} --to {to} fan <in"))
                 .exits(0)
-                .says_nothing();
+                .reports_nothing();
             wanted.push(format!("{}|fan| {text}", 19 * 8 + 6));
             rsyslogd.wait_for(&wanted);
         }

@@ -1,10 +1,10 @@
 //! Large input, long lines, arbitrary bytes in pieces of any length: nothing is changed.
 
-use crate::rig::pipes::{never_wait, pipe};
+use crate::rig::pipes::{pipe, set_nonblocking};
 use crate::rig::random::Random;
 use crate::rig::receiver::{Datagrams, Receiver};
 use crate::rig::syslogd::with_dsyslog;
-use crate::rig::{Rig, assert_same, feed, numbers, proc, times};
+use crate::rig::{Rig, assert_same, feed, numbers, proc, scaled};
 use std::fs;
 use std::io::Read;
 use std::process::ChildStdin;
@@ -68,14 +68,14 @@ const MODES: [(&str, Transform); 4] = [
 fn dlog_stores_random_lines_in_random_pieces() {
     let rig = Rig::new();
     let mut random = Random::new();
-    for round in 0..times(2, 200) {
+    for round in 0..scaled(2, 200) {
         let text = random.lines(1_500_000);
         for (options, transform) in MODES {
             for timestamp in ["", "-t"] {
                 rig.shell("rm -f f").exits(0);
                 let (dlog, input) = rig.start_fed(format!("dlog -b {timestamp} {options} f"));
                 feed_in_pieces(&rig, dlog.pid(), input, &text, &mut random);
-                dlog.wait().exits(0).says_nothing();
+                dlog.wait().exits(0).reports_nothing();
                 let log = rig.bytes("f");
                 let log = if timestamp.is_empty() { log } else { strip_timestamps(&log) };
                 assert_same(
@@ -92,13 +92,13 @@ fn dlog_stores_random_lines_in_random_pieces() {
 fn dlog_completes_partial_writes() {
     let rig = Rig::new();
     let mut random = Random::new();
-    for round in 0..times(2, 100) {
+    for round in 0..scaled(2, 100) {
         let text = random.lines(300_000);
         rig.write("in", &text);
         for (options, transform) in MODES {
             // A non-blocking pipe and reads of random length make write(2) return early.
             let (mut reader, writer) = pipe();
-            never_wait(&writer);
+            set_nonblocking(&writer);
             let dlog = rig.start_to(format!("dlog {options} <in"), writer);
             let mut log = Vec::new();
             loop {
@@ -108,7 +108,7 @@ fn dlog_completes_partial_writes() {
                     count => log.extend_from_slice(&buffer[..count]),
                 }
             }
-            dlog.wait().exits(0).says_nothing();
+            dlog.wait().exits(0).reports_nothing();
             assert_same(&log, &transform(&text), format!("round {round}, {options}"));
         }
     }
@@ -117,13 +117,13 @@ fn dlog_completes_partial_writes() {
 #[test]
 fn dlog_copies_many_lines() {
     let rig = Rig::new();
-    let text = Random::new().short_lines(times(500_000, 10_000_000));
+    let text = Random::new().short_lines(scaled(500_000, 10_000_000));
     rig.write("in", &text);
-    rig.run("dlog -b f <in").exits(0).says_nothing();
+    rig.run("dlog -b f <in").exits(0).reports_nothing();
     assert_same(&rig.bytes("f"), &text, "the log");
-    rig.run("dlog -b -t g <in").exits(0).says_nothing();
+    rig.run("dlog -b -t g <in").exits(0).reports_nothing();
     assert_same(&strip_timestamps(&rig.bytes("g")), &text, "the log with timestamps");
-    rig.run("dlog f <in").exits(0).says_nothing();
+    rig.run("dlog f <in").exits(0).reports_nothing();
     assert_eq!(rig.bytes("f").len(), 2 * text.len());
 }
 
@@ -159,7 +159,7 @@ fn a_line_of_100_mib_takes_dlog_no_memory() {
         let pid = rig.child(dlog.pid(), "dlog");
         assert_constant_memory(&rig, pid, &mut input);
         drop(input);
-        dlog.wait().exits(0).says_nothing();
+        dlog.wait().exits(0).reports_nothing();
         assert!(rig.read("end").ends_with("end\n"));
     }
 }
@@ -171,7 +171,7 @@ fn a_line_of_100_mib_takes_drlog_no_memory() {
     let (drlog, mut input) = rig.start_fed("drlog -b d");
     assert_constant_memory(&rig, drlog.pid(), &mut input);
     drop(input);
-    drlog.wait().exits(0).says_nothing();
+    drlog.wait().exits(0).reports_nothing();
     assert_eq!(rig.read("d/current"), "end\n");
 }
 
@@ -241,7 +241,7 @@ impl Follower<'_> {
 fn dsyslog_sends_random_lines_in_random_pieces() {
     let Some(rig) = with_dsyslog() else { return };
     let mut random = Random::new();
-    for _ in 0..times(2, 100) {
+    for _ in 0..scaled(2, 100) {
         let text = random.lines(400_000);
         let expected: Vec<_> = split_lines(&text).iter().map(|line| escape_line(line)).collect();
         let _ = fs::remove_file(rig.path("socket"));
@@ -265,8 +265,8 @@ fn dsyslog_sends_random_lines_in_random_pieces() {
         while follower.line < expected.len() {
             follower.receive();
         }
-        dsyslog.wait().exits(0).says_nothing();
-        assert_eq!(follower.receiver.left(), []);
+        dsyslog.wait().exits(0).reports_nothing();
+        assert_eq!(follower.receiver.pending(), []);
     }
 }
 
@@ -275,7 +275,7 @@ fn dsyslog_sends_many_lines_to_a_fast_receiver() {
     let Some(rig) = with_dsyslog() else { return };
     let mut receiver = Datagrams::new(rig.path("socket"));
     let (dsyslog, mut input) = rig.start_fed("dsyslog --to socket fan");
-    let count = times(50_000, 2_000_000);
+    let count = scaled(50_000, 2_000_000);
     for from in (1..=count).step_by(100) {
         let lines: String = (from..from + 100).map(|number| format!("{number}\n")).collect();
         feed(&mut input, lines);
@@ -284,14 +284,14 @@ fn dsyslog_sends_many_lines_to_a_fast_receiver() {
         }
     }
     drop(input);
-    dsyslog.wait().exits(0).says_nothing();
+    dsyslog.wait().exits(0).reports_nothing();
 }
 
 #[test]
 fn drlog_stores_random_lines_in_files_of_random_size() {
     let rig = Rig::new();
     let mut random = Random::new();
-    for round in 0..times(8, 500) {
+    for round in 0..scaled(8, 500) {
         let text = random.lines(300_000);
         let size = random.pick(&[3000, 1000, 20_000, 65_536, 100_000, 10_000_000]);
         let count = random.pick(&[0, 0, 1, 5]);
@@ -301,7 +301,7 @@ fn drlog_stores_random_lines_in_files_of_random_size() {
         println!("round {round}: {command}");
         let (drlog, input) = rig.start_fed(command);
         feed_in_pieces(&rig, drlog.pid(), input, &text, &mut random);
-        drlog.wait().exits(0).says_nothing();
+        drlog.wait().exits(0).reports_nothing();
         let files = rig.rotated("d");
         let is_whole = |file: &Vec<u8>| file.is_empty() || file.ends_with(b"\n");
         assert!(files.iter().all(is_whole), "a file ends within a line");
@@ -334,9 +334,9 @@ fn drlog_stores_random_lines_in_files_of_random_size() {
 fn drlog_keeps_many_lines_in_few_files() {
     let rig = Rig::new();
     fs::create_dir(rig.path("d")).expect("the folder");
-    let text = numbers(times(500_000, 10_000_000));
+    let text = numbers(scaled(500_000, 10_000_000));
     rig.write("in", &text);
-    rig.run("drlog -b d <in").exits(0).says_nothing();
+    rig.run("drlog -b d <in").exits(0).reports_nothing();
     let files = rig.rotated("d");
     assert!(files.len() == 11, "{} files", files.len());
     assert!(text.as_bytes().ends_with(&files.concat()));

@@ -1,9 +1,12 @@
 //! Tests that apply to all log commands, and helpers that their tests share.
 
+use crate::rig::trace::Trace;
 use std::collections::HashSet;
 
 /// Large input, long lines, arbitrary bytes in pieces of any length: nothing is changed.
 mod fidelity;
+/// SIGTERM while a large pipe is full.
+mod large_pipe;
 
 /// The text with each digit replaced by 0, to compare the form of dates.
 pub fn digits_as_zeros(text: &str) -> String {
@@ -21,10 +24,11 @@ pub fn split_timestamp(line: &str) -> (&str, &str) {
 /// Asserts in a trace of `strace -y` that each log is synced between its last write and its close. Returns how many
 /// logs were closed.
 #[track_caller]
-pub fn closed_after_sync(trace: &str) -> usize {
+pub fn closed_after_sync(trace: &Trace) -> usize {
+    let calls = trace.calls("");
     let mut dirty = HashSet::new();
     let mut closed = 0;
-    for line in trace.lines() {
+    for line in &calls {
         let descriptor = || line.split(['(', '<']).nth(1).expect("a descriptor");
         let is_log = ["current>", "/log-", "/f>", "/g>"].iter().any(|name| line.contains(name));
         match line.split('(').next() {
@@ -33,7 +37,8 @@ pub fn closed_after_sync(trace: &str) -> usize {
             Some("close") if is_log => {
                 assert!(
                     !dirty.contains(descriptor()),
-                    "closed before it was synced: {line}\n{trace}"
+                    "closed before it was synced: {line}\n{}",
+                    trace.text()
                 );
                 closed += 1;
             }

@@ -1,15 +1,13 @@
 //! Shell completions: the words that bash, zsh and fish offer with the files that scripts/gen-docs generates.
 
 use crate::rig::screen::Screen;
-use crate::rig::{Rig, quoted, tools};
+use crate::rig::{Rig, applets, quoted, tools};
 use std::collections::BTreeSet;
-
-const APPLETS: [&str; 7] = ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv", "envdir"];
 
 /// Generates the completion files for one shell in `made`.
 fn generate(rig: &Rig, shell: &str) {
     rig.shell("mkdir -p made").exits(0);
-    for name in APPLETS {
+    for name in applets() {
         let project = env!("CARGO_MANIFEST_DIR");
         let file = if shell == "zsh" { format!("_{name}") } else { format!("{name}.{shell}") };
         rig.shell(format!("'{project}/scripts/gen-docs' bin {name} {shell} >made/{file}")).exits(0);
@@ -49,7 +47,7 @@ const LINES: &[(&str, &[&str])] = &[
 /// Creates the files and programs that the lines refer to.
 fn create_files(rig: &Rig) {
     rig.shell("mkdir -p d/folder && : >d/file1 >d/file2").exits(0);
-    rig.program("unheard-of", "#!/bin/sh\n");
+    rig.write_program("unheard-of", "#!/bin/sh\n");
 }
 
 /// Prints bash's completions of each input line. `compgen` replaces readline's completion of file names.
@@ -89,7 +87,7 @@ fn assert_completions(rig: &Rig, shell: &str, script: &str) {
     let done = rig
         .shell(format!("cd d && HOME=$PWD UNHEARD_OF=1 {shell} ../script <../lines"))
         .exits(0)
-        .says_nothing();
+        .reports_nothing();
     let answers: Vec<&str> = done.out.split("\n.\n").collect();
     for ((line, wanted), answer) in LINES.iter().zip(answers) {
         let words: BTreeSet<&str> =
@@ -145,15 +143,15 @@ fn press_tab(rig: &Rig, shell: &str, setup: &str) {
     for line in setup.lines() {
         screen.enter(line);
     }
-    for name in APPLETS {
+    for name in applets() {
         screen.enter(&format!("{name}() {{ printf '<%s>' \"$@\"; echo; }}"));
     }
     screen.enter("echo pre''pared");
-    screen.shows("prepared");
+    screen.wait_output("prepared");
     for (typed, words) in TYPED {
         // zsh removes the slash after a directory, bash does not.
         screen.enter(typed);
-        screen.shows(words);
+        screen.wait_output(words);
     }
 }
 
@@ -191,7 +189,7 @@ fn every_shell_offers_every_option() {
     for shell in ["bash", "zsh", "fish"] {
         generate(&rig, shell);
     }
-    for name in APPLETS {
+    for name in applets() {
         let help = rig.run(format!("{name} --help")).exits(0).out;
         let rows = help.lines().filter(|line| line.starts_with(' '));
         for row in rows {
@@ -211,7 +209,7 @@ fn every_shell_offers_every_option() {
 #[test]
 fn every_offered_value_is_accepted() {
     let rig = Rig::new();
-    for name in APPLETS {
+    for name in applets() {
         let project = env!("CARGO_MANIFEST_DIR");
         let made = rig.shell(format!("'{project}/scripts/gen-docs' bin {name} fish")).exits(0).out;
         for line in made.lines().filter(|line| line.contains(" -x -a '") && line.contains(" -l ")) {

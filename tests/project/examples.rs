@@ -1,6 +1,6 @@
 //! The boot scripts in scripts/examples, run by their interpreters.
 
-use crate::rig::space::Space;
+use crate::rig::mount_namespace::MountNamespace;
 use crate::rig::{Rig, tools};
 use nix::sys::signal::Signal;
 
@@ -23,8 +23,7 @@ fn install(rig: &Rig, name: &str) {
         ),
         1,
     );
-    rig.write("service", text);
-    rig.shell("chmod +x service").exits(0);
+    rig.write_executable("service", &text);
 }
 
 /// Starts the service twice, restarts it and stops it. `stopped` is the exit status of `status` without a service.
@@ -33,7 +32,7 @@ fn check_life_cycle(rig: &Rig, call: &str, stopped: i32) {
     run("status").exits(stopped);
     run("start").exits(0);
     let first = rig.pid_in("pid");
-    assert_eq!(rig.copies("sleep 4321").len(), 1);
+    assert_eq!(rig.processes_called("sleep 4321").len(), 1);
     run("status").exits(0);
     run("start");
     assert_eq!(rig.pid_in("pid"), first);
@@ -41,10 +40,10 @@ fn check_life_cycle(rig: &Rig, call: &str, stopped: i32) {
     rig.wait_gone(first);
     rig.wait_file("pid");
     assert_ne!(rig.pid_in("pid"), first);
-    rig.wait_for("one service", || rig.copies("sleep 4321").len() == 1);
+    rig.wait_for("one service", || rig.processes_called("sleep 4321").len() == 1);
     run("stop").exits(0);
     rig.wait_for("the exit of the service", || {
-        rig.copies("sleep 4321").is_empty() && !rig.has("pid")
+        rig.processes_called("sleep 4321").is_empty() && !rig.has("pid")
     });
     run("status").exits(stopped);
 }
@@ -81,9 +80,9 @@ fn openrc_controls_the_service() {
          cd {}",
         rig.path("").display()
     );
-    let Some(space) = Space::new(&rig, &mounts) else { return };
+    let Some(namespace) = MountNamespace::new(&rig, &mounts) else { return };
     install(&rig, "openrc");
-    check_life_cycle(&rig, &format!("{space} ./service"), 3);
+    check_life_cycle(&rig, &format!("{namespace} ./service"), 3);
 }
 
 /// Substitutes for procd's shell functions record the command.
@@ -99,11 +98,11 @@ fn procd_starts_the_service() {
          . \"$1\"
          [ \"$USE_PROCD\" = 1 ] && start_service",
     );
-    rig.shell("sh rc.common ./service start").exits(0).says_nothing();
+    rig.shell("sh rc.common ./service start").exits(0).reports_nothing();
     assert!(rig.has("respawn"));
     let dmon = rig.start(rig.read("command").trim_end());
-    rig.wait_for("the service", || rig.copies("sleep 4321").len() == 1);
+    rig.wait_for("the service", || rig.processes_called("sleep 4321").len() == 1);
     dmon.signal(Signal::SIGTERM);
-    dmon.wait().exits(143).says_nothing();
-    rig.wait_empty();
+    dmon.wait().exits(143).reports_nothing();
+    rig.wait_no_processes();
 }

@@ -38,7 +38,7 @@ fn build(rig: &Rig) -> Option<String> {
          '{PROJECT}/scripts/gen-completions' bin target/completions"
     ))
     .exits(0)
-    .says_nothing();
+    .reports_nothing();
     Some(target)
 }
 
@@ -47,7 +47,7 @@ fn pack(rig: &Rig, kind: &str, target: &str) -> String {
     let done = rig
         .shell(format!("CARGO_TARGET_DIR=$PWD/target '{PROJECT}/scripts/packages/{kind}' {target}"))
         .exits(0)
-        .says_nothing();
+        .reports_nothing();
     done.out.trim_end().to_string()
 }
 
@@ -69,7 +69,7 @@ fn assert_works_in(rig: &Rig, root: &str) {
         |line: &str| rig.shell(format!("PATH=/usr/bin exec $(command -v chroot) {root} {line}"));
     let version = inside("dmon -n -m 0 denv -E A=1 dlog --version").exits(0).out;
     assert_eq!(version, format!("dmon {}\n", env!("CARGO_PKG_VERSION")));
-    inside("dmon -n -m 0 dmon --version -- dlog /log").exits(0).says_nothing();
+    inside("dmon -n -m 0 dmon --version -- dlog /log").exits(0).reports_nothing();
     assert_eq!(rig.read(&format!("{root}/log")), version);
     rig.shell(format!("rm {root}/log")).exits(0);
 }
@@ -81,7 +81,7 @@ fn make(rig: &Rig, goal: &str, target: &str) -> Done {
          PREFIX='/usr/of vendor'"
     ))
     .exits(0)
-    .says_nothing()
+    .reports_nothing()
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn the_debian_package_installs_works_and_purges() {
         assert!(state.contains(line), "{state}");
     }
     assert!(!state.contains("Depends:") && !state.contains("Homepage:"), "{state}");
-    rig.shell(format!("{dpkg} --verify dmon")).exits(0).says_nothing();
+    rig.shell(format!("{dpkg} --verify dmon")).exits(0).reports_nothing();
     let found = files(&rig, "root/usr");
     for name in applet_names(&rig).iter().filter(|name| *name != "envdir") {
         assert!(found.contains(&format!("share/man/man8/{name}.8.gz")), "{name}: {found:?}");
@@ -247,7 +247,7 @@ fn packages_are_reproducible() {
         let package = pack(&rig, kind, &target);
         rig.shell(format!("mv {package} first")).exits(0);
         assert_eq!(pack(&rig, kind, &target), package);
-        rig.shell(format!("cmp first {package}")).exits(0).says_nothing();
+        rig.shell(format!("cmp first {package}")).exits(0).reports_nothing();
     }
 }
 
@@ -259,17 +259,17 @@ fn unknown_architectures_are_reported() {
         let script = format!("CARGO_TARGET_DIR=$PWD/target '{PROJECT}/scripts/packages/{kind}'");
         rig.shell(format!("{script} strange"))
             .exits(1)
-            .says("target-info", &["strange", "scripts/targets"]);
+            .reports("target-info", &["strange", "scripts/targets"]);
         rig.shell(format!("{script} other"))
             .exits(1)
-            .says(&format!("packages/{kind}"), &["scripts/build other"]);
-        rig.shell(script).exits(1).says(&format!("packages/{kind}"), &["usage"]);
+            .reports(&format!("packages/{kind}"), &["scripts/build other"]);
+        rig.shell(script).exits(1).reports(&format!("packages/{kind}"), &["usage"]);
     }
 }
 
 /// Generates a recipe.
 fn recipe(rig: &Rig, name: &str) -> String {
-    rig.shell(format!("'{PROJECT}/scripts/packages/recipe' {name}")).exits(0).says_nothing().out
+    rig.shell(format!("'{PROJECT}/scripts/packages/recipe' {name}")).exits(0).reports_nothing().out
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn the_recipes_install_the_release_archive() {
     for (file, around) in [("openwrt/Makefile", OPENWRT), ("buildroot/dmon.mk", BUILDROOT)] {
         rig.write("recipe", recipe(&rig, file));
         rig.write("Makefile", around);
-        rig.shell("rm -rf root; make -s TOPDIR=. install").exits(0).says_nothing();
+        rig.shell("rm -rf root; make -s TOPDIR=. install").exits(0).reports_nothing();
         let mut found = files(&rig, "root");
         found.retain(|file| file.starts_with("usr/bin"));
         assert_eq!(found, wanted, "{file}");
@@ -341,7 +341,7 @@ fn the_recipes_install_the_release_archive() {
          CARCH=x86_64 srcdir=$PWD pkgdir=$PWD/root sh -eu APKBUILD"
     ))
     .exits(0)
-    .says_nothing();
+    .reports_nothing();
     assert!(wanted.is_subset(&files(&rig, "root")), "{target}");
     assert!(rig.has("root/usr/share/licenses/dmon/LICENSE"));
     // Yocto's LIC_FILES_CHKSUM.

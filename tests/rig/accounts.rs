@@ -46,3 +46,15 @@ impl Display for Accounts {
         write!(to, "{} sh -c '{mounts} && exec \"$@\"' sh", tools::unshare_mounts())
     }
 }
+
+/// Returns the command that runs another one as an ordinary user, or skips the test.
+pub fn as_nobody(rig: &Rig) -> Option<&'static str> {
+    if !nix::unistd::geteuid().is_root() {
+        return Some("env");
+    }
+    if !tools::has(&["setpriv"]) {
+        return None;
+    }
+    rig.copy_applets();
+    Some("setpriv --reuid=41001 --regid=41001 --clear-groups")
+}

@@ -6,7 +6,10 @@ use super::{Rig, peers, quoted, tools};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const APPLETS: [&str; 7] = ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv", "envdir"];
+/// Returns the names of all applets in the table of the source. `$DMON` may be a program that cannot list its own.
+pub fn applets() -> impl Iterator<Item = &'static str> {
+    ::dmon::applets::APPLETS.iter().map(|applet| applet.name)
+}
 
 impl Rig {
     /// Puts the programs into `bin` with `place`, which makes a link or a copy.
@@ -18,7 +21,7 @@ impl Rig {
         let (program, emulator) = words.split_last().expect("a tested program");
         let folder = self.path(if emulator.is_empty() { "bin" } else { "bin/of" });
         fs::create_dir_all(&folder).expect("the folder of the applets");
-        for name in APPLETS {
+        for name in applets() {
             place(Path::new(program), &folder.join(name));
         }
         // Not in `bin` itself, because tests change the modes of all files there.
@@ -41,7 +44,7 @@ impl Rig {
             "for name in {}; do
                 printf %s {} | sed s/NAME/$name/ >bin/$name && chmod 755 bin/$name || exit 1
             done",
-            APPLETS.join(" "),
+            applets().collect::<Vec<_>>().join(" "),
             quoted(&script)
         ))
         .exits(0);
@@ -56,7 +59,7 @@ impl Rig {
     }
 
     /// Makes an executable file in `bin`.
-    pub fn program(&self, name: &str, text: &str) {
+    pub fn write_program(&self, name: &str, text: &str) {
         self.write_executable(&format!("bin/{name}"), text);
     }
 }

@@ -10,6 +10,25 @@ pub fn numbers(last: usize) -> String {
     })
 }
 
+/// Replaces the word at this index of each line by a letter: `A` for the first such word, `B` for the next other one.
+/// Thus a test can compare messages that contain PIDs.
+pub fn words_as_letters(text: &str, index: usize) -> Vec<String> {
+    let mut known: Vec<&str> = Vec::new();
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut words: Vec<String> = line.split(' ').map(str::to_string).collect();
+        if let Some(word) = line.split(' ').nth(index) {
+            let at = known.iter().position(|known| *known == word).unwrap_or(known.len());
+            if at == known.len() {
+                known.push(word);
+            }
+            words[index] = char::from(b'A' + at as u8).into();
+        }
+        lines.push(words.join(" "));
+    }
+    lines
+}
+
 /// Asserts that two long texts are equal. The message shows only where they differ.
 #[track_caller]
 pub fn assert_same(found: &[u8], wanted: &[u8], what: impl Display) {

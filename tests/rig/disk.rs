@@ -1,7 +1,7 @@
 //! A small disk (a tmpfs) mounted on the test's folder `disk`, visible only to this test.
 
-use super::space::Space;
-use super::{Rig, tools};
+use super::Rig;
+use super::mount_namespace::MountNamespace;
 use std::fmt::{Display, Formatter, Result};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -12,7 +12,7 @@ pub const PAGE: usize = 4096;
 
 /// A prefix of command lines: `format!("{disk} dlog disk/f")`.
 pub struct Disk<'a> {
-    space: Space<'a>,
+    namespace: MountNamespace<'a>,
 }
 
 impl Disk<'_> {
@@ -24,11 +24,11 @@ impl Disk<'_> {
     /// Mounts a disk of this size, as tmpfs(5) takes it, or skips the test.
     pub fn sized<'a>(rig: &'a Rig, size: &str) -> Option<Disk<'a>> {
         let mount = format!("mkdir disk\nmount -t tmpfs -o size={size},mode=777 none disk");
-        Some(Disk { space: Space::new(rig, &mount)? })
+        Some(Disk { namespace: MountNamespace::new(rig, &mount)? })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.space.path("disk").join(name)
+        self.namespace.path("disk").join(name)
     }
 
     /// Returns the text of a file; empty if the file does not exist.
@@ -51,30 +51,18 @@ impl Disk<'_> {
     }
 
     /// Frees the pages that `fill` took.
-    pub fn empty(&self) {
+    pub fn free(&self) {
         fs::remove_file(self.path("filler")).expect("the filler is removed");
     }
 
     /// Remounts it read-only. No file on it may be open for writing.
     pub fn make_read_only(&self, rig: &Rig) {
-        rig.run(format!("{} mount -o remount,ro disk", self.space)).exits(0);
+        rig.run(format!("{} mount -o remount,ro disk", self.namespace)).exits(0);
     }
 }
 
 impl Display for Disk<'_> {
     fn fmt(&self, to: &mut Formatter<'_>) -> Result {
-        self.space.fmt(to)
+        self.namespace.fmt(to)
     }
-}
-
-/// Returns the command that runs another one as an ordinary user, or skips the test.
-pub fn as_nobody(rig: &Rig) -> Option<&'static str> {
-    if !nix::unistd::geteuid().is_root() {
-        return Some("env");
-    }
-    if !tools::has(&["setpriv"]) {
-        return None;
-    }
-    rig.copy_applets();
-    Some("setpriv --reuid=41001 --regid=41001 --clear-groups")
 }

@@ -28,7 +28,7 @@ impl Done {
 
     /// Asserts that standard error is one line, a message of `applet` that contains each of these words.
     #[track_caller]
-    pub fn says(self, applet: &str, words: &[&str]) -> Done {
+    pub fn reports(self, applet: &str, words: &[&str]) -> Done {
         assert!(self.err.lines().count() == 1, "expected one line on standard error: {self}");
         assert!(self.err.starts_with(&format!("{applet}: ")), "not a message of {applet}: {self}");
         for word in words {
@@ -39,7 +39,7 @@ impl Done {
 
     /// Asserts that standard error is empty.
     #[track_caller]
-    pub fn says_nothing(self) -> Done {
+    pub fn reports_nothing(self) -> Done {
         assert!(self.err.is_empty(), "unexpected output on standard error: {self}");
         self
     }

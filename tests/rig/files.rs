@@ -79,11 +79,11 @@ impl Rig {
             .unwrap_or_else(|fault| panic!("cannot write {name}: {fault}"));
     }
 
-    /// Writes an executable file.
+    /// Writes an executable file. Every script that a test executes must be written by this function.
     ///
     /// A child process writes it. If this process did, a fork in the thread of another test could keep the file
     /// open for writing until its exec, and until then execve(2) fails with ETXTBSY.
-    pub(super) fn write_executable(&self, name: &str, text: &str) {
+    pub fn write_executable(&self, name: &str, text: &str) {
         let (shell, mut input) =
             self.start_fed(format!("sh -c 'cat >\"$0\" && chmod 755 \"$0\"' {name}"));
         feed(&mut input, text);
@@ -93,7 +93,7 @@ impl Rig {
 }
 
 /// Makes a file of this length with pseudo-random bytes.
-pub fn fill(path: &Path, length: usize, seed: u64) {
+pub fn write_random_file(path: &Path, length: usize, seed: u64) {
     let mut state = seed | 1;
     let bytes: Vec<u8> = (0..length)
         .map(|_| {

@@ -1,15 +1,14 @@
 //! A load average that the test sets: a file of the test, mounted over `/proc/loadavg`.
 
-use super::wait::poll;
-use super::{Rig, limit, tools};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use super::reads::Reads;
+use super::{Rig, tools};
 use std::fmt::{Display, Formatter, Result};
 use std::os::unix::fs::FileExt;
 
 /// A prefix of command lines: `format!("{load} dmon -n -L 4 sleep 1000")`.
 pub struct Load {
     file: std::fs::File,
-    readings: Inotify,
+    reads: Reads,
 }
 
 impl Load {
@@ -23,12 +22,7 @@ impl Load {
             .write(true)
             .open(rig.path("load"))
             .expect("the file of the load");
-        let readings =
-            Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).expect("inotify");
-        readings
-            .add_watch(&rig.path("load"), AddWatchFlags::IN_ACCESS)
-            .expect("a watch on the load");
-        Some(Load { file, readings })
+        Some(Load { file, reads: Reads::of(rig, "load") })
     }
 
     /// Sets the load with a single write, so that no reader sees half of it.
@@ -36,11 +30,9 @@ impl Load {
         self.file.write_all_at(text(load).as_bytes(), 0).expect("a new load");
     }
 
-    /// Waits until the file is read after this call.
+    /// Waits until the load is read after this call.
     pub fn wait_reading(&self) {
-        while self.readings.read_events().is_ok() {}
-        let read = poll(|| self.readings.read_events().ok());
-        assert!(read.is_some(), "waited {:?} for a read of the load", limit());
+        self.reads.wait_next();
     }
 }
 

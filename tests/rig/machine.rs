@@ -4,7 +4,7 @@
 //! The test observes it from outside: the machine's files in the folder `root`, and its processes, which have other
 //! PIDs inside.
 
-use super::{Rig, Running, called, peers, proc, signal, tools};
+use super::{Rig, Running, command_line, peers, proc, signal, tools};
 use nix::sys::signal::Signal;
 use std::os::unix::process::ExitStatusExt;
 
@@ -15,7 +15,7 @@ pub struct Machine<'a> {
 }
 
 /// A running machine. Dropping it kills all of its processes.
-pub struct On<'a> {
+pub struct RunningMachine<'a> {
     rig: &'a Rig,
     outer: Running<'a>,
     /// The outer PID of process 1.
@@ -28,7 +28,7 @@ impl<'a> Machine<'a> {
         let busybox = peers::busybox()?;
         let can = tools::is_root()
             && tools::has(&["unshare", "chroot"])
-            && tools::can_be_init()
+            && tools::can_unshare_pids()
             && tools::is_native("the emulator is not on the machine");
         if !can {
             return None;
@@ -79,7 +79,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Starts it. It has no device except /dev/null, and thus no console unless a program of the inittab makes one.
-    pub fn boot(self, inittab: &str) -> On<'a> {
+    pub fn boot(self, inittab: &str) -> RunningMachine<'a> {
         let Machine { rig, mounts } = self;
         self.rig.write("root/etc/inittab", inittab);
         let outer = rig.start(format!(
@@ -87,15 +87,15 @@ impl<'a> Machine<'a> {
             mount --bind root root; cd root; mount -t tmpfs dev dev; touch dev/null
             mount --bind /dev/null dev/null; {mounts}exec chroot . /sbin/init' <&- >&- 2>&-"
         ));
-        let init = rig.wait_some("init", || {
+        let init = rig.wait_for_some("init", || {
             let children = proc::children(outer.pid()).into_iter();
             children.filter(|child| child.name == "init").map(|child| child.pid).next()
         });
-        On { rig, outer, init }
+        RunningMachine { rig, outer, init }
     }
 }
 
-impl On<'_> {
+impl RunningMachine<'_> {
     /// Waits for a child of init whose command line begins with these words.
     pub fn service(&self, words: &str) -> i32 {
         self.rig.child(self.init, words)
@@ -103,7 +103,7 @@ impl On<'_> {
 
     /// Returns the number of processes whose command line begins with these words.
     pub fn count(&self, words: &str) -> usize {
-        self.all().into_iter().filter(|pid| called(*pid).starts_with(words)).count()
+        self.all().into_iter().filter(|pid| command_line(*pid).starts_with(words)).count()
     }
 
     /// Returns the outer PIDs of all processes, init included, except zombies.
@@ -142,7 +142,7 @@ impl On<'_> {
 }
 
 /// Returns the PID that a process has inside its machine.
-pub fn number_inside(pid: i32) -> i32 {
+pub fn inner_pid(pid: i32) -> i32 {
     let inner = proc::status(pid, "NSpid");
     inner.split_whitespace().last().and_then(|word| word.parse().ok()).expect("a PID inside")
 }

@@ -12,34 +12,40 @@ mod done;
 mod files;
 pub mod load;
 pub mod machine;
+pub mod mount_namespace;
 mod peers;
 pub mod pipes;
 pub mod proc;
 mod processes;
 pub mod pty;
 pub mod random;
+pub mod reads;
 pub mod receiver;
 pub mod screen;
-pub mod space;
 mod start;
+pub mod strace;
 pub mod syslogd;
 pub mod tools;
+pub mod trace;
 mod wait;
 
-pub use compare::{assert_same, numbers};
+pub use applets::applets;
+pub use compare::{assert_same, numbers, words_as_letters};
 pub use done::Done;
-pub use files::fill;
-pub use processes::{called, signal};
+pub use files::write_random_file;
+pub use processes::{command_line, signal};
 pub use start::{Running, feed, quoted};
-pub use wait::limit;
+pub use wait::{assert_stays, growth, limit, pace};
 
+use nix::sys::signal::{SigHandler, Signal};
 use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::sync::Once;
 use tempfile::TempDir;
 
 /// Returns `long` if `DMON_LONG=1` asks for the full counts, otherwise `short`.
-pub fn times(short: usize, long: usize) -> usize {
+pub fn scaled(short: usize, long: usize) -> usize {
     match std::env::var_os("DMON_LONG") {
         Some(word) if word == "1" => long,
         _ => short,
@@ -54,6 +60,7 @@ pub struct Rig {
 
 impl Rig {
     pub fn new() -> Rig {
+        reset_signals();
         let folder =
             tempfile::Builder::new().prefix("dmon-test-").tempdir().expect("a temporary folder");
         // Some tests run programs as other users.
@@ -63,6 +70,19 @@ impl Rig {
         rig.place_programs(|file, link| symlink(file, link).expect("a link to a program"));
         rig
     }
+}
+
+/// Resets SIGINT and SIGQUIT of this process, whose programs inherit them, to their default actions.
+///
+/// A shell without job control ignores both signals for each program that it starts in the background.
+fn reset_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for which in [Signal::SIGINT, Signal::SIGQUIT] {
+            // SAFETY: the default action runs no code of this process.
+            unsafe { nix::sys::signal::signal(which, SigHandler::SigDfl) }.expect("signal(2)");
+        }
+    });
 }
 
 impl Drop for Rig {

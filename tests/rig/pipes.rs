@@ -13,13 +13,13 @@ pub fn pipe() -> (File, File) {
 }
 
 /// Sets O_NONBLOCK, for every process that shares this end.
-pub fn never_wait(end: impl AsFd) {
+pub fn set_nonblocking(end: impl AsFd) {
     fcntl(end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("a pipe that does not block");
 }
 
 /// Writes the same line again and again until the pipe is full; returns the number of bytes written.
-pub fn cram(mut input: &ChildStdin) -> usize {
-    never_wait(input);
+pub fn fill_pipe(mut input: &ChildStdin) -> usize {
+    set_nonblocking(input);
     let line = format!("{:>999}\n", "x");
     let mut taken = 0;
     loop {

@@ -20,7 +20,7 @@ pub struct Process {
     /// The kernel's PF_* flags.
     flags: u32,
     /// The time of its fork, in hundredths of a second since boot.
-    pub begun: u64,
+    pub started_at: u64,
 }
 
 impl Process {
@@ -53,7 +53,7 @@ impl Process {
             session: number(3)?,
             foreground: number(5)?,
             flags: fields.get(6)?.parse().ok()?,
-            begun: fields.get(19)?.parse().ok()?,
+            started_at: fields.get(19)?.parse().ok()?,
         })
     }
 }
@@ -85,7 +85,7 @@ pub fn group(leader: i32) -> Vec<Process> {
 }
 
 /// Returns the command line, with a blank between the words.
-pub fn words(pid: i32) -> String {
+pub fn cmdline(pid: i32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).trim_end_matches('\0').replace('\0', " ")
 }
@@ -94,13 +94,13 @@ pub fn words(pid: i32) -> String {
 ///
 /// In the middle of execve(2) a process has no environment. The answer waits for the end of that, up to a second.
 pub fn has_variable(pid: i32, variable: &str) -> bool {
-    let begun = Instant::now();
+    let started_at = Instant::now();
     // An exec may finish, and the next one begin, between two looks.
     let mut looks_without_exec = 0;
     loop {
         let bytes = environment(pid).unwrap_or_default();
         let is_known = !bytes.is_empty() || looks_without_exec == 3;
-        if is_known || begun.elapsed() > Duration::from_secs(1) {
+        if is_known || started_at.elapsed() > Duration::from_secs(1) {
             return bytes.split(|&byte| byte == 0).any(|entry| entry == variable.as_bytes());
         }
         match is_in_exec(pid) {
@@ -123,7 +123,7 @@ fn environment(pid: i32) -> std::io::Result<Vec<u8>> {
 /// Whether a process has no command line at the moment, although it is a program that runs.
 fn is_in_exec(pid: i32) -> bool {
     let runs = |process: Process| !process.is_kernel_thread() && !process.is_exiting();
-    words(pid).is_empty() && process(pid).is_some_and(runs)
+    cmdline(pid).is_empty() && process(pid).is_some_and(runs)
 }
 
 /// Returns a field of `/proc/PID/status`; empty if there is none.
@@ -131,6 +131,12 @@ pub fn status(pid: i32, field: &str) -> String {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     value.unwrap_or_default().trim().to_string()
+}
+
+/// Returns the number of context switches so far. It does not grow while the process sleeps.
+pub fn switches(pid: i32) -> u64 {
+    let fields = ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"];
+    fields.iter().filter_map(|field| status(pid, field).parse::<u64>().ok()).sum()
 }
 
 /// Returns the numbers in a field of `/proc/PID/status`; those of `Groups` ascend.

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::process::ExitStatus;
 
 /// Makes a terminal whose output blocks because its master is not read; returns both ends.
-pub fn held() -> (File, PtyMaster) {
+pub fn blocked_terminal() -> (File, PtyMaster) {
     let (master, path) = open();
     let mut options = File::options();
     options.write(true).custom_flags(OFlag::O_NOCTTY.bits());
@@ -59,7 +59,7 @@ impl<'a> Pty<'a> {
     }
 
     /// Waits until this is shown, after the output that earlier waits have consumed.
-    pub fn shows(&self, text: &str) {
+    pub fn wait_output(&self, text: &str) {
         self.rig.wait_for(format!("{text:?} in the terminal"), || {
             let mut shown = self.shown.borrow_mut();
             let mut buffer = [0; 4096];

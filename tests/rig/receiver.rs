@@ -1,11 +1,11 @@
 //! Syslog receivers inside the test: a socket each, and the messages that arrive there.
 
-use super::{Running, limit};
+use super::{Running, limit, tools};
 use nix::sys::stat::fstat;
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, UdpSocket};
-use std::os::fd::AsFd;
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,9 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     /// The facility times eight plus the severity.
-    pub number: u32,
+    pub priority: u32,
     /// `Mmm dd HH:MM:SS`.
-    pub stamp: String,
+    pub timestamp: String,
     /// The tag: the text before the colon.
     pub name: String,
     pub text: Vec<u8>,
@@ -34,12 +34,12 @@ impl Message {
     fn parts(bytes: &[u8]) -> Option<Message> {
         let rest = bytes.strip_prefix(b"<")?;
         let end = rest.iter().position(|&byte| byte == b'>')?;
-        let number = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
-        let (stamp, rest) = rest[end + 1..].split_at_checked(16)?;
-        let stamp = std::str::from_utf8(stamp).ok()?.strip_suffix(' ')?.to_string();
+        let priority = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
+        let (timestamp, rest) = rest[end + 1..].split_at_checked(16)?;
+        let timestamp = std::str::from_utf8(timestamp).ok()?.strip_suffix(' ')?.to_string();
         let end = rest.windows(2).position(|two| two == b": ")?;
         let name = String::from_utf8(rest[..end].to_vec()).ok()?;
-        Some(Message { number, stamp, name, text: rest[end + 2..].to_vec() })
+        Some(Message { priority, timestamp, name, text: rest[end + 2..].to_vec() })
     }
 
     pub fn text(&self) -> String {
@@ -50,15 +50,15 @@ impl Message {
 /// A source of messages.
 pub trait Receiver {
     /// Returns the next message if it arrives within 20 ms.
-    fn look(&mut self) -> Option<Vec<u8>>;
+    fn try_receive(&mut self) -> Option<Vec<u8>>;
 
     /// Waits for the next message and returns its bytes.
     #[track_caller]
     fn bytes(&mut self) -> Vec<u8> {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         loop {
-            let late = begun.elapsed() > limit();
-            if let Some(bytes) = self.look() {
+            let late = started_at.elapsed() > limit();
+            if let Some(bytes) = self.try_receive() {
                 return bytes;
             }
             assert!(!late, "waited {:?} for a message", limit());
@@ -84,16 +84,16 @@ pub trait Receiver {
     /// Returns all messages that arrive until the sender has exited.
     #[track_caller]
     fn all(&mut self, sender: &Running) -> Vec<Message> {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         let mut all = Vec::new();
         loop {
             // In this order: messages sent before the exit have arrived by the next look.
             let ended = !sender.is_running();
-            match self.look() {
+            match self.try_receive() {
                 Some(bytes) => all.push(Message::parse(&bytes)),
                 None if ended => return all,
                 None => assert!(
-                    begun.elapsed() < limit(),
+                    started_at.elapsed() < limit(),
                     "waited {:?} for the exit of the sender",
                     limit()
                 ),
@@ -102,8 +102,8 @@ pub trait Receiver {
     }
 
     /// Returns the messages that were sent and not yet received.
-    fn left(&mut self) -> Vec<Message> {
-        std::iter::from_fn(|| self.look()).map(|bytes| Message::parse(&bytes)).collect()
+    fn pending(&mut self) -> Vec<Message> {
+        std::iter::from_fn(|| self.try_receive()).map(|bytes| Message::parse(&bytes)).collect()
     }
 }
 
@@ -134,9 +134,9 @@ impl Release {
 
 impl Drop for Release {
     fn drop(&mut self) {
-        let begun = Instant::now();
+        let started_at = Instant::now();
         while self.is_open() && !std::thread::panicking() {
-            assert!(begun.elapsed() < limit(), "the socket {} stays open", self.inode);
+            assert!(started_at.elapsed() < limit(), "the socket {} stays open", self.inode);
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -165,7 +165,7 @@ impl Datagrams {
 }
 
 impl Receiver for Datagrams {
-    fn look(&mut self) -> Option<Vec<u8>> {
+    fn try_receive(&mut self) -> Option<Vec<u8>> {
         let mut room = vec![0; 1 << 16];
         datagram(self.socket.recv(&mut room), room)
     }
@@ -178,14 +178,10 @@ pub struct Udp {
 }
 
 impl Udp {
-    /// Binds any free port of an address such as `127.0.0.1` or `::1`; `None` if the machine lacks the address.
-    pub fn new(address: &str) -> Option<Udp> {
-        Udp::at(address, 0)
-    }
-
-    /// Binds this port.
-    pub fn at(address: &str, port: u16) -> Option<Udp> {
-        let socket = UdpSocket::bind((address, port)).ok()?;
+    /// Binds a port of an address such as `127.0.0.1` or `::1`, or any free port for 0. Skips the test if the
+    /// machine lacks the address.
+    pub fn new(address: &str, port: u16) -> Option<Udp> {
+        let socket = local(UdpSocket::bind((address, port)), address)?;
         socket.set_read_timeout(Some(LOOK)).expect("a timeout");
         Some(Udp { _release: Release::of(&socket), socket })
     }
@@ -196,9 +192,24 @@ impl Udp {
 }
 
 impl Receiver for Udp {
-    fn look(&mut self) -> Option<Vec<u8>> {
+    fn try_receive(&mut self) -> Option<Vec<u8>> {
         let mut room = vec![0; 1 << 16];
         datagram(self.socket.recv(&mut room), room)
+    }
+}
+
+/// Returns the bound socket. Skips the test if the machine lacks the address; every other error is a failure.
+fn local<T>(bound: std::io::Result<T>, address: &str) -> Option<T> {
+    match bound {
+        Ok(socket) => Some(socket),
+        Err(fault) => match fault.raw_os_error().map(nix::Error::from_raw) {
+            // A kernel without IPv6 returns EAFNOSUPPORT.
+            Some(nix::Error::EADDRNOTAVAIL | nix::Error::EAFNOSUPPORT) => {
+                tools::skip(&format!("needs the address {address}"));
+                None
+            }
+            _ => panic!("cannot bind {address}: {fault}"),
+        },
     }
 }
 
@@ -235,10 +246,10 @@ enum Listener {
 pub struct Stream {
     listener: Listener,
     framing: Framing,
-    sender: Option<(Box<dyn Read>, Release)>,
+    sender: Option<(UnixStream, Release)>,
     unread: Vec<u8>,
     /// The number of connections accepted so far.
-    pub came: usize,
+    pub connections: usize,
 }
 
 impl Stream {
@@ -248,15 +259,15 @@ impl Stream {
         Stream::new(Listener::Local(listener), Framing::Ended)
     }
 
-    /// Listens at this port, or at any free one for 0; `None` if the machine lacks the address or the port is used.
+    /// Listens at this port, or at any free one for 0. Skips the test if the machine lacks the address.
     pub fn tcp(address: &str, port: u16) -> Option<Stream> {
-        let listener = TcpListener::bind((address, port)).ok()?;
+        let listener = local(TcpListener::bind((address, port)), address)?;
         listener.set_nonblocking(true).expect("a nonblocking socket");
         Some(Stream::new(Listener::Tcp(listener), Framing::Counted))
     }
 
     fn new(listener: Listener, framing: Framing) -> Stream {
-        Stream { listener, framing, sender: None, unread: Vec::new(), came: 0 }
+        Stream { listener, framing, sender: None, unread: Vec::new(), connections: 0 }
     }
 
     pub fn port(&self) -> u16 {
@@ -267,7 +278,7 @@ impl Stream {
     }
 
     /// Closes the connection; the sender may connect again.
-    pub fn hang_up(&mut self) {
+    pub fn disconnect(&mut self) {
         self.sender = None;
         self.unread.clear();
     }
@@ -277,34 +288,23 @@ impl Stream {
         if self.sender.is_none() {
             self.sender = self.accept();
             match self.sender {
-                Some(_) => self.came += 1,
+                Some(_) => self.connections += 1,
                 None => std::thread::sleep(LOOK),
             }
         }
         self.sender.is_some()
     }
 
-    fn accept(&self) -> Option<(Box<dyn Read>, Release)> {
-        match &self.listener {
-            Listener::Local(listener) => {
-                let (sender, _) = listener.accept().ok()?;
-                sender
-                    .set_nonblocking(false)
-                    .and_then(|()| sender.set_read_timeout(Some(LOOK)))
-                    .ok()?;
-                let release = Release::of(&sender);
-                Some((Box::new(sender), release))
-            }
-            Listener::Tcp(listener) => {
-                let (sender, _) = listener.accept().ok()?;
-                sender
-                    .set_nonblocking(false)
-                    .and_then(|()| sender.set_read_timeout(Some(LOOK)))
-                    .ok()?;
-                let release = Release::of(&sender);
-                Some((Box::new(sender), release))
-            }
-        }
+    fn accept(&self) -> Option<(UnixStream, Release)> {
+        let socket: OwnedFd = match &self.listener {
+            Listener::Local(listener) => listener.accept().ok()?.0.into(),
+            Listener::Tcp(listener) => listener.accept().ok()?.0.into(),
+        };
+        // For reads and timeouts the kind of a stream socket does not matter.
+        let sender = UnixStream::from(socket);
+        sender.set_nonblocking(false).and_then(|()| sender.set_read_timeout(Some(LOOK))).ok()?;
+        let release = Release::of(&sender);
+        Some((sender, release))
     }
 
     /// Removes the first complete message from the unread bytes.
@@ -331,7 +331,7 @@ impl Stream {
 }
 
 impl Receiver for Stream {
-    fn look(&mut self) -> Option<Vec<u8>> {
+    fn try_receive(&mut self) -> Option<Vec<u8>> {
         if let Some(message) = self.take() {
             return Some(message);
         }
@@ -340,10 +340,10 @@ impl Receiver for Stream {
         }
         let mut room = vec![0; 1 << 16];
         match self.sender.as_mut()?.0.read(&mut room) {
-            Ok(0) => self.hang_up(),
+            Ok(0) => self.disconnect(),
             Ok(length) => self.unread.extend_from_slice(&room[..length]),
             Err(fault) if is_quiet(fault.kind()) => {}
-            Err(_) => self.hang_up(),
+            Err(_) => self.disconnect(),
         }
         self.take()
     }

@@ -31,7 +31,7 @@ impl<'a> Screen<'a> {
         let screen = Screen { rig, script, keys: RefCell::new(keys), seen: RefCell::new(0) };
         // A prompt that differs from all output and from the echo of this line.
         screen.enter("PS1=ready'> '");
-        screen.shows("ready> ");
+        screen.wait_output("ready> ");
         Some(screen)
     }
 
@@ -45,9 +45,9 @@ impl<'a> Screen<'a> {
     }
 
     /// Waits until this is shown, after the output that earlier waits have consumed.
-    pub fn shows(&self, text: &str) {
+    pub fn wait_output(&self, text: &str) {
         let from = *self.seen.borrow();
-        let end = self.rig.wait_some(format!("{text:?} on the screen"), || {
+        let end = self.rig.wait_for_some(format!("{text:?} on the screen"), || {
             let shown = self.rig.has("screen").then(|| self.rig.bytes("screen"))?;
             let found =
                 shown.get(from..)?.windows(text.len()).position(|w| w == text.as_bytes())?;
@@ -58,22 +58,41 @@ impl<'a> Screen<'a> {
 
     /// Runs a shell command whose whole output is `answer`, and waits for it and the next prompt. The echo of the
     /// command does not count.
-    pub fn says(&self, line: &str, answer: &str) {
+    pub fn prints(&self, line: &str, answer: &str) {
         self.enter(&format!("{line}; echo said''-so"));
-        self.shows(answer);
-        self.shows("said-so");
-        self.shows("ready> ");
+        self.wait_output(answer);
+        self.wait_output("said-so");
+        self.wait_output("ready> ");
+    }
+
+    /// Types a line, and waits for its echo by the terminal and for the copy that cat prints.
+    pub fn enter_to_cat(&self, line: &str) {
+        self.enter(line);
+        self.wait_output(&format!("{line}\r\n{line}\r\n"));
+    }
+
+    /// Types Ctrl-Z, and waits for the prompt.
+    pub fn suspend(&self) {
+        self.type_in(CTRL_Z);
+        self.wait_output("ready> ");
+    }
+
+    /// Types Ctrl-C, waits for the prompt, and asserts that SIGINT has killed the foreground job.
+    pub fn interrupt(&self) {
+        self.type_in(CTRL_C);
+        self.wait_output("ready> ");
+        self.status_is(130);
     }
 
     /// Asserts the exit status of the last foreground job.
     pub fn status_is(&self, status: i32) {
-        self.says("echo status-$?", &format!("status-{status}\r\n"));
+        self.prints("echo status-$?", &format!("status-{status}\r\n"));
     }
 
     /// Returns the PID of the shell.
     pub fn shell(&self) -> i32 {
         let child = || proc::children(self.script.pid()).first().map(|child| child.pid);
-        self.rig.wait_some("the shell in the terminal", child)
+        self.rig.wait_for_some("the shell in the terminal", child)
     }
 
     /// Returns the path of the terminal.

@@ -50,9 +50,9 @@ impl Rig {
         let number = self.started.get();
         let mut command = self.command(&line, number);
         change(&mut command);
-        let begun = Instant::now();
+        let started_at = Instant::now();
         let child = command.spawn().expect("/bin/sh");
-        Running { rig: self, line, number, begun, child: RefCell::new(child) }
+        Running { rig: self, line, number, started_at, child: RefCell::new(child) }
     }
 
     fn command(&self, line: &str, number: usize) -> Command {
@@ -92,7 +92,7 @@ pub struct Running<'a> {
     line: String,
     /// The number of the command line, by which its output files are named.
     number: usize,
-    begun: Instant,
+    started_at: Instant,
     child: RefCell<Child>,
 }
 
@@ -121,11 +121,12 @@ impl Running<'_> {
     /// Waits until it exits.
     #[track_caller]
     pub fn wait(self) -> Done {
-        let status = self.rig.wait_some(format!("the exit of `{}`", self.line), || self.try_wait());
+        let status =
+            self.rig.wait_for_some(format!("the exit of `{}`", self.line), || self.try_wait());
         Done {
             line: self.line.clone(),
             status,
-            took: self.begun.elapsed(),
+            took: self.started_at.elapsed(),
             out: self.rig.read(&format!("{}.out", self.number)),
             err: self.err(),
         }

@@ -1,6 +1,6 @@
 //! Real syslog daemons, each with its own files, sockets and ports.
 
-use super::space::Space;
+use super::mount_namespace::MountNamespace;
 use super::{Rig, Running, peers, tools};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -15,7 +15,7 @@ pub fn with_dsyslog() -> Option<Rig> {
 }
 
 /// Makes a mount namespace with an empty `/run` and a `/dev` that has a few devices and no `log`.
-pub fn devices(rig: &Rig) -> Option<Space<'_>> {
+pub fn devices(rig: &Rig) -> Option<MountNamespace<'_>> {
     let script = "
 mkdir dev
 mount -t tmpfs none dev
@@ -25,14 +25,14 @@ for name in null zero full urandom; do
 done
 mount --move dev /dev
 mount -t tmpfs none /run";
-    Space::new(rig, script)
+    MountNamespace::new(rig, script)
 }
 
 /// Starts busybox's syslogd, which writes to `file`, and waits until it listens.
-pub fn busybox<'a>(rig: &'a Rig, space: &Space, file: &str) -> Running<'a> {
+pub fn busybox<'a>(rig: &'a Rig, namespace: &MountNamespace, file: &str) -> Running<'a> {
     let path = rig.path(file);
     let before = rig.lines(file);
-    let syslogd = rig.start(format!("{space} busybox syslogd -n -O {}", path.display()));
+    let syslogd = rig.start(format!("{namespace} busybox syslogd -n -O {}", path.display()));
     // It logs its start after it has made its socket.
     rig.wait_lines(file, before + 1);
     syslogd
@@ -92,11 +92,11 @@ impl Rsyslogd<'_> {
     }
 }
 
-/// An address that neither answers nor refuses: see `nowhere`.
-pub const NOBODY: &str = "tcp:10.9.9.2:514";
+/// An address that neither answers nor refuses: see `in_black_hole_network`.
+pub const BLACK_HOLE: &str = "tcp:10.9.9.2:514";
 
-/// Returns the command that runs another one in a network namespace with the address `NOBODY`, or skips the test.
-pub fn nowhere() -> Option<String> {
+/// Returns the command that runs another one in a network namespace with the address `BLACK_HOLE`, or skips the test.
+pub fn in_black_hole_network() -> Option<String> {
     let busybox = peers::busybox()?;
     if !tools::can_mount() {
         return None;

@@ -34,9 +34,11 @@ pub fn has(programs: &[&str]) -> bool {
 }
 
 /// Returns the path of a program in tests/tools, which cargo builds as an example, or skips the test.
-pub fn own(name: &str) -> Option<PathBuf> {
-    let tests = std::env::current_exe().ok()?;
-    let path = tests.parent()?.parent()?.join("examples").join(name);
+pub fn example(name: &str) -> Option<PathBuf> {
+    let tests = std::env::current_exe().expect("the path of the test program");
+    // target/debug/deps/main-… → target/debug/examples
+    let folder = tests.ancestors().nth(2).expect("the folder of cargo's output");
+    let path = folder.join("examples").join(name);
     if !path.is_file() {
         skip(&format!("needs the program {name}: cargo build --examples"));
         return None;
@@ -46,8 +48,9 @@ pub fn own(name: &str) -> Option<PathBuf> {
 
 /// Returns the path of the library of faketime(1), or skips the test.
 pub fn faketime() -> Option<String> {
-    let listed = Command::new("dpkg").args(["-L", "libfaketime"]).output().ok()?;
-    let paths = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let listed = Command::new("dpkg").args(["-L", "libfaketime"]).output();
+    let paths = listed.map(|listed| listed.stdout).unwrap_or_default();
+    let paths = String::from_utf8_lossy(&paths).into_owned();
     let library = paths.lines().find(|path| path.ends_with("/libfaketime.so.1")).map(String::from);
     library.or_else(|| {
         skip("needs libfaketime");
@@ -62,7 +65,7 @@ pub fn is_native(reason: &str) -> bool {
 }
 
 /// Returns the tested program's number of a signal. MIPS has its own numbers (signal(7)).
-pub fn number(signal: Signal) -> i32 {
+pub fn signal_number(signal: Signal) -> i32 {
     static IS_MIPS: OnceLock<bool> = OnceLock::new();
     let is_mips = *IS_MIPS.get_or_init(|| {
         let words = super::applets::tested();
@@ -108,14 +111,14 @@ pub fn unshare_mounts() -> &'static str {
 }
 
 /// Whether a test can have a PID namespace.
-pub fn can_be_init() -> bool {
+pub fn can_unshare_pids() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
-    let line = format!("{} true", unshare_processes());
+    let line = format!("{} true", unshare_pids());
     *CAN.get_or_init(|| succeeds(&line)) || skip("needs a process namespace")
 }
 
 /// Returns the command that runs another one in a new PID namespace, which it takes down when it exits.
-pub fn unshare_processes() -> &'static str {
+pub fn unshare_pids() -> &'static str {
     match nix::unistd::geteuid().is_root() {
         true => "unshare -m -p -f --mount-proc --kill-child",
         false => "unshare -Urm -p -f --mount-proc --kill-child",

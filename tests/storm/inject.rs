@@ -4,9 +4,8 @@ use super::journal;
 use super::plan::{Action, Logger, Plan, Target};
 use super::runner::{Dmon, Runner};
 use crate::rig::disk::Disk;
-use crate::rig::{called, proc, signal};
+use crate::rig::{command_line, pace, proc, signal};
 use nix::sys::signal::Signal;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// If the command exits within this time after a signal to dmon, its exit may have preceded the signal. This is more
@@ -28,7 +27,7 @@ impl Runner<'_> {
             Action::Suspend(target, time) => {
                 let Some(pid) = self.find(dmon, target) else { return };
                 self.send(target, pid, Signal::SIGSTOP);
-                sleep(time);
+                pace(time);
                 if self.find(dmon, target) == Some(pid) {
                     self.send(target, pid, Signal::SIGCONT);
                 }
@@ -44,7 +43,7 @@ impl Runner<'_> {
             }
             Action::EmptyDisk => {
                 if self.disk_is_full.take() {
-                    self.disk.iter().for_each(Disk::empty);
+                    self.disk.iter().for_each(Disk::free);
                 }
                 self.note("empty");
             }
@@ -68,8 +67,9 @@ impl Runner<'_> {
             (Target::Log, Logger::Dsyslog) => "dsyslog ".into(),
             (Target::Log, Logger::Cat) => "cat".into(),
         };
-        let is_target =
-            |child: &proc::Process| !child.is_zombie() && called(child.pid).starts_with(&command);
+        let is_target = |child: &proc::Process| {
+            !child.is_zombie() && command_line(child.pid).starts_with(&command)
+        };
         proc::children(dmon.pid).into_iter().find(is_target).map(|child| child.pid)
     }
 

@@ -3,8 +3,7 @@
 use super::checks::Instance;
 use super::journal;
 use super::runner::{Dmon, Runner};
-use crate::rig::proc;
-use std::thread::sleep;
+use crate::rig::{pace, proc};
 use std::time::Duration;
 
 /// How often the test samples dmon.
@@ -14,7 +13,7 @@ impl Runner<'_> {
     /// Samples descriptors and memory until this time; then verifies zombies and pauses.
     pub fn observe_until(&self, dmon: &Dmon, instance: &mut Instance, until: Duration) {
         while let Some(left) = until.checked_sub(dmon.started.elapsed()) {
-            sleep(left.min(SAMPLE_INTERVAL));
+            pace(left.min(SAMPLE_INTERVAL));
             if !dmon.is_alive() {
                 return;
             }

@@ -7,14 +7,13 @@ use super::plan::{Action, Logger, Plan, Target};
 use crate::rig::disk::Disk;
 use crate::rig::load::Load;
 use crate::rig::receiver::{Datagrams, Receiver};
-use crate::rig::{Rig, Running, called, proc, signal};
+use crate::rig::{Rig, Running, command_line, pace, proc, signal};
 use nix::sys::signal::Signal;
 use nix::time::{ClockId, clock_gettime};
 use std::cell::{Cell, RefCell};
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// A command that handles SIGTERM exits within this time. One that does not runs longer.
@@ -54,7 +53,7 @@ fn receive(mut socket: Datagrams, done: &AtomicBool) -> Vec<u8> {
     loop {
         // Read before the socket: all messages that were sent before `done` are then received.
         let is_last = done.load(Ordering::Relaxed);
-        while let Some(message) = socket.look() {
+        while let Some(message) = socket.try_receive() {
             let text = message.windows(2).position(|two| two == b": ").map_or(0, |at| at + 2);
             all.extend_from_slice(&message[text..]);
             all.push(b'\n');
@@ -141,7 +140,8 @@ impl<'a> Runner<'a> {
         if self.plan.foreground {
             let dmon = Dmon { pid: running.pid(), started, status, running: Some(running) };
             // Before that it is a shell, or signals would terminate it.
-            let is_ready = || called(dmon.pid).starts_with("dmon ") && catches_alarm(dmon.pid);
+            let is_ready =
+                || command_line(dmon.pid).starts_with("dmon ") && catches_alarm(dmon.pid);
             self.rig.wait_for("dmon to catch signals", || !dmon.is_alive() || is_ready());
             return dmon;
         }
@@ -168,7 +168,7 @@ impl<'a> Runner<'a> {
         instance.was_killed = actions.last().is_some_and(|(_, action)| action.kills_dmon());
         for (at, action) in shutdown_actions {
             while dmon.started.elapsed() < *at && dmon.is_alive() {
-                sleep(Duration::from_millis(5));
+                pace(Duration::from_millis(5));
             }
             if dmon.is_alive() {
                 self.inject(dmon, *action);
@@ -179,10 +179,10 @@ impl<'a> Runner<'a> {
     /// Waits until dmon has exited, and verifies that nothing is left.
     fn finish(&self, dmon: Dmon, instance: &mut Instance, number: usize, unrelated: &[i32]) {
         self.rig.wait_for("dmon to exit", || {
-            !dmon.is_alive() && (dmon.pid > 0 || self.rig.copies("dmon ").is_empty())
+            !dmon.is_alive() && (dmon.pid > 0 || self.rig.processes_called("dmon ").is_empty())
         });
         let leftovers = || -> Vec<_> {
-            let mut alive = self.rig.alive();
+            let mut alive = self.rig.processes();
             alive.retain(|process| !unrelated.contains(&process.pid) && !is_fixture(process.pid));
             alive
         };
@@ -210,14 +210,14 @@ impl<'a> Runner<'a> {
         let command = format!("{} run", self.plan.chaos_child);
         self.rig.wait_for("the command of a killed dmon to exit", || {
             leftovers().iter().all(|process| {
-                !called(process.pid).starts_with(&command)
+                !command_line(process.pid).starts_with(&command)
                     || process.state == 'T'
                     || ignoring_term.contains(&process.pid)
             })
         });
         assert!(killed.elapsed() < TERM_LIMIT, "the command of a killed dmon still runs");
         let is_chaos_child =
-            |process: &proc::Process| called(process.pid).starts_with(&self.plan.chaos_child);
+            |process: &proc::Process| command_line(process.pid).starts_with(&self.plan.chaos_child);
         for process in leftovers().into_iter().filter(is_chaos_child) {
             signal(process.pid, Signal::SIGKILL);
         }
@@ -242,7 +242,7 @@ impl<'a> Runner<'a> {
 
 /// Whether this process belongs to the test's disk.
 fn is_fixture(pid: i32) -> bool {
-    called(pid).starts_with("sleep 100000")
+    command_line(pid).starts_with("sleep 100000")
 }
 
 /// Whether this process catches SIGALRM, as dmon does.
@@ -266,8 +266,8 @@ impl Drop for Runner<'_> {
         for number in 1..=self.plan.instances {
             println!("status lines of instance {number}:\n{}", tail(&format!("status.{number}")));
         }
-        for process in self.rig.alive() {
-            println!("process {process:?} {}", called(process.pid));
+        for process in self.rig.processes() {
+            println!("process {process:?} {}", command_line(process.pid));
         }
         for number in 1..=9 {
             let name = format!("{number}.err");

@@ -1,7 +1,7 @@
 //! The environment that denv and envdir build.
 //!
-//! The options of denv call it, each in its turn. Variables from files are kept in one static buffer, because the
-//! environment only points to them.
+//! The options of denv call it in their order. The environment only points to its variables, so those from files stay in
+//! one static buffer.
 
 use crate::applets::diag::{eprint, error, os_error};
 use crate::applets::env_edits::edit;
@@ -12,9 +12,10 @@ use pure::text::{Put, TextBuf, copy, cstr_tail, find_byte, first, skip, spare, s
 use sys::dir::Directory;
 use sys::environment::{Environment, Full};
 use sys::file::{self, File, Mode};
+use sys::stat;
 use sys::static_cell::StaticCell;
 
-/// The size of all variables from files together, in bytes. It is chosen: 64 KiB.
+/// The size of all variables from files together, in bytes. Chosen: an environment rarely exceeds a few KiB.
 const BUFFER_SIZE: usize = 64 << 10;
 
 static BUFFER: StaticCell<[u8; BUFFER_SIZE]> = StaticCell::new([0; BUFFER_SIZE]);
@@ -27,18 +28,18 @@ pub struct EnvBuilder {
 }
 
 impl EnvBuilder {
-    /// Takes the static environment and buffer.
+    /// Claims the static environment and buffer.
     ///
     /// # Errors
     /// [`Exit::FAILED`] without a message, if they are in use. An applet builds only one environment.
     pub fn new() -> Result<Self, Exit> {
-        match (Environment::begin(), BUFFER.take()) {
+        match (Environment::claim(), BUFFER.take()) {
             (Some(environment), Some(buffer)) => Ok(Self { environment, buffer }),
             _ => Err(Exit::FAILED),
         }
     }
 
-    /// Adds all variables of the own environment.
+    /// Adds all variables of this process's environment.
     ///
     /// # Errors
     /// [`Exit::FAILED`] after a message, if there are too many.
@@ -79,21 +80,21 @@ impl EnvBuilder {
         [path.to_bytes(), b"/", name.to_bytes()].iter().for_each(|part| shown.put(part));
         let file = directory.open_file(name, Mode::ReadNonblock);
         let file = file.map_err(|error| os_error("cannot read ", shown.bytes(), error))?;
-        if file::is_fifo(file.fd()) || file::is_directory(file.fd()) {
+        if stat::is_fifo(file.fd()) || stat::is_directory(file.fd()) {
             // The directory lists only files, but `name` may be a symbolic link, or the file system reports no types.
             return Ok(());
         }
-        let mut value_at = copy(name.to_bytes(), self.buffer);
-        value_at += copy(b"=", spare(self.buffer, value_at));
-        let end = self.read_to_end(&file, shown.bytes(), value_at)?;
-        if end == value_at {
+        let mut value_start = copy(name.to_bytes(), self.buffer);
+        value_start += copy(b"=", spare(self.buffer, value_start));
+        let end = self.read_to_end(&file, shown.bytes(), value_start)?;
+        if end == value_start {
             self.environment.remove(name.to_bytes());
             return Ok(());
         }
-        let text = skip(first(self.buffer, end), value_at);
+        let text = skip(first(self.buffer, end), value_start);
         let line = first(text, find_byte(text, b'\n').unwrap_or(text.len()));
         let is_blank = |byte: &&u8| matches!(**byte, b' ' | b'\t');
-        let size = value_at + line.len() - line.iter().rev().take_while(is_blank).count();
+        let size = value_start + line.len() - line.iter().rev().take_while(is_blank).count();
         for byte in self.buffer.iter_mut().take(size).filter(|byte| **byte == 0) {
             *byte = b'\n';
         }
@@ -105,7 +106,7 @@ impl EnvBuilder {
         self.environment.set(variable).map_err(too_many)
     }
 
-    /// Makes the change of each line of a file: `NAME=VALUE` sets, `NAME=` and `NAME` remove a variable.
+    /// Applies each line of a file: `NAME=VALUE` sets, `NAME=` and `NAME` remove a variable.
     ///
     /// # Errors
     /// [`Exit::FAILED`] after a message, if the file cannot be read, does not fit or contains another line.
@@ -127,7 +128,7 @@ impl EnvBuilder {
         Ok(())
     }
 
-    /// Makes the change of one line. Skips blanks at its start, empty lines and comments.
+    /// Applies one line. Skips blanks at its start, empty lines and comments.
     fn edit_line(&mut self, line: CliWord, path: CliWord) -> Result<(), Exit> {
         let blanks = line.to_bytes().iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         let line = cstr_tail(line, blanks).unwrap_or(line);

@@ -1,4 +1,4 @@
-//! denv and envdir: execute a command in a new environment.
+//! denv and envdir: they execute a command in a new environment.
 //!
 //! `applets::run` calls [`run`] for denv and [`run_envdir`] for envdir, the program of daemontools that reads one
 //! directory of variables.

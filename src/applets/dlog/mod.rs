@@ -12,7 +12,9 @@ use pure::exit::Exit;
 use pure::log::line_prefix::{PrefixOptions, PrefixText};
 use pure::log::on_full::OnFull;
 use pure::time::Duration;
-use sys::file::{self, File, Kind, Mode};
+use sys::fd;
+use sys::file::{File, Mode};
+use sys::stat::{self, Kind};
 
 const INFO: AppletInfo = AppletInfo {
     usage: "Usage: dlog [options] [file]
@@ -88,13 +90,13 @@ fn start(
     line_logger::run(&mut target, &LineOptions { input, prefix, sync_interval }, buffers)
 }
 
-/// Returns standard output. A pipe or terminal is opened again with `O_NONBLOCK`, which would affect other processes if
-/// it were set on the inherited open file description.
+/// Returns standard output. A pipe or terminal is opened again with `O_NONBLOCK`, because the flag on the inherited open
+/// file description would affect other processes.
 ///
 /// A blocking write could hang even after poll(2): another process may fill the pipe first, and a terminal may accept
 /// only part of the bytes.
 fn standard_output() -> Output {
-    match file::kind(file::STDOUT) {
+    match stat::kind(fd::STDOUT) {
         Kind::Regular => Output::Stdout,
         Kind::Other => {
             File::open(c"/proc/self/fd/1", Mode::Console).map_or(Output::Stdout, Output::File)
@@ -125,7 +127,7 @@ impl LogTarget for FileTarget {
         self.log_file.write(bytes, loss_notice, &mut || false)
     }
 
-    /// Opens the file again by its name. If that fails, the old file is still better than none.
+    /// Opens the file again by its name. If that fails, logging continues in the old file.
     fn handle(&mut self, request: Request) {
         match (request, self.path) {
             (Request::Reopen, Some(path)) => {

@@ -11,13 +11,13 @@ use pure::exit::Exit;
 use pure::log::archive::ArchiveName;
 use pure::log::on_full::OnFull;
 use pure::unix::Errno;
-use sys::clock;
-use sys::file::{self, File};
+use sys::file::File;
+use sys::{clock, stat};
 
 /// A failed operation on the directory.
 #[derive(Clone, Copy)]
 pub struct DirError {
-    /// The message before the name of the directory.
+    /// The text before the name of the directory in the message.
     what: &'static str,
     errno: Errno,
 }
@@ -48,7 +48,7 @@ pub struct Current {
     file_name: FileName,
 }
 
-/// How a rotation ended.
+/// The result of a rotation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Rotated {
     /// A new, empty `current` is open.
@@ -61,7 +61,7 @@ impl Current {
     /// Opens the directory `path` and `current` in it.
     ///
     /// # Errors
-    /// Either cannot be opened.
+    /// The error of open(2), if either cannot be opened.
     pub fn open(path: CliWord, syncs: bool) -> Result<Self, DirError> {
         let (dir, file) = open(path)?;
         let output = Output::File(file);
@@ -72,7 +72,7 @@ impl Current {
     /// Opens directory and file again by their names.
     ///
     /// # Errors
-    /// Either cannot be opened. Then the old file stays open.
+    /// The error of open(2), if either cannot be opened. Then the old file stays open.
     pub fn reopen(&mut self, path: CliWord) -> Result<(), DirError> {
         let (dir, file) = open(path)?;
         self.dir = dir;
@@ -84,7 +84,7 @@ impl Current {
     /// Renames `current` to an archive and opens a new `current`.
     ///
     /// # Errors
-    /// The file cannot be renamed, or the new one cannot be opened. In both cases the old file stays open.
+    /// The error of rename(2) or open(2). In both cases the old file stays open.
     pub fn rotate(&mut self, archive: ArchiveName) -> Result<Rotated, DirError> {
         let renamed = match self.file_name {
             FileName::Current => self.dir.archive_current(archive),
@@ -124,7 +124,7 @@ impl Current {
 
     /// Returns the size of the open file in bytes.
     pub fn size(&self) -> u64 {
-        file::size(self.log_file.fd())
+        stat::size(self.log_file.fd())
     }
 
     /// Returns the second in which `current` was created.

@@ -26,7 +26,7 @@ impl LogDir {
     /// Opens the directory `path`.
     ///
     /// # Errors
-    /// Those of open(2). `ENOTDIR` if it is not a directory.
+    /// `ENOENT`; `EACCES`; `ENOTDIR` if it is not a directory (open(2)).
     pub fn open(path: CliWord) -> Result<Self, Errno> {
         Directory::open(path).map(|dir| Self { dir, colon: b':' })
     }
@@ -34,7 +34,7 @@ impl LogDir {
     /// Opens `current` for appending, and creates it if it does not exist.
     ///
     /// # Errors
-    /// Those of open(2). `ELOOP` if it is a symbolic link.
+    /// `EACCES`; `ENOSPC`; `EROFS`; `ELOOP` if it is a symbolic link (open(2)).
     pub fn open_current(&self) -> Result<File, Errno> {
         self.dir.open_file(CURRENT, Mode::AppendNoFollow)
     }
@@ -42,7 +42,7 @@ impl LogDir {
     /// Finds all archives.
     ///
     /// # Errors
-    /// Those of getdents(2). Then no name is certain to be new.
+    /// `ENOENT` if the directory was removed (getdents64(2)). Then no archive name is certain to be new.
     pub fn archives(&self) -> Result<Archives, Errno> {
         let mut archives = Archives::default();
         self.dir.for_each_file(&mut |name| archives.add(name.to_bytes()))?;
@@ -52,7 +52,7 @@ impl LogDir {
     /// Removes an archive, whose name may contain colons or dashes.
     ///
     /// # Errors
-    /// Those of unlink(2).
+    /// `ENOENT`, `EACCES`, `EPERM`, `EROFS` (unlink(2)).
     pub fn remove(&self, name: ArchiveName) -> Result<(), Errno> {
         let other = if self.colon == b':' { b'-' } else { b':' };
         match self.dir.remove(c_str(&name.text(self.colon))) {
@@ -70,7 +70,7 @@ impl LogDir {
     /// Renames `current` to an archive.
     ///
     /// # Errors
-    /// Those of rename(2). `ENOENT` if there is no `current`.
+    /// `ENOENT` if there is no `current`; `EACCES`, `ENOSPC`, `EROFS` (rename(2)).
     pub fn archive_current(&mut self, name: ArchiveName) -> Result<(), Errno> {
         match self.rename_to(&name.text(self.colon)) {
             Err(Errno::INVAL) if self.colon == b':' => {
@@ -81,8 +81,8 @@ impl LogDir {
         }
     }
 
-    /// Renames `current`. Without a rename that refuses to replace a file (before Linux 3.15, and on some file systems)
-    /// the name is only free because it was chosen to be new.
+    /// Renames `current`, and never replaces an archive. Linux before 3.15 and some file systems lack `RENAME_NOREPLACE`.
+    /// There, only [`ArchiveName::after`] ensures that the name is unused.
     fn rename_to(&self, name: &ArchiveNameText) -> Result<(), Errno> {
         match self.dir.rename_no_replace(CURRENT, c_str(name)) {
             Err(Errno::NOSYS | Errno::INVAL) => self.dir.rename(CURRENT, c_str(name)),
@@ -104,7 +104,7 @@ impl LogDir {
     /// Returns the second in which `current` was created. If it is unknown, returns `now` and records it.
     pub fn read_timestamp(&self, now: i64) -> i64 {
         let mut buffer = [0; 24];
-        // This mode does not follow a symbolic link.
+        // `LockFile` reads, and does not follow a symbolic link.
         let file = self.dir.open_file(TIMESTAMP, Mode::LockFile);
         let n = file.and_then(|file| file::read(file.fd(), &mut buffer)).unwrap_or(0);
         rotate::created_at(first(&buffer, n), now).unwrap_or_else(|| {
@@ -114,6 +114,7 @@ impl LogDir {
     }
 }
 
+/// Returns the name as a C string. It always ends in NUL, so the default is never used.
 fn c_str(name: &ArchiveNameText) -> &CStr {
     sys::c_str(name.bytes()).unwrap_or(c"log-")
 }

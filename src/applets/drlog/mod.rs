@@ -141,7 +141,7 @@ impl DirTarget {
         }
     }
 
-    /// Removes the oldest archives. `archives`: those before the rotation, which has added one.
+    /// Removes the oldest archives. `archives` are those before the rotation, which has added one.
     fn remove_surplus(&self, archives: Archives) -> Result<(), DirError> {
         let dir = self.current.dir();
         let mut oldest = archives.oldest;

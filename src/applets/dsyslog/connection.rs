@@ -12,10 +12,11 @@ use pure::syslog::queue::Queue;
 use pure::unix::Errno;
 use sys::socket::{MAX_MESSAGES, SocketType};
 #[cfg(not(test))]
-use sys::{clock, file, socket::Socket};
+use sys::{clock, fd, file, socket::Socket};
 #[cfg(test)]
-use tests::{Socket, clock, file};
+use tests::{Socket, clock, fd, file};
 
+/// A connection and its socket.
 pub struct Connection<'a> {
     address: &'a Address,
     pub state: ConnectionState,
@@ -43,8 +44,8 @@ impl<'a> Connection<'a> {
         self.socket.as_ref().map(|(socket, _)| socket.fd())
     }
 
-    /// Connects if it is time to, and sends messages until the queue is empty or the receiver blocks. Calls
-    /// `report_loss` with a number of lost lines, which must push a loss notice to the queue.
+    /// Connects if an attempt is due, and sends messages until the queue is empty or the receiver blocks. Calls
+    /// `report_loss` with the number of lost lines; it must push a loss notice to the queue.
     pub fn flush(&mut self, queue: &mut Queue, report_loss: &mut dyn FnMut(&mut Queue, u64)) {
         self.state.start_pass(clock::now());
         loop {
@@ -59,7 +60,7 @@ impl<'a> Connection<'a> {
                     self.socket = socket.ok();
                 }
                 Step::CheckConnect => {
-                    let is_writable = self.fd().is_some_and(file::is_writable);
+                    let is_writable = self.fd().is_some_and(fd::is_writable);
                     let error = self.socket.as_ref().and_then(|(socket, _)| socket.error());
                     self.state.on_connect_check(is_writable, error);
                 }
@@ -92,7 +93,7 @@ impl<'a> Connection<'a> {
 fn connect(address: &Address) -> Result<(Socket, SocketType), Errno> {
     let connect = |socket_type| {
         let socket = match address.transport {
-            Transport::Path => Socket::unix(address.word, socket_type),
+            Transport::Unix => Socket::unix(address.word, socket_type),
             Transport::Udp(to) | Transport::Tcp(to) => Socket::inet(to, socket_type),
         };
         socket.map(|socket| (socket, socket_type))
@@ -100,7 +101,7 @@ fn connect(address: &Address) -> Result<(Socket, SocketType), Errno> {
     match address.transport {
         Transport::Tcp(_) => connect(SocketType::Stream),
         Transport::Udp(_) => connect(SocketType::Datagram),
-        Transport::Path => match connect(SocketType::Datagram) {
+        Transport::Unix => match connect(SocketType::Datagram) {
             Err(Errno::PROTOTYPE) => connect(SocketType::Stream),
             result => result,
         },
@@ -108,7 +109,7 @@ fn connect(address: &Address) -> Result<(Socket, SocketType), Errno> {
 }
 
 fn send_stream(socket: &Socket, queue: &mut Queue) -> Result<(), Errno> {
-    // The first write after the receiver has closed the connection would succeed, and its messages would be lost.
+    // After the receiver has closed the connection, one more write would succeed, and its messages would be lost.
     if let Some(error) = socket.error() {
         return Err(error);
     }
@@ -119,7 +120,7 @@ fn send_stream(socket: &Socket, queue: &mut Queue) -> Result<(), Errno> {
 
 fn send_datagrams(socket: &Socket, queue: &mut Queue, is_udp: bool) -> Result<(), Errno> {
     let (count, max) = match socket.sendmmsg(queue.messages(false)) {
-        // A seccomp filter or an emulator without the call: one by one.
+        // A seccomp filter or an emulator lacks the call. Send one datagram, and expect no more: 1 of 1.
         Err(Errno::NOSYS) => {
             let first = queue.messages(false).next().unwrap_or(&[]);
             file::write(socket.fd(), first).map(|_| (1, 1))
@@ -129,7 +130,7 @@ fn send_datagrams(socket: &Socket, queue: &mut Queue, is_udp: bool) -> Result<()
     queue.sent(count);
     // sendmmsg(2) returns the count if a later message fails, and drops its error. If the socket is writable, the
     // error was ECONNREFUSED for an earlier datagram.
-    if is_udp && count < max && !queue.is_empty() && file::is_writable(socket.fd()) {
+    if is_udp && count < max && !queue.is_empty() && fd::is_writable(socket.fd()) {
         return Err(Errno::CONNREFUSED);
     }
     Ok(())

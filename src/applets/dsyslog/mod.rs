@@ -1,4 +1,4 @@
-//! dsyslog: the applet that sends each line of standard input to syslog. `crate::applets` calls `run`.
+//! dsyslog: sends each line of standard input to syslog. The table of applets calls it.
 
 mod connection;
 
@@ -45,6 +45,7 @@ impl AsMut<LoggerConfig> for Config {
     }
 }
 
+/// The rows of all options, in the order of the help.
 pub const OPTIONS: &[Opt<Config>] = &[
     opt("-p, --priority PRIORITY\tHow urgent, or facility.priority; warning.", |c, v| {
         v.to(&mut c.format.priority)
@@ -75,13 +76,14 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let config = Config {
         logger: LoggerConfig::DEFAULT,
         format: MessageFormat {
+            // daemon.warning
             priority: Priority { facility: Facility(3), severity: 4 },
             name: b"",
             rfc5424: false,
             prefixed: false,
             skip_empty: false,
         },
-        to: Address { word: c"/dev/log", transport: Transport::Path },
+        to: Address { word: c"/dev/log", transport: Transport::Unix },
         console: false,
     };
     logger::run(invocation, &INFO, OPTIONS, config, start)
@@ -110,12 +112,12 @@ fn start(
         host: if config.format.rfc5424 { host_name() } else { Vec::new() },
         console: config.console,
         report: ReportOnce::default(),
-        ending: None,
+        deadline: None,
     };
     pump::pump(config.logger.input, batch, &mut sender)
 }
 
-/// Returns the host name as a header may contain it.
+/// Returns the host name in the form that a header allows.
 fn host_name() -> Vec<u8, 64> {
     let mut name = sysinfo::host_name();
     header::replace_unprintable(&mut name);
@@ -130,19 +132,20 @@ struct Sender<'a> {
     console: bool,
     /// Reports an unreachable receiver.
     report: ReportOnce,
-    /// After the end of the input: the time at which unsent messages are lost.
-    ending: Option<Instant>,
+    /// The time at which unsent messages are lost; `None` before the end of the input.
+    deadline: Option<Instant>,
     connection: Connection<'a>,
     host: Vec<u8, 64>,
     builder: MessageBuilder<'a>,
     queue: Queue,
 }
 
-/// How long to send the rest of the queue after the end of the input. dmon waits equally long for its logger.
+/// Time to send the rest of the queue after the end of the input. dmon waits equally long for its logger.
 const FINAL_SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Sender<'_> {
-    /// Sends messages from the queue. If there is no receiver, reports that, and writes them to the console if wanted.
+    /// Sends messages from the queue. If there is no receiver, reports that, and writes them to the console if the option
+    /// is set.
     fn flush(&mut self) {
         let Self { builder, queue, connection, host, .. } = self;
         connection.flush(queue, &mut |queue, lines| {
@@ -184,7 +187,7 @@ impl Sender<'_> {
     }
 
     fn is_full(&self) -> bool {
-        !self.queue.has_room(Queue::MAX_FRAME)
+        !self.queue.has_space(Queue::MAX_FRAME)
     }
 }
 
@@ -201,7 +204,7 @@ impl Sink for Sender<'_> {
             }
             let Self { builder, queue, host, .. } = self;
             let origin = Origin { moment, host };
-            taken += builder.take(rest, origin, &mut |message, last| queue.push(message, last));
+            taken += builder.feed(rest, origin, &mut |message, last| queue.push(message, last));
         }
         taken
     }
@@ -216,13 +219,13 @@ impl Sink for Sender<'_> {
         }
         let now = clock::now();
         let wait = self.connection.state.wait(now);
-        let state = match self.ending {
-            Some(end) if end <= now => SinkState::Broken,
+        let state = match self.deadline {
+            Some(at) if at <= now => SinkState::Broken,
             Some(_) => SinkState::Blocked,
             None if wait.soon && self.is_full() => SinkState::Blocked,
             None => SinkState::Ready,
         };
-        let at = earliest(wait.until, self.ending);
+        let at = earliest(wait.until, self.deadline);
         Interest { state, writable: self.connection.fd(), at }
     }
 
@@ -237,13 +240,13 @@ impl Sink for Sender<'_> {
         let Self { builder, queue, host, .. } = self;
         let origin = Origin { moment: clock::real(), host };
         builder.finish(origin, &mut |message, last| queue.push(message, last));
-        self.ending = Some(clock::now().add(FINAL_SEND_TIMEOUT));
+        self.deadline = Some(clock::now().add(FINAL_SEND_TIMEOUT));
         self.flush();
     }
 
     fn close(&mut self, rest: &[u8]) -> Exit {
         self.queue.lose_all();
-        let lost = self.queue.all_lost + self.connection.state.refused + lines::count(rest);
+        let lost = self.queue.total_lost + self.connection.state.refused + lines::count(rest);
         if lost == 0 {
             return Exit::SUCCESS;
         }

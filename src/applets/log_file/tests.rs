@@ -1,10 +1,10 @@
 //! Tests of [`LogFile`] on a simulated file. The module calls this file instead of the kernel.
 //!
 //! Each write succeeds, succeeds in part, or fails; a piece can be removed or not; time passes or not. The tests try all
-//! courses with a few such faults.
+//! scenarios with a few such faults.
 
 use super::{Blocked, Errno, Kind, Line, LogFile, OnFull, Output};
-use crate::testing::Ways;
+use crate::testing::Choices;
 use pure::exit::Exit;
 use pure::log::loss::Loss;
 use pure::text::Writer;
@@ -14,11 +14,11 @@ use ufmt::uwrite;
 
 /// The simulated file and the faults to come.
 #[derive(Default)]
-struct Course {
+struct Scenario {
     content: Vec<u8>,
     is_file: bool,
     seconds: u64,
-    ways: Ways,
+    choices: Choices,
     reported: bool,
     /// The loss notice is being written. No space is freed for it.
     in_notice: bool,
@@ -29,103 +29,85 @@ struct Course {
     /// A write failed or was cut, or there was no space.
     fails: bool,
     /// A piece could not be removed.
-    stays: bool,
+    undo_failed: bool,
     /// Something was written and not synced.
     unsynced: bool,
     /// The last sync failed.
     sync_failed: bool,
     /// Any sync failed.
-    lost: bool,
-    /// The second of the last failed write. Ignored at the end.
-    failed: Option<u64>,
+    any_sync_failed: bool,
+    /// The second of the last failed write; `None` at the end of a scenario.
+    failed_at: Option<u64>,
 }
 
 thread_local! {
-    static COURSE: RefCell<Course> = RefCell::default();
+    static SCENARIO: RefCell<Scenario> = RefCell::default();
 }
 
-fn choose(ways: usize) -> usize {
-    COURSE.with_borrow_mut(|course| course.ways.choose(ways))
+fn choose(alternatives: usize) -> usize {
+    SCENARIO.with_borrow_mut(|scenario| scenario.choices.choose(alternatives))
 }
 
 pub mod clock {
-    use super::{COURSE, Duration, Instant};
+    use super::{Duration, Instant, SCENARIO};
 
     pub fn now() -> Instant {
-        let seconds = COURSE.with_borrow(|course| course.seconds);
+        let seconds = SCENARIO.with_borrow(|scenario| scenario.seconds);
         Instant::from_clock(Duration::from_secs(seconds))
     }
 }
 
 pub mod file {
-    use super::{COURSE, Errno, Kind, choose};
+    use super::{Errno, SCENARIO, choose};
 
     pub fn write(_: i32, bytes: &[u8]) -> Result<usize, Errno> {
-        COURSE.with_borrow_mut(|course| {
-            assert!(!course.full, "free_space was not called");
-            assert!(course.is_file || course.writable, "the write may wait for the reader");
-            course.writable = false;
+        SCENARIO.with_borrow_mut(|scenario| {
+            assert!(!scenario.full, "free_space was not called");
+            assert!(scenario.is_file || scenario.writable, "the write may wait for the reader");
+            scenario.writable = false;
         });
-        let way = choose(5);
-        COURSE.with_borrow_mut(|course| course.fails |= way > 0);
-        let n = match way {
+        let result = choose(5);
+        SCENARIO.with_borrow_mut(|scenario| scenario.fails |= result > 0);
+        let n = match result {
             0 => bytes.len(),
             1 => {
-                COURSE.with_borrow_mut(|course| course.full = !course.in_notice);
+                SCENARIO.with_borrow_mut(|scenario| scenario.full = !scenario.in_notice);
                 return Err(Errno::NOSPC);
             }
             2 => bytes.len().div_ceil(2),
             3 => 1,
             _ => return Err(Errno::INTR),
         };
-        COURSE.with_borrow_mut(|course| {
-            course.content.extend(&bytes[..n]);
-            course.unsynced = true;
-            course.in_notice &= !bytes[..n].ends_with(b"]\n");
+        SCENARIO.with_borrow_mut(|scenario| {
+            scenario.content.extend(&bytes[..n]);
+            scenario.unsynced = true;
+            scenario.in_notice &= !bytes[..n].ends_with(b"]\n");
         });
         Ok(n)
     }
 
     pub fn undo_append(_: i32, bytes: u64) -> Result<(), Errno> {
         assert!(bytes > 0, "there is nothing to remove");
-        COURSE.with_borrow_mut(|course| {
-            if !course.is_file || course.ways.choose(2) > 0 {
-                course.stays = true;
+        SCENARIO.with_borrow_mut(|scenario| {
+            if !scenario.is_file || scenario.choices.choose(2) > 0 {
+                scenario.undo_failed = true;
                 return Err(Errno::INVAL);
             }
-            let length = course.content.len().checked_sub(bytes as usize).unwrap();
-            course.content.truncate(length);
+            let length = scenario.content.len().checked_sub(bytes as usize).unwrap();
+            scenario.content.truncate(length);
             Ok(())
         })
     }
 
-    pub fn is_writable(_: i32) -> bool {
-        let writable = choose(2) == 0;
-        COURSE.with_borrow_mut(|course| {
-            course.writable = writable;
-            course.fails |= !writable;
-        });
-        writable
-    }
-
-    pub fn kind(_: i32) -> Kind {
-        let is_file = COURSE.with_borrow(|course| course.is_file);
-        if is_file { Kind::Regular } else { Kind::Other }
-    }
-
-    pub fn is_fifo(_: i32) -> bool {
-        false
-    }
-
     pub fn sync(_: i32) -> Result<(), Errno> {
-        let way = choose(3);
-        COURSE.with_borrow_mut(|course| {
-            assert!(course.unsynced, "there is nothing to sync");
-            course.unsynced = false;
-            course.sync_failed = way == 2;
-            course.lost |= way == 2;
+        let result = choose(3);
+        SCENARIO.with_borrow_mut(|scenario| {
+            assert!(scenario.unsynced, "there is nothing to sync");
+            scenario.unsynced = false;
+            scenario.sync_failed = result == 2;
+            scenario.any_sync_failed |= result == 2;
         });
-        match way {
+        match result {
             0 => Ok(()),
             1 => Err(Errno::INVAL),
             _ => Err(Errno::NXIO),
@@ -133,18 +115,44 @@ pub mod file {
     }
 }
 
+pub mod fd {
+    use super::{SCENARIO, choose};
+
+    pub fn is_writable(_: i32) -> bool {
+        let writable = choose(2) == 0;
+        SCENARIO.with_borrow_mut(|scenario| {
+            scenario.writable = writable;
+            scenario.fails |= !writable;
+        });
+        writable
+    }
+}
+
+pub mod stat {
+    use super::{Kind, SCENARIO};
+
+    pub fn kind(_: i32) -> Kind {
+        let is_file = SCENARIO.with_borrow(|scenario| scenario.is_file);
+        if is_file { Kind::Regular } else { Kind::Other }
+    }
+
+    pub fn is_fifo(_: i32) -> bool {
+        false
+    }
+}
+
 pub fn os_error(_: &str, _: &[u8], error: Errno) -> Exit {
-    assert_ne!(error, Errno::INVAL, "a file without a disk needs no sync");
-    COURSE.with_borrow_mut(|course| course.reported = true);
+    assert_ne!(error, Errno::INVAL, "EINVAL of a file without a disk is no error");
+    SCENARIO.with_borrow_mut(|scenario| scenario.reported = true);
     Exit::FAILED
 }
 
 /// `[LINES BYTES]`.
 fn loss_notice(Loss { lines, bytes }: Loss) -> Line {
-    COURSE.with_borrow_mut(|course| {
-        course.in_notice = true;
-        let now = course.seconds;
-        let is_soon = course.failed.replace(now).is_some_and(|failed| failed == now);
+    SCENARIO.with_borrow_mut(|scenario| {
+        scenario.in_notice = true;
+        let now = scenario.seconds;
+        let is_soon = scenario.failed_at.replace(now).is_some_and(|second| second == now);
         assert!(!is_soon, "two attempts in the same second");
     });
     let mut line = Line::new();
@@ -154,9 +162,9 @@ fn loss_notice(Loss { lines, bytes }: Loss) -> Line {
 
 /// Called when the disk is full. Frees some space, or none.
 fn free_space() -> bool {
-    COURSE.with_borrow_mut(|course| {
-        assert!(core::mem::take(&mut course.full), "free_space was called without need");
-        course.ways.choose(2) > 0
+    SCENARIO.with_borrow_mut(|scenario| {
+        assert!(core::mem::take(&mut scenario.full), "free_space was called without need");
+        scenario.choices.choose(2) > 0
     })
 }
 
@@ -173,8 +181,8 @@ fn missing(file: &[&[u8]], text: &[&[u8]], torn: bool) -> Option<usize> {
         return Some(text.len());
     };
     if let Some((count, bytes)) = counted(line) {
-        let (gone, text) = text.split_at_checked(count)?;
-        return if gone.concat().len() == bytes { missing(rest, text, false) } else { None };
+        let (lost, text) = text.split_at_checked(count)?;
+        return if lost.concat().len() == bytes { missing(rest, text, false) } else { None };
     }
     // Only a torn line at the end of the file may lack its newline.
     let piece = line.strip_suffix(b"\n").unwrap_or(line);
@@ -185,9 +193,9 @@ fn missing(file: &[&[u8]], text: &[&[u8]], torn: bool) -> Option<usize> {
     {
         return Some(count);
     }
-    let stays = COURSE.with_borrow(|course| course.stays);
-    let tears = stays && (next.starts_with(piece) && !torn || piece.starts_with(b"["));
-    if tears { missing(rest, text, true) } else { None }
+    let undo_failed = SCENARIO.with_borrow(|scenario| scenario.undo_failed);
+    let is_torn = undo_failed && (next.starts_with(piece) && !torn || piece.starts_with(b"["));
+    if is_torn { missing(rest, text, true) } else { None }
 }
 
 /// Parses `[LINES BYTES]`.
@@ -201,7 +209,42 @@ fn lines(bytes: &[u8]) -> Vec<&[u8]> {
     bytes.split_inclusive(|byte| *byte == b'\n').collect()
 }
 
-/// Runs one course: the text in its pieces, then the end of the input.
+/// Writes `rest` with as many calls as it takes. Returns the unwritten bytes: none, unless the deadline after SIGTERM
+/// passes during the last piece. Sets `dropped` during an outage.
+fn write<'a>(
+    log_file: &mut LogFile,
+    mut rest: &'a [u8],
+    is_last: bool,
+    dropped: &mut bool,
+) -> &'a [u8] {
+    for calls in 1.. {
+        if rest.is_empty() {
+            break;
+        }
+        assert!(calls < 20, "blocked forever");
+        SCENARIO.with_borrow_mut(|scenario| scenario.in_notice = false);
+        let done = log_file.write(rest, &mut loss_notice, &mut free_space);
+        assert!(!SCENARIO.with_borrow(|scenario| scenario.full), "free_space was not called");
+        rest = &rest[done..];
+        assert!(rest.is_empty() == log_file.blocked.is_none(), "blocked, or all is done");
+        match log_file.blocked.take() {
+            Some(Blocked::Until(_)) => SCENARIO.with_borrow_mut(|scenario| scenario.seconds += 1),
+            Some(Blocked::Broken) => unreachable!(),
+            Some(Blocked::BufferFull) | None => {}
+        }
+        *dropped |= log_file.is_dropping();
+        SCENARIO.with_borrow_mut(|scenario| {
+            let now = log_file.is_dropping().then_some(scenario.seconds);
+            scenario.failed_at = scenario.failed_at.or(now).filter(|_| log_file.is_dropping());
+        });
+        if !rest.is_empty() && is_last && choose(2) > 0 {
+            break;
+        }
+    }
+    rest
+}
+
+/// Runs one scenario: the text in its pieces, then the end of the input.
 fn run(on_full: OnFull) {
     let mut log_file = LogFile::new(b"file", on_full, true, Output::Stdout);
     let mut from = 0;
@@ -210,38 +253,15 @@ fn run(on_full: OnFull) {
     for piece in PIECES {
         rest = &TEXT[from..from + piece];
         from += piece;
-        COURSE.with_borrow_mut(|course| course.seconds += course.ways.choose(2) as u64);
-        let mut tries = 0;
-        while !rest.is_empty() {
-            COURSE.with_borrow_mut(|course| course.in_notice = false);
-            let done = log_file.write(rest, &mut loss_notice, &mut free_space);
-            assert!(!COURSE.with_borrow(|course| course.full), "free_space was not called");
-            rest = &rest[done..];
-            assert!(rest.is_empty() == log_file.blocked.is_none(), "blocked, or all is done");
-            match log_file.blocked.take() {
-                Some(Blocked::Until(_)) => COURSE.with_borrow_mut(|course| course.seconds += 1),
-                Some(Blocked::Broken) => unreachable!(),
-                Some(Blocked::BufferFull) | None => {}
-            }
-            dropped |= log_file.is_dropping();
-            COURSE.with_borrow_mut(|course| {
-                let now = log_file.is_dropping().then_some(course.seconds);
-                course.failed = course.failed.or(now).filter(|_| log_file.is_dropping());
-            });
-            tries += 1;
-            assert!(tries < 20, "blocked forever");
-            // The deadline after SIGTERM has passed.
-            if !rest.is_empty() && from == TEXT.len() && choose(2) > 0 {
-                break;
-            }
-        }
+        SCENARIO.with_borrow_mut(|scenario| scenario.seconds += scenario.choices.choose(2) as u64);
+        rest = write(&mut log_file, rest, from == TEXT.len(), &mut dropped);
         if rest.is_empty() {
             assert_eq!(log_file.at_line_start(), TEXT[..from].ends_with(b"\n"));
         }
-        let failed = COURSE.with_borrow(|course| course.failed);
-        let retry_at = failed
+        let failed_at = SCENARIO.with_borrow(|scenario| scenario.failed_at);
+        let retry_at = failed_at
             .filter(|_| log_file.at_line_start())
-            .map(|failed| Instant::from_clock(Duration::from_secs(failed + 1)));
+            .map(|second| Instant::from_clock(Duration::from_secs(second + 1)));
         assert_eq!(log_file.retry_at(), retry_at);
     }
     let given_up = !rest.is_empty();
@@ -251,31 +271,33 @@ fn run(on_full: OnFull) {
     dropped |= given_up;
     let was_dropping = log_file.is_dropping() || given_up;
     assert!(log_file.at_line_start() || given_up);
-    let was_reported = COURSE.with_borrow_mut(|course| {
-        course.failed = None;
-        core::mem::take(&mut course.reported)
+    let was_reported = SCENARIO.with_borrow_mut(|scenario| {
+        scenario.failed_at = None;
+        core::mem::take(&mut scenario.reported)
     });
     log_file.sync();
-    COURSE.with_borrow_mut(|course| {
-        assert!(!course.unsynced, "not all is synced");
-        let sync_failed = course.sync_failed;
-        assert!(course.reported || was_reported || !sync_failed, "a failed sync is not reported");
-        course.reported |= was_reported;
+    SCENARIO.with_borrow_mut(|scenario| {
+        assert!(!scenario.unsynced, "not all is synced");
+        let sync_failed = scenario.sync_failed;
+        assert!(scenario.reported || was_reported || !sync_failed, "a failed sync is not reported");
+        scenario.reported |= was_reported;
     });
-    COURSE.with_borrow_mut(|course| course.fails = false);
+    SCENARIO.with_borrow_mut(|scenario| scenario.fails = false);
     let (pending, unread) = rest.split_at(rest.len() / 2);
     log_file.give_up([pending, unread], &mut loss_notice);
-    let (content, reported, fails) =
-        COURSE.with_borrow(|course| (course.content.clone(), course.reported, course.fails));
+    let (content, reported, fails) = SCENARIO
+        .with_borrow(|scenario| (scenario.content.clone(), scenario.reported, scenario.fails));
     let shown = String::from_utf8_lossy(&content);
     match missing(&lines(&content), &lines(&TEXT[..TEXT.len() - cut]), false) {
         Some(0) => {}
         // The disk was full to the end.
-        Some(_) => assert!(was_dropping && log_file.is_dropping() && fails, "lines lack: {shown}"),
+        Some(_) => {
+            assert!(was_dropping && log_file.is_dropping() && fails, "lines are missing: {shown}")
+        }
         None => panic!("not the text: {shown}"),
     }
-    let lost = COURSE.with_borrow(|course| course.lost);
-    assert_eq!(log_file.lost_data(), dropped || lost, "{shown}");
+    let any_sync_failed = SCENARIO.with_borrow(|scenario| scenario.any_sync_failed);
+    assert_eq!(log_file.lost_data(), dropped || any_sync_failed, "{shown}");
     assert!(dropped || content == TEXT, "{shown}");
     assert!(reported || given_up || content == TEXT, "the reason is not reported: {shown}");
     assert!(on_full == OnFull::Drop || given_up || content == TEXT, "kept, not written: {shown}");
@@ -284,18 +306,18 @@ fn run(on_full: OnFull) {
 #[test]
 fn each_line_is_in_the_file_or_counted_in_its_place() {
     let max_faults = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
-    let mut courses = 0;
+    let mut scenarios = 0;
     for (on_full, is_file) in
         [(OnFull::Drop, true), (OnFull::Block, true), (OnFull::Drop, false), (OnFull::Block, false)]
     {
-        let mut ways = Some(Vec::new());
-        while let Some(taken) = ways {
-            let course = Ways::new(taken, max_faults);
-            COURSE.set(Course { is_file, ways: course, ..Course::default() });
+        let mut next = Some(Vec::new());
+        while let Some(start) = next {
+            let choices = Choices::new(start, max_faults);
+            SCENARIO.set(Scenario { is_file, choices, ..Scenario::default() });
             run(on_full);
-            courses += 1;
-            ways = COURSE.take().ways.next();
+            scenarios += 1;
+            next = SCENARIO.take().choices.next();
         }
     }
-    println!("{courses} courses of a file");
+    println!("{scenarios} scenarios of a file");
 }

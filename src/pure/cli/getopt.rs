@@ -58,7 +58,7 @@ pub fn parse(table: &mut dyn OptionTable, source: &mut dyn Source) -> Outcome {
     Outcome::Done
 }
 
-/// An option as it was written.
+/// An option as the user wrote it.
 struct Written<'a> {
     /// Its name with dashes, for messages.
     shown: &'a [u8],
@@ -91,7 +91,8 @@ fn parse_long(
     unknown(source, shown)
 }
 
-/// Parses `-123`: switches, and at the end possibly an option whose value is the rest or the next word.
+/// Parses a word of letters such as `-123`: switches, and possibly one option with a value, which is the rest of the word
+/// or the next word.
 fn parse_letters(table: &mut dyn OptionTable, source: &mut dyn Source, word: CliWord) -> Step {
     for (n, letter) in word.to_bytes().iter().enumerate().skip(1) {
         let shown = first(word.to_bytes(), n + 1);
@@ -120,7 +121,7 @@ fn unknown(source: &mut dyn Source, shown: &[u8]) -> Step {
     Break(Outcome::Failed)
 }
 
-/// Gives an option its argument.
+/// Applies the option with this index.
 fn apply(
     table: &mut dyn OptionTable,
     source: &mut dyn Source,

@@ -29,7 +29,7 @@ impl Row {
         end.and_then(|end| text.get(..end)).unwrap_or(text)
     }
 
-    /// Whether the option requires a value.
+    /// Returns whether the option requires a value.
     #[must_use]
     pub fn takes_value(self) -> bool {
         self.without_letter().get(self.name().len()) == Some(&b' ')
@@ -71,7 +71,7 @@ pub const fn action<C>(row: &'static str, act: Act<C>) -> Opt<C> {
 /// Why an option was rejected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rejected {
-    /// Its word does not have this form. No message was printed.
+    /// Its value does not have this form. No message was printed.
     Expected(Expected),
     /// It failed, and its message was printed.
     Reported,
@@ -108,6 +108,6 @@ impl<C> OptionTable for Table<'_, C> {
     }
 }
 
-/// The options of every applet. Their letters are reserved.
+/// The rows that every applet has, behind its own. Their letters are reserved.
 pub const COMMON: [Row; 2] =
     [Row("-h, --help\tShow this."), Row("-V, --version\tShow the version.")];

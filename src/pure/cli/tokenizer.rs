@@ -1,7 +1,7 @@
 //! The splitter of text into option words.
 //!
-//! `option_sources` runs it on configuration files and variables. It builds each word in place, with a NUL after it:
-//! a word is never longer than the text that it is made from.
+//! `option_sources` runs it on configuration files and variables. It builds each word in place, with a NUL after it. That
+//! is possible because a word is never longer than its source.
 
 use crate::text::first;
 
@@ -143,12 +143,12 @@ mod tests {
     type PlacedWord = (String, (u32, u32));
 
     fn placed_words(syntax: Syntax, text: &[u8]) -> Result<Vec<PlacedWord>, &'static str> {
-        let mut words = Tokenizer::new(syntax, Box::leak(Box::from([text, b"x"].concat())));
+        let mut tokenizer = Tokenizer::new(syntax, Box::leak(Box::from([text, b"x"].concat())));
         let mut all = vec![];
-        while let Some(word) = words.read()? {
+        while let Some(word) = tokenizer.read()? {
             let (nul, bytes) = word.split_last().unwrap();
             assert_eq!(*nul, 0);
-            all.push((String::from_utf8_lossy(bytes).into_owned(), words.place));
+            all.push((String::from_utf8_lossy(bytes).into_owned(), tokenizer.place));
         }
         Ok(all)
     }

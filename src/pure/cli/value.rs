@@ -59,7 +59,7 @@ pub fn count(word: &[u8]) -> Result<Option<u32>, Expected> {
 ///
 /// # Errors
 /// The expected form, for any other word.
-pub fn whole(word: &[u8]) -> Result<u64, Expected> {
+pub fn number_u64(word: &[u8]) -> Result<u64, Expected> {
     digits(word).ok_or(COUNT)
 }
 
@@ -85,7 +85,7 @@ pub fn descriptor(word: &[u8]) -> Result<i32, Expected> {
     number(word).ok().and_then(|n| i32::try_from(n).ok()).ok_or("a file descriptor")
 }
 
-/// Letters of units with their sizes.
+/// The letters of units with their factors.
 type Units = [(u8, u64)];
 
 /// In seconds.
@@ -106,7 +106,7 @@ const SIZE_UNITS: &Units = &[
     (b'G', 1 << 30),
 ];
 
-/// Splits the unit off a word. Without a unit, its size is 1.
+/// Splits a word into number and factor of its unit. The factor is 1 without a unit.
 fn split_unit<'a>(word: &'a [u8], units: &Units) -> (&'a [u8], u64) {
     let split = word.split_last().and_then(|(last, number)| {
         let unit = units.iter().find(|unit| unit.0 == *last)?;
@@ -201,7 +201,7 @@ impl OptionValue for Duration {
     }
 }
 
-/// A time; zero switches the option off.
+/// A time; zero means `None`.
 impl OptionValue for Option<Duration> {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         *self = Some(time(value.to_bytes())?).filter(|time| !time.is_zero());
@@ -209,7 +209,7 @@ impl OptionValue for Option<Duration> {
     }
 }
 
-/// A load; zero switches the option off.
+/// A load; zero means `None`.
 impl OptionValue for Option<Threshold> {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         *self = Some(threshold(value.to_bytes())?).filter(|threshold| threshold.load.0 > 0);
@@ -273,7 +273,9 @@ mod tests {
 
     #[test]
     fn times_have_units_and_fractions() {
-        let is = |word: &str, ms| assert_eq!(time(word.as_bytes()), Ok(Duration::from_millis(ms)));
+        let is = |word: &str, milliseconds| {
+            assert_eq!(time(word.as_bytes()), Ok(Duration::from_millis(milliseconds)))
+        };
         is("0", 0);
         is("90", 90_000);
         is("1.5m", 90_000);
@@ -329,8 +331,8 @@ mod tests {
         for bad in ["", "-", "--1", "1x", "+1", "4294967296", " 1"] {
             assert_eq!(count(bad.as_bytes()), Err(COUNT), "{bad}");
         }
-        assert_eq!(whole(b"18446744073709551615"), Ok(u64::MAX));
-        assert_eq!(whole(b"18446744073709551616"), Err(COUNT));
+        assert_eq!(number_u64(b"18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(number_u64(b"18446744073709551616"), Err(COUNT));
     }
 
     #[test]
@@ -367,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_store_their_values_and_zero_switches_off() {
+    fn fields_store_their_values_and_zero_is_none() {
         fn given<F: OptionValue>(mut field: F, word: &str) -> Result<F, Expected> {
             Arg::new(word_of(word)).to(&mut field)?;
             Ok(field)

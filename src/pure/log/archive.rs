@@ -1,4 +1,4 @@
-//! Names of drlog's archives, the rotated log files. `applets/drlog` calls it, and passes the time in.
+//! The names of drlog's archives, the rotated log files. `applets/drlog` calls it with the time of a rotation.
 //!
 //! Archives are ordered by their names alone. A new name always sorts after all existing ones, even if the clock was set
 //! back. Otherwise a machine whose clock starts in 1970 at each boot would remove yesterday's archive before older ones.
@@ -12,8 +12,8 @@ use ufmt::uwrite;
 /// The file name of an archive, with a NUL at its end.
 pub type ArchiveNameText = TextBuf<64>;
 
-/// The name of an archive: the second of its rotation, and a number if an archive of this second exists. Names compare
-/// in the order of rotation.
+/// The name of an archive: the second of its rotation, and a number if an archive of this second exists. Later rotations
+/// compare greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ArchiveName {
     /// `log-YYYY-mm-dd-HH:MM:SS`.
@@ -29,15 +29,16 @@ impl ArchiveName {
     /// Parses `log-YYYY-mm-dd-HH:MM:SS` or `log-YYYY-mm-dd-HH:MM:SS.N`. Any other file belongs to another program:
     /// `None`. Dashes may replace the colons, which some file systems do not allow in names.
     #[must_use]
-    pub fn parse(name: &[u8]) -> Option<Self> {
-        let (stem, rest) = name.split_at_checked(FORM.len())?;
+    pub fn parse(file_name: &[u8]) -> Option<Self> {
+        let (stem, rest) = file_name.split_at_checked(FORM.len())?;
         let mut name = Self { stem: *FORM, number: 0 };
-        let dashed = find_byte(stem, b':').is_none();
-        for (place, byte) in name.stem.iter_mut().zip(stem) {
-            match *place {
-                b'0' if byte.is_ascii_digit() => *place = *byte,
-                b':' if dashed && *byte == b'-' => {}
-                mark if mark == *byte => {}
+        let has_dashes = find_byte(stem, b':').is_none();
+        // `expected` is a byte of the form; a digit replaces its 0.
+        for (expected, byte) in name.stem.iter_mut().zip(stem) {
+            match *expected {
+                b'0' if byte.is_ascii_digit() => *expected = *byte,
+                b':' if has_dashes && *byte == b'-' => {}
+                separator if separator == *byte => {}
                 _ => return None,
             }
         }

@@ -1,22 +1,21 @@
 //! The prefix of each log line: a timestamp, then a fixed text.
 //!
-//! `applets/line_logger.rs` calls it for dlog and drlog, and passes the time in.
+//! `applets/line_logger.rs` calls it for dlog and drlog, with the time of each batch.
 //!
-//! All lines of a batch arrived together and get the same timestamp. Therefore the prefix is formatted once per batch
-//! and copied before each line.
+//! All lines of a batch arrive together and get the same timestamp. Therefore the prefix is formatted once per batch.
 
 use super::lines;
-use super::timestamp::{Clock, TimestampFormat, TimestampFormatter};
+use super::timestamp::{Clock, TimestampFormat, TimestampFormatter, TimestampText};
 use crate::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use crate::diag::Line;
 use crate::text::{Put, copy};
 use heapless::Vec;
 
-/// Maximum length of the fixed text. Chosen: longer than any useful text, and it bounds the output buffer.
+/// Maximum length of the fixed text in bytes. Chosen: longer than any useful text. It bounds the output buffer.
 const MAX_TEXT: usize = 4096;
 
-/// Maximum length of a prefix: timestamp ([`super::timestamp::TimestampText`]), text, space.
-pub const PREFIX_SIZE: usize = 32 + MAX_TEXT + 1;
+/// Maximum length of a prefix: timestamp, text, space.
+pub const PREFIX_SIZE: usize = TimestampText::CAPACITY + MAX_TEXT + 1;
 
 /// The prefix of the current batch.
 pub type PrefixBuf = Vec<u8, PREFIX_SIZE>;
@@ -82,7 +81,7 @@ impl<'a> LinePrefixer<'a> {
         self.options.timestamp.map(TimestampFormat::clock)
     }
 
-    /// Formats the prefix of the lines that follow. `time` is of [`Self::clock`]; without a clock it has no effect.
+    /// Formats the prefix of the next lines. `time` is of [`Self::clock`]; without a clock it has no effect.
     pub fn set_time(&mut self, time: (i64, u32)) {
         self.prefix.clear();
         if self.options.timestamp.is_some() {
@@ -122,7 +121,7 @@ impl<'a> LinePrefixer<'a> {
         Copied { taken: batch.len() - rest.len(), written }
     }
 
-    /// Appends the prefix to a line of the logger itself. A prefix that takes more than half of the line is left out.
+    /// Appends the prefix to a line of the logger itself. A prefix that would take half of the line or more is left out.
     pub fn put_prefix(&self, line: &mut Line) {
         line.put(if self.prefix.len() < Line::CAPACITY / 2 { self.prefix } else { b"" });
     }
@@ -133,32 +132,32 @@ impl<'a> LinePrefixer<'a> {
 /// The first three bytes of `data` select options and sizes. Fuzzing calls it too.
 #[cfg(any(test, fuzzing))]
 pub fn check(data: &[u8]) {
-    let Some(([how, pieces, spare], input)) = data.split_first_chunk() else {
+    let Some(([flags, batch_size, out_size], input)) = data.split_first_chunk() else {
         return;
     };
     let options = PrefixOptions {
-        timestamp: (how & 2 > 0).then_some(TimestampFormat::Utc),
-        text: PrefixText((how & 4 > 0).then_some(c"a prefix")),
-        skip_empty: how & 1 > 0,
+        timestamp: (flags & 2 > 0).then_some(TimestampFormat::Utc),
+        text: PrefixText((flags & 4 > 0).then_some(c"a prefix")),
+        skip_empty: flags & 1 > 0,
     };
     let mut prefix = PrefixBuf::new();
     let mut prefixer = LinePrefixer::new(options, &mut prefix);
     let mut all = std::vec::Vec::new();
-    for batch in input.chunks(1 + usize::from(*pieces)) {
+    for batch in input.chunks(1 + usize::from(*batch_size)) {
         prefixer.set_time((1, 0));
         let mut rest = batch;
         while !rest.is_empty() {
-            let mut out = std::vec![0; 40 + batch.len() + usize::from(*spare)];
+            let mut out = std::vec![0; 40 + batch.len() + usize::from(*out_size)];
             let Copied { taken, written } = prefixer.copy_lines(rest, &mut out);
             assert!(taken > 0);
             all.extend_from_slice(&out[..written]);
             rest = &rest[taken..];
         }
     }
-    let time: &[u8] = if how & 2 > 0 { b"1970-01-01/00:00:01 " } else { b"" };
-    let text: &[u8] = if how & 4 > 0 { b"a prefix " } else { b"" };
-    let is_wanted = |line: &&[u8]| how & 1 == 0 || **line != *b"\n";
-    let lines = input.split_inclusive(|byte| *byte == b'\n').filter(is_wanted);
+    let time: &[u8] = if flags & 2 > 0 { b"1970-01-01/00:00:01 " } else { b"" };
+    let text: &[u8] = if flags & 4 > 0 { b"a prefix " } else { b"" };
+    let is_kept = |line: &&[u8]| flags & 1 == 0 || **line != *b"\n";
+    let lines = input.split_inclusive(|byte| *byte == b'\n').filter(is_kept);
     let expected: std::vec::Vec<_> = lines.map(|line| [time, text, line].concat()).collect();
     assert_eq!(all, expected.concat());
 }

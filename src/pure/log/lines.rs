@@ -41,7 +41,7 @@ pub fn count(bytes: &[u8]) -> u64 {
 #[cfg(any(test, fuzzing))]
 pub fn check(bytes: &[u8]) {
     let mut rest = bytes;
-    let mut ends = 0;
+    let mut newlines = 0;
     while !rest.is_empty() {
         let mut target = std::vec![0; rest.len() + bytes.len() % 3];
         let (size, ended) = copy_first(rest, &mut target);
@@ -53,9 +53,9 @@ pub fn check(bytes: &[u8]) {
         let short = size / 2;
         assert_eq!(copy_first(rest, &mut target[..short]), (short, false), "{bytes:?}");
         rest = more;
-        ends += u64::from(ended);
+        newlines += u64::from(ended);
     }
-    assert_eq!(count(bytes), ends);
+    assert_eq!(count(bytes), newlines);
     let last = bytes.iter().rposition(|byte| *byte == b'\n');
     assert_eq!(after_last(bytes), last.map(|at| bytes.len() - at - 1));
 }
@@ -68,16 +68,16 @@ mod tests {
     fn random_lines_are_found_and_copied() {
         let mut random = crate::testing::Random(7);
         for _ in 0..20_000 {
-            let often = 2 + random.below(40) as u64;
+            let period = 2 + random.below(40) as u64;
             let bytes: Vec<u8> = (0..random.below(80))
-                .map(|_| if random.below(often) == 0 { b'\n' } else { random.number() as u8 })
+                .map(|_| if random.below(period) == 0 { b'\n' } else { random.number() as u8 })
                 .collect();
             check(&bytes);
         }
     }
 
     #[test]
-    fn the_last_newline_and_the_count() {
+    fn the_last_newline_is_found_and_all_are_counted() {
         assert_eq!(after_last(b"a\nbc"), Some(2));
         assert_eq!(after_last(b"a\n"), Some(0));
         assert_eq!(after_last(b"abc"), None);

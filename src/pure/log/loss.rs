@@ -1,4 +1,5 @@
-//! The count of dropped lines. The outage of a log file counts them here; every logger words its loss notice here.
+//! The count of dropped lines, as a loss notice reports it. A log file's outage counts with it, and every logger formats
+//! its notice with it.
 
 use super::lines;
 use crate::text::{Text, Writer};

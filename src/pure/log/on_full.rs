@@ -2,12 +2,12 @@
 
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 
-/// What to do with lines that cannot be written.
+/// The handling of lines that cannot be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnFull {
     /// Drop and count them.
     Drop,
-    /// Keep them. The service blocks when the pipe is full.
+    /// Keep them and stop reading. The service blocks when the pipe is full.
     Block,
 }
 

@@ -42,19 +42,19 @@ pub struct Outage {
     torn: bool,
 }
 
-/// What happens to bytes that arrive during an outage.
+/// The fate of bytes that arrive during an outage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Decision {
     /// All bytes were dropped and counted.
     DropAll,
-    /// The first bytes, this many, were dropped and counted. Try to write the loss notice before the others.
+    /// The first `dropped` bytes were dropped and counted. Try to write the loss notice before the others.
     WriteNotice { dropped: usize },
 }
 
-/// What to write to end an outage.
+/// The output that ends an outage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Notice {
-    /// First write a newline, because the file is torn.
+    /// A newline comes first, because the file is torn.
     pub newline: bool,
     /// The counts of the loss notice.
     pub loss: Loss,
@@ -115,8 +115,8 @@ impl LogState {
         }
     }
 
-    /// Starts an outage at `now`, unless there is one, and drops `rest`. `removed`: the file no longer contains the
-    /// [`partial`](Self::partial) bytes.
+    /// Starts an outage at `now`, unless there is one, and drops `rest`. `removed` is true if the
+    /// [`partial`](Self::partial) bytes were removed from the file.
     pub fn start_outage(&mut self, removed: bool, rest: &[u8], now: Instant) {
         if let Self::Writing { partial } = *self {
             *self = Self::Dropping(Outage {
@@ -129,7 +129,7 @@ impl LogState {
         self.drop_bytes(rest);
     }
 
-    /// Returns what to write to end the outage; `None` if there is none.
+    /// Returns the output that ends the outage; `None` if there is no outage.
     #[must_use]
     pub const fn notice(&self) -> Option<Notice> {
         match self {
@@ -145,7 +145,7 @@ impl LogState {
         *self = Self::NEW;
     }
 
-    /// Records that the loss notice was not written. `torn`: the file ends with a piece of a line.
+    /// Records that the loss notice was not written. `torn` is true if the file ends with a piece of a line.
     pub const fn notice_failed(&mut self, torn: bool) {
         if let Self::Dropping(outage) = self {
             outage.torn = torn;
@@ -176,7 +176,7 @@ impl LogState {
 }
 
 impl Outage {
-    /// Decides what happens to `bytes`, which arrived at `now`.
+    /// Decides whether `bytes`, which arrived at `now`, are dropped.
     pub fn decide(&mut self, bytes: &[u8], now: Instant) -> Decision {
         let line_end = if self.midline { lines::first_line(bytes) } else { Some(0) };
         match line_end {
@@ -208,9 +208,9 @@ mod tests {
         Instant::from_clock(Duration::from_millis(500 * half_seconds))
     }
 
-    /// A course of an outage: the bytes that were dropped, and the state that counts them.
+    /// A simulated outage: the bytes that were dropped, and the state that counts them.
     #[derive(Clone)]
-    struct Course {
+    struct Scenario {
         state: LogState,
         /// In half seconds.
         now: u64,
@@ -220,7 +220,7 @@ mod tests {
         torn: bool,
     }
 
-    impl Course {
+    impl Scenario {
         fn new(torn: bool) -> Self {
             let mut state = LogState::NEW;
             state.written(b"x\nab");
@@ -240,7 +240,7 @@ mod tests {
             assert_eq!(self.state.partial(), 0);
         }
 
-        /// Passes `bytes` in. Returns the number of dropped bytes if the loss notice is to be written.
+        /// Passes `bytes` to the outage. Returns the number of dropped bytes if it decides to write the loss notice.
         fn decide(&mut self, bytes: &[u8]) -> Option<usize> {
             let LogState::Dropping(outage) = &mut self.state else {
                 unreachable!();
@@ -264,43 +264,43 @@ mod tests {
         }
     }
 
-    /// Tries all courses of this many steps: pieces of lines arrive at once or up to a second later, and each attempt to
-    /// write the loss notice succeeds or fails. Returns the number of courses.
-    fn explore(course: &Course, steps: u32) -> u64 {
-        course.check();
+    /// Tries all scenarios of this many steps: pieces of lines arrive at once or up to a second later, and each attempt to
+    /// write the loss notice succeeds or fails. Returns the number of scenarios.
+    fn explore(scenario: &Scenario, steps: u32) -> u64 {
+        scenario.check();
         if steps == 0 {
             return 1;
         }
-        let mut courses = 0;
+        let mut scenarios = 0;
         for bytes in [&b""[..], b"e", b"\n", b"f\ng", b"h\n"] {
             for half_seconds in [0, 1, 2] {
-                let mut course = course.clone();
-                course.now += half_seconds;
-                let Some(dropped) = course.decide(bytes) else {
-                    courses += explore(&course, steps - 1);
+                let mut scenario = scenario.clone();
+                scenario.now += half_seconds;
+                let Some(dropped) = scenario.decide(bytes) else {
+                    scenarios += explore(&scenario, steps - 1);
                     continue;
                 };
-                let mut written = course.clone();
+                let mut written = scenario.clone();
                 written.state.notice_written();
                 assert_eq!(written.state, LogState::NEW);
                 for torn in [false, true] {
-                    let mut failed = course.clone();
+                    let mut failed = scenario.clone();
                     failed.state.notice_failed(torn);
                     failed.state.continue_outage(&bytes[dropped..], at(failed.now));
                     failed.dropped.extend(&bytes[dropped..]);
                     failed.torn = torn;
                     failed.failed_at = failed.now;
-                    courses += explore(&failed, steps - 1);
+                    scenarios += explore(&failed, steps - 1);
                 }
             }
         }
-        courses
+        scenarios
     }
 
     #[test]
-    fn each_dropped_byte_is_counted_in_all_courses() {
-        let courses = explore(&Course::new(false), 4) + explore(&Course::new(true), 4);
-        println!("{courses} courses of an outage");
+    fn each_dropped_byte_is_counted_in_every_scenario() {
+        let scenarios = explore(&Scenario::new(false), 4) + explore(&Scenario::new(true), 4);
+        println!("{scenarios} scenarios of an outage");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Rotation of drlog's `current`: when it is due, and how many archives to remove. `applets/drlog` calls it, passes the
-//! time in, and does the I/O.
+//! The rotation of drlog's `current`: its time, and the number of archives to remove. `applets/drlog` calls it with the
+//! time, and does the I/O.
 
 use crate::cli::value::{self, Count, LongTime, Size};
 use crate::log::lines;
@@ -14,7 +14,7 @@ pub struct RotateLimits {
     pub files: Count,
 }
 
-/// Archives to remove after one rotation, at most. Each removal reads the directory again, which must not block the
+/// The maximum number of archives to remove after one rotation. Chosen: each removal reads the directory again, which must not block the
 /// service for long in a directory with many archives.
 const MAX_REMOVED: u32 = 64;
 
@@ -26,12 +26,14 @@ impl RotateLimits {
             0 => return bytes.len(),
             limit => usize::try_from(limit.saturating_sub(size)).unwrap_or(usize::MAX).max(1),
         };
+        // The line that fills the file ends at this index or later.
         let from = space - 1;
         let line = bytes.get(from..).and_then(lines::first_line);
         line.map_or(bytes.len(), |line| from + line)
     }
 
-    /// Returns whether a file of this size, created in this second, has reached a limit at `now`. An empty file has not.
+    /// Returns whether a file of this size, created in this second, has reached a limit at `now`. An empty file never
+    /// reaches one.
     #[must_use]
     pub fn is_due(&self, size: u64, created_at: i64, now: i64) -> bool {
         let (time, _) = self.time.0.as_timespec();
@@ -49,10 +51,10 @@ impl RotateLimits {
     }
 }
 
-/// Time between a failed rotation and the next attempt. Chosen: as long as the log file waits after an error.
+/// Time between a failed rotation and the next attempt. Chosen: the same as after a failed write.
 const RETRY_INTERVAL: Duration = outage::RETRY_INTERVAL;
 
-/// The state of `current` that decides about its rotation.
+/// The state of `current` from which its rotation follows.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotation {
     limits: RotateLimits,
@@ -69,7 +71,7 @@ pub struct Rotation {
 pub enum Due {
     No,
     Now,
-    /// Rotation has failed: not before this time.
+    /// A rotation has failed; the next attempt is not before this time.
     At(Instant),
 }
 
@@ -89,7 +91,7 @@ impl Rotation {
         self.size == 0
     }
 
-    /// Starts to count the age at `now` if the clock was set back.
+    /// Restarts the age at `now` if the clock was set back.
     pub fn clock_read(&mut self, now: i64) {
         self.created_at = self.created_at.min(now);
     }
@@ -103,7 +105,8 @@ impl Rotation {
         self.retry_at.map_or(Due::Now, Due::At)
     }
 
-    /// Returns how many of `bytes` to append before the next rotation. After a failed one `current` takes them all.
+    /// Returns how many of `bytes` to append before the next rotation. After a failed rotation, all
+    /// of them go to `current`.
     #[must_use]
     pub fn take_until_full(&self, bytes: &[u8]) -> usize {
         match self.retry_at {
@@ -144,7 +147,7 @@ impl Rotation {
 #[must_use]
 pub fn created_at(text: &[u8], now: i64) -> Option<i64> {
     let line = text.split(|b| *b == b'\n').next()?;
-    let second = value::whole(line).ok().and_then(|n| i64::try_from(n).ok())?;
+    let second = value::number_u64(line).ok().and_then(|n| i64::try_from(n).ok())?;
     (second <= now).then_some(second)
 }
 

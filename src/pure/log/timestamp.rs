@@ -1,4 +1,4 @@
-//! Timestamps before log lines. The line prefix formats them; drlog's archive names use the same date.
+//! Timestamps before log lines. The line prefix calls it; archive names and syslog headers use its date.
 
 use crate::calendar::Civil;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
@@ -54,7 +54,7 @@ impl TimestampFormat {
     }
 }
 
-/// The name of a format. `None` means no timestamp, which no name selects.
+/// Parses the name of a format. No name selects `None`, which means no timestamp.
 impl OptionValue for Option<TimestampFormat> {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         *self = match name_table::index_of("utc iso tai64n epoch mono", value.to_bytes()) {
@@ -69,7 +69,7 @@ impl OptionValue for Option<TimestampFormat> {
     }
 }
 
-/// Formats timestamps. A format without nanoseconds is computed once per second.
+/// Formats timestamps. Without nanoseconds, the text is computed once per second.
 pub struct TimestampFormatter {
     format: TimestampFormat,
     /// The second that `text` shows; `i64::MIN` before the first call.
@@ -109,14 +109,14 @@ fn civil(second: i64, separator: u8, end: &[u8]) -> TimestampText {
 /// Appends `YYYY-mm-dd`, the separator, and `HH:MM:SS` with `colon` in place of `:`.
 pub fn put_civil(text: &mut Text, time: Civil, separator: u8, colon: u8) {
     put_padded(text, time.year.unsigned_abs(), 4, false);
-    for (mark, number) in [
+    for (separator, number) in [
         (b'-', time.month),
         (b'-', time.day),
         (separator, time.hour),
         (colon, time.minute),
         (colon, time.second),
     ] {
-        text.put(&[mark]);
+        text.put(&[separator]);
         put_padded(text, number.into(), 2, false);
     }
 }

@@ -5,20 +5,22 @@ use super::socket_addr;
 use crate::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use core::net::SocketAddr;
 
+/// An address and the word that it was parsed from.
 #[derive(Clone, Copy, Debug)]
 pub struct Address {
-    /// The word of the command line: the path of [`Transport::Path`], and the receiver's name in error messages.
+    /// The word of the command line: the path of [`Transport::Unix`], and the receiver's name in error messages.
     pub word: CliWord,
     pub transport: Transport,
 }
 
+/// The protocol below syslog, with the address of the receiver.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transport {
     /// A Unix socket, datagram or stream (unix(7)).
-    Path,
-    /// RFC 5426.
+    Unix,
+    /// One message per datagram: RFC 5426.
     Udp(SocketAddr),
-    /// RFC 6587.
+    /// A stream of frames: RFC 6587.
     Tcp(SocketAddr),
 }
 
@@ -38,7 +40,7 @@ impl OptionValue for Address {
             [b't', b'c', b'p', b':', rest @ ..] => {
                 Transport::Tcp(socket_addr::parse(rest).ok_or(EXPECTED)?)
             }
-            path if path.len() < SUN_PATH_SIZE => Transport::Path,
+            path if path.len() < SUN_PATH_SIZE => Transport::Unix,
             _ => return Err("a path of at most 107 bytes"),
         };
         Ok(())
@@ -50,7 +52,7 @@ impl Address {
     #[must_use]
     pub const fn framing(&self) -> Framing {
         match self.transport {
-            Transport::Path => Framing::NulTrailer,
+            Transport::Unix => Framing::NulTrailer,
             Transport::Udp(_) => Framing::Datagram,
             Transport::Tcp(_) => Framing::OctetCounting,
         }
@@ -65,7 +67,7 @@ mod tests {
     #[test]
     fn addresses_are_ports_or_paths() {
         let transport = |word: &str| {
-            let mut address = Address { word: c"", transport: Transport::Path };
+            let mut address = Address { word: c"", transport: Transport::Unix };
             let word = word_of(word);
             Arg::new(word).to(&mut address).map(|()| {
                 assert_eq!(address.word, word);
@@ -75,7 +77,7 @@ mod tests {
         let port = "[fd00::1]:601";
         assert_eq!(transport(&format!("udp:{port}")), Ok(Transport::Udp(port.parse().unwrap())));
         assert_eq!(transport(&format!("tcp:{port}")), Ok(Transport::Tcp(port.parse().unwrap())));
-        assert_eq!(transport(&"p".repeat(107)), Ok(Transport::Path));
+        assert_eq!(transport(&"p".repeat(107)), Ok(Transport::Unix));
         for bad in ["", "udp:", "tcp:/dev/log", &"p".repeat(108)] {
             assert!(transport(bad).is_err(), "{bad}");
         }

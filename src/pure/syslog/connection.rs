@@ -1,8 +1,8 @@
-//! The state of the connection to the receiver: when to connect, to send, and to wait. dsyslog's connection makes the
-//! calls.
+//! The state machine of the connection to the receiver: it decides when to connect, to send and to wait. dsyslog's
+//! connection makes the calls.
 //!
-//! The caller starts a pass, makes the call that [`ConnectionState::next_step`] names, passes its result to the method
-//! for it, and repeats this until the step is [`Step::Wait`]. A pass happens at one point in time. It starts whenever
+//! The caller starts a pass and makes the call that [`ConnectionState::next_step`] names. It passes the result to the
+//! method that [`Step`] names, and repeats both until the step is [`Step::Wait`]. A pass happens at one point in time. It starts whenever
 //! there are new messages, when the socket becomes writable, and at the time of [`Wait::until`].
 //!
 //! A receiver may be absent, slow, or restarting. An attempt to connect that fails is repeated after 1 s, then after
@@ -15,15 +15,16 @@ use super::address::Transport;
 use crate::time::{Duration, Instant};
 use crate::unix::Errno;
 
-/// The first and the longest interval between two attempts to connect. Chosen: a receiver that restarts takes about a
+/// The minimum and the maximum interval between two attempts to connect. Chosen: a receiver that restarts takes about a
 /// second, and an absent one costs two calls each half minute.
 const MIN_RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_secs(30);
 
-/// How long a TCP connection may take to be established, and how long a blocked receiver may keep the service waiting
-/// before lines are dropped. Chosen: longer than the restart of a receiver.
+/// Time limit for a TCP handshake, and for a blocked receiver: afterwards lines are dropped, so that the service need not
+/// wait. Chosen: longer than the restart of a receiver.
 const STALL_LIMIT: Duration = Duration::from_secs(5);
 
+/// The phase of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     /// There is no connection. The next attempt is at `until`.
@@ -47,15 +48,16 @@ pub enum Step {
     Wait,
 }
 
-/// When the next pass must start, at the latest.
+/// The wait between two passes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wait {
-    /// `None`: only when the socket becomes writable.
+    /// The latest time of the next pass. `None`: only when the socket becomes writable.
     pub until: Option<Instant>,
-    /// It will not take long. If the queue is full, dsyslog stops reading its input instead of dropping lines.
+    /// The receiver may accept data soon. If the queue is full, dsyslog then stops reading instead of dropping lines.
     pub soon: bool,
 }
 
+/// The state of a connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConnectionState {
     transport: Transport,
@@ -70,7 +72,7 @@ pub struct ConnectionState {
     reconnected: bool,
     /// Datagrams that the receiver refused after they were sent.
     pub refused: u64,
-    /// Why the connection is down, or why it was before it was proven to work again.
+    /// The last error. `None` once a connection is known to work.
     pub last_error: Option<Errno>,
 }
 
@@ -119,7 +121,7 @@ impl ConnectionState {
         self.phase = match (result, self.transport) {
             (Err(error), _) => return self.fail(error),
             (Ok(()), Transport::Tcp(_)) => Phase::Connecting { until: self.now.add(STALL_LIMIT) },
-            (Ok(()), Transport::Path | Transport::Udp(_)) => {
+            (Ok(()), Transport::Unix | Transport::Udp(_)) => {
                 Phase::Up { since: self.now, blocked_since: None }
             }
         };
@@ -187,7 +189,7 @@ impl ConnectionState {
         matches!(self.transport, Transport::Udp(_))
     }
 
-    /// Returns when the next pass must start, between two passes.
+    /// Returns the wait after a pass. `now` is the present.
     #[must_use]
     pub fn wait(&self, now: Instant) -> Wait {
         let (until, soon) = match self.phase {

@@ -7,6 +7,7 @@ use ufmt::uwrite;
 /// The maximum number of bytes that a frame adds to a message: a length of up to 7 digits and a space.
 pub const FRAME_OVERHEAD: usize = 8;
 
+/// A method to separate messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Framing {
     /// A NUL after each message, as C libraries write to /dev/log: non-transparent framing (RFC 6587, 3.4.2).
@@ -36,7 +37,7 @@ impl Framing {
         }
     }
 
-    /// Returns how many bytes at the end of each frame are left off in a datagram.
+    /// Returns the number of bytes at the end of each frame that a datagram omits.
     #[must_use]
     pub const fn trailer_len(self) -> usize {
         match self {

@@ -9,20 +9,20 @@ use ufmt::uwrite;
 /// The maximum length of a sender's name, in bytes: APP-NAME of RFC 5424, 6.
 pub const MAX_NAME: usize = 48;
 
-/// The form of all messages of one sender.
+/// The format of all messages of one sender.
 pub struct MessageFormat {
     pub priority: Priority,
     /// The sender's name, for which [`is_name`] holds: APP-NAME of RFC 5424, TAG of RFC 3164.
     pub name: &'static [u8],
     /// Use the header of RFC 5424 instead of RFC 3164.
     pub rfc5424: bool,
-    /// Read `<N>` at the beginning of a line as its severity (sd-daemon(3)).
+    /// Read `<N>` at the start of a line as its severity (sd-daemon(3)).
     pub prefixed: bool,
     /// Drop empty lines.
     pub skip_empty: bool,
 }
 
-/// The time and the machine that a header names.
+/// The time and the host that a header names.
 #[derive(Clone, Copy)]
 pub struct Origin<'a> {
     /// Seconds since 1970 and nanoseconds.
@@ -79,7 +79,7 @@ pub fn is_name(name: &[u8], rfc5424: bool) -> bool {
     (1..=MAX_NAME).contains(&name.len()) && name.iter().all(printable)
 }
 
-/// Writes `Mmm dd HH:MM:SS`: TIMESTAMP of RFC 3164, 4.1.2. A space pads the day.
+/// Appends `Mmm dd HH:MM:SS`: TIMESTAMP of RFC 3164, 4.1.2. A space pads the day.
 fn put_bsd_time(text: &mut Text, time: Civil) {
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let start = usize::from(time.month.wrapping_sub(1)) * 3;

@@ -6,12 +6,13 @@
 
 use super::header::{MessageFormat, Origin};
 use crate::byte_scan::copy_until;
-use crate::text::{CONTROLS, Put, TextBuf, copy, ends_control, first, skip, spare};
+use crate::text::{C1_LEAD, Put, TextBuf, completes_c1, copy, first, skip, spare};
 use heapless::Vec;
 
-/// The maximum size of a message of RFC 3164 with its header, in bytes: 4.1 there.
+/// The maximum size of an RFC 3164 message with its header, in bytes (section 4.1).
 const MAX_3164: usize = 1024;
-/// The same of RFC 5424: the size that each receiver should accept (6.1 there).
+
+/// The maximum size of an RFC 5424 message with its header, in bytes: each receiver should accept it (section 6.1).
 pub const MAX_5424: usize = 2048;
 
 /// Builds the messages of one sender from lines that arrive in pieces.
@@ -21,11 +22,11 @@ pub struct MessageBuilder<'a> {
     format: &'a MessageFormat,
     /// The header and a part of a line's text are in `message`.
     in_line: bool,
-    /// The beginning of the line, while it may become the prefix `<N>`.
+    /// The start of the line, while it may still become the prefix `<N>`.
     prefix: Vec<u8, 3>,
     /// The severity from that prefix.
     severity: Option<u8>,
-    /// The size of the header at the beginning of `message`.
+    /// The size of the header at the start of `message`.
     header_len: usize,
     /// The moment and the severity that this header contains. All lines of a batch, or of a second, share one header.
     header_for: Option<((i64, u32), Option<u8>)>,
@@ -52,9 +53,9 @@ impl<'a> MessageBuilder<'a> {
         }
     }
 
-    /// Takes bytes of the input, at most to the end of a line, and returns how many: at least one, unless it has cut a
-    /// full message or `piece` is empty.
-    pub fn take(&mut self, piece: &[u8], origin: Origin, emit: Emit) -> usize {
+    /// Consumes bytes from the start of `piece`, at most to the end of a line. Returns their number. It is 0 if `piece` is
+    /// empty, and may be 0 if a full message was emitted.
+    pub fn feed(&mut self, piece: &[u8], origin: Origin, emit: Emit) -> usize {
         let Some(first) = piece.first() else {
             return 0;
         };
@@ -69,7 +70,7 @@ impl<'a> MessageBuilder<'a> {
             self.start_line(origin);
         }
         let before = self.message.get(self.len.wrapping_sub(1));
-        let plain = if ends_control(before, *first) { 0 } else { self.push_plain(piece) };
+        let plain = if completes_c1(before, *first) { 0 } else { self.push_plain(piece) };
         match piece.get(plain) {
             None => plain,
             Some(b'\n') => {
@@ -77,11 +78,10 @@ impl<'a> MessageBuilder<'a> {
                 plain + 1
             }
             Some(byte) => {
-                let [hundreds, tens, ones] =
-                    [byte >> 6, (byte >> 3) & 7, byte & 7].map(|d| d + b'0');
+                let octal = octal_escape(*byte);
                 let escaped: &[u8] = match *byte {
-                    b'\t' | CONTROLS => &[*byte],
-                    _ => &[b'#', hundreds, tens, ones],
+                    b'\t' | C1_LEAD => &[*byte],
+                    _ => &octal,
                 };
                 if self.spare() < escaped.len() {
                     self.cut(origin, emit);
@@ -103,14 +103,14 @@ impl<'a> MessageBuilder<'a> {
         }
     }
 
-    /// Builds one message of dsyslog's own, even in the middle of a line.
+    /// Builds a message of dsyslog itself, even in the middle of a line.
     pub fn notice(&self, text: &[u8], origin: Origin, emit: Emit) {
         let mut message = self.format.header(origin, None);
         message.put(text);
         emit(message.bytes(), true);
     }
 
-    /// Takes a byte at the beginning of a line if it continues `<0>` to `<7>`, and returns whether it did.
+    /// Consumes a byte at the start of a line if it continues `<0>` to `<7>`. Returns whether it did.
     fn read_prefix(&mut self, byte: u8) -> bool {
         let fits = match *self.prefix {
             _ if !self.format.prefixed || self.severity.is_some() => false,
@@ -128,7 +128,7 @@ impl<'a> MessageBuilder<'a> {
         fits
     }
 
-    /// Starts the first message of a line. The beginning of an incomplete prefix is text.
+    /// Starts the first message of a line. An incomplete prefix is text.
     fn start_line(&mut self, origin: Origin) {
         self.start_message(origin);
         self.in_line = true;
@@ -155,13 +155,13 @@ impl<'a> MessageBuilder<'a> {
         max.saturating_sub(self.len)
     }
 
-    /// Appends the bytes before the first one that may need an escape: a control byte, DEL, or the first byte of a
-    /// two-byte control character. Stops when the message is full. Returns how many.
+    /// Appends the bytes before the first one that may need an escape: a control byte, DEL, or [`C1_LEAD`]. Stops when
+    /// the message is full. Returns the number of bytes.
     fn push_plain(&mut self, piece: &[u8]) -> usize {
         let end = self.len + self.spare();
         let place = self.message.get_mut(self.len..end).unwrap_or(&mut []);
         let size = copy_until(piece, place, |block| {
-            block.le(b' ' - 1) | block.eq(0x7f) | block.eq(CONTROLS)
+            block.le(b' ' - 1) | block.eq(0x7f) | block.eq(C1_LEAD)
         });
         self.len += size;
         size
@@ -191,7 +191,12 @@ impl<'a> MessageBuilder<'a> {
     }
 }
 
-/// Returns how many bytes at the end of `text` begin a UTF-8 character without completing it. Text in another encoding
+/// Returns the escape of a byte: `#` and three octal digits.
+fn octal_escape(byte: u8) -> [u8; 4] {
+    [b'#', b'0' + (byte >> 6), b'0' + (byte >> 3 & 7), b'0' + (byte & 7)]
+}
+
+/// Returns how many bytes at the end of `text` start a UTF-8 character without completing it. Text in another encoding
 /// may be cut anywhere.
 fn partial_char_len(text: &[u8]) -> usize {
     for (index, byte) in text.iter().rev().enumerate().take(3) {
@@ -207,8 +212,10 @@ fn partial_char_len(text: &[u8]) -> usize {
     0
 }
 
-/// Checks that any bytes in pieces of any size give messages that are not too long, and whose joined texts are the
-/// escaped input. The first two bytes of `data` choose the format and the size of the pieces.
+/// Asserts that no message exceeds the maximum size, and that the concatenated texts are the escaped input. The pieces of
+/// the input may have any size.
+///
+/// The first two bytes of `data` select the format and the size of the pieces. Fuzzing calls it too.
 #[cfg(any(test, fuzzing))]
 pub fn check(data: &[u8]) {
     let Some(([format, piece_size], input)) = data.split_first_chunk() else {
@@ -235,7 +242,7 @@ pub fn check(data: &[u8]) {
     for piece in input.chunks(1 + usize::from(*piece_size)) {
         let mut rest = piece;
         while !rest.is_empty() {
-            rest = &rest[builder.take(rest, origin, &mut emit)..];
+            rest = &rest[builder.feed(rest, origin, &mut emit)..];
         }
     }
     builder.finish(origin, &mut emit);
@@ -285,7 +292,7 @@ mod tests {
         for piece in pieces {
             let mut rest = *piece;
             while !rest.is_empty() {
-                let taken = builder.take(rest, ORIGIN, &mut emit);
+                let taken = builder.feed(rest, ORIGIN, &mut emit);
                 rest = &rest[taken..];
             }
         }
@@ -377,14 +384,14 @@ mod tests {
     }
 
     #[test]
-    fn a_notice_does_not_change_the_line_before_and_after_it() {
+    fn a_notice_does_not_change_the_line_around_it() {
         let format = format();
         let mut builder = MessageBuilder::new(&format);
         let mut sent = vec![];
         let mut emit = |m: &[u8], last| sent.push((m.to_vec(), last));
-        builder.take(b"be", ORIGIN, &mut emit);
+        builder.feed(b"be", ORIGIN, &mut emit);
         builder.notice(b"7 lines lost", ORIGIN, &mut emit);
-        builder.take(b"gun\n", ORIGIN, &mut emit);
+        builder.feed(b"gun\n", ORIGIN, &mut emit);
         let message = |text| (format!("<28>Nov 16 10:00:00 name: {text}").into_bytes(), true);
         assert_eq!(sent, [message("7 lines lost"), message("begun")]);
     }

@@ -1,4 +1,4 @@
-//! The syslog protocols as dsyslog speaks them: RFC 3164 and RFC 5424, over /dev/log, UDP and TCP.
+//! The syslog protocols that dsyslog supports: RFC 3164 and RFC 5424, over /dev/log, UDP and TCP.
 
 pub mod address;
 pub mod connection;

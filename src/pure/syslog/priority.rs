@@ -4,6 +4,7 @@ use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::name_table::index_of;
 use crate::text::split_once;
 
+/// A facility and a severity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Priority {
     pub facility: Facility,
@@ -11,15 +12,15 @@ pub struct Priority {
     pub severity: u8,
 }
 
-/// From 0 (kern) to 23 (local7): RFC 5424, table 1.
+/// A facility, from 0 (kern) to 23 (local7): RFC 5424, table 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facility(pub u8);
 
-/// The names of syslog(3), in the order of their numbers, each with its synonyms in use.
+/// The severities of syslog(3) in the order of their numbers, each with its common synonyms.
 const SEVERITIES: &str =
     "emerg|emergency|panic alert crit|critical err|error warning|warn notice info debug";
 
-/// The same for facilities. The numbers 12 to 15 have no name in syslog(3).
+/// The facilities of syslog(3), in the same form. The numbers 12 to 15 have no name there.
 const FACILITIES: &str = "kern|kernel user mail daemon auth syslog lpr|print|printer news uucp cron \
     authpriv ftp \0 \0 \0 \0 local0 local1 local2 local3 local4 local5 local6 local7";
 
@@ -27,7 +28,7 @@ fn number_of(names: &str, name: &[u8], expected: Expected) -> Result<u8, Expecte
     index_of(names, name).and_then(|index| u8::try_from(index).ok()).ok_or(expected)
 }
 
-/// The name of a facility.
+/// Parses the name of a facility.
 impl OptionValue for Facility {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         self.set(value.to_bytes())
@@ -41,7 +42,7 @@ impl Facility {
     }
 }
 
-/// The name of a severity, or `facility.severity` as in logger(1).
+/// Parses the name of a severity, or `facility.severity` as in logger(1).
 impl OptionValue for Priority {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         let (first, severity) = split_once(value.to_bytes(), b'.');

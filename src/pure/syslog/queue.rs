@@ -1,7 +1,7 @@
 //! The queue of syslog messages that are not sent yet, in a fixed buffer. dsyslog's sender fills and empties it.
 //!
-//! The buffer is a ring. If a message does not fit behind the newest one, it is placed at the beginning of the buffer,
-//! so that each message is one slice. When the buffer is full, the oldest lines are dropped and counted, and a loss
+//! The buffer is a ring. If a message does not fit behind the newest one, it is placed at the start of the buffer, so
+//! that each message is one slice. When the buffer is full, the oldest lines are dropped and counted, and a loss
 //! notice before the remaining lines reports them.
 //!
 //! A message that a stream has taken in part must stay, and nothing may come before it. The loss notice then follows
@@ -19,10 +19,10 @@ use heapless::Deque;
 /// memory on a router.
 const CAPACITY: usize = 32 << 10;
 
-// A partially sent message cannot be dropped. There is always space for one more beside it.
+// A partially sent message cannot be dropped. The buffer has space for another one before or behind it.
 const _: () = assert!(Queue::MAX_FRAME <= CAPACITY / 3);
 
-/// The maximum number of messages in the queue. Chosen: short lines, too, can fill the buffer.
+/// The maximum number of messages in the queue. Chosen: 32 bytes each fill the buffer, and most messages are longer.
 const MAX_MESSAGES: usize = 1024;
 
 /// The position of one frame in the buffer.
@@ -40,7 +40,7 @@ impl Entry {
     }
 }
 
-/// The kind of the oldest message. All others are messages of lines.
+/// The kind of the oldest message. Every other message belongs to a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Front {
     /// A message of a line, or the queue is empty.
@@ -51,6 +51,7 @@ enum Front {
     DroppedLine,
 }
 
+/// A queue of messages in frames.
 // Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Queue {
@@ -64,8 +65,8 @@ pub struct Queue {
     skipping_line: bool,
     /// Dropped lines that no loss notice in the queue reports.
     lost: u64,
-    /// All lines that were ever dropped.
-    pub all_lost: u64,
+    /// The number of all lines that were dropped, reported or not.
+    pub total_lost: u64,
     /// The end of the newest frame: a copy, because each line needs it twice.
     end: usize,
     entries: Deque<Entry, MAX_MESSAGES>,
@@ -85,7 +86,7 @@ impl Queue {
             front_sent: 0,
             skipping_line: false,
             lost: 0,
-            all_lost: 0,
+            total_lost: 0,
             end: 0,
             entries: Deque::new(),
         }
@@ -96,7 +97,7 @@ impl Queue {
         self.entries.is_empty()
     }
 
-    /// Returns the offset for a frame of `size` bytes: behind the newest, or at the beginning of the buffer. `None` if
+    /// Returns the offset for a frame of `size` bytes: behind the newest, or at the start of the buffer. `None` if
     /// a line must be dropped first.
     fn place(&self, size: usize) -> Option<usize> {
         let Some(front) = self.entries.front() else {
@@ -116,7 +117,7 @@ impl Queue {
 
     /// Returns whether a frame of `size` bytes fits without dropping a line.
     #[must_use]
-    pub fn has_room(&self, size: usize) -> bool {
+    pub fn has_space(&self, size: usize) -> bool {
         self.place(size).is_some()
     }
 
@@ -143,8 +144,8 @@ impl Queue {
         let _ = self.entries.push_back(entry);
     }
 
-    /// Drops the oldest line with all its messages. A partially sent front stays: then the rest of its line is dropped,
-    /// or, if it has no rest, the next line.
+    /// Drops the oldest line with all its messages. A partially sent front stays. Then the rest of its line is dropped; if
+    /// there is no rest, the next line is.
     fn drop_line(&mut self) {
         let Some(partial) = self.entries.front().copied().filter(|_| self.front_sent > 0) else {
             return self.drop_front();
@@ -169,8 +170,8 @@ impl Queue {
         self.skipping_line = true;
     }
 
-    /// Removes the front and returns true, unless it is a line that would be lost. The lines that a loss notice reports
-    /// are unreported again.
+    /// Removes the front and returns true if that loses no line. The lines that a removed loss notice has counted are
+    /// unreported again.
     fn remove_unless_line(&mut self) -> bool {
         match core::mem::replace(&mut self.front, Front::Line) {
             Front::Line => return false,
@@ -200,7 +201,7 @@ impl Queue {
 
     const fn count_lost(&mut self, lines: u64) {
         self.lost += lines;
-        self.all_lost += lines;
+        self.total_lost += lines;
     }
 
     /// Returns the number of lost lines that a loss notice must report before anything else can be sent. `None` also
@@ -248,7 +249,8 @@ impl Queue {
         }
     }
 
-    /// Removes the frames that a stream has taken with its next `bytes`, and records the part of the frame after them.
+    /// Records that a stream has taken the next `bytes` bytes: removes the complete frames, and stores how much of the
+    /// next frame is sent.
     pub fn sent_bytes(&mut self, bytes: usize) {
         let mut rest = self.front_sent + bytes;
         let mut count = 0;
@@ -270,7 +272,7 @@ impl Queue {
         self.front_sent
     }
 
-    /// The connection is broken: the oldest message will be sent again from its beginning.
+    /// Handles a broken connection: the oldest message will be sent again from its start.
     pub const fn resend_front(&mut self) {
         self.front_sent = 0;
     }

@@ -50,7 +50,7 @@ fn parse_v6(word: &[u8]) -> Option<Ipv6Addr> {
     Some(Ipv6Addr::from(segments))
 }
 
-/// Parses groups separated by colons into `segments` and returns their number. An empty word has none.
+/// Parses groups separated by colons into `segments` and returns their number. An empty word has no groups.
 fn parse_groups(word: &[u8], segments: &mut [u16; 8]) -> Option<usize> {
     if word.is_empty() {
         return Some(0);

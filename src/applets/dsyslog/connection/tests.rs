@@ -4,7 +4,7 @@
 //! try all sequences of results with a few faults.
 
 use super::{Address, Connection, Errno, Queue, Transport};
-use crate::testing::Ways;
+use crate::testing::Choices;
 use core::cell::RefCell;
 use core::net::SocketAddr;
 use pure::time::{Duration, Instant};
@@ -18,13 +18,13 @@ struct Kernel {
     is_stream: bool,
     is_tcp: bool,
     is_udp: bool,
-    /// Complete messages that the receiver got, and the beginning of one.
-    got: Vec<String>,
+    /// Complete messages that arrived at the receiver, and the start of one.
+    received: Vec<String>,
     partial: Vec<u8>,
     /// The last datagram went to a UDP port that may still refuse it.
     may_refuse: bool,
-    /// sendmmsg(2) sent fewer UDP datagrams than it could: whether because one was refused, so that the socket is
-    /// writable.
+    /// sendmmsg(2) has sent fewer UDP datagrams than it was given. True: because an earlier one was refused, so the socket
+    /// is still writable.
     sent_too_few: Option<bool>,
     /// sendmmsg(2) has failed with ENOSYS, and always will.
     no_sendmmsg: bool,
@@ -32,7 +32,7 @@ struct Kernel {
     seconds: u64,
     /// Calls since the last flush.
     calls: usize,
-    ways: Ways,
+    choices: Choices,
 }
 
 thread_local! {
@@ -40,10 +40,10 @@ thread_local! {
 }
 
 impl Kernel {
-    fn choose(&mut self, ways: usize) -> usize {
+    fn choose(&mut self, alternatives: usize) -> usize {
         self.calls += 1;
         assert!(self.calls < 40, "the flush does not end");
-        self.ways.choose(ways)
+        self.choices.choose(alternatives)
     }
 
     /// Receives bytes of a stream, and splits them into messages.
@@ -58,7 +58,7 @@ impl Kernel {
                 }
             };
             let Some(text) = self.partial.get(from..end) else { return };
-            self.got.push(String::from_utf8(text.to_vec()).unwrap());
+            self.received.push(String::from_utf8(text.to_vec()).unwrap());
             self.partial.drain(..end + usize::from(!self.is_tcp));
         }
     }
@@ -74,8 +74,8 @@ impl Kernel {
     }
 }
 
-fn choose(ways: usize) -> usize {
-    KERNEL.with_borrow_mut(|kernel| kernel.choose(ways))
+fn choose(alternatives: usize) -> usize {
+    KERNEL.with_borrow_mut(|kernel| kernel.choose(alternatives))
 }
 
 pub mod clock {
@@ -87,8 +87,8 @@ pub mod clock {
     }
 }
 
-pub mod file {
-    use super::{Errno, KERNEL, choose};
+pub mod fd {
+    use super::{KERNEL, choose};
 
     pub fn is_writable(_: i32) -> bool {
         if let Some(refused) = KERNEL.with_borrow_mut(|kernel| kernel.sent_too_few.take()) {
@@ -98,20 +98,24 @@ pub mod file {
         KERNEL.with_borrow_mut(|kernel| kernel.is_connected |= is_writable);
         is_writable
     }
+}
+
+pub mod file {
+    use super::{Errno, KERNEL, choose};
 
     /// Sends one datagram.
     pub fn write(_: i32, datagram: &[u8]) -> Result<usize, Errno> {
-        let way = choose(3);
-        KERNEL.with_borrow_mut(|kernel| match way {
+        let result = choose(3);
+        KERNEL.with_borrow_mut(|kernel| match result {
             0 => {
-                kernel.got.push(String::from_utf8(datagram.to_vec()).unwrap());
+                kernel.received.push(String::from_utf8(datagram.to_vec()).unwrap());
                 kernel.may_refuse = kernel.is_udp;
                 Ok(datagram.len())
             }
             1 => Err(Errno::AGAIN),
             _ if core::mem::take(&mut kernel.may_refuse) => {
                 // The datagram before this one.
-                kernel.got.pop();
+                kernel.received.pop();
                 Err(Errno::CONNREFUSED)
             }
             _ => Err(Errno::PIPE),
@@ -149,16 +153,16 @@ impl Socket {
         let first = texts.next().unwrap();
         let rest: Vec<String> = texts.collect();
         let is_udp = KERNEL.with_borrow(|kernel| kernel.is_udp);
-        let way = choose(if is_udp && !rest.is_empty() { 6 } else { 5 });
+        let result = choose(if is_udp && !rest.is_empty() { 6 } else { 5 });
         KERNEL.with_borrow_mut(|kernel| {
             // The next call reports a refused datagram, unless it sends some before it notices.
-            let may_refuse = core::mem::replace(&mut kernel.may_refuse, is_udp && way < 2);
-            match way {
+            let may_refuse = core::mem::replace(&mut kernel.may_refuse, is_udp && result < 2);
+            match result {
                 0 => {
-                    kernel.got.extend([vec![first], rest.clone()].concat());
+                    kernel.received.extend([vec![first], rest.clone()].concat());
                     return Ok(1 + rest.len());
                 }
-                1 => kernel.got.push(first),
+                1 => kernel.received.push(first),
                 2 => {
                     kernel.may_refuse = may_refuse;
                     return Err(Errno::AGAIN);
@@ -168,14 +172,14 @@ impl Socket {
                     return Err(Errno::NOSYS);
                 }
                 4 if may_refuse => {
-                    kernel.got.pop();
+                    kernel.received.pop();
                     return Err(Errno::CONNREFUSED);
                 }
                 4 => return Err(Errno::PIPE),
                 // The first datagram is sent, then refused before the second.
                 _ => {}
             }
-            kernel.sent_too_few = (is_udp && !rest.is_empty()).then_some(way > 1);
+            kernel.sent_too_few = (is_udp && !rest.is_empty()).then_some(result > 1);
             Ok(1)
         })
     }
@@ -220,7 +224,7 @@ fn check(connection: &Connection) {
     }
 }
 
-/// Runs one course: three lines arrive, with time between them, then all calls succeed.
+/// Runs one scenario: three lines arrive, with time between them, then all calls succeed.
 fn run(address: &Address, queue: &mut Queue) {
     let lines = ["one", "two", "three"];
     let mut connection = Connection::new(address);
@@ -235,7 +239,7 @@ fn run(address: &Address, queue: &mut Queue) {
         KERNEL.with_borrow_mut(|kernel| kernel.seconds += seconds);
         step(&mut connection, queue);
     }
-    KERNEL.with_borrow_mut(|kernel| kernel.ways.faults = 0);
+    KERNEL.with_borrow_mut(|kernel| kernel.choices.faults = 0);
     while !queue.is_empty() {
         if connection.state.is_down() {
             KERNEL.with_borrow_mut(|kernel| kernel.seconds += 1);
@@ -245,9 +249,13 @@ fn run(address: &Address, queue: &mut Queue) {
     }
     KERNEL.with_borrow(|kernel| {
         let mut rest = lines.iter();
-        assert!(kernel.got.iter().all(|text| rest.any(|line| line == text)), "{:?}", kernel.got);
+        assert!(
+            kernel.received.iter().all(|text| rest.any(|line| line == text)),
+            "{:?}",
+            kernel.received
+        );
         let refused = connection.state.refused;
-        assert_eq!(kernel.got.len() as u64 + refused, 3, "{:?}", kernel.got);
+        assert_eq!(kernel.received.len() as u64 + refused, 3, "{:?}", kernel.received);
         assert!(refused == 0 || matches!(address.transport, Transport::Udp(_)));
     });
 }
@@ -255,37 +263,38 @@ fn run(address: &Address, queue: &mut Queue) {
 #[test]
 fn each_line_is_sent_once_or_counted_as_refused() {
     let faults = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
-    let mut courses = 0;
+    let mut scenarios = 0;
     let to = "10.0.0.1:514".parse().unwrap();
     for (transport, is_stream) in [
-        (Transport::Path, false),
-        (Transport::Path, true),
+        (Transport::Unix, false),
+        (Transport::Unix, true),
         (Transport::Udp(to), false),
         (Transport::Tcp(to), true),
     ] {
         let address = Address { word: c"address", transport };
         let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing());
         let mut next = Some(Vec::new());
-        while let Some(beginning) = next {
+        while let Some(start) = next {
             let is_tcp = matches!(transport, Transport::Tcp(_));
             let is_udp = matches!(transport, Transport::Udp(_));
-            let ways = Ways::new(beginning, faults);
-            KERNEL.set(Kernel { is_stream, is_tcp, is_udp, ways, ..Kernel::default() });
+            let choices = Choices::new(start, faults);
+            KERNEL.set(Kernel { is_stream, is_tcp, is_udp, choices, ..Kernel::default() });
             run(&address, &mut queue);
-            courses += 1;
-            next = KERNEL.take().ways.next();
+            scenarios += 1;
+            next = KERNEL.take().choices.next();
         }
     }
-    println!("{courses} courses of a connection");
+    println!("{scenarios} scenarios of a connection");
 }
 
 /// The receiver refuses each connection; or it breaks each one, and dsyslog reconnects immediately, but only once.
 #[test]
 fn an_absent_receiver_is_tried_at_growing_intervals() {
-    for (ways, calls) in [(&[(1, 2)][..], 8), (&[(0, 2), (4, 5)], 4 * 120)] {
-        let address = Address { word: c"address", transport: Transport::Path };
+    for (results, calls) in [(&[(1, 2)][..], 8), (&[(0, 2), (4, 5)], 4 * 120)] {
+        let address = Address { word: c"address", transport: Transport::Unix };
         let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing());
-        KERNEL.set(Kernel { ways: Ways::new(ways.repeat(1000), 2000), ..Kernel::default() });
+        KERNEL
+            .set(Kernel { choices: Choices::new(results.repeat(1000), 2000), ..Kernel::default() });
         let mut connection = Connection::new(&address);
         queue.push(b"one", true);
         for _ in 0..120 {
@@ -294,6 +303,6 @@ fn an_absent_receiver_is_tried_at_growing_intervals() {
             KERNEL.with_borrow_mut(|kernel| kernel.seconds += 1);
         }
         // In 120 s: after 1, 2, 4, 8, 16 and 30 s, then each 30 s. Or twice a second, with two calls each.
-        assert_eq!(KERNEL.take().ways.taken(), calls);
+        assert_eq!(KERNEL.take().choices.taken(), calls);
     }
 }

@@ -1,7 +1,7 @@
 //! Exploration of every reachable state of the connection, for each transport.
 
 use super::{ConnectionState, MAX_RETRY, MIN_RETRY, Phase, STALL_LIMIT, Step, Transport, Wait};
-use crate::testing::Ways;
+use crate::testing::Choices;
 use crate::time::{Duration, Instant};
 use crate::unix::Errno;
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ fn at(seconds: u64) -> Instant {
 
 fn transports() -> [Transport; 3] {
     let to = "10.0.0.1:514".parse().unwrap();
-    [Transport::Path, Transport::Udp(to), Transport::Tcp(to)]
+    [Transport::Unix, Transport::Udp(to), Transport::Tcp(to)]
 }
 
 /// Returns a connection over which a message was sent at 100 s.
@@ -60,7 +60,7 @@ fn enobufs_blocks_like_eagain_until_the_socket_is_writable() {
 
 #[test]
 fn retry_intervals_double_up_to_half_a_minute() {
-    let mut state = ConnectionState::new(Transport::Path, at(0));
+    let mut state = ConnectionState::new(Transport::Unix, at(0));
     let mut now = at(0);
     for seconds in [1, 2, 4, 8, 16, 30, 30] {
         state.start_pass(now);
@@ -74,7 +74,7 @@ fn retry_intervals_double_up_to_half_a_minute() {
 
 #[test]
 fn a_broken_connection_is_replaced_once_immediately() {
-    let mut state = connected(Transport::Path);
+    let mut state = connected(Transport::Unix);
     state.on_send(Err(Errno::PIPE));
     assert_eq!((state.is_down(), state.last_error), (true, Some(Errno::PIPE)));
     assert_eq!(state.next_step(false), Step::Connect);
@@ -88,7 +88,7 @@ fn a_broken_connection_is_replaced_once_immediately() {
 
 #[test]
 fn a_broken_connection_resets_the_retry_interval() {
-    let mut state = ConnectionState::new(Transport::Path, at(0));
+    let mut state = ConnectionState::new(Transport::Unix, at(0));
     for seconds in [0, 1, 3] {
         state.start_pass(at(seconds));
         state.on_connect(Err(Errno::CONNREFUSED));
@@ -159,7 +159,7 @@ fn a_tcp_connection_must_be_established_in_time() {
 }
 
 /// Runs one pass. Each call has any result; at most twice a send leaves a message in the queue.
-fn run_pass(state: &mut ConnectionState, mut queue_is_empty: bool, ways: &mut Ways) {
+fn run_pass(state: &mut ConnectionState, mut queue_is_empty: bool, choices: &mut Choices) {
     let (mut sends, mut connects) = (0, 0);
     for steps in 0.. {
         assert!(steps < 12, "the pass does not end: {state:?}");
@@ -169,21 +169,21 @@ fn run_pass(state: &mut ConnectionState, mut queue_is_empty: bool, ways: &mut Wa
                 connects += 1;
                 assert!(connects <= 2, "connects without a pause: {state:?}");
                 assert!(state.is_down() && !queue_is_empty);
-                state.on_connect([Ok(()), Err(Errno::CONNREFUSED)][ways.choose(2)]);
+                state.on_connect([Ok(()), Err(Errno::CONNREFUSED)][choices.choose(2)]);
             }
             Step::CheckConnect => {
-                let error = [None, Some(Errno::CONNREFUSED)][ways.choose(2)];
-                state.on_connect_check(ways.choose(2) == 0, error);
+                let error = [None, Some(Errno::CONNREFUSED)][choices.choose(2)];
+                state.on_connect_check(choices.choose(2) == 0, error);
             }
             Step::Send => {
                 assert!(!state.is_down() && !queue_is_empty);
                 let errors = [Errno::AGAIN, Errno::NOBUFS, Errno::PIPE, Errno::CONNREFUSED];
-                let way = ways.choose(if sends < 2 { 6 } else { 5 });
-                sends += usize::from(way == 5);
-                queue_is_empty = way == 0;
-                state.on_send(match way {
+                let result = choices.choose(if sends < 2 { 6 } else { 5 });
+                sends += usize::from(result == 5);
+                queue_is_empty = result == 0;
+                state.on_send(match result {
                     0 | 5 => Ok(()),
-                    _ => Err(errors[way - 1]),
+                    _ => Err(errors[result - 1]),
                 });
             }
         }
@@ -214,7 +214,7 @@ fn check(state: &ConnectionState, now: Instant) {
     assert!(state.refused == 0 || matches!(state.transport, Transport::Udp(_)));
 }
 
-/// Returns a key that is equal for states that behave equally, whenever they are.
+/// Returns a key that is equal for states that behave equally. The absolute time does not matter.
 fn key(state: &ConnectionState, now: Instant) -> impl Eq + std::hash::Hash + use<> {
     let phase = match state.phase {
         Phase::Down { until } => (0, now.until(until), None),
@@ -239,11 +239,11 @@ fn every_state_ends_its_passes_and_its_waits() {
             let starts = [0, 1, 6, 31].into_iter().flat_map(|s| [(s, true), (s, false)]);
             for (seconds, queue_is_empty) in starts {
                 let mut next = Some(Vec::new());
-                while let Some(beginning) = next {
-                    let mut ways = Ways::new(beginning, usize::MAX);
+                while let Some(start) = next {
+                    let mut choices = Choices::new(start, usize::MAX);
                     let (mut after, now) = (state.clone(), before + seconds);
                     after.start_pass(at(now));
-                    run_pass(&mut after, queue_is_empty, &mut ways);
+                    run_pass(&mut after, queue_is_empty, &mut choices);
                     passes += 1;
                     if after.last_error.is_some() || !after.is_down() {
                         if !queue_is_empty {
@@ -253,7 +253,7 @@ fn every_state_ends_its_passes_and_its_waits() {
                             todo.push((after, now));
                         }
                     }
-                    next = ways.next();
+                    next = choices.next();
                 }
             }
         }

@@ -36,8 +36,8 @@ fn lines_are_complete_in_order_or_counted() {
         received.extend(queue.messages(true).map(decode));
         assert!(received.is_sorted_by_key(|message| message.0), "seed {seed}");
         let complete = received.iter().filter(|message| message.1).count() as u64;
-        let open = u64::from(queue.skipping_line);
-        assert_eq!(complete + queue.lost - open, pushed, "seed {seed}");
+        let unfinished = u64::from(queue.skipping_line);
+        assert_eq!(complete + queue.lost - unfinished, pushed, "seed {seed}");
     }
 }
 
@@ -64,7 +64,7 @@ fn a_stream_may_take_any_number_of_bytes() {
     }
 }
 
-/// The beginning of each message of the exploration: a piece of a line, or a loss notice.
+/// The first bytes of each message of the exploration: a piece of a line, or a loss notice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Content {
     Piece { line: u32, piece: u8, last: bool },
@@ -152,9 +152,9 @@ impl Model {
                 let mut message = vec![b'x'; size];
                 let content = Content::Piece { line: self.line, piece: self.piece, last };
                 message[..7].copy_from_slice(&content.encode());
-                let (fits, lost) = (self.fits(size + FRAME_OVERHEAD), self.queue.all_lost);
+                let (fits, lost) = (self.fits(size + FRAME_OVERHEAD), self.queue.total_lost);
                 self.queue.push(&message, last);
-                assert!(!fits || self.queue.all_lost == lost, "a line is dropped without need");
+                assert!(!fits || self.queue.total_lost == lost, "a line is dropped without need");
                 self.piece = if last { 0 } else { self.piece + 1 };
                 self.line += u32::from(last);
             }
@@ -191,12 +191,12 @@ impl Model {
         taken.iter().for_each(|message| self.receive(message.0));
         let part = usize::from(partial && !rest.is_empty());
         let complete = taken.iter().map(|message| message.1).sum::<usize>();
-        let already = if taken.is_empty() { 0 } else { self.queue.front_sent };
-        self.queue.sent_bytes(complete - already + part);
+        let sent_before = if taken.is_empty() { 0 } else { self.queue.front_sent };
+        self.queue.sent_bytes(complete - sent_before + part);
         assert_eq!(self.queue.front_sent > 0, part > 0 || has_partial_front && taken.is_empty());
     }
 
-    /// Returns whether there is free space behind the newest message or at the beginning, so that no line is dropped.
+    /// Returns whether there is free space behind the newest message or at the start of the buffer, so that no line is dropped.
     fn fits(&self, size: usize) -> bool {
         let Queue { entries, skipping_line, .. } = &self.queue;
         let is_free = |from: usize| {
@@ -233,17 +233,17 @@ impl Model {
         let mut lost = drained.copy(pool);
         lost.queue.lose_all();
         let path = &self.path;
-        assert_eq!(u64::from(lost.complete) + lost.queue.all_lost, lost.line.into(), "{path:?}");
+        assert_eq!(u64::from(lost.complete) + lost.queue.total_lost, lost.line.into(), "{path:?}");
         for _ in 0..4 {
             drained.step(Step::Send { count: MAX_MESSAGES, partial: false });
         }
         assert!(drained.queue.is_empty() && drained.queue.unreported_loss().is_none());
         assert_eq!(drained.complete + drained.reported, drained.line, "{path:?}");
-        assert_eq!(u64::from(drained.reported), drained.queue.all_lost, "{path:?}");
+        assert_eq!(u64::from(drained.reported), drained.queue.total_lost, "{path:?}");
         pool.extend([drained.queue.bytes, lost.queue.bytes]);
     }
 
-    /// Returns a key that is equal for states that behave equally, whatever the numbers of their lines are.
+    /// Returns a key that is equal for states that behave equally. The numbers of the lines do not matter.
     fn key(&self) -> Vec<u64> {
         let Queue {
             skipping_line,
@@ -252,7 +252,7 @@ impl Model {
             front_sent,
             framing: _,
             bytes: _,
-            all_lost,
+            total_lost,
             end,
             entries,
         } = &self.queue;
@@ -263,8 +263,8 @@ impl Model {
             }
             Content::LossNotice { .. } => 1 << 60,
         };
-        let missing = u64::from(self.line - self.complete).wrapping_sub(*all_lost);
-        let unreported = all_lost - u64::from(self.reported);
+        let missing = u64::from(self.line - self.complete).wrapping_sub(*total_lost);
+        let unreported = total_lost - u64::from(self.reported);
         let mut key = vec![missing, unreported, self.piece.into(), relative(self.newest)];
         let front = match front {
             Front::Line => 0,
@@ -301,10 +301,10 @@ fn each_line_is_received_or_reported_in_every_state() {
     // One queue that gets full of bytes, and one that gets full of messages.
     for (start, depth) in [(Model::new(), depth), (full, 4)] {
         let mut seen = HashSet::new();
-        let mut edge = vec![start];
+        let mut frontier = vec![start];
         for _ in 0..depth {
             let mut next = Vec::new();
-            for model in edge {
+            for model in frontier {
                 for step in &steps {
                     let mut after = model.copy(&mut pool);
                     after.step(*step);
@@ -317,7 +317,7 @@ fn each_line_is_received_or_reported_in_every_state() {
                 }
                 pool.push(model.queue.bytes);
             }
-            edge = next;
+            frontier = next;
         }
         states += seen.len();
     }

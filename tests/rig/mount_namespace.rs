@@ -4,26 +4,26 @@ use super::{Rig, Running, tools};
 use std::fmt::{Display, Formatter, Result};
 use std::path::PathBuf;
 
-/// A prefix of command lines: `format!("{space} dlog f")`.
-pub struct Space<'a> {
+/// A prefix of command lines: `format!("{namespace} dlog f")`.
+pub struct MountNamespace<'a> {
     /// The process that keeps the namespace alive.
     keeper: Running<'a>,
     folder: PathBuf,
 }
 
-impl Space<'_> {
+impl MountNamespace<'_> {
     /// Makes a namespace and runs this shell script in it, or skips the test.
-    pub fn new<'a>(rig: &'a Rig, script: &str) -> Option<Space<'a>> {
+    pub fn new<'a>(rig: &'a Rig, script: &str) -> Option<MountNamespace<'a>> {
         if !tools::can_mount() || !tools::has(&["nsenter"]) {
             return None;
         }
-        rig.write("space.sh", format!("set -e\n{script}\n: >space\nexec sleep 100000\n"));
-        let keeper = rig.start(format!("{} sh space.sh", tools::unshare_mounts()));
+        rig.write("namespace.sh", format!("set -e\n{script}\n: >namespace\nexec sleep 100000\n"));
+        let keeper = rig.start(format!("{} sh namespace.sh", tools::unshare_mounts()));
         rig.wait_for("the mount namespace", || {
             assert!(keeper.is_running(), "cannot make a mount namespace: {}", keeper.err());
-            rig.has("space")
+            rig.has("namespace")
         });
-        Some(Space { keeper, folder: rig.path("") })
+        Some(MountNamespace { keeper, folder: rig.path("") })
     }
 
     /// Returns the path outside of a file in the namespace. A relative `name` is in the test's folder.
@@ -34,7 +34,7 @@ impl Space<'_> {
     }
 }
 
-impl Display for Space<'_> {
+impl Display for MountNamespace<'_> {
     fn fmt(&self, to: &mut Formatter<'_>) -> Result {
         let users = match nix::unistd::geteuid().is_root() {
             true => "",
