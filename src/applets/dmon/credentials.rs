@@ -23,7 +23,7 @@ pub struct Credentials {
 }
 
 /// Resolves `spec` into `credentials`, which stay `None` if it names neither a user nor a group. An output parameter,
-/// because a returned copy makes the stack of an idle dmon one page larger (`idle.dirty` of `make budget`).
+/// because copies of a returned value cost 846 instructions at each start (`make budget`).
 ///
 /// # Errors
 /// The exit status, after the error was reported: an unknown name, an unreadable file, too many groups.
