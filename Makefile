@@ -45,7 +45,7 @@ uninstall: ## remove the installed files
 setup: ## install the tools that checks and tests need
 	scripts/setup
 
-check: ## format, layers, lints, unit tests, manuals and completions
+check: ## format, rules for source files, lints, unit tests, manuals and completions
 	scripts/check "$(TARGET)"
 
 check-msrv: ## check that the oldest supported Rust compiles it

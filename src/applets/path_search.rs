@@ -9,13 +9,13 @@ use sys::args::Argv;
 use sys::static_cell::StaticCell;
 use sys::{environment, process};
 
-/// A buffer for the path of a file: a directory of $PATH, at most PATH_MAX bytes, and a name.
+/// A buffer for the path of a command: a directory of $PATH (PATH_MAX is 4096), and a name (NAME_MAX is 255).
 pub type PathBuf = TextBuf<{ 4096 + 256 }>;
 
-/// Static, because the stack would need two more pages for it.
+/// Static, because on the stack it would need two more pages.
 static PATH_BUF: StaticCell<PathBuf> = StaticCell::new(PathBuf::new());
 
-/// Directories to search if $PATH is not set.
+/// Directories to search if $PATH is not set: those of musl's execvp.
 const DEFAULT_PATH: &CStr = c"/usr/local/bin:/bin:/usr/bin";
 
 /// Returns the buffer; `None` if it was claimed before.
@@ -24,7 +24,7 @@ pub fn claim_path_buf() -> Option<&'static mut PathBuf> {
 }
 
 /// Executes the command, which replaces this process. A name without a slash is searched for in $PATH. Returns the
-/// error if no file could be executed: `EACCES` if any file may not be executed, else `ENOENT`; any other error ends
+/// error if no file could be executed: `EACCES` if permission was denied for any, else `ENOENT`. Any other error ends
 /// the search.
 #[must_use]
 pub fn execvp(command: &Argv, path_buf: &mut PathBuf) -> Errno {
@@ -39,7 +39,7 @@ pub fn execvp(command: &Argv, path_buf: &mut PathBuf) -> Errno {
         path_buf.put(dir);
         path_buf.put(if dir.is_empty() { b"" } else { b"/" });
         path_buf.put(name.to_bytes_with_nul());
-        // A path that is too long was cut and does not end in NUL; no such file can exist.
+        // A path that was cut because it is too long does not end in NUL. No such file can exist.
         match sys::c_str(path_buf.bytes()).map(|file| process::execve(file, command)) {
             None | Some(Errno::NOENT | Errno::NOTDIR) => {}
             Some(Errno::ACCES) => result = Errno::ACCES,

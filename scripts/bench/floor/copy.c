@@ -14,9 +14,9 @@ int main(int argc, char **argv) {
     int file = open(argv[1], O_WRONLY | O_CREAT | O_APPEND, 0644);
     int sync = argc > 2;
     int by_line = sync && !strcmp(argv[2], "line");
-    ssize_t got;
-    while ((got = read(0, buffer, sizeof buffer)) > 0) {
-        for (char *at = buffer, *end = buffer + got; at < end;) {
+    ssize_t size;
+    while ((size = read(0, buffer, sizeof buffer)) > 0) {
+        for (char *at = buffer, *end = buffer + size; at < end;) {
             char *newline = by_line ? memchr(at, '\n', end - at) : 0;
             char *next = newline ? newline + 1 : end;
             if (write(file, at, next - at) < 0) return 1;
@@ -24,5 +24,5 @@ int main(int argc, char **argv) {
             at = next;
         }
     }
-    return got < 0;
+    return size < 0;
 }

@@ -25,9 +25,9 @@ int main(int argc, char **argv) {
     }
     // The start of the buffer keeps a line whose end has not been read yet.
     size_t partial = 0;
-    ssize_t got;
-    while ((got = read(0, buffer + partial, sizeof buffer - partial)) > 0) {
-        char *at = buffer, *end = buffer + partial + got, *newline;
+    ssize_t size;
+    while ((size = read(0, buffer + partial, sizeof buffer - partial)) > 0) {
+        char *at = buffer, *end = buffer + partial + size, *newline;
         while (at < end) {
             int count = 0;
             for (; count < max && (newline = memchr(at, '\n', end - at)); at = newline + 1)

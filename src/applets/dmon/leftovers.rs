@@ -1,4 +1,4 @@
-//! Finds and ends the processes that a run left behind.
+//! Finds and stops the leftover processes of a run.
 //!
 //! The supervisor calls it for each [`Sweep`] of the machine.
 //!
@@ -13,22 +13,23 @@ use pure::unix::{Errno, Pid, Signal};
 use sys::process::{self, Reaped};
 use sys::signal;
 
-/// How many targets are remembered as signalled. Further ones get the stop signal when others are gone, or SIGKILL.
+/// Number of targets that are remembered as signalled. Further targets receive the stop signal once the others have
+/// exited, or SIGKILL.
 const MAX_SIGNALLED: usize = 32;
 
 /// The state of all sweeps.
 pub struct Leftovers {
-    /// Orphans among our descendants become our children.
-    adopting: bool,
+    /// Orphans among dmon's descendants become its children.
+    adopts_orphans: bool,
     /// The targets that received the stop signal, for the command and the logger: process groups by their leader, other
-    /// processes by their PID. Each gets it once, because to many programs a second one means "exit at once".
+    /// processes by their PID. Each receives it once, because to many programs a second one means "exit at once".
     signalled: [Vec<Pid, MAX_SIGNALLED>; 2],
     stop_signal: Signal,
 }
 
 impl Leftovers {
-    /// Becomes a subreaper, unless dmon already has children. A shell with jobs may have executed dmon, and its children
-    /// could not be distinguished from ours.
+    /// Becomes a subreaper, unless dmon already has children. A shell with jobs may have executed dmon, and its
+    /// children could not be distinguished from ours.
     #[must_use]
     pub fn new(stop_signal: Signal) -> Self {
         let childless = loop {
@@ -40,13 +41,17 @@ impl Leftovers {
         };
         // Process 1 adopts orphans on every kernel.
         let adopts = || process::become_subreaper().is_ok() || process::getpid() == 1;
-        Self { adopting: childless && adopts(), signalled: [Vec::new(), Vec::new()], stop_signal }
+        Self {
+            adopts_orphans: childless && adopts(),
+            signalled: [Vec::new(), Vec::new()],
+            stop_signal,
+        }
     }
 
     /// Performs `sweep`; returns whether it found any process. `log_group` is the process group of a logger that is
     /// still running. `no_children`: the last waitpid(2) reported that there are none.
     pub fn sweep(&mut self, sweep: Sweep, log_group: Option<Pid>, no_children: bool) -> bool {
-        let found = match self.adopting {
+        let found = match self.adopts_orphans {
             true if no_children => false,
             true => self.sweep_children(sweep, log_group),
             false => self.sweep_group(sweep),
@@ -64,8 +69,9 @@ impl Leftovers {
                 return;
             };
             let belongs = match sweep.role {
+                // All children except the logger, which may have joined another process group.
                 Role::Cmd => Some(group) != log_group && Some(child) != log_group,
-                Role::Log => sweep.all || group == sweep.group,
+                Role::Log => sweep.all_children || group == sweep.group,
             };
             if belongs {
                 found = true;
@@ -75,16 +81,15 @@ impl Leftovers {
         });
         match listed {
             Ok(()) => found,
-            // Too many open files: unknown, so the next sweep looks again.
+            // Too many open files in the system, or no memory: the next sweep looks again.
             Err(Errno::NFILE | Errno::NOMEM) => true,
             // /proc is missing or belongs to another PID namespace.
             Err(_) => self.sweep_group(sweep),
         }
     }
 
-    /// Fallback when children cannot be listed, or orphans are not ours (before Linux 3.4): signals all remaining
-    /// members of the process group. Its number could be reused between the last exit and this call; such a kernel offers nothing
-    /// better.
+    /// Fallback if children cannot be listed, or if dmon does not adopt orphans (before Linux 3.4): signals the process
+    /// group. Its number could be reused between the last exit and this call; such a kernel offers nothing better.
     fn sweep_group(&mut self, sweep: Sweep) -> bool {
         let found = signal::killpg(sweep.group, None) != Err(Errno::SRCH);
         if found {

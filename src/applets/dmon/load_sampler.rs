@@ -8,19 +8,22 @@ use pure::exit::Exit;
 use pure::supervise::load::{self, Sample, Thresholds};
 use sys::{file, sysinfo};
 
+/// Bytes to read of each file: enough for its first number, and for a list of processors with a few gaps.
+const HEAD_SIZE: usize = 64;
+
 /// Samples the metrics that have a threshold. Without /proc/loadavg the load average comes from sysinfo(2).
 #[must_use]
-pub fn read(thresholds: &Thresholds) -> Sample {
-    let mut values = [None; load::KINDS];
-    for ((value, range), file) in values.iter_mut().zip(thresholds).zip(&load::FILES) {
+pub fn sample(thresholds: &Thresholds) -> Sample {
+    let mut values = [None; load::METRIC_COUNT];
+    for ((value, range), path) in values.iter_mut().zip(thresholds).zip(&load::FILES) {
         if range.is_some() {
-            let mut buf = [0; 64];
-            *value = file::head(file, &mut buf).ok().and_then(load::parse);
+            let mut buf = [0; HEAD_SIZE];
+            *value = file::head(path, &mut buf).ok().and_then(load::parse);
         }
     }
     let mut processors = 1;
     if let ([load, ..], [Some(range), ..]) = (&mut values, thresholds) {
-        // sysinfo(2) has it in units of 1/65536 (SI_LOAD_SHIFT).
+        // sysinfo(2) counts in units of 1/65536 (SI_LOAD_SHIFT).
         *load = load.or(Some(Load((sysinfo::load() * Load::ONE) >> 16)));
         if range.high.per_cpu {
             processors = count_processors();
@@ -34,10 +37,10 @@ pub fn read(thresholds: &Thresholds) -> Sample {
 /// # Errors
 /// The exit status, after the error was reported: this kernel has no pressure files.
 pub fn check(thresholds: &Thresholds) -> Result<(), Exit> {
-    let sample = read(thresholds);
-    for ((value, range), file) in sample.values.iter().zip(thresholds).zip(&load::FILES) {
+    let sample = sample(thresholds);
+    for ((value, range), path) in sample.values.iter().zip(thresholds).zip(&load::FILES) {
         if range.is_some() && value.is_none() {
-            return Err(error("cannot read ", file.to_bytes(), ": no pressure is told there"));
+            return Err(error("cannot read ", path.to_bytes(), ": no pressure is told there"));
         }
     }
     Ok(())
@@ -45,7 +48,7 @@ pub fn check(thresholds: &Thresholds) -> Result<(), Exit> {
 
 /// Counts the processors that are online; without /sys, those that dmon may use.
 fn count_processors() -> u64 {
-    let mut buf = [0; 64];
+    let mut buf = [0; HEAD_SIZE];
     let text = file::head(c"/sys/devices/system/cpu/online", &mut buf).ok();
     text.and_then(load::count_listed).unwrap_or_else(|| sysinfo::processors().max(1))
 }

@@ -1,7 +1,8 @@
-//! The PID file: one dmon for each file.
+//! The PID file, which only one dmon can lock.
 //!
-//! `mod.rs` locks it before the start. The lock ends with its process, so a stale file is no obstacle. But the PID in a
-//! stale file identifies what a killed dmon left behind, and the next dmon waits until that has exited.
+//! `mod.rs` locks it before the start. The kernel releases the lock when the process exits, so a stale file is no
+//! obstacle. But the PID in a stale file identifies the processes that a killed dmon left behind, and the next dmon
+//! waits until they have exited.
 
 use super::process_list;
 use crate::applets::diag::{self, error, os_error};
@@ -11,8 +12,9 @@ use pure::exit::Exit;
 use pure::text::{TextBuf, Writer, first};
 use pure::time::Duration;
 use pure::unix::{Errno, Pid};
-use sys::file::{self, File, Kind, Mode};
-use sys::{clock, poll, process};
+use sys::file::{self, File, Mode};
+use sys::stat::{self, Kind};
+use sys::{clock, flock, poll, process};
 use ufmt::uwrite;
 
 /// The locked file. Dropping it removes the path, if it still names our file, and then releases the lock.
@@ -21,21 +23,22 @@ pub struct PidFile {
     path: CliWord,
 }
 
-/// How often to retry when the path is not the only name of the file we locked. It may have been removed between open
-/// and flock; that is unlikely to happen twice. A file with a second name is never truncated: it may be someone else's.
-/// Neither is a file on a file system without inode numbers.
+/// Attempts to lock the file. An attempt fails if the path is not the only name of the locked file. The path may have
+/// been removed between open(2) and flock(2), which is unlikely to happen twice. If the file has a second name, which
+/// may be in use for something else, or the file system has no inode numbers, all attempts fail: dmon never truncates
+/// such a file.
 const ATTEMPTS: u32 = 100;
 
-/// Polling interval for the processes of a killed dmon.
+/// Polling interval while the processes of a killed dmon exit.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Bytes for a PID, at most ten digits, and a newline.
 const PID_TEXT_SIZE: usize = 16;
 
 impl PidFile {
-    /// Opens, locks and truncates the file; creates it if necessary. If it contains the PID of a killed dmon, the kernel
-    /// sent the stop signal to that one's command, which may still be exiting. This waits for it, at most `timeout`. The
-    /// session identifies its processes, if init or dmon itself made dmon the session leader.
+    /// Opens, locks and truncates the file; creates it if necessary. If it contains the PID of a killed dmon, the
+    /// kernel sent the stop signal to the command of that dmon, which may still be exiting. This function waits for it,
+    /// at most `timeout`. The session identifies its processes, if init or dmon itself made dmon the session leader.
     ///
     /// # Errors
     /// The exit status, after the error was reported: the file cannot be opened, is a link, is not a regular file, has
@@ -44,13 +47,13 @@ impl PidFile {
         let cannot = |error| os_error("cannot open ", path.to_bytes(), error);
         for _ in 0..ATTEMPTS {
             let file = File::open(path, Mode::LockFile).map_err(cannot)?;
-            if file::kind(file.fd()) != Kind::Regular {
+            if stat::kind(file.fd()) != Kind::Regular {
                 return Err(error("", path.to_bytes(), " is no file for a pid"));
             }
-            match file::lock(&file) {
+            match flock::lock(&file) {
                 Err(Errno::AGAIN) => return Err(already_running(&file, path)),
                 Err(error) => return Err(os_error("cannot lock ", path.to_bytes(), error)),
-                Ok(()) if file::is_sole_name(&file, path) => {
+                Ok(()) if stat::is_sole_name(&file, path) => {
                     wait_for_previous(&file, timeout);
                     file::truncate(&file).map_err(cannot)?;
                     return Ok(Self { file, path });
@@ -80,21 +83,21 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if file::is_sole_name(&self.file, self.path) {
+        if stat::is_sole_name(&self.file, self.path) {
             // In a directory that became read-only it stays, unlocked and harmless.
             let _ = file::remove(self.path);
         }
     }
 }
 
-/// Waits until nothing is left of the dmon whose PID the file contains.
+/// Waits until the processes of the dmon whose PID the file contains have exited.
 fn wait_for_previous(file: &File, timeout: Duration) {
     let mut buf = [0; PID_TEXT_SIZE];
-    let Some(dead) = read_pid(file, &mut buf).1 else {
+    let Some(previous) = read_pid(file, &mut buf).1 else {
         return;
     };
     let deadline = clock::now().add(timeout);
-    while process_list::has_left_session(dead) && clock::now() < deadline {
+    while process_list::session_outlives(previous) && clock::now() < deadline {
         poll::sleep(POLL_INTERVAL);
     }
 }

@@ -1,12 +1,12 @@
-//! Finds processes: our children, and members of a session whose leader is dead.
+//! The processes that dmon looks for: its children, and members of a session whose leader is dead.
 //!
-//! `leftovers.rs` and `pidfile.rs` call it.
+//! `leftovers.rs` and `pidfile.rs` call these functions.
 
 use pure::unix::{Errno, Pid};
 use sys::{Result, process, procfs};
 
 /// Passes the PID of each child of this process to `take`: from the kernel's list of children, or on kernels without
-/// it by looking at every process.
+/// it by a search of all processes.
 ///
 /// # Errors
 /// `ENOENT` if /proc is not mounted or belongs to another PID namespace; the errno of open(2), read(2) and
@@ -25,11 +25,11 @@ pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
     })
 }
 
-/// Reports whether `leader` is dead and a process of its session is alive. Without /proc the answer is no.
+/// Reports whether `leader` is dead and a process of its session is alive; false without /proc.
 ///
 /// While the session has members, the kernel gives its number to no new process.
 #[must_use]
-pub fn has_left_session(leader: Pid) -> bool {
+pub fn session_outlives(leader: Pid) -> bool {
     let (mut member_alive, mut leader_alive) = (false, false);
     let _ = procfs::for_each_process(&mut |pid, stat| {
         let alive = stat.session == Some(leader) && !stat.is_dead;

@@ -1,4 +1,4 @@
-//! The signals that dmon catches, and the state in which commands get them.
+//! The signals that dmon catches, and the signal state of its commands.
 //!
 //! `mod.rs` sets them up; the supervisor and the daemon's parent use the result.
 
@@ -7,8 +7,8 @@ use pure::exit::Exit;
 use pure::unix::Signal;
 use sys::signal::{self, SignalSet};
 
-/// The signals that dmon catches. PIPE and XFSZ are caught only to make them harmless: a message to a closed pipe, or
-/// to a file at its size limit, is lost, but dmon runs on.
+/// The signals that dmon catches. SIGPIPE and SIGXFSZ are caught only because their default is to terminate dmon: a
+/// message to a closed pipe, or to a file at its size limit, is lost, but dmon continues.
 pub const CAUGHT: [Signal; 11] = [
     Signal::CHLD,
     Signal::TERM,
@@ -23,8 +23,8 @@ pub const CAUGHT: [Signal; 11] = [
     Signal::XFSZ,
 ];
 
-/// Signals that are reset to their default action, so that commands do not inherit them as ignored: Python and shells
-/// ignore some and pass that on. For caught signals, execve(2) does the same.
+/// Signals that are reset to their default action. Python and shells ignore some, and commands would inherit that. For
+/// caught signals, execve(2) does the same.
 const RESET: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
 
 /// Two masks of blocked signals.

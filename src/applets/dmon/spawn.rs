@@ -7,10 +7,10 @@
 //! emulator whose vfork is a fork that does not wait (qemu-user 10). Under it the child reports through a pipe, which a
 //! successful exec closes. The first start uses both ways and shows which kind of vfork this is.
 //!
-//! Each single way was measured: lower quartiles of 1000 interleaved starts and 180 restarts, as multiples of a vfork and
-//! an exec in C (`scripts/bench/floor/supervise.c`), on two busy cores. At most 1.3 is acceptable for a start.
+//! Each combination was measured: lower quartiles of 1000 interleaved starts and 180 restarts, as multiples of a vfork
+//! and an exec in C (`scripts/bench/floor/supervise.c`), on two busy cores. At most 1.3 is acceptable for a start.
 //!
-//! | way | exec of dmon to exec of its command | restart | calls of a restart |
+//! | transport of the failure | exec of dmon to exec of its command | restart | calls of a restart |
 //! | --- | ---: | ---: | ---: |
 //! | both, as below | 1.26 to 1.29 | 1.12 | 10 |
 //! | vfork, memory only | 1.23 | 1.02 | 10 |
@@ -25,7 +25,7 @@
 use super::config::Config;
 use super::credentials::Credentials;
 use super::log_pipe::LogPipe;
-use super::start_failure::{Failure, Stage};
+use super::start_failure::{Stage, StartFailure};
 use crate::applets::path_search::{PathBuf, execvp};
 use core::ffi::c_int;
 use pure::exit::Exit;
@@ -33,7 +33,8 @@ use pure::supervise::machine::Role;
 use pure::supervise::rlimits::Rlimits;
 use pure::unix::{Errno, Pid, Signal};
 use sys::args::Argv;
-use sys::file::{self, File, STDERR, STDIN, STDOUT};
+use sys::fd::{self, STDERR, STDIN, STDOUT};
+use sys::file::{self, File};
 use sys::signal::{self, SignalSet};
 use sys::vfork::vfork;
 use sys::{credentials, process, terminal};
@@ -53,18 +54,18 @@ pub struct SpawnSpec<'a> {
     pub command: Argv,
     /// `None` keeps dmon's.
     pub credentials: Option<&'a Credentials>,
-    /// Our end of the log pipe: the command's standard output or the logger's standard input.
+    /// dmon's end of the log pipe: the command's standard output or the logger's standard input.
     pub pipe: Option<c_int>,
     /// Redirect standard error to standard output.
-    pub stderr_too: bool,
+    pub stderr_to_stdout: bool,
     pub supervisor_pid: c_int,
     /// The signal mask that dmon was started with.
     pub mask: SignalSet,
     pub limits: Option<&'a Rlimits>,
     /// The child becomes the foreground job of the terminal.
     pub foreground: bool,
-    /// The kernel sends this signal when dmon dies, so that no command outlives its supervisor and meets a second
-    /// instance of itself. `None` for the logger: it stops at the end of its input and loses nothing.
+    /// The kernel sends this signal when dmon dies, so that a command does not outlive its supervisor and run beside a
+    /// second instance of itself. `None` for the logger: it stops at the end of its input and loses nothing.
     pub parent_death_signal: Option<Signal>,
 }
 
@@ -77,9 +78,9 @@ impl<'a> SpawnSpec<'a> {
             command: job.command,
             credentials: job.credentials.as_ref(),
             pipe: pipe.and_then(LogPipe::writer),
-            stderr_too: config.stderr_too,
+            stderr_to_stdout: config.stderr_to_stdout,
             mask,
-            limits: Some(&config.limits),
+            limits: Some(&config.rlimits),
             foreground: false,
             parent_death_signal: Some(config.stop_signal),
         }
@@ -93,7 +94,7 @@ impl<'a> SpawnSpec<'a> {
             command,
             credentials: job.log_credentials.as_ref(),
             pipe: pipe.map(LogPipe::reader),
-            stderr_too: false,
+            stderr_to_stdout: false,
             limits: None,
             parent_death_signal: None,
             ..cmd
@@ -103,7 +104,7 @@ impl<'a> SpawnSpec<'a> {
 
 /// Starts children.
 pub struct Spawner {
-    /// In it a child builds the path of its command.
+    /// The buffer in which a child builds the path of its command.
     path_buf: &'static mut PathBuf,
     /// A child has run in dmon's memory, so vfork(2) works as the kernel promises.
     shares_memory: bool,
@@ -119,10 +120,10 @@ impl Spawner {
     ///
     /// # Errors
     /// The stage that failed, with its errno. The stage is `Fork` if there is no child.
-    pub fn start(&mut self, spec: &SpawnSpec) -> Result<Pid, Failure> {
+    pub fn start(&mut self, spec: &SpawnSpec) -> Result<Pid, StartFailure> {
         let Self { path_buf, shares_memory } = self;
-        let cannot_fork = |error| Failure { stage: Stage::Fork, error };
-        let pipe = (!*shares_memory).then(file::pipe).transpose().map_err(cannot_fork)?;
+        let cannot_fork = |error| StartFailure { stage: Stage::Fork, error };
+        let pipe = (!*shares_memory).then(fd::pipe).transpose().map_err(cannot_fork)?;
         let mut failure = None;
         let pid = vfork(&mut || {
             // Under an emulator these assignments change only the child's copy.
@@ -145,11 +146,11 @@ impl Spawner {
 }
 
 /// Waits for the child's failure; `None` once it has executed its command.
-fn read_failure(reader: &File) -> Option<Failure> {
-    let mut bytes = [0; Failure::SIZE];
+fn read_failure(reader: &File) -> Option<StartFailure> {
+    let mut bytes = [0; StartFailure::SIZE];
     loop {
         match file::read(reader.fd(), &mut bytes) {
-            Ok(Failure::SIZE) => return Some(Failure::from_bytes(bytes)),
+            Ok(StartFailure::SIZE) => return Some(StartFailure::from_bytes(bytes)),
             Err(Errno::INTR) => {}
             Ok(_) | Err(_) => return None,
         }
@@ -157,43 +158,43 @@ fn read_failure(reader: &File) -> Option<Failure> {
 }
 
 /// Executes the command; returns only if that fails.
-fn exec_command(spec: &SpawnSpec, path_buf: &mut PathBuf) -> Failure {
+fn exec_command(spec: &SpawnSpec, path_buf: &mut PathBuf) -> StartFailure {
     match prepare(spec) {
-        Ok(()) => Failure { stage: Stage::Exec, error: execvp(&spec.command, path_buf) },
+        Ok(()) => StartFailure { stage: Stage::Exec, error: execvp(&spec.command, path_buf) },
         Err(failure) => failure,
     }
 }
 
-/// Gives the child all that `spec` asks for.
-fn prepare(spec: &SpawnSpec) -> Result<(), Failure> {
-    let at = |stage| move |error| Failure { stage, error };
+/// Applies `spec` to the child, except its command.
+fn prepare(spec: &SpawnSpec) -> Result<(), StartFailure> {
+    let failed_at = |stage| move |error| StartFailure { stage, error };
     // A process group, not a session: if dmon dies, a suspended command is in an orphaned process group, and the
     // kernel sends it SIGHUP and SIGCONT (setpgid(2)).
-    process::setpgid_self().map_err(at(Stage::ProcessGroup))?;
+    process::setpgid_self().map_err(failed_at(Stage::ProcessGroup))?;
     if spec.foreground {
-        // Otherwise the command would get SIGTTIN when it reads from the terminal.
+        // Otherwise the command would receive SIGTTIN when it reads from the terminal.
         let _ = process::getpgrp().map(terminal::set_foreground);
     }
-    redirect(spec).map_err(at(Stage::Redirect))?;
+    redirect(spec).map_err(failed_at(Stage::Redirect))?;
     set_rlimits(spec.limits)?;
     if let Some(credentials) = spec.credentials {
-        credentials::set_groups(&credentials.groups).map_err(at(Stage::Groups))?;
-        credentials::set_gid(credentials.gid).map_err(at(Stage::Gid))?;
+        credentials::set_groups(&credentials.groups).map_err(failed_at(Stage::Groups))?;
+        credentials::set_gid(credentials.gid).map_err(failed_at(Stage::Gid))?;
         if let Some(uid) = credentials.uid {
-            credentials::set_uid(uid).map_err(at(Stage::Uid))?;
-            // With the user the kernel drops root's capabilities, but not those of a dmon that is not root.
+            credentials::set_uid(uid).map_err(failed_at(Stage::Uid))?;
+            // setuid(2) drops root's capabilities, but not those of a dmon that is not root.
             let _ = process::drop_capabilities();
         }
     }
     if let Some(signal) = spec.parent_death_signal {
-        // A change of user would cancel it, so it comes after.
-        process::set_parent_death_signal(signal).map_err(at(Stage::ParentDeathSignal))?;
+        // A change of user cancels this setting (prctl(2)), so it comes last.
+        process::set_parent_death_signal(signal).map_err(failed_at(Stage::ParentDeathSignal))?;
         if process::getppid() != spec.supervisor_pid {
-            // dmon died before it was set, so the kernel will not send the signal.
+            // dmon died before the call, so the kernel will not send the signal.
             process::exit(Exit::FAILED.0);
         }
     }
-    signal::set_mask(&spec.mask).map_err(at(Stage::SignalMask))
+    signal::set_mask(&spec.mask).map_err(failed_at(Stage::SignalMask))
 }
 
 fn redirect(spec: &SpawnSpec) -> Result<(), Errno> {
@@ -202,19 +203,19 @@ fn redirect(spec: &SpawnSpec) -> Result<(), Errno> {
             Role::Cmd => STDOUT,
             Role::Log => STDIN,
         };
-        file::dup_onto(pipe, target)?;
+        fd::dup_onto(pipe, target)?;
     }
-    if spec.stderr_too {
-        file::dup_onto(STDOUT, STDERR)?;
+    if spec.stderr_to_stdout {
+        fd::dup_onto(STDOUT, STDERR)?;
     }
     Ok(())
 }
 
-fn set_rlimits(limits: Option<&Rlimits>) -> Result<(), Failure> {
+fn set_rlimits(limits: Option<&Rlimits>) -> Result<(), StartFailure> {
     for (number, limit) in (0_u8..).zip(limits.iter().flat_map(|limits| &limits.all)) {
         if let Some(limit) = limit {
             process::set_rlimit(number.into(), limit.soft, limit.hard)
-                .map_err(|error| Failure { stage: Stage::Rlimit(number), error })?;
+                .map_err(|error| StartFailure { stage: Stage::Rlimit(number), error })?;
         }
     }
     Ok(())

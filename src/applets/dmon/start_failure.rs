@@ -1,6 +1,6 @@
 //! Why a child could not be started.
 //!
-//! The child leaves a [`Failure`] for the [`spawner`](super::spawn::Spawner); the supervisor reports it.
+//! The child leaves a [`StartFailure`] for the [`spawner`](super::spawn::Spawner); the supervisor reports it.
 
 use super::spawn::SpawnSpec;
 use crate::applets::diag::eprint;
@@ -29,7 +29,7 @@ pub enum Stage {
 
 /// The step that failed and its errno.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Failure {
+pub struct StartFailure {
     pub stage: Stage,
     pub error: Errno,
 }
@@ -84,7 +84,7 @@ impl Stage {
     }
 }
 
-impl Failure {
+impl StartFailure {
     /// Bytes in the pipe: stage, resource, errno.
     pub const SIZE: usize = 6;
 
@@ -143,8 +143,8 @@ mod tests {
             let stage = Stage::from_bytes([number, 15]);
             assert_eq!(stage.to_bytes()[0], number, "{stage:?}");
             for error in [Errno::NOENT, Errno::DQUOT, Errno(-1), Errno(i32::MAX)] {
-                let failure = Failure { stage, error };
-                assert_eq!(Failure::from_bytes(failure.to_bytes()), failure);
+                let failure = StartFailure { stage, error };
+                assert_eq!(StartFailure::from_bytes(failure.to_bytes()), failure);
             }
         }
         assert_eq!(Stage::from_bytes([3, 15]), Stage::Rlimit(15));
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn only_a_failed_fork_is_transient() {
-        let failure = |stage, error| Failure { stage, error };
+        let failure = |stage, error| StartFailure { stage, error };
         assert!(failure(Stage::Fork, Errno::AGAIN).is_transient(true));
         assert!(failure(Stage::Fork, Errno::MFILE).is_transient(false));
         assert!(!failure(Stage::Fork, Errno::MFILE).is_transient(true));
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn exit_statuses_are_those_of_shells() {
-        let exit = |stage, error| Failure { stage, error }.exit();
+        let exit = |stage, error| StartFailure { stage, error }.exit();
         assert_eq!(exit(Stage::Exec, Errno::NOENT), Exit::NOT_FOUND);
         assert_eq!(exit(Stage::Exec, Errno::ACCES), Exit::CANNOT_EXECUTE);
         assert_eq!(exit(Stage::Uid, Errno::NOENT), Exit::FAILED);

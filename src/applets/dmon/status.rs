@@ -1,36 +1,23 @@
 //! Status lines (`--write-info`): one line for each event of a child, for other programs.
 //!
-//! The supervisor writes them. The file, FIFO or socket may come and go, or be full. Then whole lines are dropped;
-//! nothing waits for it.
+//! The supervisor writes them. If the reader of the FIFO or socket is missing or slow, or the disk is full, whole lines
+//! are dropped. dmon never waits.
 
+use super::child_event::ChildEvent;
 use crate::applets::diag::os_error;
 use crate::applets::log_file;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::supervise::machine::Role;
 use pure::text::{Put, TextBuf, Writer};
-use pure::unix::{Errno, Pid, Signal, WaitStatus};
+use pure::unix::{Errno, Pid, WaitStatus};
 use sys::file::{self, File};
 use sys::socket::{Socket, SocketType};
 use ufmt::uwrite;
 
-/// An event of a child as status lines and `--verbose` report it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ChildEvent {
-    Started,
-    Stopping,
-    TimedOut,
-    Killed,
-    Paused,
-    Resumed,
-    /// This signal was forwarded to it.
-    Signalled(Signal),
-    Exited(WaitStatus),
-}
-
 impl ChildEvent {
-    /// Returns the word of the status line. Scripts parse these words; they are those of the C dmon.
-    const fn word(self) -> &'static str {
+    /// Returns the keyword of the status line. Scripts parse the keywords, which are those of the C dmon.
+    const fn keyword(self) -> &'static str {
         match self {
             Self::Started => "start",
             Self::Stopping => "stop",
@@ -59,21 +46,21 @@ impl ChildEvent {
 }
 
 /// The destination of the status lines.
-pub struct Status {
+pub struct StatusWriter {
     path: CliWord,
-    /// It is a socket, which is connected again after an error.
+    /// The path is a socket, which is connected again after an error.
     is_socket: bool,
     /// `None` after an error.
     file: Option<File>,
 }
 
-impl Status {
+impl StatusWriter {
     /// Opens the file or FIFO, or connects to the socket.
     ///
     /// # Errors
     /// The exit status, after the error was reported.
     pub fn open(path: CliWord) -> Result<Self, Exit> {
-        // `ENXIO` if it is a socket (open(2)).
+        // open(2) fails with `ENXIO` for a socket.
         let (is_socket, file) = match log_file::open(path) {
             Err(Errno::NXIO) => (true, connect(path)),
             other => (false, other),
@@ -82,11 +69,11 @@ impl Status {
         Ok(Self { path, is_socket, file: Some(file) })
     }
 
-    /// Writes `ROLE WORD PID [NUMBER]`.
+    /// Writes `ROLE KEYWORD PID [NUMBER]`.
     pub fn write_event(&mut self, role: Role, event: ChildEvent, pid: Pid) {
         let mut line = TextBuf::<64>::new();
         let Ok(()) =
-            uwrite!(Writer(&mut line), "{}{} {}", role.label(), event.word(), pid.number());
+            uwrite!(Writer(&mut line), "{}{} {}", role.label(), event.keyword(), pid.number());
         if let Some(number) = event.number() {
             let Ok(()) = uwrite!(Writer(&mut line), " {}", number);
         }
@@ -105,8 +92,8 @@ impl Status {
         };
         match file::write(fd, line) {
             Ok(n) if n < line.len() => {
-                // A file must not end in half a line. A stream cannot take it back: close it, so that its reader sees
-                // the end.
+                // Remove the partial line from a file. A stream cannot be truncated: close it, so that its reader sees
+                // the end of input.
                 if file::undo_append(fd, n as u64).is_err() {
                     self.file = None;
                 }

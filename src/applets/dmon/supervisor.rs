@@ -2,6 +2,7 @@
 //!
 //! `mod.rs` runs it. All effects of a running dmon go through this file; it makes no decisions.
 
+use super::child_event::ChildEvent;
 use super::config::Config;
 use super::daemon::LaunchPipe;
 use super::leftovers::Leftovers;
@@ -9,8 +10,8 @@ use super::load_sampler;
 use super::log_pipe::LogPipe;
 use super::signals::{CAUGHT, SignalMasks};
 use super::spawn::{Job, SpawnSpec, Spawner};
-use super::start_failure::Failure;
-use super::status::{ChildEvent, Status};
+use super::start_failure::StartFailure;
+use super::status::StatusWriter;
 use super::terminal::Terminal;
 use super::verbose::VerboseLog;
 use crate::applets::diag;
@@ -35,18 +36,18 @@ pub struct Supervisor<'a> {
     /// The signal mask for ppoll(2), in which caught signals are not blocked.
     mask: SignalSet,
     stop_signal: Signal,
-    status: Option<Status>,
+    status: Option<StatusWriter>,
     verbose: VerboseLog,
     terminal: Option<Terminal>,
     /// The command was the foreground job and died of SIGINT; the rest of dmon's process group never received it.
     cmd_died_of_sigint: bool,
     /// The last waitpid(2) reported that there are no children at all.
     no_children: bool,
-    /// The logger's process group, from its start until nothing of it is left.
+    /// The logger's process group, from its start until its last leftover process has exited.
     log_group: Option<Pid>,
     spawner: Spawner,
     /// Why the last start of the command, of the logger, failed; `None` if it succeeded.
-    last_failures: [Option<Failure>; 2],
+    last_failures: [Option<StartFailure>; 2],
     leftovers: Leftovers,
 }
 
@@ -56,7 +57,7 @@ impl<'a> Supervisor<'a> {
         config: &'a Config,
         job: &'a Job,
         pipe: Option<LogPipe>,
-        status: Option<Status>,
+        status: Option<StatusWriter>,
         terminal: Option<Terminal>,
         path_buf: &'static mut PathBuf,
         masks: SignalMasks,
@@ -82,10 +83,10 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Runs both children until everything has stopped. Returns the exit status, and whether Ctrl-C was the reason.
-    /// `launcher` gets its report once both children have started.
+    /// `launch_pipe` receives 0 once both children have started.
     #[inline(never)]
-    pub fn run(&mut self, policy: &Policy, launcher: &mut Option<LaunchPipe>) -> (Exit, bool) {
-        // Read again only after waits and starts: nothing else takes time.
+    pub fn run(&mut self, policy: &Policy, launch_pipe: &mut Option<LaunchPipe>) -> (Exit, bool) {
+        // Updated only after waits, starts and suspensions: no other action takes time.
         let mut now = clock::now();
         let mut machine = Machine::new(policy, now);
         loop {
@@ -108,12 +109,7 @@ impl<'a> Supervisor<'a> {
                     machine.handle(now, event);
                 }
                 // A child that has exited meanwhile is a zombie, so its PID is still its own.
-                Action::Stop { role, group, timed_out } => {
-                    let event = if timed_out { ChildEvent::TimedOut } else { ChildEvent::Stopping };
-                    self.report(role, event, group);
-                    signal_run(group, self.stop_signal);
-                    signal_run(group, Signal::CONT);
-                }
+                Action::Stop { role, group, timed_out } => self.stop(role, group, timed_out),
                 Action::SignalGroup { role, group, signal } => {
                     self.signal_group(role, group, signal);
                 }
@@ -122,10 +118,7 @@ impl<'a> Supervisor<'a> {
                     let _ = signal::kill(pid, Some(signal));
                 }
                 Action::Suspend { group } => {
-                    if let Some(terminal) = &mut self.terminal {
-                        terminal.suspend_self(group);
-                    }
-                    signal_run(group, Signal::CONT);
+                    self.suspend(group);
                     now = clock::now();
                     machine.handle(now, Event::Resumed);
                     self.collect_events(&mut machine, now);
@@ -139,7 +132,7 @@ impl<'a> Supervisor<'a> {
                     machine.handle(now, Event::Unread { bytes });
                 }
                 Action::SampleLoad => {
-                    let sample = load_sampler::read(&policy.thresholds);
+                    let sample = load_sampler::sample(&policy.thresholds);
                     [self.verbose.load, ..] = sample.values;
                     machine.handle(now, Event::LoadSample(sample));
                 }
@@ -152,9 +145,9 @@ impl<'a> Supervisor<'a> {
                 }
             }
             if machine.is_started()
-                && let Some(launcher) = launcher.take()
+                && let Some(launch_pipe) = launch_pipe.take()
             {
-                launcher.report(Exit::SUCCESS);
+                launch_pipe.report(Exit::SUCCESS);
             }
         }
     }
@@ -168,7 +161,7 @@ impl<'a> Supervisor<'a> {
                 machine.handle(now, Event::Signal(signal));
                 // A shell sends SIGCONT when it brings the job to the foreground.
                 if let (Signal::CONT, Some(terminal), Some(group)) =
-                    (signal, &mut self.terminal, machine.running())
+                    (signal, &mut self.terminal, machine.running_cmd())
                 {
                     terminal.give_to(group);
                 }
@@ -203,7 +196,23 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Pauses, resumes or kills a run. The terminal follows: a paused command must not keep it.
+    /// Sends the stop signal to a run, and SIGCONT, without which a paused process would not handle it.
+    fn stop(&mut self, role: Role, group: Pid, timed_out: bool) {
+        let event = if timed_out { ChildEvent::TimedOut } else { ChildEvent::Stopping };
+        self.report(role, event, group);
+        signal_run(group, self.stop_signal);
+        signal_run(group, Signal::CONT);
+    }
+
+    /// Suspends dmon after its command; resumes the command when dmon is resumed.
+    fn suspend(&mut self, group: Pid) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.suspend_self(group);
+        }
+        signal_run(group, Signal::CONT);
+    }
+
+    /// Pauses, resumes or kills a run. A paused command gives up the terminal, and takes it back when it resumes.
     fn signal_group(&mut self, role: Role, group: Pid, signal: Signal) {
         let event = match signal {
             Signal::STOP => ChildEvent::Paused,
@@ -226,7 +235,9 @@ impl<'a> Supervisor<'a> {
         match (sweep.role, &mut self.terminal) {
             _ if found => {}
             (Role::Log, _) => self.log_group = None,
-            (Role::Cmd, Some(terminal)) => drop(terminal.take_from(sweep.group, false)),
+            (Role::Cmd, Some(terminal)) => {
+                terminal.take_from(sweep.group, false);
+            }
             (Role::Cmd, None) => {}
         }
         Event::SweepDone { role: sweep.role, found }
@@ -259,7 +270,7 @@ impl<'a> Supervisor<'a> {
         if let (true, Some(terminal)) = (spec.foreground, &self.terminal) {
             terminal.take();
         }
-        // Starts are retried for ever, but each reason is reported once.
+        // Starts are retried without limit, but a repeated failure is reported once.
         if last_failure.replace(failure) != Some(failure) {
             failure.report(spec);
         }
@@ -271,7 +282,7 @@ impl<'a> Supervisor<'a> {
     }
 }
 
-/// Signals the child's original process group, and the child itself if it has moved to another group.
+/// Signals the process group that the child led at its start, and the child itself if it has joined another group.
 fn signal_run(leader: Pid, signal: Signal) {
     let _ = signal::killpg(leader, Some(signal));
     if process::getpgid(leader) != Some(leader) {

@@ -32,7 +32,7 @@ impl Terminal {
         terminal::foreground() == Some(self.own_group)
     }
 
-    /// Makes a command in the middle of its run the foreground job again, if dmon is.
+    /// Makes the running command the foreground job again, if dmon's process group is.
     pub fn give_to(&mut self, group: Pid) {
         if self.is_foreground() {
             self.cmd_modes.restore();
@@ -41,9 +41,9 @@ impl Terminal {
         }
     }
 
-    /// Makes dmon the foreground job if the command is, in the middle of its run or at its end. At the end also if the
-    /// foreground job no longer exists: a shell in the run may have died that had started a job. Returns whether the
-    /// command was the foreground job.
+    /// Makes dmon the foreground job if the command is. `in_run`: the command continues later. Otherwise its run has
+    /// ended, and dmon also becomes the foreground job if that job no longer exists: the run may have contained a shell
+    /// that started the job and died. Returns whether the command was the foreground job.
     pub fn take_from(&mut self, group: Pid, in_run: bool) -> bool {
         let foreground = terminal::foreground();
         let was_foreground = foreground == Some(group);
@@ -65,11 +65,11 @@ impl Terminal {
         let _ = terminal::set_foreground(self.own_group);
     }
 
-    /// Suspends dmon and its process group after Ctrl-Z has suspended the command. Returns when a shell resumes the job,
-    /// in the foreground or in the background. In an orphaned process group nothing stops (setpgid(2)).
+    /// Suspends dmon and its process group after Ctrl-Z has suspended the command. Returns when a shell resumes the
+    /// job, in the foreground or in the background. In an orphaned process group nothing stops (setpgid(2)).
     pub fn suspend_self(&mut self, group: Pid) {
-        // If dmon is the foreground job, a shell has brought it there without SIGCONT. The command was stopped because
-        // it was still in the background.
+        // If dmon is the foreground job already, a shell made it so without SIGCONT, and the command was stopped
+        // because it was still in the background.
         if !self.is_foreground() {
             self.take_from(group, true);
             let _ = signal::killpg_self(Signal::TSTP);

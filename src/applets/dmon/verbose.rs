@@ -1,8 +1,8 @@
-//! The messages of `--verbose`: one line on standard error for each event of a child, for people.
+//! The messages of `--verbose`: one readable line on standard error for each event of a child.
 //!
 //! The supervisor prints them.
 
-use super::status::ChildEvent;
+use super::child_event::ChildEvent;
 use crate::applets::diag::eprint;
 use pure::cli::value::Load;
 use pure::supervise::machine::Role;
@@ -22,7 +22,7 @@ pub struct VerboseLog {
 }
 
 impl ChildEvent {
-    /// Returns the text of the message, and the number that follows it: a signal or an exit status.
+    /// Returns the text of the message and the number after it, which is a signal or an exit status.
     const fn text(self) -> (&'static str, Option<i32>) {
         match self {
             Self::Started => ("started", None),

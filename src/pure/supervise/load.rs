@@ -1,6 +1,6 @@
 //! The rules for the load: the text of /proc files, and when a metric is above its threshold.
 //!
-//! `load_sampler` parses the files with it; the machine decides with it when to pause the command.
+//! `applets/dmon/load_sampler.rs` parses the files with it. The machine decides with it when to pause the command.
 
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value::{self, Load, Threshold};
@@ -17,38 +17,38 @@ pub struct PauseRange {
 
 /// The files of the metrics: the load average, and the pressure on three resources
 /// (Documentation/accounting/psi.rst).
-pub const FILES: [&CStr; KINDS] =
+pub const FILES: [&CStr; METRIC_COUNT] =
     [c"/proc/loadavg", c"/proc/pressure/cpu", c"/proc/pressure/io", c"/proc/pressure/memory"];
 
 /// The number of metrics.
-pub const KINDS: usize = 4;
+pub const METRIC_COUNT: usize = 4;
 
 /// The thresholds of each metric, in the order of [`FILES`]; `None`: not watched.
-pub type Thresholds = [Option<PauseRange>; KINDS];
+pub type Thresholds = [Option<PauseRange>; METRIC_COUNT];
 
 /// One sample of all metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sample {
     /// The load average, and the pressures in percent. `None`, a metric that is not watched or could not be read, is
     /// never above its threshold.
-    pub values: [Option<Load>; KINDS],
+    pub values: [Option<Load>; METRIC_COUNT],
     /// Processors that are online.
     pub processors: u64,
 }
 
 impl PauseRange {
-    /// Reports whether `value` is above its threshold. `was` is the last answer: between `low` and `high` nothing
-    /// changes.
+    /// Reports whether `value` is above its threshold. `was_above` is the previous result, which stays the same between
+    /// `low` and `high`.
     #[must_use]
-    pub const fn is_above(&self, value: Load, processors: u64, was: bool) -> bool {
-        let limit = if was { self.low } else { self.high };
+    pub const fn is_above(&self, value: Load, processors: u64, was_above: bool) -> bool {
+        let limit = if was_above { self.low } else { self.high };
         let processors = if limit.per_cpu { processors } else { 1 };
         value.0 > limit.load.0.saturating_mul(processors)
     }
 }
 
 /// Updates, for each metric, whether it is above its threshold.
-pub fn update(thresholds: &Thresholds, sample: &Sample, above: &mut [bool; KINDS]) {
+pub fn update(thresholds: &Thresholds, sample: &Sample, above: &mut [bool; METRIC_COUNT]) {
     for ((range, value), above) in thresholds.iter().zip(sample.values).zip(above) {
         *above = match (range, value) {
             (Some(range), Some(value)) => range.is_above(value, sample.processors, *above),
@@ -59,7 +59,7 @@ pub fn update(thresholds: &Thresholds, sample: &Sample, above: &mut [bool; KINDS
 
 /// The thresholds of `--pressure cpu|io|memory:HIGH[:LOW]`, in percent.
 #[derive(Default)]
-pub struct Pressure(pub [Option<PauseRange>; KINDS - 1]);
+pub struct Pressure(pub [Option<PauseRange>; METRIC_COUNT - 1]);
 
 impl OptionValue for Pressure {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
@@ -75,8 +75,8 @@ impl OptionValue for Pressure {
     }
 }
 
-fn percent(word: &[u8]) -> Option<Threshold> {
-    value::threshold(word).ok().filter(|threshold| !threshold.per_cpu)
+fn percent(text: &[u8]) -> Option<Threshold> {
+    value::threshold(text).ok().filter(|threshold| !threshold.per_cpu)
 }
 
 /// Parses the first number of one of [`FILES`], with two decimals: the load average of the last minute (proc(5)), or
@@ -166,7 +166,7 @@ mod tests {
             Some(PauseRange { high, low: high.half() })
         };
         let thresholds = [range(b"4"), range(b"40"), None, None];
-        let mut above = [false; KINDS];
+        let mut above = [false; METRIC_COUNT];
         let mut update = |load, cpu| {
             let values = [Some(Load(load)), cpu, Some(Load(1_000_000)), None];
             super::update(&thresholds, &Sample { values, processors: 1 }, &mut above);

@@ -4,8 +4,8 @@
 //! [`Machine::next_action`], and both receive the current time.
 //!
 //! The *current* state is one [`ChildState`] for the command and one for the logger. The *desired* state follows from
-//! the policy, from `stopping` (everything must stop) and from `above` (the command must pause). Each action is
-//! computed on demand from the difference between the two. No action is queued, so none can go stale.
+//! the policy, from `stopping` (everything must stop) and from `above_threshold` (the command must pause). Each action
+//! is computed on demand from the difference between the two. No action is queued, so none can go stale.
 
 mod action;
 mod event;
@@ -20,12 +20,14 @@ use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
 use restart::RestartHistory;
-use state::{ChildState, DrainRestart, Signals, StopReason};
+use state::{ChildState, DrainRestart, PendingSignals, StopReason};
 
 /// The two children that dmon supervises.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
+    /// The command.
     Cmd,
+    /// The logger, which reads the command's output.
     Log,
 }
 
@@ -48,12 +50,12 @@ pub const MIN_START_INTERVAL: Duration = Duration::from_secs(1);
 /// include/linux/sched/loadavg.h).
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Polling interval for leftover processes: doubled after each unsuccessful sweep, from `SWEEP_MIN` up to `SWEEP_MAX`.
+/// Polling interval for leftover processes: it starts with the minimum and doubles after each sweep that finds any.
 /// Usually SIGCHLD reports their exit; polling covers processes that are not our children.
-const SWEEP_MIN: Duration = Duration::from_millis(100);
-const SWEEP_MAX: Duration = Duration::from_secs(5);
+const MIN_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Time after SIGKILL until a warning that the process is still alive: it hangs in the kernel.
+/// Time after SIGKILL until a warning that the process is still alive. Such a process hangs in the kernel.
 const KILL_WARN_AFTER: Duration = Duration::from_secs(5);
 
 /// Something that happened, as the supervisor reports it.
@@ -81,7 +83,7 @@ pub enum Event {
     LoadSample(Sample),
 }
 
-/// The next thing to do. Only `Wait`, `Suspend` and `Exit` do not complete at once.
+/// The next thing to do. All actions except `Wait`, `Suspend` and `Exit` complete at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Start the child. Answered by `Started`, `StartDeferred` or `StartFailed`.
@@ -122,8 +124,8 @@ pub struct Sweep {
     pub group: Pid,
     /// This process group received the stop signal during the run.
     pub signalled: bool,
-    /// Include all children: the other child has finished for good.
-    pub all: bool,
+    /// Include all children of dmon, not only those of the run. True for the logger after the command is down for good.
+    pub all_children: bool,
     pub mode: SweepMode,
 }
 
@@ -153,11 +155,11 @@ pub struct Machine<'a> {
     stopping: Option<StopReason>,
     /// SIGTERM or SIGINT arrived.
     stop_requested: bool,
-    /// It arrived a second time.
+    /// SIGTERM or SIGINT arrived a second time.
     force_stop: bool,
     /// Ctrl-C stopped the command or dmon.
     interrupted: bool,
-    /// The command was suspended from the terminal, and dmon was not yet.
+    /// The command was suspended from the terminal; dmon must be suspended, too.
     suspended: bool,
     /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
     drain_until: Option<Instant>,
@@ -165,11 +167,11 @@ pub struct Machine<'a> {
     /// The wait status of the command's last run.
     last_status: Option<WaitStatus>,
     /// For each metric, whether it is above its threshold.
-    above: [bool; load::KINDS],
+    above_threshold: [bool; load::METRIC_COUNT],
     next_sample: Instant,
-    /// Signals to forward to the command, to the logger.
-    forward_to_cmd: Signals,
-    forward_to_log: Signals,
+    /// PendingSignals to forward to the command, to the logger.
+    forward_to_cmd: PendingSignals,
+    forward_to_log: PendingSignals,
     policy: &'a Policy,
     restart_history: RestartHistory,
 }
@@ -193,10 +195,10 @@ impl<'a> Machine<'a> {
             drain_restart: if policy.logged { DrainRestart::Available } else { DrainRestart::Done },
             last_status: None,
             restart_history: RestartHistory::default(),
-            above: [false; load::KINDS],
+            above_threshold: [false; load::METRIC_COUNT],
             next_sample: now,
-            forward_to_cmd: Signals::default(),
-            forward_to_log: Signals::default(),
+            forward_to_cmd: PendingSignals::default(),
+            forward_to_log: PendingSignals::default(),
             policy,
         }
     }
@@ -207,16 +209,8 @@ impl<'a> Machine<'a> {
         self.cmd_started_once && self.log_started_once
     }
 
-    /// Returns when SIGKILL follows a stop signal that is sent now; `None`: never. A second SIGTERM kills the command at
-    /// once, but not the logger, which may still have lines to write.
-    fn kill_at(&self, role: Role, now: Instant) -> Option<Instant> {
-        match role {
-            Role::Cmd if self.force_stop => Some(now),
-            Role::Cmd | Role::Log => self.policy.kill_after.map(|time| now.add(time)),
-        }
-    }
-
-    /// Reports whether Ctrl-C caused the shutdown. Then dmon has to die of SIGINT, so that its parent sees that.
+    /// Reports whether Ctrl-C caused the shutdown. Then dmon must die of SIGINT, so that its parent, often a shell,
+    /// stops as well.
     #[must_use]
     pub const fn was_interrupted(&self) -> bool {
         self.interrupted
@@ -224,7 +218,7 @@ impl<'a> Machine<'a> {
 
     /// Returns the command's PID if it is running and not paused.
     #[must_use]
-    pub const fn running(&self) -> Option<Pid> {
+    pub const fn running_cmd(&self) -> Option<Pid> {
         match self.cmd {
             ChildState::Up { pid, paused: false, .. } => Some(pid),
             ChildState::Up { .. }
@@ -238,7 +232,7 @@ impl<'a> Machine<'a> {
     /// Returns the role of the child with this PID; `None` for any other process.
     #[must_use]
     pub fn role_of(&self, child: Pid) -> Option<Role> {
-        let is = |state: &ChildState| match state {
+        let has_pid = |state: &ChildState| match state {
             ChildState::Up { pid, .. }
             | ChildState::Stopping { pid, .. }
             | ChildState::Killing { pid, .. } => *pid == child,
@@ -246,8 +240,17 @@ impl<'a> Machine<'a> {
         };
         [(Role::Cmd, &self.cmd), (Role::Log, &self.log)]
             .into_iter()
-            .find(|one| is(one.1))
-            .map(|one| one.0)
+            .find(|(_, state)| has_pid(state))
+            .map(|(role, _)| role)
+    }
+
+    /// Returns the time at which SIGKILL follows a stop signal that is sent `now`; `None`: never. A second SIGTERM
+    /// kills the command at once, but not the logger, which may still have lines to write.
+    fn kill_at(&self, role: Role, now: Instant) -> Option<Instant> {
+        match role {
+            Role::Cmd if self.force_stop => Some(now),
+            Role::Cmd | Role::Log => self.policy.kill_after.map(|time| now.add(time)),
+        }
     }
 
     const fn state(&mut self, role: Role) -> &mut ChildState {

@@ -15,16 +15,19 @@ pub const MAX_RECENT: usize = 64;
 /// The largest number of `--delay` entries.
 pub const MAX_DELAYS: usize = 16;
 
+/// The default of `--kill-after`.
+pub const DEFAULT_KILL_AFTER: Duration = Duration::from_secs(10);
+
 /// When the children start, pause and stop.
 // Field order: see src/lib.rs.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Policy {
-    /// There is a log command.
+    /// A logger reads the command's output.
     pub logged: bool,
     /// Exit when a run succeeds.
     pub once: bool,
-    pub respawns: RestartLimit,
+    pub restart_limit: RestartLimit,
     /// Minimum time from the end of a successful run to the next start.
     pub interval: Duration,
     /// Maximum time of a run; `None`: no limit.
@@ -59,13 +62,13 @@ impl Default for Policy {
         Self {
             logged: false,
             once: false,
-            respawns: RestartLimit::default(),
+            restart_limit: RestartLimit::default(),
             delays: Vec::new(),
             interval: Duration::ZERO,
             timeout: None,
-            kill_after: Some(Duration::from_secs(10)),
+            kill_after: Some(DEFAULT_KILL_AFTER),
             drain: Duration::from_secs(5),
-            thresholds: [None; load::KINDS],
+            thresholds: [None; load::METRIC_COUNT],
             forward_cmd: false,
             forward_log: false,
             terminal: false,

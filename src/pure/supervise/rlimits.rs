@@ -7,7 +7,8 @@ use crate::cli::value;
 use crate::name_table::index_of;
 use crate::text::split_once;
 
-/// The resources in the order of their numbers (getrlimit(2)). Aliases are those of the C dmon and of shells.
+/// The resources in the order of their numbers (asm-generic/resource.h; MIPS has its own). The aliases are those of the
+/// C dmon and of shells.
 #[cfg(not(target_arch = "mips"))]
 const NAMES: &str = "cpu fsize data stack core rss nproc nofile|files memlock|mlock as|vmem locks \
     sigpending msgqueue|msgq nice rtprio rttime";
@@ -25,7 +26,7 @@ pub fn name(number: usize) -> Option<&'static [u8]> {
 /// The number of resources (RLIM_NLIMITS).
 const COUNT: usize = 16;
 
-/// The resources whose values are times: in seconds, in microseconds.
+/// The resources whose values are times: `cpu` in seconds, `rttime` in microseconds.
 const CPU: usize = 0;
 const RTTIME: usize = 15;
 
@@ -63,20 +64,22 @@ impl OptionValue for Rlimits {
             soft: parse_value(number, soft).ok_or(WANTED)?,
             hard: hard.map(|hard| parse_value(number, hard).ok_or(WANTED)).transpose()?,
         };
-        self.all.get_mut(number).into_iter().for_each(|entry| *entry = Some(limit));
+        if let Some(entry) = self.all.get_mut(number) {
+            *entry = Some(limit);
+        }
         Ok(())
     }
 }
 
 /// Parses a time or a size, as the resource requires.
-fn parse_value(number: usize, word: &[u8]) -> Option<u64> {
-    if word == b"unlimited" {
+fn parse_value(number: usize, text: &[u8]) -> Option<u64> {
+    if text == b"unlimited" {
         return Some(UNLIMITED);
     }
     if !matches!(number, CPU | RTTIME) {
-        return value::size(word).ok();
+        return value::size(text).ok();
     }
-    let (seconds, nanoseconds) = value::time(word).ok()?.as_timespec();
+    let (seconds, nanoseconds) = value::time(text).ok()?.as_timespec();
     match number {
         CPU => Some(seconds + u64::from(nanoseconds > 0)),
         _ => seconds.checked_mul(1_000_000)?.checked_add(u64::from(nanoseconds.div_ceil(1000))),

@@ -23,11 +23,12 @@ impl Machine<'_> {
         }
     }
 
+    /// Asks each part of the machine in turn.
     fn decide(&mut self, now: Instant) -> Step {
         let load = self.drive_load(now)?;
         let log = self.drive_log(now)?;
         let cmd = self.drive_cmd(now)?;
-        self.drain_and_quit(now)?;
+        self.drain_and_exit(now)?;
         Continue(earliest(load, earliest(log, cmd)))
     }
 
@@ -41,9 +42,10 @@ impl Machine<'_> {
     }
 
     fn drive_cmd(&mut self, now: Instant) -> Step {
-        let pause = self.above.contains(&true);
-        if let (Some(group), true) = (self.running(), core::mem::take(&mut self.suspended)) {
-            self.pause_deadline(true, now);
+        let pause = self.above_threshold.contains(&true);
+        let suspended = core::mem::take(&mut self.suspended);
+        if let (true, Some(group)) = (suspended, self.running_cmd()) {
+            self.set_deadline_paused(true, now);
             return Break(Action::Suspend { group });
         }
         match &mut self.cmd {
@@ -59,7 +61,7 @@ impl Machine<'_> {
             ChildState::Up { pid, deadline, paused, .. } => {
                 if *paused != pause {
                     *paused = pause;
-                    *deadline = deadline.paused(pause, now);
+                    *deadline = deadline.with_paused(pause, now);
                     let signal = if pause { Signal::STOP } else { Signal::CONT };
                     return Break(Action::SignalGroup { role: Role::Cmd, group: *pid, signal });
                 }
@@ -98,13 +100,13 @@ impl Machine<'_> {
         }
     }
 
-    /// Reports whether a first start failed, so that there will never be anything to log.
+    /// Reports whether a first start failed. Then there is nothing to log.
     const fn cmd_never_ran(&self) -> bool {
         matches!(self.stopping, Some(StopReason::StartFailed(_)))
     }
 
     /// Takes the last steps once the command is down: close the pipe, wait for the logger, exit.
-    fn drain_and_quit(&mut self, now: Instant) -> ControlFlow<Action> {
+    fn drain_and_exit(&mut self, now: Instant) -> ControlFlow<Action> {
         let (Some(reason), ChildState::Down { .. }) = (self.stopping, self.cmd) else {
             return Continue(());
         };
@@ -145,7 +147,7 @@ impl Machine<'_> {
         Break(Action::Stop { role, group: pid, timed_out })
     }
 
-    /// Continues the stop sequence, then ends the processes that the run left behind.
+    /// Continues the stop sequence, then stops the leftover processes.
     fn continue_stop(&mut self, role: Role, now: Instant) -> Step {
         let state = self.state(role);
         match *state {
@@ -165,13 +167,15 @@ impl Machine<'_> {
                 Break(Action::WarnUnkillable(pid))
             }
             ChildState::Killing { warn_at, .. } => Continue(warn_at),
-            ChildState::Leftovers(left) if is_due(left.warn_at, now) => {
-                *state =
-                    ChildState::Leftovers(LeftoverState { warn_at: Some(Instant::NEVER), ..left });
-                Break(Action::WarnUnkillable(left.group))
+            ChildState::Leftovers(leftovers) if is_due(leftovers.warn_at, now) => {
+                *state = ChildState::Leftovers(LeftoverState {
+                    warn_at: Some(Instant::NEVER),
+                    ..leftovers
+                });
+                Break(Action::WarnUnkillable(leftovers.group))
             }
-            ChildState::Leftovers(left) if left.next_sweep <= now => {
-                Break(Action::Sweep(self.sweep(role, left, now)))
+            ChildState::Leftovers(leftovers) if leftovers.next_sweep <= now => {
+                Break(Action::Sweep(self.sweep(role, leftovers, now)))
             }
             ChildState::Leftovers(LeftoverState { next_sweep, warn_at, .. }) => {
                 Continue(earliest(Some(next_sweep), warn_at))
@@ -180,20 +184,20 @@ impl Machine<'_> {
         }
     }
 
-    fn sweep(&mut self, role: Role, left: LeftoverState, now: Instant) -> Sweep {
+    fn sweep(&mut self, role: Role, leftovers: LeftoverState, now: Instant) -> Sweep {
         let drain_until = self.drain_until.filter(|_| role == Role::Log);
-        let LeftoverState { group, signalled, kill_at, warn_at, .. } = left;
+        let LeftoverState { group, signalled, kill_at, warn_at, .. } = leftovers;
         let mode = match drain_until {
-            // If the log command is a pipeline, its last stage may still be writing: do not signal it yet.
+            // If the log command is a pipeline, its last process may still be writing: do not signal it yet.
             Some(end) if end > now => SweepMode::Check,
             Some(_) | None if is_due(kill_at, now) => SweepMode::Kill,
             Some(_) | None => SweepMode::Stop,
         };
         if mode == SweepMode::Kill && warn_at.is_none() {
             let warn_at = Some(now.add(KILL_WARN_AFTER));
-            *self.state(role) = ChildState::Leftovers(LeftoverState { warn_at, ..left });
+            *self.state(role) = ChildState::Leftovers(LeftoverState { warn_at, ..leftovers });
         }
-        Sweep { role, group, signalled, all: drain_until.is_some(), mode }
+        Sweep { role, group, signalled, all_children: drain_until.is_some(), mode }
     }
 }
 
@@ -201,18 +205,7 @@ fn is_due(at: Option<Instant>, now: Instant) -> bool {
     at.is_some_and(|at| at <= now)
 }
 
-/// Returns the start of a child that is down and has to run, or the time of its start.
+/// Starts a child that is down, or waits until it may start.
 fn start(role: Role, not_before: Instant, now: Instant) -> Step {
     if not_before <= now { Break(Action::Start(role)) } else { Continue(Some(not_before)) }
-}
-
-impl RunDeadline {
-    /// Returns the same deadline after the run was paused or resumed.
-    pub(super) const fn paused(self, paused: bool, now: Instant) -> Self {
-        match self {
-            Self::At(end) if paused => Self::Paused(now.until(end)),
-            Self::Paused(left) if !paused => Self::At(now.add(left)),
-            Self::None | Self::At(_) | Self::Paused(_) => self,
-        }
-    }
 }

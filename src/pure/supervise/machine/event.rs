@@ -2,8 +2,13 @@
 //!
 //! The supervisor calls [`Machine::handle`] with what it observed and with the results of its actions.
 
-use super::state::{ChildState, DrainRestart, LeftoverState, RunDeadline, Signals, StopReason};
-use super::{Event, MIN_START_INTERVAL, Machine, Role, SAMPLE_INTERVAL, SWEEP_MAX, SWEEP_MIN};
+use super::state::{
+    ChildState, DrainRestart, LeftoverState, PendingSignals, RunDeadline, StopReason,
+};
+use super::{
+    Event, MAX_SWEEP_INTERVAL, MIN_START_INTERVAL, MIN_SWEEP_INTERVAL, Machine, Role,
+    SAMPLE_INTERVAL,
+};
 use crate::exit::Exit;
 use crate::supervise::load;
 use crate::time::Instant;
@@ -34,27 +39,27 @@ impl Machine<'_> {
                 }
             }
             Event::Suspended(child) => {
-                if let (Some(pid), true) = (self.running(), self.policy.terminal) {
+                if let (Some(pid), true) = (self.running_cmd(), self.policy.terminal) {
                     self.suspended |= pid == child;
                 }
             }
-            Event::Resumed => self.pause_deadline(false, now),
+            Event::Resumed => self.set_deadline_paused(false, now),
             Event::Signal(signal @ (Signal::TERM | Signal::INT)) => {
                 self.interrupted |= self.policy.terminal && signal == Signal::INT;
-                self.on_stop_signal(now);
+                self.on_stop_request(now);
             }
             Event::Signal(signal) => self.forward(signal),
             Event::LoadSample(sample) => {
                 self.next_sample = now.add(SAMPLE_INTERVAL);
-                load::update(&self.policy.thresholds, &sample, &mut self.above);
+                load::update(&self.policy.thresholds, &sample, &mut self.above_threshold);
             }
         }
     }
 
-    /// Stops or continues the clock of the command's `--timeout`.
-    pub(super) const fn pause_deadline(&mut self, pause: bool, now: Instant) {
+    /// Stops the clock of the command's `--timeout`, or continues it.
+    pub(super) const fn set_deadline_paused(&mut self, pause: bool, now: Instant) {
         if let ChildState::Up { deadline, .. } = &mut self.cmd {
-            *deadline = deadline.paused(pause, now);
+            *deadline = deadline.with_paused(pause, now);
         }
     }
 
@@ -70,7 +75,7 @@ impl Machine<'_> {
         }
         if role == Role::Log && self.drain_until.is_some() {
             self.drain_restart = DrainRestart::Used;
-            // However short the drain time: long enough to start and read.
+            // Even with a short `--drain`, the logger needs time to start and to read.
             self.drain_until = Some(now.add(self.policy.drain.max(MIN_START_INTERVAL)));
         }
     }
@@ -79,7 +84,7 @@ impl Machine<'_> {
         *self.state(role) = ChildState::Down { not_before: now.add(MIN_START_INTERVAL) };
         match role {
             Role::Cmd if self.cmd_started_once => {
-                let not_before = self.on_run_ended(WaitStatus::exited(exit.0), false, now, now);
+                let not_before = self.on_cmd_run_ended(WaitStatus::exited(exit.0), false, now, now);
                 self.cmd = ChildState::Down { not_before };
             }
             Role::Log if self.log_started_once => {
@@ -95,7 +100,7 @@ impl Machine<'_> {
 
     /// Handles SIGTERM and SIGINT. The first stops the command, a second kills it. While the log drains, each further
     /// signal skips the next wait: first the drain time, then the grace period.
-    fn on_stop_signal(&mut self, now: Instant) {
+    fn on_stop_request(&mut self, now: Instant) {
         self.force_stop = self.stop_requested;
         self.stop_requested = true;
         self.stopping = self.stopping.or(Some(StopReason::Requested));
@@ -107,8 +112,8 @@ impl Machine<'_> {
         if self.force_stop {
             self.cmd.end_grace(now);
         }
-        if let ChildState::Leftovers(left) = &mut self.log {
-            left.next_sweep = now;
+        if let ChildState::Leftovers(leftovers) = &mut self.log {
+            leftovers.next_sweep = now;
         }
     }
 
@@ -116,21 +121,25 @@ impl Machine<'_> {
         for role in [Role::Cmd, Role::Log] {
             match *self.state(role) {
                 ChildState::Up { pid, started_at, .. } if pid == dead => {
-                    let not_before = self.next_start(role, status, false, started_at, now);
+                    let not_before = self.on_run_ended(role, status, false, started_at, now);
                     self.expect_leftovers(role, dead, false, not_before, now);
                 }
                 ChildState::Stopping { pid, started_at, timed_out, .. }
                 | ChildState::Killing { pid, started_at, timed_out, .. }
                     if pid == dead =>
                 {
-                    let not_before = self.next_start(role, status, timed_out, started_at, now);
+                    let not_before = self.on_run_ended(role, status, timed_out, started_at, now);
                     self.expect_leftovers(role, dead, true, not_before, now);
                 }
-                ChildState::Leftovers(left) => {
-                    // It may have been the last of them, or the parent of more.
-                    let (next_sweep, sweep_interval) = (now, SWEEP_MIN);
-                    *self.state(role) =
-                        ChildState::Leftovers(LeftoverState { next_sweep, sweep_interval, ..left });
+                ChildState::Leftovers(leftovers) => {
+                    // It may have been the last leftover process. Or its children became orphans, which the next sweep
+                    // finds.
+                    let (next_sweep, sweep_interval) = (now, MIN_SWEEP_INTERVAL);
+                    *self.state(role) = ChildState::Leftovers(LeftoverState {
+                        next_sweep,
+                        sweep_interval,
+                        ..leftovers
+                    });
                 }
                 ChildState::Down { .. }
                 | ChildState::Up { .. }
@@ -140,8 +149,8 @@ impl Machine<'_> {
         }
     }
 
-    /// Returns the earliest time of the next start after a run.
-    fn next_start(
+    /// Handles the end of a run; returns the earliest time of the next start.
+    fn on_run_ended(
         &mut self,
         role: Role,
         status: WaitStatus,
@@ -150,7 +159,7 @@ impl Machine<'_> {
         now: Instant,
     ) -> Instant {
         match role {
-            Role::Cmd => self.on_run_ended(status, timed_out, started_at, now),
+            Role::Cmd => self.on_cmd_run_ended(status, timed_out, started_at, now),
             Role::Log => started_at.add(MIN_START_INTERVAL),
         }
     }
@@ -170,36 +179,36 @@ impl Machine<'_> {
             (Role::Log, None) | (Role::Cmd, _) => now,
         };
         let kill_at = self.kill_at(role, stop_at);
-        *self.pending_signals(role) = Signals::default();
+        *self.pending_signals(role) = PendingSignals::default();
         *self.state(role) = ChildState::Leftovers(LeftoverState {
             group,
             signalled,
             kill_at,
             warn_at: None,
             next_sweep: now,
-            sweep_interval: SWEEP_MIN,
+            sweep_interval: MIN_SWEEP_INTERVAL,
             not_before,
         });
     }
 
     fn on_sweep_done(&mut self, role: Role, found: bool, now: Instant) {
         let drain_until = self.drain_until.filter(|_| role == Role::Log);
-        let ChildState::Leftovers(left) = self.state(role) else {
+        let ChildState::Leftovers(leftovers) = self.state(role) else {
             return;
         };
         if !found {
-            *self.state(role) = ChildState::Down { not_before: left.not_before };
+            *self.state(role) = ChildState::Down { not_before: leftovers.not_before };
             return;
         }
         // The next sweep must not miss the end of the drain or of the grace period.
-        let next_sweep = now.add(left.sweep_interval);
-        let limits = [left.kill_at, drain_until].into_iter().flatten().filter(|at| *at > now);
-        left.next_sweep = limits.fold(next_sweep, Instant::min);
-        left.sweep_interval = left.sweep_interval.double().min(SWEEP_MAX);
+        let next_sweep = now.add(leftovers.sweep_interval);
+        let limits = [leftovers.kill_at, drain_until].into_iter().flatten().filter(|at| *at > now);
+        leftovers.next_sweep = limits.fold(next_sweep, Instant::min);
+        leftovers.sweep_interval = leftovers.sweep_interval.double().min(MAX_SWEEP_INTERVAL);
     }
 
     /// Handles the end of a run of the command: decides whether another one follows, and returns its earliest time.
-    fn on_run_ended(
+    fn on_cmd_run_ended(
         &mut self,
         status: WaitStatus,
         timed_out: bool,
@@ -224,14 +233,14 @@ impl Machine<'_> {
         self.restart_history.next_start(self.policy, succeeded, started_at, now)
     }
 
-    const fn pending_signals(&mut self, role: Role) -> &mut Signals {
+    const fn pending_signals(&mut self, role: Role) -> &mut PendingSignals {
         match role {
             Role::Cmd => &mut self.forward_to_cmd,
             Role::Log => &mut self.forward_to_log,
         }
     }
 
-    /// Notes a signal for the children that `--cmd-sigs` and `--log-sigs` forward it to.
+    /// Stores a signal until it is forwarded, for the children that `--cmd-sigs` and `--log-sigs` select.
     fn forward(&mut self, signal: Signal) {
         const FORWARDED: [Signal; 6] =
             [Signal::CONT, Signal::ALRM, Signal::QUIT, Signal::USR1, Signal::USR2, Signal::HUP];
@@ -251,16 +260,17 @@ impl Machine<'_> {
 }
 
 impl ChildState {
-    /// Ends the grace period: SIGKILL is due now. If it was sent before and failed (EPERM, say), it is sent again.
+    /// Ends the grace period: SIGKILL is due now. If it was sent before, it is sent again: the first may have failed
+    /// (`EPERM`).
     const fn end_grace(&mut self, now: Instant) {
         match *self {
             Self::Stopping { pid, started_at, timed_out, .. }
             | Self::Killing { pid, started_at, timed_out, .. } => {
                 *self = Self::Stopping { pid, started_at, timed_out, kill_at: Some(now) };
             }
-            Self::Leftovers(ref mut left) => {
-                left.kill_at = Some(now);
-                left.next_sweep = now;
+            Self::Leftovers(ref mut leftovers) => {
+                leftovers.kill_at = Some(now);
+                leftovers.next_sweep = now;
             }
             Self::Down { .. } | Self::Up { .. } => {}
         }

@@ -1,4 +1,4 @@
-//! Remembers earlier runs: how long to wait before the next one, how many there may be.
+//! The history of the command's runs, which determines when the next one starts and whether it may.
 //!
 //! The machine calls it when a run of the command has ended.
 
@@ -40,10 +40,10 @@ impl RestartHistory {
 
     /// Counts a restart; returns false if `--max-respawns` does not allow it.
     pub(super) fn record_restart(&mut self, policy: &Policy, now: Instant) -> bool {
-        let Some(max) = policy.respawns.max else {
+        let Some(max) = policy.restart_limit.max else {
             return true;
         };
-        let Some(window) = policy.respawns.window else {
+        let Some(window) = policy.restart_limit.window else {
             self.restarts = self.restarts.saturating_add(1);
             return self.restarts <= max;
         };

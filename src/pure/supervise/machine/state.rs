@@ -15,14 +15,26 @@ pub(super) enum RunDeadline {
     Paused(Duration),
 }
 
+impl RunDeadline {
+    /// Returns this deadline with its clock stopped (`paused`) or running. It is unchanged if that is already so.
+    pub(super) const fn with_paused(self, paused: bool, now: Instant) -> Self {
+        match self {
+            Self::At(end) if paused => Self::Paused(now.until(end)),
+            Self::Paused(remaining) if !paused => Self::At(now.add(remaining)),
+            Self::None | Self::At(_) | Self::Paused(_) => self,
+        }
+    }
+}
+
 /// The current state of one child.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(super) enum ChildState {
-    /// Not running, and nothing of the last run is left.
+    /// Not running, without leftover processes.
     Down {
         /// Earliest time of the next start.
         not_before: Instant,
     },
+    /// Running, perhaps paused.
     Up {
         pid: Pid,
         started_at: Instant,
@@ -30,7 +42,7 @@ pub(super) enum ChildState {
         /// SIGSTOP was sent because of the load.
         paused: bool,
     },
-    /// The stop signal was sent; `timed_out` if because of `--timeout`.
+    /// The stop signal was sent; `timed_out`: because of `--timeout`.
     Stopping {
         pid: Pid,
         started_at: Instant,
@@ -57,9 +69,9 @@ pub(super) struct LeftoverState {
     pub(super) group: Pid,
     /// This process group received the stop signal during the run.
     pub(super) signalled: bool,
-    /// From when on sweeps send SIGKILL; `None`: never.
+    /// When sweeps start to send SIGKILL; `None`: never.
     pub(super) kill_at: Option<Instant>,
-    /// When to warn that something is still alive. `None` before the first SIGKILL, [`Instant::NEVER`] after the
+    /// When to warn that a process is still alive. `None` before the first SIGKILL, [`Instant::NEVER`] after the
     /// warning.
     pub(super) warn_at: Option<Instant>,
     pub(super) next_sweep: Instant,
@@ -83,9 +95,9 @@ pub(super) enum StopReason {
 
 /// A set of pending signals with numbers below 32.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub(super) struct Signals(u32);
+pub(super) struct PendingSignals(u32);
 
-impl Signals {
+impl PendingSignals {
     pub(super) fn add(&mut self, signal: Signal) {
         self.0 |= 1_u32.wrapping_shl(signal.number().unsigned_abs());
     }
@@ -102,11 +114,11 @@ impl Signals {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(super) enum DrainRestart {
     Available,
-    /// The logger exited and bytes are left: start it.
+    /// The logger exited with bytes unread: start it again.
     Pending,
     /// It was started, or its start failed.
     Used,
-    /// This many bytes are left for good, and have to be reported.
+    /// This many bytes will never be read, and must be reported.
     StillUnread(usize),
     /// The pipe is empty, or the unread bytes were reported.
     Done,

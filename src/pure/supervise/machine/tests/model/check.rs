@@ -4,7 +4,7 @@
 
 use super::{Model, ORPHAN, StopCause, pid};
 use crate::exit::Exit;
-use crate::supervise::machine::{MIN_START_INTERVAL, Role, SWEEP_MAX};
+use crate::supervise::machine::{MAX_SWEEP_INTERVAL, MIN_START_INTERVAL, Role};
 use crate::time::{Duration, Instant};
 use crate::unix::WaitStatus;
 
@@ -23,7 +23,7 @@ impl Model<'_> {
             if let (false, true, Some(grace_from)) =
                 (child.alive, child.has_leftovers, child.grace_from)
             {
-                assert!(by(now.add(SWEEP_MAX)), "sweeps are too rare: {self:?}");
+                assert!(by(now.add(MAX_SWEEP_INTERVAL)), "sweeps are too rare: {self:?}");
                 let drain_end = self.drain_until.filter(|end| role == Role::Log && *end > now);
                 assert!(drain_end.is_none_or(by), "waits beyond the drain: {self:?}");
                 let kill_at = self.policy.kill_after.map(|time| grace_from.add(time));
@@ -55,7 +55,7 @@ impl Model<'_> {
             }
         }
         // A child that is down starts as soon as it may, at the latest after the last sweep.
-        let by = |limit: Instant| by(limit.max(now.add(SWEEP_MAX)));
+        let by = |limit: Instant| by(limit.max(now.add(MAX_SWEEP_INTERVAL)));
         if !cmd.alive && self.stop_cause.is_none() && (log.started_once || !self.policy.logged) {
             assert!(by(self.next_start), "the command never starts: {self:?}");
         }
@@ -78,7 +78,7 @@ impl Model<'_> {
         }
         assert_eq!(machine.role_of(pid(ORPHAN)), None);
         let running = cmd.alive && cmd.stopped_at.is_none() && !cmd.paused;
-        assert_eq!(machine.running(), running.then(|| pid(cmd.pid)));
+        assert_eq!(machine.running_cmd(), running.then(|| pid(cmd.pid)));
     }
 
     /// Checks what must hold when dmon exits, and its exit status.
