@@ -8,11 +8,6 @@ use libc::{
 };
 use pure::text;
 
-// Only `applets/dmon` still uses these names through `file`.
-pub use super::fd::*;
-pub use super::flock::*;
-pub use super::stat::{Kind, is_sole_name, kind};
-
 /// An open file. It is closed when it is dropped, and by exec.
 pub struct File(c_int);
 
