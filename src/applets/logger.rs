@@ -6,6 +6,7 @@
 use super::diag::{self, error};
 use super::option_sources::{AppletInfo, Invocation, Parsed};
 use super::pump::{BATCH_SIZE, Batch};
+use super::standard_fds;
 use core::ffi::c_int;
 use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
@@ -84,7 +85,7 @@ pub fn run<C: 'static>(
     mut config: C,
     start: fn(C, Option<CliWord>, &'static mut Buffers) -> Result<Exit, Exit>,
 ) -> Result<Exit, Exit> {
-    fd::open_standard();
+    standard_fds::open();
     let Parsed::Options { operands_at } = invocation.options(info, options, &mut config)? else {
         return Ok(Exit::SUCCESS);
     };

@@ -16,6 +16,7 @@ mod logger;
 mod option_sources;
 mod path_search;
 mod pump;
+mod standard_fds;
 mod wait;
 
 use diag::{error_bytes, os_error};

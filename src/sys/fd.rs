@@ -4,7 +4,7 @@
 
 use super::file::File;
 use super::{Result, check, check_int, check_long, poll};
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
 use libc::{O_CLOEXEC, O_NOCTTY, O_RDONLY, O_RDWR};
 
 /// Standard input, output and error.
@@ -12,20 +12,23 @@ pub const STDIN: c_int = libc::STDIN_FILENO;
 pub const STDOUT: c_int = libc::STDOUT_FILENO;
 pub const STDERR: c_int = libc::STDERR_FILENO;
 
-/// Opens those of the descriptors 0, 1 and 2 that are closed, so that no other file gets their numbers.
-///
-/// It opens /dev/null. Where that is missing, it opens the root directory, on which each read and write fails.
-pub fn open_standard() {
+/// Returns how many of the descriptors 0, 1 and 2 are closed.
+#[must_use]
+pub fn closed_standard() -> usize {
     let mut standard = [STDIN, STDOUT, STDERR].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
     poll::poll_now(&mut standard);
-    for _ in standard.iter().filter(|entry| entry.revents & libc::POLLNVAL != 0) {
-        // open(2) returns the lowest free number, which is the closed one.
-        // SAFETY: the path ends in NUL.
-        if unsafe { libc::openat(libc::AT_FDCWD, c"/dev/null".as_ptr(), O_RDWR | O_NOCTTY) } == -1 {
-            // SAFETY: the path ends in NUL.
-            unsafe { libc::openat(libc::AT_FDCWD, c"/".as_ptr(), O_RDONLY) };
-        }
-    }
+    standard.iter().filter(|entry| entry.revents & libc::POLLNVAL != 0).count()
+}
+
+/// Opens `path` for reading, or for reading and writing, with the lowest free descriptor. It stays open, and commands
+/// inherit it.
+///
+/// # Errors
+/// `ENOENT`, `EACCES`, `EISDIR` for writing to a directory (open(2)).
+pub fn open_lowest(path: &CStr, writable: bool) -> Result<()> {
+    let flags = if writable { O_RDWR } else { O_RDONLY } | O_NOCTTY;
+    // SAFETY: the path ends in NUL.
+    check(unsafe { libc::openat(libc::AT_FDCWD, path.as_ptr(), flags) }).map(drop)
 }
 
 /// Creates a pipe and returns its read end and its write end. Both are closed by exec.

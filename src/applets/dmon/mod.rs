@@ -22,7 +22,7 @@ mod verbose;
 
 use crate::applets::diag::{error, os_error};
 use crate::applets::option_sources::Parsed;
-use crate::applets::{Invocation, path_search, print};
+use crate::applets::{Invocation, path_search, print, standard_fds};
 use config::{Config, INFO, OPTIONS};
 use log_pipe::LogPipe;
 use pidfile::PidFile;
@@ -34,7 +34,7 @@ use spawn::Job;
 use status::StatusWriter;
 use supervisor::Supervisor;
 use sys::args::{Args, Argv};
-use sys::{fd, process, signal};
+use sys::{process, signal};
 use terminal::Terminal;
 
 /// Runs dmon. Returns its exit status.
@@ -42,7 +42,7 @@ use terminal::Terminal;
 /// # Errors
 /// The exit status of a failure, after it was reported.
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
-    fd::open_standard();
+    standard_fds::open();
     let mut config = Config::default();
     let Parsed::Options { operands_at } = invocation.options(&INFO, OPTIONS, &mut config)? else {
         return Ok(Exit::SUCCESS);
