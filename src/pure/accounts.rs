@@ -62,6 +62,8 @@ pub struct Search<'a> {
     word_fits: bool,
     /// The number of colons before `word` in its line.
     field: u8,
+    /// Whether the current line is a comment: it begins with `#`, as in Debian's and the BSDs' files.
+    comment: bool,
     /// Whether the current line matches the query so far.
     matches: bool,
     /// The ID and the primary group of the current line.
@@ -89,6 +91,7 @@ impl<'a> Search<'a> {
             word: Vec::new(),
             word_fits: true,
             field: 0,
+            comment: false,
             matches: false,
             id: None,
             gid: None,
@@ -121,6 +124,7 @@ impl<'a> Search<'a> {
         let word: &[u8] = if self.word_fits { &self.word } else { &[] };
         let number = value::number(word).ok();
         match self.field {
+            0 if self.word.first() == Some(&b'#') => self.comment = true,
             0 => {
                 self.matches = match self.query {
                     Query::User(Name::Text(name)) | Query::Group(name) => name == word,
@@ -153,6 +157,10 @@ impl<'a> Search<'a> {
 
     /// Records the result of a complete line.
     fn end_line(&mut self) {
+        if core::mem::take(&mut self.comment) {
+            (self.id, self.matches) = (None, false);
+            return;
+        }
         let (true, Some(id)) = (self.matches, self.id) else {
             return;
         };
@@ -175,8 +183,8 @@ impl<'a> Search<'a> {
 mod tests {
     use super::*;
 
-    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\n#odd\nlog:x:7:70::/:\nbad:x:x:1::/:\nlog:x:8:80::/:\nnew:x:9:90";
-    const GROUP: &str = "root:x:0:\naudio:x:29:tv,log\nlog:x:70:\nvideo:x:44:log\nlogs:x:45:logs,xlog\nbad:x::log\n\nlog:x:71:";
+    const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\n\n#odd\n#old:x:4711:0::/:\nlog:x:7:70::/:\nbad:x:x:1::/:\nlog:x:8:80::/:\nnew:x:9:90";
+    const GROUP: &str = "root:x:0:\n#old:x:72:log\naudio:x:29:tv,log\nlog:x:70:\nvideo:x:44:log\nlogs:x:45:logs,xlog\nbad:x::log\n\nlog:x:71:";
 
     fn search<'a>(file: &str, query: Query<'a>) -> Search<'a> {
         let mut search = Search::new(query);
@@ -202,6 +210,9 @@ mod tests {
         assert_eq!(user(Name::Text(b"bad")), None);
         assert_eq!(user(Name::Text(b"lo")), None);
         assert_eq!(user(Name::Text(b"")), None);
+        // A comment matches neither by its name nor by its ID.
+        assert_eq!(user(Name::Text(b"#old")), None);
+        assert_eq!(user(Name::Number(4711)), None);
     }
 
     #[test]

@@ -175,6 +175,22 @@ fn a_uid_without_passwd_entry_needs_a_group() {
     assert!(!rig.has("ran"));
 }
 
+/// An ID in a comment used to give the group of that line, perhaps group 0.
+#[test]
+fn comments_in_passwd_and_group_are_ignored() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    rig.shell("echo '#old:x:55555:0::/:' >>passwd; echo '#old:x:55556:alice' >>group").exits(0);
+    rig.run(format!("{accounts} dmon -n -u 55555 touch ran"))
+        .exits(125)
+        .reports("dmon", &["55555"]);
+    assert!(!rig.has("ran"));
+    let done = rig.run(format!("{accounts} dmon -n1 -u alice id -G")).exits(0);
+    assert_eq!(done.out, format!("{ALICES} {MEDIA} {AUDIO}\n"));
+}
+
 #[test]
 fn a_user_change_without_privilege_fails_the_start() {
     if !tools::has(&["setpriv"]) {
