@@ -182,6 +182,9 @@ impl Signal {
     /// The highest signal number. Only MIPS has more, up to 127; dmon does not use them.
     const LAST: i32 = 64;
 
+    /// SIGRTMIN of glibc, and so of shells and kill(1), which keeps 32 and 33 for itself. musl's own is 35.
+    const RTMIN: i32 = 34;
+
     const fn of(number: i32) -> Self {
         Self(number as u8)
     }
@@ -204,18 +207,33 @@ impl Signal {
             Some((sig, rest)) if name_table::eq_ignore_case(sig, b"SIG") => rest,
             _ => name,
         };
-        let at = name_table::index_of(SIGNALS, bare)?;
-        Self::new(i32::try_from(at).ok()? + 1)
+        match name_table::index_of(SIGNALS, bare) {
+            Some(at) => Self::new(i32::try_from(at).ok()? + 1),
+            None => Self::real_time(bare),
+        }
+    }
+
+    /// Returns the signal `RTMIN` or `RTMIN+N`, with the numbers of bash and kill(1).
+    fn real_time(name: &[u8]) -> Option<Self> {
+        let (base, offset) = name.split_at_checked(b"RTMIN".len())?;
+        let offset = match offset {
+            [] => 0,
+            [b'+', tens @ b'1'..=b'9', ones @ b'0'..=b'9'] => (tens - b'0') * 10 + ones - b'0',
+            [b'+', ones @ b'0'..=b'9'] => ones - b'0',
+            _ => return None,
+        };
+        let is_rtmin = name_table::eq_ignore_case(base, b"RTMIN");
+        if is_rtmin { Self::new(Self::RTMIN + i32::from(offset)) } else { None }
     }
 }
 
 /// The names of the signals from number 1 on.
 #[cfg(not(target_arch = "mips"))]
 const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
-    CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO|POLL PWR SYS";
+    CHLD|CLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO|POLL PWR SYS";
 #[cfg(target_arch = "mips")]
 const SIGNALS: &str = "HUP INT QUIT ILL TRAP ABRT EMT FPE KILL BUS SEGV SYS PIPE ALRM TERM USR1 USR2 \
-    CHLD PWR WINCH URG IO|POLL STOP TSTP CONT TTIN TTOU VTALRM PROF XCPU XFSZ";
+    CHLD|CLD PWR WINCH URG IO|POLL STOP TSTP CONT TTIN TTOU VTALRM PROF XCPU XFSZ";
 
 /// How a process ended: the raw status of waitpid(2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -285,8 +303,22 @@ mod tests {
         assert_eq!(Signal::named(b"SIG"), None);
         assert_eq!(Signal::named(b""), None);
         assert_eq!(Signal::named(b"TERMX"), None);
+        assert_eq!(Signal::named(b"CLD"), Some(Signal::CHLD));
+        assert_eq!(Signal::named(b"CHLD|CLD"), None);
         assert_eq!(Signal::new(0), None);
         assert_eq!(Signal::new(65), None);
+    }
+
+    #[test]
+    fn real_time_signals_count_from_34() {
+        for (name, number) in
+            [("RTMIN", 34), ("SIGRTMIN", 34), ("rtmin+1", 35), ("RTMIN+16", 50), ("RTMIN+30", 64)]
+        {
+            assert_eq!(Signal::named(name.as_bytes()), Signal::new(number), "{name}");
+        }
+        for bad in ["RTMIN+", "RTMIN-1", "RTMIN+31", "RTMIN+01", "RTMIN+100", "RTMINX", "RTMA"] {
+            assert_eq!(Signal::named(bad.as_bytes()), None, "{bad}");
+        }
     }
 
     #[test]

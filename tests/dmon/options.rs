@@ -33,6 +33,8 @@ fn options_are_accepted_in_every_usual_form() {
         "dmon -n1 --stop-signal HUP true",
         "dmon -n1 --stop-signal=SIGHUP true",
         "dmon -n1 --stop-signal 1 true",
+        "dmon -n1 --stop-signal RTMIN+1 true",
+        "dmon -n1 --stop-signal CLD true",
         "dmon -n1 -esS true",
         "dmon -n1 --stderr-redir --cmd-sigs --log-sigs true",
         "dmon -n1 --no-stderr-redir --no-cmd-sigs --no-log-sigs true",

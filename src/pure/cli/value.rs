@@ -23,25 +23,22 @@ fn digits(word: &[u8]) -> Option<u64> {
     })
 }
 
-/// Parses a decimal number with an optional fraction, in units of 1/`scale`, a power of ten.
-///
-/// `None` for a digit other than zero that is smaller than the unit.
-fn decimal(word: &[u8], scale: u64) -> Option<u64> {
+/// Parses a decimal number with an optional fraction, in units of 1/`scale`, a power of ten. Returns the whole units,
+/// and whether more than zeros follow them.
+fn decimal(word: &[u8], scale: u64) -> Option<(u64, bool)> {
     let (whole, fraction) = split_once(word, b'.');
     let mut sum = match whole {
         [] if fraction.is_some_and(|f| !f.is_empty()) => 0,
         _ => digits(whole)?.checked_mul(scale)?,
     };
-    let mut place = scale;
+    let (mut place, mut has_rest) = (scale, false);
     for byte in fraction.unwrap_or(&[]) {
         let digit = u64::from(byte.checked_sub(b'0').filter(|d| *d < 10)?);
         place /= 10;
-        if place == 0 && digit > 0 {
-            return None;
-        }
+        has_rest |= place == 0 && digit > 0;
         sum = sum.checked_add(digit * place)?;
     }
-    Some(sum)
+    Some((sum, has_rest))
 }
 
 /// Parses a whole number of 32 bits; `None` for a negative number, which means "no limit".
@@ -117,13 +114,17 @@ fn split_unit<'a>(word: &'a [u8], units: &Units) -> (&'a [u8], u64) {
 
 fn time_in(word: &[u8], units: &Units) -> Option<Duration> {
     let (number, unit) = split_unit(word, units);
-    decimal(number, 1_000_000_000).and_then(|n| n.checked_mul(unit)).map(Duration::from_nanos)
+    let (nanoseconds, has_rest) = decimal(number, 1_000_000_000)?;
+    // Rounded up: zero would switch an option off.
+    let nanoseconds = nanoseconds.checked_add(has_rest.into())?;
+    nanoseconds.checked_mul(unit).map(Duration::from_nanos)
 }
 
-/// Parses a time: a decimal number with a unit of `s m h d w`. Without a unit it is in seconds.
+/// Parses a time: a decimal number with a unit of `s m h d w`. Without a unit it is in seconds. A fraction of a
+/// nanosecond counts as one.
 ///
 /// # Errors
-/// The expected form, for any other word, a fraction of a nanosecond, or more than 584 years.
+/// The expected form, for any other word, or more than 584 years.
 pub fn time(word: &[u8]) -> Result<Duration, Expected> {
     time_in(word, TIME_UNITS).ok_or("a time (like 90, 1.5m, 2h, 1d)")
 }
@@ -180,7 +181,8 @@ pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
         [number @ .., b'%'] => (number, Load::ONE / 100, true),
         _ => (word, Load::ONE, false),
     };
-    let load = decimal(number, scale).map(Load).ok_or(LOAD)?;
+    let (load, has_rest) = decimal(number, scale).ok_or(LOAD)?;
+    let load = if has_rest { Err(LOAD) } else { Ok(Load(load)) }?;
     Ok(Threshold { load, per_cpu })
 }
 
@@ -285,6 +287,9 @@ mod tests {
         is("1w", 604_800_000);
         is("1.", 1000);
         is("1.5000000000", 1500);
+        assert_eq!(time(b"0.0000000001"), Ok(Duration::from_nanos(1)));
+        assert_eq!(time(b"1.0000000009"), Ok(Duration::from_nanos(1_000_000_001)));
+        assert_eq!(time(b"0.0000000000"), Ok(Duration::ZERO));
         for bad in [
             "",
             "s",
@@ -300,7 +305,6 @@ mod tests {
             "1.:",
             "٣",
             "999999999999w",
-            "0.0000000001",
             "18446744073709551616",
         ] {
             assert_eq!(time(bad.as_bytes()), Err("a time (like 90, 1.5m, 2h, 1d)"), "{bad}");
