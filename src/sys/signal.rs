@@ -48,9 +48,10 @@ pub struct SignalSet([c_ulong; SIZE / size_of::<c_ulong>()]);
 /// Bytes of a set.
 const SIZE: usize = if cfg!(target_arch = "mips") { 16 } else { 8 };
 
-const EMPTY: SignalSet = SignalSet([0; SIZE / size_of::<c_ulong>()]);
-
 impl SignalSet {
+    /// The set without any signal.
+    pub const EMPTY: Self = Self([0; SIZE / size_of::<c_ulong>()]);
+
     /// Returns the word and the bit of `signal`.
     fn place(&mut self, signal: Signal) -> (Option<&mut c_ulong>, c_ulong) {
         let at = signal.number().unsigned_abs() - 1;
@@ -77,7 +78,7 @@ impl SignalSet {
 /// Changes the mask of blocked signals and returns the previous one. The call is made by number because the C
 /// library's function never blocks two signals of its own.
 fn sigprocmask(how: c_int, mask: &SignalSet) -> Result<SignalSet> {
-    let mut before = EMPTY;
+    let mut before = SignalSet::EMPTY;
     let call = libc::SYS_rt_sigprocmask;
     // SAFETY: both pointers are to sets of that size.
     check_long(unsafe { libc::syscall(call, how, mask.pointer(), before.0.as_mut_ptr(), SIZE) })?;
@@ -94,7 +95,7 @@ pub fn catch_all(
     reset: &[Signal],
     other: Option<Signal>,
 ) -> Result<(SignalSet, SignalSet)> {
-    let mut blocked = EMPTY;
+    let mut blocked = SignalSet::EMPTY;
     signals.iter().chain(&other).for_each(|signal| blocked.add(*signal));
     let inherited = sigprocmask(libc::SIG_BLOCK, &blocked)?;
     let mut waiting = inherited;
@@ -153,7 +154,7 @@ fn set_action(signal: Signal, handler: usize) -> Result<()> {
     let (flags, restorer) = (0x0400_0000, dmon_return as *const () as usize);
     #[cfg(not(target_arch = "x86_64"))]
     let (flags, restorer) = (0, 0);
-    let action = Action { handler, flags, restorer, mask: EMPTY };
+    let action = Action { handler, flags, restorer, mask: SignalSet::EMPTY };
     let (call, none) = (libc::SYS_rt_sigaction, core::ptr::null::<Action>());
     // SAFETY: an action with a mask of that size. The handler stores a flag, or makes calls that are
     // async-signal-safe (signal-safety(7)).
@@ -214,7 +215,7 @@ pub fn killpg_self(signal: Signal) -> Result<()> {
 /// Terminates this process by `signal`, with its default action.
 pub fn reraise(signal: Signal) {
     to_default(signal);
-    let _ = set_mask(&EMPTY);
+    let _ = set_mask(&SignalSet::EMPTY);
     // SAFETY: the arguments are numbers.
     unsafe { libc::kill(libc::getpid(), signal.number()) };
 }

@@ -29,7 +29,7 @@ const RESET: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
 
 /// Two masks of blocked signals.
 pub struct SignalMasks {
-    /// The mask that dmon was started with, for commands.
+    /// The mask that dmon was started with.
     pub inherited: SignalSet,
     /// The mask for ppoll(2): caught signals are not blocked.
     pub waiting: SignalSet,

@@ -59,8 +59,6 @@ pub struct SpawnSpec<'a> {
     /// Redirect standard error to standard output.
     pub stderr_to_stdout: bool,
     pub supervisor_pid: c_int,
-    /// The signal mask that dmon was started with.
-    pub mask: SignalSet,
     pub limits: Option<&'a Rlimits>,
     /// The child becomes the foreground job of the terminal.
     pub foreground: bool,
@@ -70,8 +68,8 @@ pub struct SpawnSpec<'a> {
 }
 
 impl<'a> SpawnSpec<'a> {
-    /// Describes the command. `mask` is the signal mask that dmon was started with.
-    pub fn cmd(config: &'a Config, job: &'a Job, pipe: Option<&LogPipe>, mask: SignalSet) -> Self {
+    /// Describes the command.
+    pub fn cmd(config: &'a Config, job: &'a Job, pipe: Option<&LogPipe>) -> Self {
         Self {
             role: Role::Cmd,
             supervisor_pid: process::getpid(),
@@ -79,7 +77,6 @@ impl<'a> SpawnSpec<'a> {
             credentials: job.credentials.as_ref(),
             pipe: pipe.and_then(LogPipe::writer),
             stderr_to_stdout: config.stderr_to_stdout,
-            mask,
             limits: Some(&config.rlimits),
             foreground: false,
             parent_death_signal: Some(config.stop_signal),
@@ -194,7 +191,8 @@ fn prepare(spec: &SpawnSpec) -> Result<(), StartFailure> {
             process::exit(Exit::FAILED.0);
         }
     }
-    signal::set_mask(&spec.mask).map_err(failed_at(Stage::SignalMask))
+    // Not the mask that dmon was started with: a blocked SIGTERM would make the command unstoppable.
+    signal::set_mask(&SignalSet::EMPTY).map_err(failed_at(Stage::SignalMask))
 }
 
 fn redirect(spec: &SpawnSpec) -> Result<(), Errno> {

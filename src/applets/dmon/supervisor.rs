@@ -62,7 +62,7 @@ impl<'a> Supervisor<'a> {
         path_buf: &'static mut PathBuf,
         masks: SignalMasks,
     ) -> Self {
-        let cmd = SpawnSpec::cmd(config, job, pipe.as_ref(), masks.inherited);
+        let cmd = SpawnSpec::cmd(config, job, pipe.as_ref());
         let log = SpawnSpec::log(job, pipe.as_ref(), cmd);
         Self {
             cmd,
