@@ -43,12 +43,13 @@ impl Drop for File {
 }
 
 impl File {
-    /// Opens `path`. A new file gets the mode 0666 less umask.
+    /// Opens `path`. A new file gets the mode 0666 less umask, a lock file 0644 less umask.
     ///
     /// # Errors
     /// `ENOENT`; `EACCES`; `ENXIO` for a FIFO without a reader; `ELOOP` for a link that is not followed (open(2)).
     pub fn open(path: &CStr, mode: Mode) -> Result<Self> {
-        Self::open_at(libc::AT_FDCWD, path, mode, 0o666)
+        let permissions = if mode == Mode::LockFile { 0o644 } else { 0o666 };
+        Self::open_at(libc::AT_FDCWD, path, mode, permissions)
     }
 
     /// Opens a path relative to an open directory. A new file gets the mode `permissions` less umask.
@@ -134,6 +135,15 @@ pub fn undo_append(fd: c_int, bytes: u64) -> Result<()> {
 pub fn truncate(file: &File) -> Result<()> {
     // SAFETY: the arguments are numbers.
     check(unsafe { libc::ftruncate(file.0, 0) }).map(drop)
+}
+
+/// Sets the mode of an open file.
+///
+/// # Errors
+/// `EPERM` if the file belongs to another user; `EROFS` (fchmod(2)).
+pub fn fchmod(file: &File, mode: u32) -> Result<()> {
+    // SAFETY: the arguments are numbers.
+    check(unsafe { libc::fchmod(file.0, mode) }).map(drop)
 }
 
 /// Removes a name.

@@ -2,7 +2,7 @@
 
 use crate::rig::{Rig, proc, scaled, signal, tools};
 use nix::sys::signal::Signal;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -25,6 +25,20 @@ fn the_pid_file_is_removed_if_dmon_exits_without_a_signal() {
     assert!(!rig.has("pid"));
     rig.run("dmon -p pid nosuch").exits(127);
     assert!(!rig.has("pid"));
+}
+
+/// Busybox init starts its services with umask 0: then every user could write a PID for root to kill.
+#[test]
+fn the_pid_file_has_mode_0644_whatever_the_umask() {
+    let rig = Rig::new();
+    for umask in ["000", "022", "077"] {
+        let dmon = rig.start(format!("sh -c 'umask {umask}; exec dmon -n -p pid sleep 1000'"));
+        rig.child(dmon.pid(), "sleep");
+        let mode = std::fs::metadata(rig.path("pid")).expect("the pid file").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o644, "umask {umask}");
+        dmon.signal(Signal::SIGTERM);
+        dmon.wait().exits(143);
+    }
 }
 
 #[test]

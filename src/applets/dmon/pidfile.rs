@@ -56,6 +56,9 @@ impl PidFile {
                 Ok(()) if stat::is_sole_name(&file, path) => {
                     wait_for_previous(&file, timeout);
                     file::truncate(&file).map_err(cannot)?;
+                    // Whatever the umask is: others read the PID, and only dmon's user may write another one there. A
+                    // file of another user keeps its mode.
+                    let _ = file::fchmod(&file, 0o644);
                     return Ok(Self { file, path });
                 }
                 // The previous holder removed the path between our open and our flock.
