@@ -2,7 +2,7 @@
 //!
 //! `applets/dmon/spawn.rs` starts the command and the logger with it.
 
-use super::{Result, check, signal};
+use super::{Result, signal};
 use core::ffi::{c_int, c_void};
 use pure::unix::{Errno, Pid};
 
@@ -45,10 +45,21 @@ pub fn vfork<F: FnMut() -> c_int>(child: &mut F) -> Result<Pid> {
     // SAFETY: the caller uses nothing below `top` while the child does, and `child` outlives that.
     let answer =
         unsafe { __clone(enter::<F>, top.cast(), flags, core::ptr::from_mut(child).cast()) };
-    // musl returns the kernel's answer, −errno; glibc returns −1 and sets errno.
-    let answer = if answer < -1 { Err(Errno(-answer)) } else { check(answer) };
+    let answer = clone_result(answer);
     signal::in_child(false);
     Pid::new(answer?).ok_or(Errno::AGAIN)
+}
+
+/// Converts the answer of `__clone`: musl returns the kernel's answer, which is −errno for a failure.
+#[cfg(target_env = "musl")]
+fn clone_result(answer: c_int) -> Result<c_int> {
+    if answer < 0 { Err(Errno(-answer)) } else { Ok(answer) }
+}
+
+/// Converts the answer of `__clone`: glibc returns −1 and sets errno.
+#[cfg(not(target_env = "musl"))]
+fn clone_result(answer: c_int) -> Result<c_int> {
+    super::check(answer)
 }
 
 #[cfg(test)]

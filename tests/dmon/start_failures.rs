@@ -3,6 +3,7 @@
 //! The tests of failed forks require root.
 
 use crate::rig::pipes::{pipe, set_nonblocking};
+use crate::rig::strace::can_inject;
 use crate::rig::{Rig, assert_stays, signal, tools};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
@@ -37,6 +38,24 @@ fn a_non_executable_file_is_reported_with_status_126() {
         rig.run(format!("dmon {name}")).exits(126).reports("dmon", &[name, "ermission denied"]);
     }
     rig.assert_no_processes();
+}
+
+/// musl's clone returns −errno and does not set errno: EPERM, which is 1, was taken for the −1 of glibc.
+#[test]
+fn each_error_of_clone_is_reported_by_its_name() {
+    if !can_inject() {
+        return;
+    }
+    let rig = Rig::new();
+    for (error, text) in [
+        ("EPERM", "Operation not permitted"),
+        ("ENOMEM", "Cannot allocate memory"),
+        ("EAGAIN", "Resource temporarily unavailable"),
+    ] {
+        let strace = format!("strace -o trace -e trace=clone -e inject=clone:error={error}:when=1");
+        let done = rig.run(format!("{strace} dmon -n -m 0 true")).exits(0);
+        assert_eq!(done.err, format!("dmon: still trying to start true: {text}\n"));
+    }
 }
 
 #[test]
