@@ -127,7 +127,7 @@ fn a_command_that_changed_its_group_is_stopped() {
     let rig = Rig::new();
     rig.write("join", JOIN);
     // The second command ignores SIGTERM and has a child in its original group.
-    let stubborn = "sh -c 'trap \"\" TERM; sleep 1001 & exec perl join sh -c \"while :; do sleep 0.05; done\"'";
+    let stubborn = "sh -c 'trap \"\" TERM; sleep 1001 & exec perl join sleep 1000'";
     for (command, grace, code) in [("perl join sleep 1000", 1000.0, 143), (stubborn, 0.3, 137)] {
         let dmon = rig.start(format!("dmon -n -k {grace} {command}"));
         rig.wait_file("up");
