@@ -24,26 +24,38 @@ pub fn edit(environment: &mut Environment, word: CliWord) -> Result<(), Expected
     }
 }
 
+/// The variables that name a user, which `-u` sets unless `-E` sets or removes them.
+pub const USER_VARIABLES: [&str; 3] = ["HOME", "USER", "LOGNAME"];
+
 /// A changed copy of dmon's own environment; `None` without changes.
 #[derive(Default)]
-pub struct EnvEdits(Option<Environment>);
+pub struct EnvEdits {
+    environment: Option<Environment>,
+    /// Which of [`USER_VARIABLES`] were set or removed.
+    pub edited: [bool; 3],
+}
 
 impl EnvEdits {
     /// Makes the changes visible to dmon itself and to all programs that it executes.
     pub fn install(&self) {
-        self.0.iter().for_each(Environment::install);
+        self.environment.iter().for_each(Environment::install);
     }
 }
 
 /// The option may be repeated: each use adds an edit.
 impl OptionValue for EnvEdits {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        if self.0.is_none() {
-            self.0 = Environment::claim();
-            let inherited = self.0.as_mut().map_or(Ok(()), |environment| environment.inherit(None));
+        if self.environment.is_none() {
+            self.environment = Environment::claim();
+            let inherited =
+                self.environment.as_mut().map_or(Ok(()), |environment| environment.inherit(None));
             inherited.map_err(|Full| TOO_MANY)?;
         }
-        // `claim` succeeds once per process. dmon claims its environment only here.
-        self.0.as_mut().map_or(Err(TOO_MANY), |environment| edit(environment, value))
+        let name = split_once(value.to_bytes(), b'=').0;
+        for (variable, edited) in USER_VARIABLES.iter().zip(&mut self.edited) {
+            *edited |= variable.as_bytes() == name;
+        }
+        // dmon's first environment is claimed here, so `claim` succeeds.
+        self.environment.as_mut().map_or(Err(TOO_MANY), |environment| edit(environment, value))
     }
 }

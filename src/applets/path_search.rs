@@ -6,8 +6,9 @@ use core::ffi::CStr;
 use pure::text::{Put, TextBuf, find_byte};
 use pure::unix::Errno;
 use sys::args::Argv;
+use sys::environment::{self, Environment};
+use sys::process;
 use sys::static_cell::StaticCell;
-use sys::{environment, process};
 
 /// A buffer for the path of a command: a directory of $PATH (PATH_MAX is 4096), and a name (NAME_MAX is 255).
 pub type PathBuf = TextBuf<{ 4096 + 256 }>;
@@ -23,14 +24,14 @@ pub fn claim_path_buf() -> Option<&'static mut PathBuf> {
     PATH_BUF.take()
 }
 
-/// Executes the command, which replaces this process. A name without a slash is searched for in $PATH. Returns the
+/// Executes the command, which replaces this process. `variables`: another environment than this process has. A name without a slash is searched for in $PATH. Returns the
 /// error if no file could be executed: `EACCES` if permission was denied for any, else `ENOENT`. Any other error ends
 /// the search.
 #[must_use]
-pub fn execvp(command: &Argv, path_buf: &mut PathBuf) -> Errno {
+pub fn execvp(command: &Argv, path_buf: &mut PathBuf, variables: Option<&Environment>) -> Errno {
     let name = command.name();
     if find_byte(name.to_bytes(), b'/').is_some() {
-        return process::execve(name, command);
+        return process::execve(name, command, variables);
     }
     let mut result = Errno::NOENT;
     let path = environment::variable(b"PATH").unwrap_or(DEFAULT_PATH).to_bytes();
@@ -40,7 +41,7 @@ pub fn execvp(command: &Argv, path_buf: &mut PathBuf) -> Errno {
         path_buf.put(if dir.is_empty() { b"" } else { b"/" });
         path_buf.put(name.to_bytes_with_nul());
         // A path that was cut because it is too long does not end in NUL. No such file can exist.
-        match sys::c_str(path_buf.bytes()).map(|file| process::execve(file, command)) {
+        match sys::c_str(path_buf.bytes()).map(|file| process::execve(file, command, variables)) {
             None | Some(Errno::NOENT | Errno::NOTDIR) => {}
             Some(Errno::ACCES) => result = Errno::ACCES,
             Some(other) => return other,

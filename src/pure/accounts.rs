@@ -6,7 +6,7 @@
 
 use crate::cli::value;
 use crate::text::find_byte;
-use heapless::Vec;
+use heapless::{Vec, VecView};
 
 /// A user or group as named on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,16 +50,23 @@ pub enum Query<'a> {
     Member(&'a [u8]),
 }
 
+/// The number of colons before the home directory in a line of /etc/passwd.
+const HOME: u8 = 5;
+
 /// One pass over a file.
 ///
 /// The lines of both files start with a name, a password and an ID. The fourth field is the ID of the primary group
-/// in /etc/passwd and the list of members in /etc/group.
+/// in /etc/passwd and the list of members in /etc/group. The sixth is the home directory in /etc/passwd.
 // Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Search<'a> {
     query: Query<'a>,
     /// False if the word is longer than `word` can hold, so that no name matches it.
     word_fits: bool,
+    /// False if the name of the user that was found is longer than `login` can hold, which is then empty.
+    pub login_fits: bool,
+    /// False if the home directory of the user that was found is longer than `home` can hold.
+    pub home_fits: bool,
     /// The number of colons before `word` in its line.
     field: u8,
     /// Whether the current line is a comment: it begins with `#`, as in Debian's and the BSDs' files.
@@ -73,6 +80,8 @@ pub struct Search<'a> {
     pub user: Option<User>,
     /// Whether more groups match than `groups` can hold.
     pub too_many: bool,
+    /// Receives the home directory of the user that is found.
+    pub home: Option<&'a mut VecView<u8>>,
     /// The word so far.
     word: Login,
     /// The name of the user that was found.
@@ -90,6 +99,8 @@ impl<'a> Search<'a> {
             query,
             word: Vec::new(),
             word_fits: true,
+            login_fits: true,
+            home_fits: true,
             field: 0,
             comment: false,
             matches: false,
@@ -99,11 +110,16 @@ impl<'a> Search<'a> {
             user: None,
             groups: Vec::new(),
             too_many: false,
+            home: None,
         }
     }
 
     /// Processes the next byte of the file. The caller adds a newline at the end, because the last line may lack it.
     pub fn feed(&mut self, byte: u8) {
+        if self.field == HOME && !matches!(byte, b':' | b'\n') {
+            self.feed_home(byte);
+            return;
+        }
         if !matches!(byte, b':' | b',' | b'\n') {
             self.word_fits &= self.word.push(byte).is_ok();
             return;
@@ -119,6 +135,24 @@ impl<'a> Search<'a> {
         };
     }
 
+    /// Processes a byte of a home directory, which may contain commas.
+    fn feed_home(&mut self, byte: u8) {
+        if self.user.is_none()
+            && self.matched_user().is_some()
+            && let Some(home) = &mut self.home
+        {
+            self.home_fits &= home.push(byte).is_ok();
+        }
+    }
+
+    /// Returns the user of the current line if it matches and both IDs are numbers.
+    fn matched_user(&self) -> Option<User> {
+        match (self.matches && !self.comment, self.id, self.gid) {
+            (true, Some(uid), Some(gid)) => Some(User { uid, gid }),
+            _ => None,
+        }
+    }
+
     /// Evaluates a complete word.
     fn end_word(&mut self) {
         let word: &[u8] = if self.word_fits { &self.word } else { &[] };
@@ -132,6 +166,7 @@ impl<'a> Search<'a> {
                 };
                 (self.id, self.gid) = (None, None);
                 if self.user.is_none() {
+                    self.login_fits = self.word_fits;
                     self.login.clear();
                     let _ = self.login.extend_from_slice(word);
                 }
@@ -165,10 +200,7 @@ impl<'a> Search<'a> {
             return;
         };
         match self.query {
-            Query::User(_) => {
-                let user = self.gid.map(|gid| User { uid: id, gid });
-                self.user = self.user.or(user);
-            }
+            Query::User(_) => self.user = self.user.or(self.matched_user()),
             Query::Group(_) if !self.groups.is_empty() => {}
             Query::Group(_) | Query::Member(_) => {
                 if !self.groups.contains(&id) {
@@ -216,6 +248,27 @@ mod tests {
     }
 
     #[test]
+    fn the_home_directory_is_that_of_the_user_found() {
+        let file = "#log:x:7:7::/comment:\nlog:x:x:7::/bad:\nlog:x:7:70:a,b:/home/a,b\nlog:x:7:70::/2:\n\
+            all:x:8:8::/1:/bin/sh:/more\nnone:x:9:9::\nshort:x:10:10\nlong:x:11:11::/345678901";
+        let is = |name, expected: &str, fits| {
+            let mut home = Vec::<u8, 9>::new();
+            let mut search = Search::new(Query::User(name));
+            search.home = Some(&mut home);
+            file.bytes().chain([b'\n']).for_each(|byte| search.feed(byte));
+            assert_eq!(search.home_fits, fits, "{name:?}");
+            assert_eq!(home, expected.as_bytes(), "{name:?}");
+        };
+        is(Name::Text(b"log"), "/home/a,b", true);
+        is(Name::Number(7), "/home/a,b", true);
+        is(Name::Text(b"all"), "/1", true);
+        is(Name::Text(b"none"), "", true);
+        is(Name::Text(b"short"), "", true);
+        is(Name::Text(b"absent"), "", true);
+        is(Name::Text(b"long"), "/34567890", false);
+    }
+
+    #[test]
     fn a_name_longer_than_login_name_max_is_not_found() {
         const LONGEST: &[u8] = &[b'n'; 256];
         let is = |size: usize, found| {
@@ -224,6 +277,13 @@ mod tests {
         };
         is(256, Some(User { uid: 7, gid: 70 }));
         is(257, None);
+        let fits = |size: usize| {
+            let search =
+                search(&format!("{}:x:7:70", "n".repeat(size)), Query::User(Name::Number(7)));
+            assert!(search.user.is_some());
+            search.login_fits
+        };
+        assert!(fits(256) && !fits(257));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The environment of this process, and a new one that replaces it for commands (environ(7)).
+//! The environment of this process, and new ones for commands (environ(7)).
 
 use super::static_cell::StaticCell;
 use core::ffi::{CStr, c_char};
@@ -10,7 +10,9 @@ pub const MAX_VARIABLES: usize = 1000;
 /// Pointers to `NAME=VALUE` as execve(2) takes them; null from the end on.
 type Vector = [*const c_char; MAX_VARIABLES + 1];
 
-static VECTOR: StaticCell<Vector> = StaticCell::new([core::ptr::null(); MAX_VARIABLES + 1]);
+/// One for `-E`, one for each of dmon's two children. A page that is not written takes no memory.
+static VECTORS: [StaticCell<Vector>; 3] =
+    [const { StaticCell::new([core::ptr::null(); MAX_VARIABLES + 1]) }; 3];
 
 unsafe extern "C" {
     /// musl's copy of `AT_SECURE` (getauxval(3)).
@@ -77,7 +79,7 @@ pub fn is_trusted() -> bool {
     !is_secure
 }
 
-/// A new environment, not yet installed.
+/// A new environment, to install or to execute a command with.
 pub struct Environment {
     vector: &'static mut Vector,
     count: usize,
@@ -91,15 +93,20 @@ fn name_of(variable: &CStr) -> &[u8] {
 }
 
 impl Environment {
-    /// Returns an empty environment; `None` on the second call, because there is memory for one.
+    /// Returns an empty environment; `None` on the fourth call, because there is memory for three.
     pub fn claim() -> Option<Self> {
-        Some(Self { vector: VECTOR.take()?, count: 0 })
+        Some(Self { vector: VECTORS.iter().find_map(StaticCell::take)?, count: 0 })
+    }
+
+    /// Returns the vector for execve(2).
+    pub(crate) const fn pointer(&self) -> *const *const c_char {
+        self.vector.as_ptr()
     }
 
     /// Replaces the current environment.
     pub fn install(&self) {
         // SAFETY: the process has one thread; the vector is static, and null from its end on.
-        unsafe { environ = self.vector.as_ptr() };
+        unsafe { environ = self.pointer() };
     }
 
     /// Copies the variable `name` of the current environment, or all variables. Of two with the same name it takes the
@@ -122,7 +129,7 @@ impl Environment {
 
     /// Returns the index of the variable `name`, or of the null pointer at the end.
     fn index_of(&self, name: &[u8]) -> usize {
-        strings(self.vector.as_ptr()).take_while(|variable| name_of(variable) != name).count()
+        strings(self.pointer()).take_while(|variable| name_of(variable) != name).count()
     }
 
     /// Sets a variable, given as `NAME=VALUE`.

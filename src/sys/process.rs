@@ -1,15 +1,18 @@
 //! Processes: created, waited for, their groups, sessions, limits and attributes.
 
 use super::args::Argv;
-use super::{Result, check, check_long, environment};
+use super::environment::{self, Environment};
+use super::{Result, check, check_long};
 use core::ffi::{CStr, c_int};
 use pure::unix::{Errno, Pid, Signal, WaitStatus};
 
-/// Executes the program at `path` with the words of `command`, which replaces this process. Returns only if that fails.
+/// Executes the program at `path` with the words of `command`, which replaces this process. `environment`: another one
+/// than this process has. Returns only if that fails.
 #[must_use]
-pub fn execve(path: &CStr, command: &Argv) -> Errno {
+pub fn execve(path: &CStr, command: &Argv, environment: Option<&Environment>) -> Errno {
+    let variables = environment.map_or_else(environment::pointer, Environment::pointer);
     // SAFETY: path, vector and environment are C strings; the vectors end in a null pointer; nothing changes them.
-    unsafe { libc::execve(path.as_ptr(), command.pointer(), environment::pointer()) };
+    unsafe { libc::execve(path.as_ptr(), command.pointer(), variables) };
     super::errno()
 }
 

@@ -191,6 +191,126 @@ fn comments_in_passwd_and_group_are_ignored() {
     assert_eq!(done.out, format!("{ALICES} {MEDIA} {AUDIO}\n"));
 }
 
+/// HOME, USER and LOGNAME of a command that is started with `before` and `options`; `-` for one that is not set.
+#[track_caller]
+fn user_variables(rig: &Rig, accounts: &Accounts, before: &str, options: &str) -> String {
+    let line = format!("rm -f out; {accounts} {before} dmon -n1 {options} env -0 >out");
+    rig.shell(line).exits(0).reports_nothing();
+    let all = rig.variables("out");
+    let names = [&b"HOME"[..], b"USER", b"LOGNAME"];
+    let values = names.map(|name| all.get(name).map_or("-".into(), |v| String::from_utf8_lossy(v)));
+    values.join(" ")
+}
+
+#[test]
+fn home_user_and_logname_follow_the_user() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    rig.shell("echo 'carl:x:41003:42001:a,b::/bin/sh' >>passwd").exits(0);
+    let root = "env HOME=/h USER=u LOGNAME=l";
+    let none = "env -u HOME -u USER -u LOGNAME";
+    for (before, options, wanted) in [
+        (root, "-u alice", "/nowhere alice alice"),
+        (none, "-u alice", "/nowhere alice alice"),
+        (root, "-u 41002", "/nowhere bob bob"),
+        (root, "-u bob:media -g 0", "/nowhere bob bob"),
+        (root, "-u root", "/root root root"),
+        // The entry names no home directory.
+        (root, "-u carl", "/h carl carl"),
+        (none, "-u carl", "- carl carl"),
+        // Without an entry, or with a group alone, they are unchanged.
+        (root, "-u 55555 -g 1", "/h u l"),
+        (none, "-u 55555 -g 1", "- - -"),
+        (root, "-g media", "/h u l"),
+        (root, "", "/h u l"),
+        // -E overrides them, wherever it is given.
+        (root, "-u alice -E HOME=/e", "/e alice alice"),
+        (root, "-E USER=e -E LOGNAME= -u alice", "/nowhere e "),
+        (root, "-u alice -E HOME -E X=1", "- alice alice"),
+        (root, "-u alice -E HOME -E USER -E LOGNAME", "- - -"),
+        (root, "-u alice -E HOMER=1 -E US=2", "/nowhere alice alice"),
+    ] {
+        assert_eq!(user_variables(&rig, &accounts, before, options), wanted, "{before} {options}");
+    }
+    let options = "-m 2 -d 0.01 -u alice sh -c 'echo $HOME $USER $LOGNAME $OTHER; exit 1'";
+    let done = rig.run(format!("{accounts} env OTHER=o dmon -n {options}")).exits(1);
+    assert_eq!(done.out, "/nowhere alice alice o\n".repeat(3));
+}
+
+#[test]
+fn each_command_gets_the_variables_of_its_own_user() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    rig.shell("sed -i s,::/nowhere,::/home/bob, passwd").exits(0);
+    for (options, cmd, log) in [
+        ("-u alice -U bob", ["/nowhere", "alice"], ["/home/bob", "bob"]),
+        ("-u bob", ["/home/bob", "bob"], ["/h", "u"]),
+        ("-U bob", ["/h", "u"], ["/home/bob", "bob"]),
+        ("-u alice -U bob -E HOME=/e -E X=1", ["/e", "alice"], ["/e", "bob"]),
+    ] {
+        let variables = "env HOME=/h USER=u LOGNAME=u";
+        let line = format!("{accounts} {variables} dmon -n {options} sleep 1000 -- sleep 2000");
+        let dmon = rig.start(line);
+        for (words, [home, user]) in [("sleep 1000", cmd), ("sleep 2000", log)] {
+            let pid = rig.child(dmon.pid(), words);
+            for variable in
+                [format!("HOME={home}"), format!("USER={user}"), format!("LOGNAME={user}")]
+            {
+                assert!(proc::has_variable(pid, &variable), "{options} {words} {variable}");
+            }
+        }
+    }
+}
+
+#[test]
+fn limits_of_the_variables_of_a_user_are_reported() {
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    let home = |size: usize| format!("/{}", "h".repeat(size - 1));
+    let name = |size: usize| "n".repeat(size);
+    rig.shell(format!(
+        "printf '%s\\n' long:x:1:1::{}: toolong:x:2:2::{}: {}:x:3:3::/: {}:x:4:4::/: >>passwd",
+        home(4095),
+        home(4096),
+        name(256),
+        name(257)
+    ))
+    .exits(0);
+    let wanted = format!("{} long long", home(4095));
+    // The values are too long for the message of assert_eq.
+    assert!(user_variables(&rig, &accounts, "", "-u long") == wanted);
+    let wanted = format!("/ {0} {0}", name(256));
+    assert!(user_variables(&rig, &accounts, "", "-u 3") == wanted);
+    let fails = |line: &str, word: &str| {
+        rig.run(format!("{accounts} {line} touch ran")).exits(125).reports("dmon", &[word]);
+    };
+    fails("dmon -n1 -u toolong", "user toolong has a home directory of more than 4095 bytes");
+    fails("dmon -n1 -u 4", "user 4 has a name of more than 256 bytes");
+    // Exactly 1000 variables fit.
+    let many = |count: usize| {
+        let all: String = (0..count).map(|n| format!(" W{n}={n}")).collect();
+        format!("env -i PATH=\"$PATH\" DMON_TEST=\"$DMON_TEST\" {all}")
+    };
+    let fails = |before: String, options: &str| {
+        let line = format!("{accounts} {before} dmon -n1 {options} touch ran");
+        let done = rig.shell(line).exits(125);
+        done.reports("dmon", &["HOME, USER and LOGNAME", "1000 variables in the environment"]);
+    };
+    if !tools::is_native("the wrapper script of an emulator adds variables") {
+        return;
+    }
+    assert_eq!(user_variables(&rig, &accounts, &many(995), "-u bob"), "/nowhere bob bob");
+    fails(many(996), "-u bob");
+    fails(many(1100), "-U bob");
+    assert!(!rig.has("ran"));
+}
+
 #[test]
 fn a_user_change_without_privilege_fails_the_start() {
     if !tools::has(&["setpriv"]) {

@@ -95,6 +95,6 @@ fn execute(invocation: &Invocation, info: &AppletInfo, env: &EnvBuilder, at: usi
     let Some(path_buf) = path_search::claim_path_buf() else {
         return FAILED;
     };
-    let error = path_search::execvp(&command, path_buf);
+    let error = path_search::execvp(&command, path_buf, None);
     os_error("cannot execute ", command.name().to_bytes(), error)
 }

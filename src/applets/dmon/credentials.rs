@@ -3,11 +3,13 @@
 //! `mod.rs` resolves them before anything starts; `spawn.rs` sets them in the child.
 
 use super::config::UserSpec;
+use super::user_variables::UserVariables;
 use crate::applets::diag::{error, os_error};
 use core::ffi::CStr;
-use pure::accounts::{self, Gids, Name, Query, Search, User};
+use pure::accounts::{self, Gids, Login, Name, Query, Search, User};
 use pure::exit::Exit;
 use pure::unix::Errno;
+use sys::environment::Environment;
 use sys::file;
 
 const PASSWD: &CStr = c"/etc/passwd";
@@ -20,27 +22,36 @@ pub struct Credentials {
     pub uid: Option<u32>,
     pub gid: u32,
     pub groups: Gids,
+    /// `None` keeps dmon's.
+    pub environment: Option<Environment>,
 }
 
 /// Resolves `spec` into `credentials`, which stay `None` if it names neither a user nor a group. An output parameter,
-/// because copies of a returned value cost 846 instructions at each start (`make budget`).
+/// because copies of a returned value cost 846 instructions at each start (`make budget`). `edited`: the variables of
+/// the user that keep their values.
 ///
 /// # Errors
-/// The exit status, after the error was reported: an unknown name, an unreadable file, too many groups.
-pub fn resolve(spec: &UserSpec, credentials: &mut Option<Credentials>) -> Result<(), Exit> {
+/// The exit status, after the error was reported: an unknown name, an unreadable file, too many groups or variables.
+pub fn resolve(
+    spec: &UserSpec,
+    edited: &[bool; 3],
+    credentials: &mut Option<Credentials>,
+) -> Result<(), Exit> {
     let gid = spec.group.map(|group| gid_of(group.to_bytes())).transpose()?;
     let Some(user) = spec.user else {
         // The primary group replaces all groups.
-        *credentials = gid.map(|gid| Credentials { uid: None, gid, groups: Gids::new() });
+        *credentials =
+            gid.map(|gid| Credentials { uid: None, gid, groups: Gids::new(), environment: None });
         return Ok(());
     };
     let mut names = user.to_bytes().split(|b| *b == b':');
     let text = names.next().unwrap_or(&[]);
     let unknown = || error("unknown user ", text, "");
     let name = accounts::name(text).ok_or_else(unknown)?;
-    let mut entry = Search::new(Query::User(name));
-    scan(PASSWD, &mut entry)?;
-    let (uid, primary) = match (name, entry.user) {
+    // Each child has one set, so `claim` succeeds.
+    let variables = UserVariables::claim().ok_or(Exit::FAILED)?;
+    let (entry, login) = find_user(name, text, variables)?;
+    let (uid, primary) = match (name, entry) {
         (_, Some(User { uid, gid })) => (uid, Some(gid)),
         (Name::Number(uid), None) => (uid, None),
         (Name::Text(_), None) => return Err(unknown()),
@@ -48,7 +59,7 @@ pub fn resolve(spec: &UserSpec, credentials: &mut Option<Credentials>) -> Result
     let gid = gid.or(primary).ok_or_else(|| {
         error("user ", text, " has no entry in /etc/passwd: give a group too (-g, -G)")
     })?;
-    let mut members = Search::new(Query::Member(&entry.login));
+    let mut members = Search::new(Query::Member(&login));
     let mut names = names.peekable();
     if names.peek().is_none() && primary.is_some() {
         scan(GROUP, &mut members)?;
@@ -59,8 +70,32 @@ pub fn resolve(spec: &UserSpec, credentials: &mut Option<Credentials>) -> Result
     if members.too_many {
         return Err(error("more than 64 supplementary groups", b"", ""));
     }
-    *credentials = Some(Credentials { uid: Some(uid), gid, groups: members.groups });
+    let environment = variables.environment(&login, edited)?;
+    *credentials = Some(Credentials { uid: Some(uid), gid, groups: members.groups, environment });
     Ok(())
+}
+
+/// Returns the IDs and the name of the user in /etc/passwd, and stores its home directory. Without an entry all are
+/// empty.
+fn find_user(
+    name: Name,
+    text: &[u8],
+    variables: &mut UserVariables,
+) -> Result<(Option<User>, Login), Exit> {
+    let mut entry = Search::new(Query::User(name));
+    entry.home = Some(&mut variables.home);
+    scan(PASSWD, &mut entry)?;
+    if !entry.home_fits {
+        return Err(error("user ", text, " has a home directory of more than 4095 bytes"));
+    }
+    if entry.user.is_some() && !entry.login_fits {
+        return Err(error("user ", text, " has a name of more than 256 bytes in /etc/passwd"));
+    }
+    if entry.user.is_none() {
+        // It is the name of the last line.
+        entry.login.clear();
+    }
+    Ok((entry.user, entry.login))
 }
 
 /// Returns the group with this name or number.

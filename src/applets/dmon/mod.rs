@@ -18,6 +18,7 @@ mod start_failure;
 mod status;
 mod supervisor;
 mod terminal;
+mod user_variables;
 mod verbose;
 
 use crate::applets::diag::{error, os_error};
@@ -58,8 +59,9 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let (command, log_command) = split_commands(&invocation.args, operands_at)?;
     config.validate(log_command.is_some()).map_err(|wrong| error(wrong, b"", ""))?;
     let mut job = Job { command, credentials: None, log_command, log_credentials: None };
-    credentials::resolve(&config.cmd_user, &mut job.credentials)?;
-    credentials::resolve(&config.log_user, &mut job.log_credentials)?;
+    let edited = &config.env_edits.edited;
+    credentials::resolve(&config.cmd_user, edited, &mut job.credentials)?;
+    credentials::resolve(&config.log_user, edited, &mut job.log_credentials)?;
     let status = config.status_path.map(StatusWriter::open).transpose()?;
     load_sampler::check(&config.policy.thresholds)?;
     let path_buf = path_search::claim_path_buf().ok_or(Exit::FAILED)?;

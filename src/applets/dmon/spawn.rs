@@ -157,7 +157,11 @@ fn read_failure(reader: &File) -> Option<StartFailure> {
 /// Executes the command; returns only if that fails.
 fn exec_command(spec: &SpawnSpec, path_buf: &mut PathBuf) -> StartFailure {
     match prepare(spec) {
-        Ok(()) => StartFailure { stage: Stage::Exec, error: execvp(&spec.command, path_buf) },
+        Ok(()) => {
+            let environment = spec.credentials.and_then(|one| one.environment.as_ref());
+            let error = execvp(&spec.command, path_buf, environment);
+            StartFailure { stage: Stage::Exec, error }
+        }
         Err(failure) => failure,
     }
 }
