@@ -39,6 +39,32 @@ pub type Login = Vec<u8, 256>;
 /// The supplementary groups of a process. Chosen: small systems have a few dozen groups; the kernel allows 65 536.
 pub type Gids = Vec<u32, 64>;
 
+/// The IDs of a process. Users and groups: the real, the effective and the saved one (credentials(7)).
+pub struct ProcessIds {
+    pub uids: [u32; 3],
+    pub gids: [u32; 3],
+    /// The supplementary groups, in the first `group_count` places.
+    pub groups: [u32; Self::MAX_GROUPS],
+    pub group_count: usize,
+}
+
+impl ProcessIds {
+    /// As many as [`Gids`], and the primary group.
+    pub const MAX_GROUPS: usize = 65;
+
+    /// Returns whether the process has exactly these IDs. `None` matches every user. Whether the primary group is also a
+    /// supplementary one makes no difference.
+    #[must_use]
+    pub fn are(&self, uid: Option<u32>, gid: u32, groups: &[u32]) -> bool {
+        let own = self.groups.get(..self.group_count).unwrap_or(&self.groups);
+        let is_in = |set: &[u32], one: &u32| *one == gid || set.contains(one);
+        uid.is_none_or(|uid| self.uids == [uid; 3])
+            && self.gids == [gid; 3]
+            && own.iter().all(|group| is_in(groups, group))
+            && groups.iter().all(|group| is_in(own, group))
+    }
+}
+
 /// The entries that a [`Search`] looks for.
 #[derive(Clone, Copy)]
 pub enum Query<'a> {
@@ -299,6 +325,29 @@ mod tests {
     fn more_than_64_groups_are_an_error() {
         let file: String = (0..65).map(|n| format!("g{n}:x:{n}:b,a\n")).collect();
         assert!(search(&file, Query::Member(b"a")).too_many);
+    }
+
+    #[test]
+    fn ids_are_compared_completely() {
+        let ids = |uids, gids, own: &[u32]| {
+            let mut groups = [0; ProcessIds::MAX_GROUPS];
+            groups[..own.len()].copy_from_slice(own);
+            ProcessIds { uids, gids, groups, group_count: own.len() }
+        };
+        let process = ids([1; 3], [2; 3], &[5, 4]);
+        assert!(process.are(Some(1), 2, &[4, 5]) && process.are(None, 2, &[4, 5, 2, 4]));
+        assert!(ids([1; 3], [2; 3], &[2]).are(Some(1), 2, &[]));
+        assert!(!process.are(Some(2), 2, &[4, 5]) && !process.are(Some(1), 1, &[4, 5]));
+        // Groups that are too many, or too few.
+        for groups in [&[][..], &[4], &[4, 5, 6], &[4, 6]] {
+            assert!(!process.are(Some(1), 2, groups), "{groups:?}");
+        }
+        for one in 0..3 {
+            let mut other = [1; 3];
+            other[one] = 0;
+            assert!(!ids(other, [1; 3], &[]).are(Some(1), 1, &[]));
+            assert!(!ids([1; 3], other, &[]).are(Some(1), 1, &[]));
+        }
     }
 
     #[test]

@@ -1,14 +1,35 @@
 //! The user and the groups of this process (credentials(7)).
 //!
-//! The calls are made by number. The C library's functions change all threads of a process, which requires locks.
+//! The calls that change IDs are made by number. The C library's functions change all threads of a process, which requires locks.
 
-use super::{Result, check_long};
+use super::{Result, check, check_long};
+use core::ffi::c_int;
+use pure::accounts::ProcessIds;
 
 // On these machines the calls without a suffix take 16-bit IDs.
 #[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
 use libc::{SYS_setgid as SETGID, SYS_setgroups as SETGROUPS, SYS_setuid as SETUID};
 #[cfg(any(target_arch = "arm", target_arch = "x86"))]
 use libc::{SYS_setgid32 as SETGID, SYS_setgroups32 as SETGROUPS, SYS_setuid32 as SETUID};
+
+/// Returns the IDs of this process.
+///
+/// # Errors
+/// `EINVAL` for more groups than [`ProcessIds`] can hold (getgroups(2)).
+pub fn get() -> Result<ProcessIds> {
+    let [mut real, mut effective, mut saved] = [0; 3];
+    // SAFETY: the call writes three numbers.
+    check(unsafe { libc::getresuid(&raw mut real, &raw mut effective, &raw mut saved) })?;
+    let uids = [real, effective, saved];
+    // SAFETY: as above.
+    check(unsafe { libc::getresgid(&raw mut real, &raw mut effective, &raw mut saved) })?;
+    let gids = [real, effective, saved];
+    let mut groups = [0; ProcessIds::MAX_GROUPS];
+    let size = c_int::try_from(groups.len()).unwrap_or(0);
+    // SAFETY: the call writes at most `size` numbers.
+    let count = check(unsafe { libc::getgroups(size, groups.as_mut_ptr()) })?;
+    Ok(ProcessIds { uids, gids, groups, group_count: usize::try_from(count).unwrap_or(0) })
+}
 
 /// Replaces the supplementary groups.
 ///

@@ -29,14 +29,19 @@ fn dropped_privileges_cannot_be_regained() {
     let none =
         "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\ndone\n";
     for line in ["-u alice probe", "-u alice:media probe", "-U alice true -- probe"] {
-        // dmon as root, with ambient capabilities, and with ambient capabilities as another user.
+        // dmon as root, with ambient capabilities, and with ambient capabilities as another user or as the same user.
         let caps = "--inh-caps=+setgid,+setuid --ambient-caps=+setgid,+setuid";
         let other = format!("--reuid={BOB} --regid={BOBS} --clear-groups");
-        for before in [String::new(), format!("setpriv {caps}"), format!("setpriv {other} {caps}")]
-        {
+        let same = format!("--reuid={ALICE} --regid={ALICES} --groups={MEDIA},{AUDIO}");
+        for before in [
+            String::new(),
+            format!("setpriv {caps}"),
+            format!("setpriv {other} {caps}"),
+            format!("setpriv {same} {caps}"),
+        ] {
             let has_caps =
                 rig.shell(format!("{before} grep '^CapAmb:.*[1-9a-f]' /proc/self/status"));
-            if before.contains(&other) && has_caps.out.is_empty() {
+            if before.contains("--reuid") && has_caps.out.is_empty() {
                 tools::skip("needs Linux 4.3, which has ambient capabilities");
                 continue;
             }
@@ -80,6 +85,27 @@ fn setgroups_precedes_setgid_and_setuid() {
         let names: Vec<String> = calls.iter().map(|call| name(call)).collect();
         assert_eq!(names, ["setgroups", "setgid", "setuid"], "{calls:?}");
         assert!(calls[0].contains(&groups), "{calls:?}");
+    }
+}
+
+#[test]
+fn the_ids_that_dmon_has_are_not_set() {
+    if !tools::has(&["strace", "setpriv"])
+        || !tools::is_native("strace sees the calls of the emulator")
+    {
+        return;
+    }
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    for (groups, calls) in [("--clear-groups", 0), ("--groups=42003", 6)] {
+        rig.run(format!(
+            "{accounts} setpriv {groups} strace -f -o trace -e trace='/^set(gid|uid|groups)(32)?$' dmon -n1 -u root -U root true -- cat"
+        ))
+        .exits(0);
+        let trace = rig.read("trace");
+        assert_eq!(trace.lines().filter(|line| line.contains(" set")).count(), calls, "{trace}");
     }
 }
 

@@ -311,6 +311,67 @@ fn limits_of_the_variables_of_a_user_are_reported() {
     assert!(!rig.has("ran"));
 }
 
+/// Starts an ordinary user's dmon, as in a container with a user: no change of IDs is necessary, and none is possible.
+#[test]
+fn the_ids_that_dmon_has_need_no_privileges() {
+    if !tools::has(&["setpriv"]) {
+        return;
+    }
+    let rig = Rig::new();
+    let Some(accounts) = Accounts::new(&rig) else {
+        return;
+    };
+    rig.copy_applets();
+    rig.shell("chmod 777 .").exits(0);
+    let alice = format!("--reuid={ALICE} --regid={ALICES}");
+    let number = "--reuid=55555 --regid=55556 --clear-groups".to_string();
+    let all = format!("{alice} --groups={MEDIA},{AUDIO}");
+    for (ids, options) in [
+        (&all, "-u alice"),
+        (&all, "-u 41001 -U alice"),
+        (&all, "-U alice"),
+        (&all, "-u alice:audio:media -g alices"),
+        // The primary group may also be a supplementary one.
+        (&format!("{alice} --groups={AUDIO},{ALICES},{MEDIA}"), "-u alice"),
+        (&number, "-u 55555 -g 55556"),
+        (&number, "-g 55556 -G 55556"),
+    ] {
+        let groups = rig.run(format!("setpriv {ids} id -G")).exits(0).out;
+        let line = format!("{accounts} setpriv {ids} dmon -n1 {options} id -G -- cat");
+        let done = rig.run(line).exits(0);
+        assert_eq!(done.reports_nothing().out, groups, "{ids} {options}");
+    }
+    for (ids, options) in [
+        // A group that the user does not have, none of its groups, one that is missing.
+        (format!("{alice} --groups={MEDIA},{AUDIO},0"), "-u alice"),
+        (format!("{alice} --groups=0"), "-u alice"),
+        (format!("{alice} --clear-groups"), "-u alice"),
+        (format!("{alice} --groups={MEDIA}"), "-U alice"),
+        // A list without one of the groups, another primary group, no supplementary groups.
+        (all.clone(), "-u alice:media"),
+        (all.clone(), "-u alice -g media"),
+        (all.clone(), "-g alices"),
+        (format!("--reuid={ALICE} --regid={BOBS} --groups={MEDIA},{AUDIO}"), "-u alice"),
+        (number, "-u 55554 -g 55556"),
+    ] {
+        // The log command starts first.
+        let log = if options.starts_with("-U") { "-- touch ran" } else { "" };
+        let line = format!("{accounts} setpriv {ids} dmon -n1 {options} touch ran {log}");
+        rig.run(line).exits(125).reports("dmon", &["Operation not permitted"]);
+    }
+    assert!(!rig.has("ran"));
+    rig.assert_no_processes();
+    if !tools::is_native("a wrapper script drops the effective user") {
+        return;
+    }
+    // Otherwise the effective IDs would stay root's.
+    for ids in [format!("--ruid={ALICE}"), format!("--ruid={ALICE} --rgid={ALICES}")] {
+        let line = format!("setpriv {ids} --groups={MEDIA},{AUDIO} dmon -n1 -u alice id -u");
+        let done = rig.run(format!("{accounts} {line}")).exits(0);
+        assert_eq!(done.out, format!("{ALICE}\n"));
+    }
+}
+
 #[test]
 fn a_user_change_without_privilege_fails_the_start() {
     if !tools::has(&["setpriv"]) {

@@ -10,7 +10,7 @@ use pure::accounts::{self, Gids, Login, Name, Query, Search, User};
 use pure::exit::Exit;
 use pure::unix::Errno;
 use sys::environment::Environment;
-use sys::file;
+use sys::{credentials, file};
 
 const PASSWD: &CStr = c"/etc/passwd";
 const GROUP: &CStr = c"/etc/group";
@@ -18,6 +18,8 @@ const GROUP: &CStr = c"/etc/group";
 /// The user and group IDs of a child. They always include its supplementary groups, so that a command that leaves
 /// root's user never keeps root's groups.
 pub struct Credentials {
+    /// dmon has these IDs, so the child need not set them. An ordinary user could not.
+    pub are_current: bool,
     /// `None` keeps dmon's user.
     pub uid: Option<u32>,
     pub gid: u32,
@@ -37,11 +39,31 @@ pub fn resolve(
     edited: &[bool; 3],
     credentials: &mut Option<Credentials>,
 ) -> Result<(), Exit> {
+    find(spec, edited, credentials)?;
+    if let Some(found) = credentials {
+        // Without an answer, the child sets them.
+        found.are_current =
+            credentials::get().is_ok_and(|ids| ids.are(found.uid, found.gid, &found.groups));
+    }
+    Ok(())
+}
+
+/// As [`resolve`], without a comparison with dmon's own IDs.
+fn find(
+    spec: &UserSpec,
+    edited: &[bool; 3],
+    credentials: &mut Option<Credentials>,
+) -> Result<(), Exit> {
     let gid = spec.group.map(|group| gid_of(group.to_bytes())).transpose()?;
     let Some(user) = spec.user else {
         // The primary group replaces all groups.
-        *credentials =
-            gid.map(|gid| Credentials { uid: None, gid, groups: Gids::new(), environment: None });
+        *credentials = gid.map(|gid| Credentials {
+            are_current: false,
+            uid: None,
+            gid,
+            groups: Gids::new(),
+            environment: None,
+        });
         return Ok(());
     };
     let mut names = user.to_bytes().split(|b| *b == b':');
@@ -71,7 +93,13 @@ pub fn resolve(
         return Err(error("more than 64 supplementary groups", b"", ""));
     }
     let environment = variables.environment(&login, edited)?;
-    *credentials = Some(Credentials { uid: Some(uid), gid, groups: members.groups, environment });
+    *credentials = Some(Credentials {
+        are_current: false,
+        uid: Some(uid),
+        gid,
+        groups: members.groups,
+        environment,
+    });
     Ok(())
 }
 

@@ -179,10 +179,13 @@ fn prepare(spec: &SpawnSpec) -> Result<(), StartFailure> {
     redirect(spec).map_err(failed_at(Stage::Redirect))?;
     set_rlimits(spec.limits)?;
     if let Some(credentials) = spec.credentials {
-        credentials::set_groups(&credentials.groups).map_err(failed_at(Stage::Groups))?;
-        credentials::set_gid(credentials.gid).map_err(failed_at(Stage::Gid))?;
-        if let Some(uid) = credentials.uid {
-            credentials::set_uid(uid).map_err(failed_at(Stage::Uid))?;
+        if !credentials.are_current {
+            credentials::set_groups(&credentials.groups).map_err(failed_at(Stage::Groups))?;
+            credentials::set_gid(credentials.gid).map_err(failed_at(Stage::Gid))?;
+            let uid = credentials.uid.map_or(Ok(()), credentials::set_uid);
+            uid.map_err(failed_at(Stage::Uid))?;
+        }
+        if credentials.uid.is_some() {
             // setuid(2) drops root's capabilities, but not those of a dmon that is not root.
             let _ = process::drop_capabilities();
         }
