@@ -32,11 +32,12 @@ impl Modes {
         self.saved = false;
     }
 
-    /// Restores the saved modes, if there are any, after all output has been transmitted (TCSETSW).
+    /// Restores the saved modes, if there are any. TCSETS does not wait for pending output, which Ctrl-S holds back:
+    /// TCSETSW would wait behind a blocked writer.
     pub fn restore(&self) {
         if self.saved {
-            // SAFETY: TCSETSW reads the kernel's part of a termios.
-            unsafe { libc::ioctl(STDIN, libc::TCSETSW, &raw const self.modes) };
+            // SAFETY: TCSETS reads the kernel's part of a termios.
+            unsafe { libc::ioctl(STDIN, libc::TCSETS, &raw const self.modes) };
         }
     }
 }

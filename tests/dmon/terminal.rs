@@ -1,7 +1,7 @@
 //! dmon in a terminal, under interactive shells: the foreground group, Ctrl-C and the terminal modes.
 
 use crate::rig::load::Load;
-use crate::rig::screen::{CTRL_C, CTRL_D, Screen};
+use crate::rig::screen::{CTRL_C, CTRL_D, CTRL_Q, CTRL_S, Screen};
 use crate::rig::{Rig, proc, signal, tools};
 use nix::sys::signal::Signal;
 use std::process::Command;
@@ -175,6 +175,29 @@ fn the_terminal_modes_are_restored_after_a_run() {
         rig.wait_for("the exit of the command", || proc::children(dmon).is_empty());
         rig.wait_for("the previous modes", || has("icanon") && has("echo") && has("isig"));
         screen.interrupt();
+    });
+}
+
+#[test]
+fn sigterm_stops_a_run_whose_output_ctrl_s_holds() {
+    in_bash(|rig, screen| {
+        // The command exits; its child ignores SIGTERM and is blocked in a write, with a lock that TCSETSW waits for.
+        let writer = "trap '' TERM; while :; do echo output; echo >>turns; done";
+        rig.write("writer", writer);
+        screen.enter("dmon -n -k 1 sh -c 'sh writer & until test -e go; do sleep 0.02; done'");
+        let dmon = screen.job("dmon -n -k 1");
+        let command = rig.child(dmon, "sh -c");
+        let writer = rig.child(command, "sh writer");
+        wait_foreground(rig, command);
+        rig.wait_lines("turns", 1);
+        screen.type_in(CTRL_S);
+        rig.wait_stable("blocked writer", || proc::switches(writer));
+        rig.write("go", "");
+        rig.wait_dead(command);
+        signal(dmon, Signal::SIGTERM);
+        rig.wait_dead(writer);
+        rig.wait_dead(dmon);
+        screen.type_in(CTRL_Q);
     });
 }
 
