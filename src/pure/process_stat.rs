@@ -6,7 +6,8 @@ use crate::unix::Pid;
 /// The fields of /proc/PID/stat that dmon uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ProcessStat {
-    /// A zombie, or about to vanish.
+    /// All threads have exited. While other threads run, the state of a process whose first thread has exited is that of
+    /// a zombie, too.
     pub is_dead: bool,
     /// `None` if the parent is outside of the PID namespace.
     pub parent: Option<Pid>,
@@ -14,15 +15,20 @@ pub struct ProcessStat {
 }
 
 impl ProcessStat {
-    /// Parses the start of /proc/PID/stat, up to the session; `None` if the text is truncated.
+    /// Parses the start of /proc/PID/stat, for a zombie up to the number of threads; `None` if the text is truncated.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         // The command's name is in parentheses and may itself contain any byte.
         let name_end = text.iter().rposition(|byte| *byte == b')')?;
         let mut fields = text.get(name_end..)?.split(|byte| *byte == b' ').skip(1);
-        let is_dead = matches!(fields.next(), Some(b"Z" | b"X"));
+        let state = fields.next();
         let parent = value::pid(fields.next()?);
         let session = value::pid(fields.nth(1)?);
+        let is_dead = match state {
+            // num_threads, field 20, counts the first thread until the process is reaped.
+            Some(b"Z") => matches!(fields.nth(13)?, b"0" | b"1"),
+            state => state == Some(b"X"),
+        };
         Some(Self { is_dead, parent, session })
     }
 }
@@ -55,14 +61,27 @@ mod tests {
 
     #[test]
     fn zombies_are_dead_and_a_foreign_parent_is_none() {
-        let stat = ProcessStat::parse(b"42 (sh) Z 0 42 41 ").unwrap();
+        let stat = ProcessStat::parse(b"42 (sh) Z 0 42 41 0 -1 4228108 0 0 0 0 0 0 0 0 20 0 1 0 9")
+            .unwrap();
         assert!(stat.is_dead && stat.parent.is_none());
         assert!(ProcessStat::parse(b"42 (sh) X 1 42 41").unwrap().is_dead);
     }
 
     #[test]
+    fn a_process_lives_while_one_of_its_threads_does() {
+        let is_dead = |threads: &str| {
+            let text = format!("42 (sh) Z 7 42 41 0 -1 4228108 0 0 0 0 0 0 0 0 20 0 {threads} 0 9");
+            ProcessStat::parse(text.as_bytes()).map(|stat| stat.is_dead)
+        };
+        assert_eq!(["0", "1", "2", "10"].map(is_dead), [true, true, false, false].map(Some));
+    }
+
+    #[test]
     fn a_truncated_text_is_rejected() {
-        for text in [&b""[..], b"42", b"42 (sh", b"42 (sh) S", b"42 (sh) S 1", b"42 (sh) S 1 42"] {
+        let zombie = b"42 (sh) Z 1 42 41 0 -1 4228108 0 0 0 0 0 0 0 0 20 0";
+        for text in
+            [&b""[..], b"42", b"42 (sh", b"42 (sh) S", b"42 (sh) S 1", b"42 (sh) S 1 42", zombie]
+        {
             assert_eq!(ProcessStat::parse(text), None);
         }
     }

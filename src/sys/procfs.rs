@@ -43,6 +43,7 @@ pub fn for_each_process(visit: &mut dyn FnMut(Pid, ProcessStat)) -> Result<()> {
 fn stat(pid: Pid) -> Option<ProcessStat> {
     let mut path = TextBuf::<32>::new();
     let Ok(()) = uwrite!(Writer(&mut path), "/proc/{}/stat\0", pid.number());
-    let mut buffer = [0; 128];
+    // More than 20 fields: a name of 64 bytes and numbers of 20 digits.
+    let mut buffer = [0; 512];
     ProcessStat::parse(file::head(super::c_str(path.bytes())?, &mut buffer).ok()?)
 }

@@ -164,6 +164,55 @@ fn leftovers_of_a_zombie_dmon_end_before_the_next_run() {
     second.kill();
 }
 
+/// A program whose first thread exits. The other one writes `begin`, and after SIGTERM, half a second later, `end`.
+const THREADS: &str = r#"
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void note(const char *line) {
+    FILE *log = fopen("log", "a");
+    fputs(line, log);
+    fclose(log);
+}
+static void *serve(void *set) {
+    int number;
+    note("begin\n");
+    sigwait(set, &number);
+    usleep(500000);
+    note("end\n");
+    exit(0);
+}
+int main(void) {
+    static sigset_t set;
+    pthread_t thread;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, 0);
+    pthread_create(&thread, 0, serve, &set);
+    pthread_exit(0);
+}
+"#;
+
+#[test]
+fn a_leftover_lives_while_one_of_its_threads_does() {
+    if !tools::has(&["gcc"]) {
+        return;
+    }
+    let rig = Rig::new();
+    rig.write("threads.c", THREADS);
+    rig.run("gcc -pthread -o threads threads.c").exits(0);
+    let first = rig.start("setsid dmon -n -p pid ./threads");
+    rig.wait_lines("log", 1);
+    let command = proc::children(first.pid()).first().expect("the command").pid;
+    rig.wait_state(command, 'Z');
+    first.kill();
+    let second = rig.start("dmon -n -k 1000 -p pid sh -c 'echo second >>log; exec sleep 1000'");
+    rig.child(second.pid(), "sleep 1000");
+    assert_eq!(rig.read("log"), "begin\nend\nsecond\n");
+}
+
 #[test]
 fn the_wait_for_leftovers_of_a_killed_dmon_is_limited() {
     let rig = Rig::new();
