@@ -11,6 +11,7 @@ pub struct ProcessStat {
     pub is_dead: bool,
     /// `None` if the parent is outside of the PID namespace.
     pub parent: Option<Pid>,
+    pub group: Option<Pid>,
     pub session: Option<Pid>,
 }
 
@@ -23,13 +24,14 @@ impl ProcessStat {
         let mut fields = text.get(name_end..)?.split(|byte| *byte == b' ').skip(1);
         let state = fields.next();
         let parent = value::pid(fields.next()?);
-        let session = value::pid(fields.nth(1)?);
+        let group = value::pid(fields.next()?);
+        let session = value::pid(fields.next()?);
         let is_dead = match state {
             // num_threads, field 20, counts the first thread until the process is reaped.
             Some(b"Z") => matches!(fields.nth(13)?, b"0" | b"1"),
             state => state == Some(b"X"),
         };
-        Some(Self { is_dead, parent, session })
+        Some(Self { is_dead, parent, group, session })
     }
 }
 
@@ -55,7 +57,8 @@ mod tests {
     #[test]
     fn blanks_and_parentheses_in_a_name_do_not_shift_fields() {
         let stat = ProcessStat::parse(b"42 (a) Z 1 (b)) S 7 42 41 0 -1");
-        let expected = ProcessStat { is_dead: false, parent: Pid::new(7), session: Pid::new(41) };
+        let [parent, group, session] = [7, 42, 41].map(Pid::new);
+        let expected = ProcessStat { is_dead: false, parent, group, session };
         assert_eq!(stat, Some(expected));
     }
 

@@ -40,7 +40,9 @@ pub fn for_each_process(visit: &mut dyn FnMut(Pid, ProcessStat)) -> Result<()> {
     })
 }
 
-fn stat(pid: Pid) -> Option<ProcessStat> {
+/// Reads /proc/PID/stat; `None` if there is no such process or it is hidden (hidepid).
+#[must_use]
+pub fn stat(pid: Pid) -> Option<ProcessStat> {
     let mut path = TextBuf::<32>::new();
     let Ok(()) = uwrite!(Writer(&mut path), "/proc/{}/stat\0", pid.number());
     // More than 20 fields: a name of 64 bytes and numbers of 20 digits.

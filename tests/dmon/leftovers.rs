@@ -131,3 +131,39 @@ fn log_restarts_send_no_second_sigterm_to_leftovers() {
     rig.wait_lines("logs", rig.lines("logs") + 3);
     assert_eq!((rig.lines("far"), rig.lines("near")), (1, 1), "more than one SIGTERM");
 }
+
+/// Runs a command three times with `-k 0.4` in a dmon that adopts no orphans, because it already has a child: the shell
+/// that executed it has a job. Each run leaves a zombie in its process group, whose parent has a session of its own, and
+/// executes `member`, which may leave more.
+fn run_thrice_with_zombies(rig: &Rig, member: &str) {
+    rig.write(
+        "run",
+        format!(
+            r#"echo >>runs
+(sleep 1003 & exec setsid sh -c "echo >>far; exec sleep 1001") &
+{member}
+until test -e far && test $(wc -l <far) = $(wc -l <runs); do sleep 0.02; done
+exit 3
+"#
+        ),
+    );
+    rig.write("line", "sleep 1000 & exec dmon -n -d 0.1 -k 0.4 -m 2 sh run\n");
+    rig.run("sh line").exits(3).reports_nothing();
+    assert_eq!(rig.lines("runs"), 3);
+}
+
+#[test]
+fn a_zombie_that_its_parent_never_reaps_blocks_no_run() {
+    let rig = Rig::new();
+    run_thrice_with_zombies(&rig, "");
+}
+
+#[test]
+fn a_live_member_of_the_group_beside_a_zombie_is_killed() {
+    let rig = Rig::new();
+    // Descriptor 9 holds the lock while the member is alive.
+    let member = r#"(exec 9>lock; flock -n 9 || echo >>two; trap "" TERM; echo >>up; exec sleep 1002) &
+until test -e up && test $(wc -l <up) = $(wc -l <runs); do sleep 0.02; done"#;
+    run_thrice_with_zombies(&rig, member);
+    assert!(!rig.has("two"), "a run started before the leftovers of the previous one were gone");
+}

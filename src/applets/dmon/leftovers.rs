@@ -91,7 +91,7 @@ impl Leftovers {
     /// Fallback if children cannot be listed, or if dmon does not adopt orphans (before Linux 3.4): signals the process
     /// group. Its number could be reused between the last exit and this call; such a kernel offers nothing better.
     fn sweep_group(&mut self, sweep: Sweep) -> bool {
-        let found = signal::killpg(sweep.group, None) != Err(Errno::SRCH);
+        let found = process_list::group_is_alive(sweep.group);
         if found {
             self.signal_target(sweep, sweep.group, true);
         }

@@ -1,9 +1,11 @@
-//! The processes that dmon looks for: its children, and members of a session whose leader is dead.
+//! The processes that dmon looks for: its children, members of a process group, and members of a session whose leader is
+//! dead.
 //!
-//! `leftovers.rs` and `pidfile.rs` call these functions.
+//! `leftovers.rs`, `terminal.rs` and `pidfile.rs` call these functions.
 
+use pure::process_stat::ProcessStat;
 use pure::unix::{Errno, Pid};
-use sys::{Result, process, procfs};
+use sys::{Result, process, procfs, signal};
 
 /// Passes the PID of each child of this process to `take`: from the kernel's list of children, or on kernels without
 /// it by a search of all processes.
@@ -23,6 +25,33 @@ pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
             }
         })
     })
+}
+
+/// Reports whether a process of this group is alive. For kill(2), a zombie that its parent never reaps is a member, too.
+/// Without a complete /proc they cannot be distinguished, and zombies count as alive.
+#[must_use]
+pub fn group_is_alive(group: Pid) -> bool {
+    if signal::killpg(group, None) == Err(Errno::SRCH) {
+        return false;
+    }
+    let is_alive = |stat: ProcessStat| stat.group == Some(group) && !stat.is_dead;
+    if procfs::stat(group).is_some_and(is_alive)
+        || procfs::self_pid() != Pid::new(process::getpid())
+    {
+        return true;
+    }
+    let only_zombies = || {
+        // Process 1 belongs to another user for most: if it is visible, no process is hidden (hidepid).
+        let (mut is_complete, mut any_dead, mut any_alive) = (false, false, false);
+        let listed = procfs::for_each_process(&mut |pid, stat| {
+            is_complete |= pid.number() == 1;
+            any_dead |= stat.group == Some(group) && stat.is_dead;
+            any_alive |= is_alive(stat);
+        });
+        listed.is_ok() & is_complete & any_dead & !any_alive
+    };
+    // A search may miss a new process if its parent exits meanwhile.
+    !(only_zombies() && only_zombies())
 }
 
 /// Reports whether `leader` is dead and a process of its session is alive; false without /proc.

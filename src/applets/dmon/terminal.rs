@@ -3,7 +3,8 @@
 //! The supervisor calls it. Ctrl-C and Ctrl-Z reach the command and never the logger. Between runs and during a pause
 //! dmon's own process group is the foreground job, so that Ctrl-C stops dmon.
 
-use pure::unix::{Errno, Pid, Signal};
+use super::process_list;
+use pure::unix::{Pid, Signal};
 use sys::terminal::{self, Modes};
 use sys::{process, signal};
 
@@ -47,7 +48,7 @@ impl Terminal {
     pub fn take_from(&mut self, group: Pid, in_run: bool) -> bool {
         let foreground = terminal::foreground();
         let was_foreground = foreground == Some(group);
-        let is_gone = |group| signal::killpg(group, None) == Err(Errno::SRCH);
+        let is_gone = |group| !process_list::group_is_alive(group);
         if was_foreground || !in_run && foreground.is_some_and(is_gone) {
             if in_run {
                 self.cmd_modes.save();
