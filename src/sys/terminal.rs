@@ -27,6 +27,12 @@ impl Modes {
         self.saved
     }
 
+    /// Reports whether there are saved modes.
+    #[must_use]
+    pub const fn are_saved(&self) -> bool {
+        self.saved
+    }
+
     /// Forgets the saved modes.
     pub const fn forget(&mut self) {
         self.saved = false;

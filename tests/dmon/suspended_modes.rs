@@ -1,9 +1,19 @@
-//! Terminal modes of a command that is suspended by Ctrl-Z and resumed.
+//! Terminal modes across Ctrl-Z, `fg` and `&`.
 
 use super::terminal::{in_each_shell, wait_foreground};
 use crate::rig::screen::{CTRL_C, CTRL_Z};
 use crate::rig::{proc, tools};
 use std::process::Command;
+
+/// Returns the modes of the terminal at this path, as stty prints them.
+fn modes_of(terminal: &str) -> String {
+    let stty = Command::new("stty").args(["-a", "-F", terminal]).output().expect("stty");
+    String::from_utf8_lossy(&stty.stdout).into_owned()
+}
+
+fn has(modes: &str, wanted: &[&str]) -> bool {
+    wanted.iter().all(|mode| modes.split([' ', ';', '\n']).any(|word| word == *mode))
+}
 
 /// Modes of a full-screen program. `isig` stays, so that the keys Ctrl-Z and Ctrl-C send signals.
 const PROGRAM: &str = "stty raw isig -echo
@@ -18,13 +28,6 @@ fn a_full_screen_command_has_its_modes_again_after_fg() {
     }
     in_each_shell(|rig, screen| {
         let terminal = screen.path();
-        let modes = || {
-            let stty = Command::new("stty").args(["-a", "-F", &terminal]).output().expect("stty");
-            String::from_utf8_lossy(&stty.stdout).into_owned()
-        };
-        let has = |modes: &str, wanted: &[&str]| {
-            wanted.iter().all(|mode| modes.split([' ', ';', '\n']).any(|word| word == *mode))
-        };
         let raw = ["-icanon", "-echo", "-opost", "isig"];
         rig.write("program", PROGRAM);
         screen.enter("dmon -n sh program");
@@ -55,12 +58,80 @@ fn a_full_screen_command_has_its_modes_again_after_fg() {
             assert!(has(&found, &sane), "in the shell: {found:?}\n{}", rig.read("screen"));
             screen.enter("fg");
             wait_foreground(rig, command);
-            rig.wait_for("the modes of the command", || has(&modes(), &raw));
+            rig.wait_for("the modes of the command", || has(&modes_of(&terminal), &raw));
         }
         screen.type_in("e");
         screen.wait_output("key-e ");
         screen.type_in(CTRL_C);
         screen.wait_output("ready> ");
         screen.status_is(130);
+    });
+}
+
+/// The first run waits for a file, the second one changes a mode and exits, the third one records its modes.
+const THREE_RUNS: &str = "echo >>runs
+case $(wc -l <runs) in
+1) until test -e end; do sleep 0.02; done ;;
+2) stty -echoctl ;;
+*) stty -a >modes.new; mv modes.new modes; exec sleep 1000 ;;
+esac
+exit 1
+";
+
+#[test]
+fn a_job_of_the_background_gets_no_line_editor_modes_on_fg() {
+    if !tools::has(&["stty"]) {
+        return;
+    }
+    in_each_shell(|rig, screen| {
+        rig.write("command", THREE_RUNS);
+        rig.write("late", "until test -e go; do sleep 0.02; done; exec dmon -n -d 0.1 sh command");
+        screen.enter("sh late &");
+        screen.wait_output("ready> ");
+        // dmon must start while the line editor has its modes. dash has no line editor.
+        let terminal = screen.path();
+        let has_editor = !proc::cmdline(screen.shell()).starts_with("dash");
+        rig.wait_for("the modes of the line editor", || {
+            !has_editor || has(&modes_of(&terminal), &["-icanon", "-echo"])
+        });
+        rig.write("go", "");
+        let dmon = screen.job("dmon -n -d");
+        rig.wait_lines("runs", 1);
+        let command = rig.child(dmon, "sh command");
+        screen.enter("fg");
+        // Not every shell sends SIGCONT, after which the command has the terminal.
+        rig.wait_for("the job in the foreground", || {
+            [Some(dmon), Some(command)].contains(&proc::foreground(dmon))
+        });
+        rig.write("end", "");
+        rig.wait_file("modes");
+        let found = rig.read("modes");
+        assert!(has(&found, &["icanon", "echo", "isig", "echoctl"]), "{found:?}");
+        screen.interrupt();
+    });
+}
+
+#[test]
+fn modes_set_while_dmon_was_suspended_stay_after_a_run() {
+    if !tools::has(&["stty"]) {
+        return;
+    }
+    in_each_shell(|rig, screen| {
+        rig.write("command", THREE_RUNS);
+        screen.enter("dmon -n -d 0.1 sh command");
+        let dmon = screen.job("dmon -n -d");
+        rig.wait_lines("runs", 1);
+        wait_foreground(rig, rig.child(dmon, "sh command"));
+        screen.type_in(CTRL_Z);
+        rig.wait_state(dmon, 'T');
+        screen.wait_output("ready> ");
+        screen.prints("stty -echoe; echo set''-it", "set-it\r\n");
+        screen.enter("fg");
+        wait_foreground(rig, rig.child(dmon, "sh command"));
+        rig.write("end", "");
+        rig.wait_file("modes");
+        let found = rig.read("modes");
+        assert!(has(&found, &["icanon", "echo", "-echoe", "echoctl"]), "{found:?}");
+        screen.interrupt();
     });
 }

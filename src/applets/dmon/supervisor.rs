@@ -160,10 +160,11 @@ impl<'a> Supervisor<'a> {
             if signal::take(signal) && signal != Signal::CHLD {
                 machine.handle(now, Event::Signal(signal));
                 // A shell sends SIGCONT when it brings the job to the foreground.
-                if let (Signal::CONT, Some(terminal), Some(group)) =
-                    (signal, &mut self.terminal, machine.running_cmd())
-                {
-                    terminal.give_to(group);
+                if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
+                    terminal.on_resumed();
+                    if let Some(group) = machine.running_cmd() {
+                        terminal.give_to(group);
+                    }
                 }
             }
         }
@@ -172,7 +173,7 @@ impl<'a> Supervisor<'a> {
                 Reaped::Died(pid, status) => {
                     if let Some(role) = machine.role_of(pid) {
                         self.report(role, ChildEvent::Exited(status), pid);
-                        if let Some(terminal) = &mut self.terminal {
+                        if let (Role::Cmd, Some(terminal)) = (role, &mut self.terminal) {
                             let was_foreground = terminal.take_from(pid, false);
                             self.cmd_died_of_sigint |=
                                 was_foreground && status.killed_by(Signal::INT);
@@ -255,7 +256,7 @@ impl<'a> Supervisor<'a> {
             (Role::Log, None) | (Role::Cmd, _) => (&mut self.cmd, cmd_failure),
         };
         spec.foreground =
-            role == Role::Cmd && self.terminal.as_ref().is_some_and(Terminal::is_foreground);
+            role == Role::Cmd && self.terminal.as_mut().is_some_and(Terminal::lend_to_next);
         let failure = match self.spawner.start(spec) {
             Ok(pid) => {
                 if role == Role::Log {
@@ -267,7 +268,7 @@ impl<'a> Supervisor<'a> {
             }
             Err(failure) => failure,
         };
-        if let (true, Some(terminal)) = (spec.foreground, &self.terminal) {
+        if let (true, Some(terminal)) = (spec.foreground, &mut self.terminal) {
             terminal.take();
         }
         // Starts are retried without limit, but a repeated failure is reported once.
