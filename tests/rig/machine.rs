@@ -141,8 +141,8 @@ impl RunningMachine<'_> {
     }
 }
 
-/// Returns the PID that a process has inside its machine.
-pub fn inner_pid(pid: i32) -> i32 {
+/// Returns the PID that a process has inside its machine; `None` if it has exited.
+pub fn inner_pid(pid: i32) -> Option<i32> {
     let inner = proc::status(pid, "NSpid");
-    inner.split_whitespace().last().and_then(|word| word.parse().ok()).expect("a PID inside")
+    inner.split_whitespace().last().and_then(|word| word.parse().ok())
 }
