@@ -23,8 +23,7 @@ fn dropped_privileges_cannot_be_regained() {
     let Some(accounts) = Accounts::new(&rig) else {
         return;
     };
-    rig.copy_applets();
-    rig.shell("chmod 777 .").exits(0);
+    rig.share_with_all_users();
     rig.write_program("probe", PROBE);
     let none =
         "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\ndone\n";

@@ -321,8 +321,7 @@ fn the_ids_that_dmon_has_need_no_privileges() {
     let Some(accounts) = Accounts::new(&rig) else {
         return;
     };
-    rig.copy_applets();
-    rig.shell("chmod 777 .").exits(0);
+    rig.share_with_all_users();
     let alice = format!("--reuid={ALICE} --regid={ALICES}");
     let number = "--reuid=55555 --regid=55556 --clear-groups".to_string();
     let all = format!("{alice} --groups={MEDIA},{AUDIO}");
@@ -381,8 +380,7 @@ fn a_user_change_without_privilege_fails_the_start() {
     let Some(accounts) = Accounts::new(&rig) else {
         return;
     };
-    rig.copy_applets();
-    rig.shell("chmod 777 .").exits(0);
+    rig.share_with_all_users();
     let bob = "setpriv --reuid=41002 --regid=42002 --clear-groups";
     for (options, commands) in [
         ("-u alice", "touch ran -- cat"),

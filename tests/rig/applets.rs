@@ -58,6 +58,12 @@ impl Rig {
         });
     }
 
+    /// Lets programs of all users run the applets and write in the test's folder.
+    pub fn share_with_all_users(&self) {
+        self.copy_applets();
+        self.shell("chmod 777 .").exits(0);
+    }
+
     /// Makes an executable file in `bin`.
     pub fn write_program(&self, name: &str, text: &str) {
         self.write_executable(&format!("bin/{name}"), text);
