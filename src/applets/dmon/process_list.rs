@@ -7,6 +7,11 @@ use pure::process_stat::ProcessStat;
 use pure::unix::{Errno, Pid};
 use sys::{Result, process, procfs, signal};
 
+/// Reports whether /proc is mounted and belongs to dmon's own PID namespace.
+fn is_proc_own() -> bool {
+    procfs::self_pid() == Pid::new(process::getpid())
+}
+
 /// Passes the PID of each child of this process to `take`: from the kernel's list of children, or on kernels without
 /// it by a search of all processes.
 ///
@@ -14,10 +19,10 @@ use sys::{Result, process, procfs, signal};
 /// `ENOENT` if /proc is not mounted or belongs to another PID namespace; the errno of open(2), read(2) and
 /// getdents64(2).
 pub fn for_each_child(take: &mut dyn FnMut(Pid)) -> Result<()> {
-    let own = Pid::new(process::getpid());
-    if procfs::self_pid() != own {
+    if !is_proc_own() {
         return Err(Errno::NOENT);
     }
+    let own = Pid::new(process::getpid());
     procfs::for_each_listed_child(take).or_else(|_| {
         procfs::for_each_process(&mut |pid, stat| {
             if stat.parent == own {
@@ -35,9 +40,7 @@ pub fn group_is_alive(group: Pid) -> bool {
         return false;
     }
     let is_alive = |stat: ProcessStat| stat.group == Some(group) && !stat.is_dead;
-    if procfs::stat(group).is_some_and(is_alive)
-        || procfs::self_pid() != Pid::new(process::getpid())
-    {
+    if procfs::stat(group).is_some_and(is_alive) || !is_proc_own() {
         return true;
     }
     let only_zombies = || {
