@@ -30,6 +30,7 @@ pub mod diag;
 pub mod exit;
 pub mod log;
 pub mod name_table;
+pub mod pid_set;
 pub mod process_stat;
 pub mod supervise;
 pub mod syslog;

@@ -49,22 +49,67 @@ fn sweeps_send_no_second_sigterm_to_a_process_group() {
     rig.assert_no_processes();
 }
 
-/// dmon has no heap, so it remembers only a fixed number of leftovers to which it has sent the stop signal.
+/// Starts as many processes as the argument says, each in a session of its own. Each appends a line to `up`, and one to
+/// `got` for each SIGTERM, and exits when the file `go` exists.
+const MANY: &str = r#"use POSIX;
+sub note { open(my $to, '>>', "$_[0]"); syswrite $to, "x\n"; }
+for (1..$ARGV[0]) {
+    next if fork;
+    POSIX::setsid();
+    $SIG{TERM} = sub { note('got') };
+    note('up');
+    until (-e 'go') { select(undef, undef, undef, 0.2) }
+    exit;
+}
+sleep 1000;
+"#;
+
 #[test]
-fn forty_leftovers_in_own_sessions_end_before_dmon_exits() {
-    if !tools::can_adopt() {
+fn a_hundred_leftovers_get_one_sigterm_each() {
+    if !tools::has(&["perl"]) || !tools::can_adopt() {
         return;
     }
     let rig = Rig::new();
-    let start = "for i in $(seq 40); do setsid sleep 1000 & done";
-    let command = format!("sh -c '{start}; echo >up; exec sleep 2000'");
+    rig.write("many", MANY);
     for log in ["", "-- cat"] {
-        rig.shell("rm -f up").exits(0);
-        let dmon = rig.start(format!("dmon -n -k 1 {command} {log}"));
-        rig.wait_file("up");
-        rig.wait_for("40 leftovers", || rig.processes_called("sleep 1000").len() == 40);
+        rig.shell("rm -f up got go").exits(0);
+        let dmon = rig.start(format!("dmon -n -k 0 perl many 100 {log}"));
+        rig.wait_lines("up", 100);
         dmon.signal(Signal::SIGTERM);
+        rig.wait_lines("got", 100);
+        rig.wait_wakeups(dmon.pid(), 3);
+        assert_eq!(rig.lines("got"), 100, "SIGTERMs");
+        rig.write("go", "");
         dmon.wait().exits(143).reports_nothing();
         rig.assert_no_processes();
     }
+}
+
+#[test]
+fn a_hundred_leftovers_are_killed_after_the_grace_period() {
+    if !tools::has(&["perl"]) || !tools::can_adopt() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.write("many", MANY);
+    rig.run("dmon -n -k 1 -t 1 -m 0 perl many 100").exits(124).reports_nothing();
+    rig.assert_no_processes();
+}
+
+/// The leader of a leftover process group receives SIGTERM for the whole group, and exits before the member.
+#[test]
+fn a_group_gets_no_second_sigterm_after_its_leader_died() {
+    if !tools::has(&["perl"]) || !tools::can_adopt() {
+        return;
+    }
+    let rig = Rig::new();
+    rig.write("count", COUNT);
+    let leader = "perl count member & until test -s up; do sleep 0.02; done; echo >ready; wait";
+    rig.write("leader", leader);
+    let command = "sh -c 'setsid sh leader & until test -e ready; do sleep 0.02; done; exit 3'";
+    let dmon = rig.start(format!("dmon -n -k 0 -d 1000 {command}"));
+    rig.wait_lines("member", 1);
+    rig.child(dmon.pid(), "perl count member");
+    rig.wait_wakeups(dmon.pid(), 4);
+    assert_eq!(rig.lines("member"), 1, "SIGTERMs");
 }

@@ -7,23 +7,24 @@
 //! it. A process that joined a foreign group is signalled on its own.
 
 use super::process_list;
-use heapless::Vec;
+use pure::pid_set::PidSet;
 use pure::supervise::machine::{Role, Sweep, SweepMode};
 use pure::unix::{Errno, Pid, Signal};
 use sys::process::{self, Reaped};
 use sys::signal;
 
-/// Number of targets that are remembered as signalled. Further targets receive the stop signal once the others have
-/// exited, or SIGKILL.
-const MAX_SIGNALLED: usize = 32;
+/// The targets that received the stop signal: process groups by their leader, other processes by their PID. Each receives
+/// it once, because to many programs a second one means "exit at once". A number stays in use while the group has
+/// members, also if its leader is dead.
+static SIGNALLED: PidSet = PidSet::new();
 
 /// The state of all sweeps.
 pub struct Leftovers {
     /// Orphans among dmon's descendants become its children.
     adopts_orphans: bool,
-    /// The targets that received the stop signal, for the command and the logger: process groups by their leader, other
-    /// processes by their PID. Each receives it once, because to many programs a second one means "exit at once".
-    signalled: [Vec<Pid, MAX_SIGNALLED>; 2],
+    /// The process group of a logger's run that received the stop signal. Such a run may end while the command's leftover
+    /// processes are in [`SIGNALLED`].
+    log_signalled: Option<Pid>,
     stop_signal: Signal,
 }
 
@@ -41,23 +42,20 @@ impl Leftovers {
         };
         // Process 1 adopts orphans on every kernel.
         let adopts = || process::become_subreaper().is_ok() || process::getpid() == 1;
-        Self {
-            adopts_orphans: childless && adopts(),
-            signalled: [Vec::new(), Vec::new()],
-            stop_signal,
-        }
+        Self { adopts_orphans: childless && adopts(), log_signalled: None, stop_signal }
     }
 
-    /// Performs `sweep`; returns whether it found any process. `log_group` is the process group of a logger that is
-    /// still running. `no_children`: the last waitpid(2) reported that there are none.
+    /// Performs `sweep`; returns whether it found any process. `log_group` is the process group of a logger that is still running. `no_children`: the last
+    /// waitpid(2) reported that there are none.
     pub fn sweep(&mut self, sweep: Sweep, log_group: Option<Pid>, no_children: bool) -> bool {
         let found = match self.adopts_orphans {
             true if no_children => false,
             true => self.sweep_children(sweep, log_group),
             false => self.sweep_group(sweep),
         };
-        if !found {
-            self.signalled(sweep.role).clear();
+        // Before the drain, a sweep for the logger's processes sees only one group.
+        if !found && (sweep.role == Role::Cmd || sweep.all_children) {
+            SIGNALLED.clear();
         }
         found
     }
@@ -75,7 +73,8 @@ impl Leftovers {
             };
             if belongs {
                 found = true;
-                let whole_group = group == sweep.group || group == child;
+                let whole_group =
+                    group == sweep.group || group == child || SIGNALLED.contains(group);
                 self.signal_target(sweep, if whole_group { group } else { child }, whole_group);
             }
         });
@@ -108,9 +107,7 @@ impl Leftovers {
         match sweep.mode {
             SweepMode::Check => {}
             SweepMode::Kill => drop(send(Signal::KILL)),
-            SweepMode::Stop if signalled_in_run => {}
-            SweepMode::Stop if self.signalled(sweep.role).contains(&target) => {}
-            SweepMode::Stop if self.signalled(sweep.role).push(target).is_err() => {}
+            SweepMode::Stop if signalled_in_run || !self.is_first(sweep, target) => {}
             SweepMode::Stop => {
                 let _ = send(self.stop_signal);
                 let _ = send(Signal::CONT);
@@ -118,11 +115,20 @@ impl Leftovers {
         }
     }
 
-    const fn signalled(&mut self, role: Role) -> &mut Vec<Pid, MAX_SIGNALLED> {
-        let [cmd, log] = &mut self.signalled;
-        match role {
-            Role::Cmd => cmd,
-            Role::Log => log,
+    /// Reports whether `target` was not signalled before, and remembers it.
+    fn is_first(&mut self, sweep: Sweep, target: Pid) -> bool {
+        match sweep.role {
+            Role::Log if target == sweep.group => {
+                self.log_signalled.replace(target) != Some(target)
+            }
+            Role::Log | Role::Cmd => SIGNALLED.insert(target),
+        }
+    }
+
+    /// Forgets a child that was reaped: its PID may be reused, unless its process group has other members.
+    pub fn forget(reaped: Pid) {
+        if SIGNALLED.contains(reaped) && signal::killpg(reaped, None) == Err(Errno::SRCH) {
+            SIGNALLED.remove(reaped);
         }
     }
 }

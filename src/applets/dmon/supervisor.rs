@@ -171,6 +171,7 @@ impl<'a> Supervisor<'a> {
         loop {
             match process::reap() {
                 Reaped::Died(pid, status) => {
+                    Leftovers::forget(pid);
                     if let Some(role) = machine.role_of(pid) {
                         self.report(role, ChildEvent::Exited(status), pid);
                         if let (Role::Cmd, Some(terminal)) = (role, &mut self.terminal) {
