@@ -31,6 +31,7 @@ mod log_pipe;
 /// The command line: option forms, errors, help and version.
 mod options;
 /// Fault injection: a system call always fails.
+mod permission;
 mod persistent_faults;
 /// The pid file (`-p`).
 mod pidfile;

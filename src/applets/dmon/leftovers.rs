@@ -11,7 +11,7 @@ use pure::pid_set::PidSet;
 use pure::supervise::machine::{Role, Sweep, SweepMode};
 use pure::unix::{Errno, Pid, Signal};
 use sys::process::{self, Reaped};
-use sys::signal;
+use sys::{Result, signal};
 
 /// The targets that received the stop signal: process groups by their leader, other processes by their PID. Each receives
 /// it once, because to many programs a second one means "exit at once". A number stays in use while the group has
@@ -45,23 +45,23 @@ impl Leftovers {
         Self { adopts_orphans: childless && adopts(), log_signalled: None, stop_signal }
     }
 
-    /// Performs `sweep`; returns whether it found any process. `log_group` is the process group of a logger that is still running. `no_children`: the last
+    /// Performs `sweep`. `log_group` is the process group of a logger that is still running. `no_children`: the last
     /// waitpid(2) reported that there are none.
-    pub fn sweep(&mut self, sweep: Sweep, log_group: Option<Pid>, no_children: bool) -> bool {
+    pub fn sweep(&mut self, sweep: Sweep, log_group: Option<Pid>, no_children: bool) -> Found {
         let found = match self.adopts_orphans {
-            true if no_children => false,
+            true if no_children => Found::default(),
             true => self.sweep_children(sweep, log_group),
             false => self.sweep_group(sweep),
         };
         // Before the drain, a sweep for the logger's processes sees only one group.
-        if !found && (sweep.role == Role::Cmd || sweep.all_children) {
+        if !found.any && (sweep.role == Role::Cmd || sweep.all_children) {
             SIGNALLED.clear();
         }
         found
     }
 
-    fn sweep_children(&mut self, sweep: Sweep, log_group: Option<Pid>) -> bool {
-        let mut found = false;
+    fn sweep_children(&mut self, sweep: Sweep, log_group: Option<Pid>) -> Found {
+        let mut found = Found::default();
         let listed = process_list::for_each_child(&mut |child| {
             let Some(group) = process::getpgid(child) else {
                 return;
@@ -72,27 +72,29 @@ impl Leftovers {
                 Role::Log => sweep.all_children || group == sweep.group,
             };
             if belongs {
-                found = true;
                 let whole_group =
                     group == sweep.group || group == child || SIGNALLED.contains(group);
                 self.signal_target(sweep, if whole_group { group } else { child }, whole_group);
+                found.add(child, signal::kill(child, None));
             }
         });
         match listed {
-            Ok(()) => found,
+            Ok(()) => {}
             // Too many open files in the system, or no memory: the next sweep looks again.
-            Err(Errno::NFILE | Errno::NOMEM) => true,
+            Err(Errno::NFILE | Errno::NOMEM) => found.any = true,
             // /proc is missing or belongs to another PID namespace.
-            Err(_) => self.sweep_group(sweep),
+            Err(_) => return self.sweep_group(sweep),
         }
+        found
     }
 
     /// Fallback if children cannot be listed, or if dmon does not adopt orphans (before Linux 3.4): signals the process
     /// group. Its number could be reused between the last exit and this call; such a kernel offers nothing better.
-    fn sweep_group(&mut self, sweep: Sweep) -> bool {
-        let found = process_list::group_is_alive(sweep.group);
-        if found {
+    fn sweep_group(&mut self, sweep: Sweep) -> Found {
+        let mut found = Found::default();
+        if process_list::group_is_alive(sweep.group) {
             self.signal_target(sweep, sweep.group, true);
+            found.add(sweep.group, signal::killpg(sweep.group, None));
         }
         found
     }
@@ -129,6 +131,24 @@ impl Leftovers {
     pub fn forget(reaped: Pid) {
         if SIGNALLED.contains(reaped) && signal::killpg(reaped, None) == Err(Errno::SRCH) {
             SIGNALLED.remove(reaped);
+        }
+    }
+}
+
+/// The processes that a sweep has found.
+#[derive(Default)]
+pub struct Found {
+    pub any: bool,
+    /// One of them that dmon has no permission to signal.
+    pub denied: Option<Pid>,
+}
+
+impl Found {
+    /// Adds a process; `permitted` is the answer to signal 0.
+    fn add(&mut self, process: Pid, permitted: Result<()>) {
+        self.any = true;
+        if permitted == Err(Errno::PERM) {
+            self.denied = Some(process);
         }
     }
 }

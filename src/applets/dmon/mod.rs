@@ -12,6 +12,7 @@ mod load_sampler;
 mod log_pipe;
 mod pidfile;
 mod process_list;
+mod run_signals;
 mod signals;
 mod spawn;
 mod start_failure;

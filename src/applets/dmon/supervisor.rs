@@ -8,6 +8,7 @@ use super::daemon::LaunchPipe;
 use super::leftovers::Leftovers;
 use super::load_sampler;
 use super::log_pipe::LogPipe;
+use super::run_signals::RunSignals;
 use super::signals::{CAUGHT, SignalMasks};
 use super::spawn::{Job, SpawnSpec, Spawner};
 use super::start_failure::StartFailure;
@@ -18,7 +19,7 @@ use crate::applets::diag;
 use crate::applets::path_search::PathBuf;
 use crate::applets::wait;
 use pure::exit::Exit;
-use pure::supervise::machine::{Action, Event, Machine, Role, Sweep};
+use pure::supervise::machine::{Action, Event, Machine, Role, Sweep, SweepMode};
 use pure::supervise::policy::Policy;
 use pure::time::Instant;
 use pure::unix::{Pid, Signal};
@@ -49,6 +50,7 @@ pub struct Supervisor<'a> {
     /// Why the last start of the command, of the logger, failed; `None` if it succeeded.
     last_failures: [Option<StartFailure>; 2],
     leftovers: Leftovers,
+    signals: RunSignals,
 }
 
 impl<'a> Supervisor<'a> {
@@ -75,6 +77,7 @@ impl<'a> Supervisor<'a> {
             terminal,
             cmd_died_of_sigint: false,
             leftovers: Leftovers::new(config.stop_signal),
+            signals: RunSignals::default(),
             no_children: false,
             log_group: None,
             spawner: Spawner::new(path_buf),
@@ -114,8 +117,9 @@ impl<'a> Supervisor<'a> {
                     self.signal_group(role, group, signal);
                 }
                 Action::SignalChild { role, pid, signal } => {
-                    self.report(role, ChildEvent::Signalled(signal), pid);
-                    let _ = signal::kill(pid, Some(signal));
+                    if self.signals.check(role, pid, signal::kill(pid, Some(signal))) {
+                        self.report(role, ChildEvent::Signalled(signal), pid);
+                    }
                 }
                 Action::Suspend { group } => {
                     self.suspend(group);
@@ -139,6 +143,8 @@ impl<'a> Supervisor<'a> {
                 Action::ReportUnread { bytes } => {
                     diag::count("the log command has left bytes unread: ", bytes as u64);
                 }
+                // The reason for a denied SIGKILL was reported.
+                Action::WarnUnkillable(pid) if self.signals.is_denied(pid) => {}
                 Action::WarnUnkillable(pid) => {
                     let number = pid.number().unsigned_abs().into();
                     diag::count("still alive after KILL: process or group ", number);
@@ -201,9 +207,8 @@ impl<'a> Supervisor<'a> {
     /// Sends the stop signal to a run, and SIGCONT, without which a paused process would not handle it.
     fn stop(&mut self, role: Role, group: Pid, timed_out: bool) {
         let event = if timed_out { ChildEvent::TimedOut } else { ChildEvent::Stopping };
-        self.report(role, event, group);
-        signal_run(group, self.stop_signal);
-        signal_run(group, Signal::CONT);
+        self.signal_run(role, group, self.stop_signal, event);
+        self.signals.send(role, group, Signal::CONT);
     }
 
     /// Suspends dmon after its command; resumes the command when dmon is resumed.
@@ -211,7 +216,7 @@ impl<'a> Supervisor<'a> {
         if let Some(terminal) = &mut self.terminal {
             terminal.suspend_self(group);
         }
-        signal_run(group, Signal::CONT);
+        self.signals.send(Role::Cmd, group, Signal::CONT);
     }
 
     /// Pauses, resumes or kills a run. A paused command gives up the terminal, and takes it back when it resumes.
@@ -221,28 +226,37 @@ impl<'a> Supervisor<'a> {
             Signal::CONT => ChildEvent::Resumed,
             _ => ChildEvent::Killed,
         };
-        self.report(role, event, group);
         if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
             terminal.give_to(group);
         }
-        signal_run(group, signal);
+        self.signal_run(role, group, signal, event);
         if let (Signal::STOP, Some(terminal)) = (signal, &mut self.terminal) {
             terminal.take_from(group, true);
+        }
+    }
+
+    /// Signals a run and reports `event`, unless dmon has no permission.
+    fn signal_run(&mut self, role: Role, run: Pid, signal: Signal, event: ChildEvent) {
+        if self.signals.send(role, run, signal) {
+            self.report(role, event, run);
         }
     }
 
     fn sweep(&mut self, sweep: Sweep) -> Event {
         let log_group = self.log_group.filter(|_| sweep.role == Role::Cmd);
         let found = self.leftovers.sweep(sweep, log_group, self.no_children);
+        if let Some(process) = found.denied.filter(|_| sweep.mode != SweepMode::Check) {
+            self.signals.report_denied(sweep.role, sweep.group, process);
+        }
         match (sweep.role, &mut self.terminal) {
-            _ if found => {}
+            _ if found.any => {}
             (Role::Log, _) => self.log_group = None,
             (Role::Cmd, Some(terminal)) => {
                 terminal.take_from(sweep.group, false);
             }
             (Role::Cmd, None) => {}
         }
-        Event::SweepDone { role: sweep.role, found }
+        Event::SweepDone { role: sweep.role, found: found.any }
     }
 
     /// Starts a child. `first` is true until both children have started once.
@@ -281,13 +295,5 @@ impl<'a> Supervisor<'a> {
         } else {
             Event::StartFailed(role, failure.exit())
         }
-    }
-}
-
-/// Signals the process group that the child led at its start, and the child itself if it has joined another group.
-fn signal_run(leader: Pid, signal: Signal) {
-    let _ = signal::killpg(leader, Some(signal));
-    if process::getpgid(leader) != Some(leader) {
-        let _ = signal::kill(leader, Some(signal));
     }
 }
