@@ -2,7 +2,7 @@
 //!
 //! The applets use descriptors by number if another process opened the file, as with standard input.
 
-use super::file::File;
+use super::file::{self, File};
 use super::{Result, check, check_int, check_long, poll};
 use core::ffi::{CStr, c_int};
 use libc::{O_CLOEXEC, O_NOCTTY, O_RDONLY, O_RDWR};
@@ -71,6 +71,23 @@ pub fn bytes_readable(fd: c_int) -> usize {
         Ok(_) => usize::try_from(bytes).unwrap_or(0),
         Err(_) => 0,
     }
+}
+
+/// Writes at most PIPE_BUF `bytes` to a pipe that other processes write to: all of them or none, and never waits.
+///
+/// O_NONBLOCK would apply to the other processes, too, because the flag belongs to the open file. A poll(2) before a
+/// write(2) does not help if another process fills the pipe in between. So the bytes go into a new pipe, where they are
+/// one buffer, and splice(2) moves this buffer.
+///
+/// # Errors
+/// `EAGAIN` if the pipe is full; `EMFILE`, `ENFILE` (pipe2(2)); `EPIPE` without a reader.
+pub fn write_to_shared_pipe(pipe: c_int, bytes: &[u8]) -> Result<()> {
+    let (reader, writer) = self::pipe()?;
+    let size = file::write(writer.fd(), bytes)?;
+    let (call, none) = (libc::SYS_splice, core::ptr::null_mut::<libc::loff_t>());
+    let flags = libc::SPLICE_F_NONBLOCK;
+    // SAFETY: pipes have no offsets.
+    check_long(unsafe { libc::syscall(call, reader.fd(), none, pipe, none, size, flags) }).map(drop)
 }
 
 /// Returns whether a write of up to PIPE_BUF bytes would not block (`POLLOUT`, or an error is pending).

@@ -6,6 +6,8 @@ mod config_errors;
 mod config_file;
 /// dmon as PID 1 of a container.
 mod container;
+/// The errors of a daemon, which are lines of its log.
+mod daemon_messages;
 /// The environment of the commands (`-E`).
 mod environment;
 /// Options in environment variables such as `DMON_OPTIONS`.

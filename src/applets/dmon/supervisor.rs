@@ -22,7 +22,7 @@ use pure::exit::Exit;
 use pure::supervise::machine::{Action, Event, Machine, Role, Sweep, SweepMode};
 use pure::supervise::policy::Policy;
 use pure::time::Instant;
-use pure::unix::{Pid, Signal};
+use pure::unix::{Pid, Signal, WaitStatus};
 use sys::process::Reaped;
 use sys::signal::SignalSet;
 use sys::{clock, process, signal};
@@ -49,6 +49,8 @@ pub struct Supervisor<'a> {
     spawner: Spawner,
     /// Why the last start of the command, of the logger, failed; `None` if it succeeded.
     last_failures: [Option<StartFailure>; 2],
+    /// The last exit of the logger that was reported as an error.
+    last_log_exit: Option<WaitStatus>,
     leftovers: Leftovers,
     signals: RunSignals,
 }
@@ -82,6 +84,7 @@ impl<'a> Supervisor<'a> {
             log_group: None,
             spawner: Spawner::new(path_buf),
             last_failures: [None; 2],
+            last_log_exit: None,
         }
     }
 
@@ -129,6 +132,7 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::Sweep(sweep) => machine.handle(now, self.sweep(sweep)),
                 Action::ClosePipe => {
+                    diag::set_log_pipe(None);
                     self.pipe.iter_mut().for_each(LogPipe::close_writer);
                 }
                 Action::CountUnread => {
@@ -154,6 +158,7 @@ impl<'a> Supervisor<'a> {
                 && let Some(launch_pipe) = launch_pipe.take()
             {
                 launch_pipe.report(Exit::SUCCESS);
+                diag::set_log_pipe(self.pipe.as_ref().and_then(LogPipe::writer));
             }
         }
     }
@@ -199,8 +204,19 @@ impl<'a> Supervisor<'a> {
         if let Some(status) = &mut self.status {
             status.write_event(role, event, pid);
         }
-        if self.verbose.on {
-            self.verbose.print(role, event, pid);
+        let is_error = self.is_new_log_exit(role, event);
+        if self.verbose.on || is_error {
+            self.verbose.print(role, event, pid, is_error);
+        }
+    }
+
+    /// Reports whether a daemon's logger exited before the drain, and not with the same status as the last time.
+    fn is_new_log_exit(&mut self, role: Role, event: ChildEvent) -> bool {
+        match (role, event) {
+            (Role::Log, ChildEvent::Exited(status)) if diag::is_logged() => {
+                self.last_log_exit.replace(status) != Some(status)
+            }
+            _ => false,
         }
     }
 

@@ -1,9 +1,9 @@
 //! The messages of `--verbose`: one readable line on standard error for each event of a child.
 //!
-//! The supervisor prints them.
+//! The supervisor prints them. An event that is an error is printed without the option, too.
 
 use super::child_event::ChildEvent;
-use crate::applets::diag::eprint;
+use crate::applets::diag;
 use pure::cli::value::Load;
 use pure::supervise::machine::Role;
 use pure::text::{Put, Text, TextBuf, Writer, put_padded};
@@ -41,8 +41,8 @@ impl ChildEvent {
 }
 
 impl VerboseLog {
-    /// Prints `ROLE PID TEXT [NUMBER][ after SECONDSs][, load LOAD]`.
-    pub fn print(&self, role: Role, event: ChildEvent, pid: Pid) {
+    /// Prints `ROLE PID TEXT [NUMBER][ after SECONDSs][, load LOAD]`, as an error or as a note.
+    pub fn print(&self, role: Role, event: ChildEvent, pid: Pid, is_error: bool) {
         let mut line = TextBuf::<96>::new();
         let (text, number) = event.text();
         let Ok(()) = uwrite!(Writer(&mut line), "{} {}", pid.number(), text);
@@ -59,7 +59,8 @@ impl VerboseLog {
             line.put(b", load ");
             put_hundredths(&mut line, load.0 / (Load::ONE / 100));
         }
-        eprint(&[role.label().as_bytes(), line.bytes()]);
+        let print = if is_error { diag::eprint } else { diag::note };
+        print(&[role.label().as_bytes(), line.bytes()]);
     }
 }
 
