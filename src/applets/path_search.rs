@@ -6,7 +6,7 @@ use core::ffi::CStr;
 use pure::text::{Put, TextBuf, find_byte};
 use pure::unix::Errno;
 use sys::args::Argv;
-use sys::environment::{self, Environment};
+use sys::environment::{self, Variables};
 use sys::process;
 use sys::static_cell::StaticCell;
 
@@ -24,11 +24,11 @@ pub fn claim_path_buf() -> Option<&'static mut PathBuf> {
     PATH_BUF.take()
 }
 
-/// Executes the command, which replaces this process. `variables`: another environment than this process has. A name without a slash is searched for in $PATH. Returns the
-/// error if no file could be executed: `EACCES` if permission was denied for any, else `ENOENT`. Any other error ends
-/// the search.
+/// Executes the command with these variables, which replaces this process. A name without a slash is searched for in $PATH.
+/// Returns the error if no file could be executed: `EACCES` if permission was denied for any, else `ENOENT`. Any other
+/// error ends the search.
 #[must_use]
-pub fn execvp(command: &Argv, path_buf: &mut PathBuf, variables: Option<&Environment>) -> Errno {
+pub fn execvp(command: &Argv, path_buf: &mut PathBuf, variables: Variables) -> Errno {
     let name = command.name();
     if find_byte(name.to_bytes(), b'/').is_some() {
         return process::execve(name, command, variables);

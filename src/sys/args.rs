@@ -2,7 +2,7 @@
 
 use core::ffi::{CStr, c_char, c_int};
 
-/// The argument vector of `main`: `count` pointers, followed by a null pointer.
+/// The argument vector of `main`: `count` pointers.
 #[derive(Clone, Copy)]
 pub struct Args {
     first: *mut *const c_char,
@@ -49,18 +49,23 @@ impl Args {
 
     /// Returns the words from `from` up to `to` as a command; `None` if there are none.
     ///
-    /// A null pointer, which ends a command, replaces word `to`. So a command of any length needs no copy.
+    /// A null pointer, which ends a command, replaces its last word. For that, the words move down by one place, over a
+    /// word that is no longer needed: the program's name, an option or `--`. So a command of any length needs no
+    /// copy, and the null pointer behind the whole vector is free for
+    /// [`Variables`](super::environment::Variables).
     #[must_use]
     pub fn command(&self, from: usize, to: usize) -> Option<Argv> {
         if from >= to || to > self.count {
             return None;
         }
         let name = self.word(from)?;
-        // SAFETY: `to` is at most the number of words, where the vector's own null pointer is. The vector is
-        // writable memory of the process.
-        unsafe { *self.first.add(to) = core::ptr::null() };
-        // SAFETY: `from` is below the number of words.
-        Some(Argv { first: unsafe { self.first.add(from) }, name })
+        // SAFETY: `from` is at least 1 and below the number of words.
+        let first = unsafe { self.first.add(from.checked_sub(1)?) };
+        // SAFETY: `to` is at most the number of words. The vector is writable memory of the process.
+        unsafe { core::ptr::copy(first.add(1), first, to - from) };
+        // SAFETY: this was the place of the last word.
+        unsafe { *first.add(to - from) = core::ptr::null() };
+        Some(Argv { first, name })
     }
 }
 

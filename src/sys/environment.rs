@@ -1,18 +1,20 @@
 //! The environment of this process, and new ones for commands (environ(7)).
 
 use super::static_cell::StaticCell;
+use core::cell::Cell;
 use core::ffi::{CStr, c_char};
 use pure::text::{cstr_tail, split_once, strip_prefix};
 
 /// The maximum number of variables in a new environment. Chosen: a login shell has about a hundred.
 pub const MAX_VARIABLES: usize = 1000;
 
-/// Pointers to `NAME=VALUE` as execve(2) takes them; null from the end on.
-type Vector = [*const c_char; MAX_VARIABLES + 1];
+/// A free place for [`Variables::with`], then pointers to `NAME=VALUE` as execve(2) takes them; null from the end on.
+/// Cells, because the free place is written through a shared reference.
+type Vector = [Cell<*const c_char>; MAX_VARIABLES + 2];
 
 /// One for `-E`, one for each of dmon's two children. A page that is not written takes no memory.
 static VECTORS: [StaticCell<Vector>; 3] =
-    [const { StaticCell::new([core::ptr::null(); MAX_VARIABLES + 1]) }; 3];
+    [const { StaticCell::new([const { Cell::new(core::ptr::null()) }; MAX_VARIABLES + 2]) }; 3];
 
 unsafe extern "C" {
     /// musl's copy of `AT_SECURE` (getauxval(3)).
@@ -20,17 +22,45 @@ unsafe extern "C" {
     fn issetugid() -> core::ffi::c_int;
 
     /// The current environment.
-    static mut environ: *const *const c_char;
+    static mut environ: *mut *const c_char;
 }
 
 /// Returns the current environment.
-pub(crate) fn pointer() -> *const *const c_char {
+fn pointer() -> *mut *const c_char {
     // SAFETY: the C runtime and `install` set it, always to a vector that ends in null.
     unsafe { environ }
 }
 
+/// The variables that a command is executed with.
+#[derive(Clone, Copy)]
+pub struct Variables(*const *const c_char);
+
+impl Variables {
+    /// Returns the variables of `environment`, where `None` is the current one, and `additional` in front of them.
+    ///
+    /// Nothing is copied, and the environment stays as it is: the place in front of its first variable is free. In the
+    /// environment that the kernel passed, this is the place of the null pointer behind the arguments (execve(2)), which
+    /// [`Args`](super::args::Args) does not use.
+    #[must_use]
+    pub fn new(environment: Option<&Environment>, additional: Option<&'static CStr>) -> Self {
+        let first = environment.map_or_else(pointer, Environment::pointer);
+        let Some(variable) = additional else {
+            return Self(first);
+        };
+        let place = first.wrapping_sub(1);
+        // SAFETY: the place belongs to the vector, or to the argument vector, and nothing reads it.
+        unsafe { *place = variable.as_ptr() };
+        Self(place)
+    }
+
+    /// Returns the vector for execve(2).
+    pub(crate) const fn pointer(self) -> *const *const c_char {
+        self.0
+    }
+}
+
 /// Iterates over a vector of pointers that ends in null and lives as long as the process.
-fn pointers(mut at: *const *const c_char) -> impl Iterator<Item = *const c_char> {
+fn pointers(mut at: *mut *const c_char) -> impl Iterator<Item = *const c_char> {
     core::iter::from_fn(move || {
         // SAFETY: `at` points to an entry of the vector, and never behind its null pointer.
         let variable = unsafe { *at };
@@ -44,15 +74,30 @@ fn pointers(mut at: *const *const c_char) -> impl Iterator<Item = *const c_char>
 }
 
 /// Iterates over the strings of such a vector.
-fn strings(at: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
+fn strings(at: *mut *const c_char) -> impl Iterator<Item = &'static CStr> {
     // SAFETY: each string ends in NUL and lives as long as the process.
     pointers(at).map(|variable| unsafe { CStr::from_ptr(variable) })
 }
 
-/// Returns the value of a variable. Comparing the first byte of each name saves most calls of strlen(3).
+/// Returns the value of a variable.
 #[must_use]
 pub fn variable(name: &[u8]) -> Option<&'static CStr> {
-    pointers(pointer()).find_map(|variable| {
+    find(name).map(|(_, value)| value)
+}
+
+/// Removes a variable from the current environment, also if it occurs more than once.
+pub fn remove(name: &[u8]) {
+    while let Some((at, _)) = find(name) {
+        let place = pointer().wrapping_add(at);
+        let behind = pointers(place).count();
+        // SAFETY: these are the places of the variables behind this one, and of the null pointer.
+        unsafe { core::ptr::copy(place.add(1), place, behind) };
+    }
+}
+
+/// Returns the index and the value of a variable. Comparing the first byte of each name saves most calls of strlen(3).
+fn find(name: &[u8]) -> Option<(usize, &'static CStr)> {
+    pointers(pointer()).enumerate().find_map(|(at, variable)| {
         // SAFETY: a string that ends in NUL has a first byte.
         #[allow(clippy::unnecessary_cast, reason = "c_char is signed on some machines")]
         let first = unsafe { *variable } as u8;
@@ -62,7 +107,8 @@ pub fn variable(name: &[u8]) -> Option<&'static CStr> {
         // SAFETY: each string ends in NUL and lives as long as the process.
         let word = unsafe { CStr::from_ptr(variable) };
         let value = strip_prefix(word.to_bytes(), name)?;
-        value.starts_with(b"=").then(|| cstr_tail(word, name.len() + 1)).flatten()
+        let value = value.starts_with(b"=").then(|| cstr_tail(word, name.len() + 1)).flatten()?;
+        Some((at, value))
     })
 }
 
@@ -98,9 +144,9 @@ impl Environment {
         Some(Self { vector: VECTORS.iter().find_map(StaticCell::take)?, count: 0 })
     }
 
-    /// Returns the vector for execve(2).
-    pub(crate) const fn pointer(&self) -> *const *const c_char {
-        self.vector.as_ptr()
+    /// Returns the place of the first variable.
+    const fn pointer(&self) -> *mut *const c_char {
+        self.vector.as_ptr().cast::<*const c_char>().cast_mut().wrapping_add(1)
     }
 
     /// Replaces the current environment.
@@ -139,8 +185,8 @@ impl Environment {
     pub fn set(&mut self, variable: &'static CStr) -> Result<(), Full> {
         let index = self.index_of(name_of(variable));
         // The last entry stays null.
-        let pointer = self.vector.get_mut(index).filter(|_| index < MAX_VARIABLES).ok_or(Full)?;
-        *pointer = variable.as_ptr();
+        let place = self.vector.get(index + 1).filter(|_| index < MAX_VARIABLES).ok_or(Full)?;
+        place.set(variable.as_ptr());
         self.count = self.count.max(index + 1);
         Ok(())
     }
@@ -148,9 +194,9 @@ impl Environment {
     /// Removes a variable, if it exists.
     pub fn remove(&mut self, name: &[u8]) {
         let index = self.index_of(name);
-        if let Some(rest @ [_, ..]) = self.vector.get_mut(index..self.count) {
+        if let Some(rest @ [_, ..]) = self.vector.get_mut(index + 1..=self.count) {
             rest.rotate_left(1);
-            rest.last_mut().into_iter().for_each(|last| *last = core::ptr::null());
+            rest.last().into_iter().for_each(|last| last.set(core::ptr::null()));
             self.count -= 1;
         }
     }

@@ -1,18 +1,16 @@
 //! Processes: created, waited for, their groups, sessions, limits and attributes.
 
 use super::args::Argv;
-use super::environment::{self, Environment};
+use super::environment::Variables;
 use super::{Result, check, check_long};
 use core::ffi::{CStr, c_int};
 use pure::unix::{Errno, Pid, Signal, WaitStatus};
 
-/// Executes the program at `path` with the words of `command`, which replaces this process. `environment`: another one
-/// than this process has. Returns only if that fails.
+/// Executes the program at `path` with the words of `command`, which replaces this process. Returns only if that fails.
 #[must_use]
-pub fn execve(path: &CStr, command: &Argv, environment: Option<&Environment>) -> Errno {
-    let variables = environment.map_or_else(environment::pointer, Environment::pointer);
+pub fn execve(path: &CStr, command: &Argv, variables: Variables) -> Errno {
     // SAFETY: path, vector and environment are C strings; the vectors end in a null pointer; nothing changes them.
-    unsafe { libc::execve(path.as_ptr(), command.pointer(), variables) };
+    unsafe { libc::execve(path.as_ptr(), command.pointer(), variables.pointer()) };
     super::errno()
 }
 

@@ -12,9 +12,9 @@ fn environment(rig: &Rig, inherited: &str, options: &str) -> BTreeMap<String, St
         .reports_nothing();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let all = rig.variables("out").into_iter().map(|(name, value)| (text(name), text(value)));
-    // The wrapper script of an emulator adds the last four.
+    // dmon itself adds the third, the wrapper script of an emulator the others.
     all.filter(|(name, _)| {
-        !["PATH", "DMON_TEST", "PWD", "OLDPWD", "SHLVL", "_"].contains(&name.as_str())
+        !["PATH", "DMON_TEST", "DMON_PID", "PWD", "OLDPWD", "SHLVL", "_"].contains(&name.as_str())
     })
     .collect()
 }

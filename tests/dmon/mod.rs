@@ -30,6 +30,8 @@ mod leftovers;
 mod load;
 /// No byte is lost in the pipe to the log command.
 mod log_pipe;
+/// The mark of a command in its environment (`DMON_PID`).
+mod mark;
 /// The command line: option forms, errors, help and version.
 mod options;
 /// Fault injection: a system call always fails.

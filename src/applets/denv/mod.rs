@@ -12,7 +12,7 @@ use super::path_search;
 use env_builder::EnvBuilder;
 use pure::cli::option_table::{Opt, action, opt};
 use pure::exit::Exit;
-use sys::environment::Full;
+use sys::environment::{Full, Variables};
 
 const DENV: AppletInfo = AppletInfo {
     usage: "Usage: denv [options] command [args]
@@ -95,6 +95,6 @@ fn execute(invocation: &Invocation, info: &AppletInfo, env: &EnvBuilder, at: usi
     let Some(path_buf) = path_search::claim_path_buf() else {
         return FAILED;
     };
-    let error = path_search::execvp(&command, path_buf, None);
+    let error = path_search::execvp(&command, path_buf, Variables::new(None, None));
     os_error("cannot execute ", command.name().to_bytes(), error)
 }

@@ -10,6 +10,7 @@ mod daemon;
 mod leftovers;
 mod load_sampler;
 mod log_pipe;
+mod mark;
 mod pidfile;
 mod process_list;
 mod run_signals;
@@ -36,7 +37,7 @@ use spawn::Job;
 use status::StatusWriter;
 use supervisor::Supervisor;
 use sys::args::{Args, Argv};
-use sys::{process, signal};
+use sys::{environment, process, signal};
 use terminal::Terminal;
 
 /// Runs dmon. Returns its exit status.
@@ -50,6 +51,8 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         return Ok(Exit::SUCCESS);
     };
     config.env_edits.install();
+    // That of another dmon whose command this dmon is.
+    environment::remove(mark::NAME.as_bytes());
     if config.rlimits.help {
         return print_rlimit_names();
     }

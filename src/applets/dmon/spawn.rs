@@ -25,14 +25,16 @@
 use super::config::Config;
 use super::credentials::Credentials;
 use super::log_pipe::LogPipe;
+use super::mark;
 use super::start_failure::{Stage, StartFailure};
 use crate::applets::path_search::{PathBuf, execvp};
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
 use pure::exit::Exit;
 use pure::supervise::machine::Role;
 use pure::supervise::rlimits::Rlimits;
 use pure::unix::{Errno, Pid, Signal};
 use sys::args::Argv;
+use sys::environment::Variables;
 use sys::fd::{self, STDERR, STDIN, STDOUT};
 use sys::file::{self, File};
 use sys::signal::{self, SignalSet};
@@ -52,6 +54,8 @@ pub struct Job {
 pub struct SpawnSpec<'a> {
     pub role: Role,
     pub command: Argv,
+    /// An additional variable.
+    pub mark: Option<&'static CStr>,
     /// `None` keeps dmon's.
     pub credentials: Option<&'a Credentials>,
     /// dmon's end of the log pipe: the command's standard output or the logger's standard input.
@@ -70,10 +74,12 @@ pub struct SpawnSpec<'a> {
 impl<'a> SpawnSpec<'a> {
     /// Describes the command.
     pub fn cmd(config: &'a Config, job: &'a Job, pipe: Option<&LogPipe>) -> Self {
+        let supervisor_pid = process::getpid();
         Self {
             role: Role::Cmd,
-            supervisor_pid: process::getpid(),
+            supervisor_pid,
             command: job.command,
+            mark: mark::own(supervisor_pid),
             credentials: job.credentials.as_ref(),
             pipe: pipe.and_then(LogPipe::writer),
             stderr_to_stdout: config.stderr_to_stdout,
@@ -89,6 +95,7 @@ impl<'a> SpawnSpec<'a> {
         Some(Self {
             role: Role::Log,
             command,
+            mark: None,
             credentials: job.log_credentials.as_ref(),
             pipe: pipe.map(LogPipe::reader),
             stderr_to_stdout: false,
@@ -159,7 +166,8 @@ fn exec_command(spec: &SpawnSpec, path_buf: &mut PathBuf) -> StartFailure {
     match prepare(spec) {
         Ok(()) => {
             let environment = spec.credentials.and_then(|one| one.environment.as_ref());
-            let error = execvp(&spec.command, path_buf, environment);
+            let variables = Variables::new(environment, spec.mark);
+            let error = execvp(&spec.command, path_buf, variables);
             StartFailure { stage: Stage::Exec, error }
         }
         Err(failure) => failure,
