@@ -2,7 +2,7 @@
 //!
 //! Requires root: dmon runs without CAP_KILL, and the command as another user.
 
-use crate::rig::{Rig, signal, tools};
+use crate::rig::{Rig, proc, signal, tools};
 use nix::sys::signal::Signal;
 
 /// Runs a program without the capability to signal other users' processes.
@@ -29,9 +29,11 @@ fn a_signal_that_is_not_permitted_is_reported_once() {
     dmon.signal(Signal::SIGUSR1);
     let message = format!("dmon: cannot signal {command}: Operation not permitted\n");
     rig.wait_for("a message", || dmon.err() == message);
+    let wakeups = || proc::switches(dmon.pid());
+    let before = wakeups();
     dmon.signal(Signal::SIGTERM);
-    // A warning that a process survived SIGKILL would follow after five seconds.
-    rig.wait_wakeups(dmon.pid(), 3);
+    // For SIGTERM, for SIGKILL, and when a warning that a process has survived SIGKILL would be due.
+    rig.wait_for("three wake-ups", || wakeups() >= before + 3);
     signal(command, Signal::SIGKILL);
     let done = dmon.wait().exits(137);
     assert_eq!(done.err, message);
