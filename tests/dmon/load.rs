@@ -40,6 +40,30 @@ fn a_high_load_pauses_the_group_and_a_low_load_resumes_it() {
 }
 
 #[test]
+fn a_command_that_is_resumed_from_outside_is_paused_again() {
+    let rig = Rig::new();
+    let Some(load) = Load::new(&rig, 1.0) else {
+        return;
+    };
+    let dmon = rig.start(format!(
+        "{load} dmon -n -L 4 -I status sh -c 'sleep 1001 & echo $! >worker; exec sleep 1000'"
+    ));
+    rig.wait_file("worker");
+    let command = rig.child(dmon.pid(), "sleep 1000");
+    load.set(9.0);
+    wait_group(&rig, command, true);
+    for process in [command, rig.pid_in("worker")] {
+        signal(process, Signal::SIGCONT);
+        rig.wait_for("a resumed process", || proc::state(process) == Some('S'));
+        wait_group(&rig, command, true);
+    }
+    load.set(1.0);
+    wait_group(&rig, command, false);
+    let lines = format!("cmd start {command}\ncmd pause {command}\ncmd resume {command}\n");
+    assert_eq!(rig.read("status"), lines);
+}
+
+#[test]
 fn a_load_between_the_thresholds_changes_nothing() {
     let rig = Rig::new();
     let Some(load) = Load::new(&rig, 3.0) else {

@@ -45,8 +45,11 @@ impl RunSignals {
         }
     }
 
-    /// Reports whether dmon has no permission to signal `run`.
-    pub fn is_denied(&self, run: Pid) -> bool {
-        self.denied.contains(&Some(run))
+    /// Warns that a process of `run` is still alive after SIGKILL, unless that was reported as denied.
+    pub fn warn_unkillable(&self, run: Pid) {
+        if !self.denied.contains(&Some(run)) {
+            let number = run.number().unsigned_abs().into();
+            diag::count("still alive after KILL: process or group ", number);
+        }
     }
 }

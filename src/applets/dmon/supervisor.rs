@@ -139,7 +139,10 @@ impl<'a> Supervisor<'a> {
                     let bytes = self.pipe.as_ref().map_or(0, LogPipe::count_unread);
                     machine.handle(now, Event::Unread { bytes });
                 }
-                Action::SampleLoad => {
+                Action::SampleLoad { paused } => {
+                    if let Some(group) = paused {
+                        self.signals.send(Role::Cmd, group, Signal::STOP);
+                    }
                     let sample = load_sampler::sample(&policy.thresholds);
                     [self.verbose.load, ..] = sample.values;
                     machine.handle(now, Event::LoadSample(sample));
@@ -147,12 +150,7 @@ impl<'a> Supervisor<'a> {
                 Action::ReportUnread { bytes } => {
                     diag::count("the log command has left bytes unread: ", bytes as u64);
                 }
-                // The reason for a denied SIGKILL was reported.
-                Action::WarnUnkillable(pid) if self.signals.is_denied(pid) => {}
-                Action::WarnUnkillable(pid) => {
-                    let number = pid.number().unsigned_abs().into();
-                    diag::count("still alive after KILL: process or group ", number);
-                }
+                Action::WarnUnkillable(pid) => self.signals.warn_unkillable(pid),
             }
             if machine.is_started()
                 && let Some(launch_pipe) = launch_pipe.take()

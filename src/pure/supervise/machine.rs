@@ -106,8 +106,9 @@ pub enum Action {
     CountUnread,
     /// Report that this many bytes in the log pipe were never read.
     ReportUnread { bytes: usize },
-    /// Sample the load. Answered by `LoadSample`.
-    SampleLoad,
+    /// Sample the load. Answered by `LoadSample`. If the process group `paused` is paused, send it SIGSTOP again, in case
+    /// another process has sent it SIGCONT.
+    SampleLoad { paused: Option<Pid> },
     /// Warn that this process, or process group, is still alive after SIGKILL.
     WarnUnkillable(Pid),
     /// Wait for an event, at most until this time.

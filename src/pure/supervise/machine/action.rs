@@ -36,7 +36,17 @@ impl Machine<'_> {
         match self.policy.thresholds {
             [None, None, None, None] => Continue(None),
             _ if self.stopping.is_some() => Continue(None),
-            _ if now >= self.next_sample => Break(Action::SampleLoad),
+            _ if now >= self.next_sample => {
+                let paused = match self.cmd {
+                    ChildState::Up { pid, paused: true, .. } => Some(pid),
+                    ChildState::Up { .. }
+                    | ChildState::Down { .. }
+                    | ChildState::Stopping { .. }
+                    | ChildState::Killing { .. }
+                    | ChildState::Leftovers(_) => None,
+                };
+                Break(Action::SampleLoad { paused })
+            }
             _ => Continue(Some(self.next_sample)),
         }
     }

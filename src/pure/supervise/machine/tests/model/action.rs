@@ -69,7 +69,9 @@ impl Model<'_> {
                 let tried = self.drain_restarts > 0 || self.log.kill_sent;
                 assert!(tried && bytes > 0, "no drain restart was tried: {self:?}");
             }
-            Action::SampleLoad => {
+            Action::SampleLoad { paused } => {
+                let is_paused = self.cmd.alive && self.cmd.paused;
+                assert_eq!(paused, is_paused.then(|| pid(self.cmd.pid)), "{self:?}");
                 assert!(self.stop_cause.is_none(), "a sample during shutdown");
                 // Between the thresholds, 4 and 2, nothing changes.
                 return [0, 30_000, 90_000]
