@@ -178,6 +178,7 @@ impl Signal {
     pub const TSTP: Self = Self::of(by_arch(20, 24));
     pub const TTIN: Self = Self::of(by_arch(21, 26));
     pub const TTOU: Self = Self::of(by_arch(22, 27));
+    pub const WINCH: Self = Self::of(by_arch(28, 20));
 
     /// The highest signal number. Only MIPS has more, up to 127; dmon does not use them.
     const LAST: i32 = 64;

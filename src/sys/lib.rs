@@ -137,6 +137,7 @@ const _: () = {
     assert!(Signal::TSTP.number() == libc::SIGTSTP);
     assert!(Signal::TTIN.number() == libc::SIGTTIN);
     assert!(Signal::TTOU.number() == libc::SIGTTOU);
+    assert!(Signal::WINCH.number() == libc::SIGWINCH);
 };
 
 #[cfg(test)]

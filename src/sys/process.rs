@@ -35,8 +35,8 @@ pub fn exit(code: u8) -> ! {
 pub enum Reaped {
     /// A child exited and has been reaped.
     Died(Pid, WaitStatus),
-    /// A child was stopped by a signal.
-    Stopped(Pid),
+    /// A child was stopped by this signal.
+    Stopped(Pid, Signal),
     /// There are children, and none has exited.
     NotYet,
     NoChildren,
@@ -50,7 +50,10 @@ pub fn reap() -> Reaped {
     let answer =
         check(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) });
     match answer.map(Pid::new) {
-        Ok(Some(pid)) if libc::WIFSTOPPED(status) => Reaped::Stopped(pid),
+        Ok(Some(pid)) if libc::WIFSTOPPED(status) => {
+            let signal = Signal::new(libc::WSTOPSIG(status)).unwrap_or(Signal::STOP);
+            Reaped::Stopped(pid, signal)
+        }
         Ok(Some(pid)) => Reaped::Died(pid, WaitStatus(status)),
         Ok(None) => Reaped::NotYet,
         Err(_) => Reaped::NoChildren,

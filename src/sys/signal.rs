@@ -2,7 +2,8 @@
 //!
 //! Caught signals are blocked except inside ppoll(2), so no signal is lost or races with the code. The handler stores one
 //! flag.
-//! execve(2) resets caught signals to their default action, but keeps ignored ones ignored; so no function here ignores a signal.
+//! execve(2) resets caught signals to their default action, but keeps ignored ones ignored. So [`ignore`] is only for a
+//! child that executes a command.
 
 use super::{Result, check, check_long};
 use core::ffi::{c_int, c_long, c_ulong};
@@ -12,13 +13,18 @@ use pure::unix::{Pid, Signal};
 /// One flag for each signal below 32. The handler sets it; [`take`] clears it after a wait.
 static CAUGHT: [AtomicBool; 32] = [const { AtomicBool::new(false) }; 32];
 
+/// The signals by which a terminal stops a process group.
+pub const STOP_SIGNALS: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
+
 /// Set while a child runs in this process's memory, before its `execve`.
 static IN_CHILD: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn catch(number: c_int) {
-    if IN_CHILD.load(Relaxed) {
+    let stops = || STOP_SIGNALS.iter().any(|signal| signal.number() == number);
+    if IN_CHILD.load(Relaxed) && !stops() {
         // Only the child can run now, and the signal is for the child. It has our handlers until its execve, but
-        // must die of SIGTERM, say, as if it had executed the command already.
+        // must die of SIGTERM, say, as if it had executed the command already. But while a child is stopped before its
+        // execve, its parent hangs in vfork(2). So the flag passes such a signal on to the parent.
         reraise_in_handler(number);
     } else if let Some(flag) = usize::try_from(number).ok().and_then(|n| CAUGHT.get(n)) {
         flag.store(true, Relaxed);
@@ -85,23 +91,19 @@ fn sigprocmask(how: c_int, mask: &SignalSet) -> Result<SignalSet> {
     Ok(before)
 }
 
-/// Catches and blocks `signals`, blocks `other`, and resets `reset` to their default action. Returns the mask that
-/// this process was started with, for commands, and the mask for ppoll(2), in which `signals` are not blocked.
+/// Catches and blocks `signals`, and resets `reset` to their default action. Returns the mask that this process was
+/// started with, for commands, and the mask for ppoll(2), in which `signals` are not blocked.
 ///
 /// # Errors
 /// `EINVAL` for a signal that cannot be caught (sigaction(2)).
-pub fn catch_all(
-    signals: &[Signal],
-    reset: &[Signal],
-    other: Option<Signal>,
-) -> Result<(SignalSet, SignalSet)> {
+pub fn catch_all(signals: &[Signal], reset: &[Signal]) -> Result<(SignalSet, SignalSet)> {
     let mut blocked = SignalSet::EMPTY;
-    signals.iter().chain(&other).for_each(|signal| blocked.add(*signal));
+    signals.iter().for_each(|signal| blocked.add(*signal));
     let inherited = sigprocmask(libc::SIG_BLOCK, &blocked)?;
     let mut waiting = inherited;
     for signal in signals {
         waiting.remove(*signal);
-        set_action(*signal, catch as *const () as usize)?;
+        to_caught(*signal)?;
     }
     reset.iter().for_each(|signal| to_default(*signal));
     Ok((inherited, waiting))
@@ -115,6 +117,15 @@ pub fn restore_defaults(signals: &[Signal], inherited: &SignalSet) {
 
 fn to_default(signal: Signal) {
     let _ = set_action(signal, libc::SIG_DFL);
+}
+
+/// Ignores `signal`, also in the program that this process executes.
+pub fn ignore(signal: Signal) {
+    let _ = set_action(signal, libc::SIG_IGN);
+}
+
+fn to_caught(signal: Signal) -> Result<()> {
+    set_action(signal, catch as *const () as usize)
 }
 
 /// The kernel's `struct sigaction` (include/linux/signal_types.h), which is not the C library's.
@@ -210,6 +221,19 @@ pub fn kill(to: Pid, signal: Option<Signal>) -> Result<()> {
 pub fn killpg_self(signal: Signal) -> Result<()> {
     // SAFETY: the arguments are numbers.
     check(unsafe { libc::kill(0, signal.number()) }).map(drop)
+}
+
+/// Stops the caller's process group, the caller included, with SIGTSTP, which is caught and blocked. Returns after
+/// SIGCONT, or at once if the group is orphaned (setpgid(2)).
+pub fn stop_own_group() {
+    let mut stop = SignalSet::EMPTY;
+    stop.add(Signal::TSTP);
+    to_default(Signal::TSTP);
+    let _ = killpg_self(Signal::TSTP);
+    if let Ok(mask) = sigprocmask(libc::SIG_UNBLOCK, &stop) {
+        let _ = set_mask(&mask);
+    }
+    let _ = to_caught(Signal::TSTP);
 }
 
 /// Terminates this process by `signal`, with its default action.

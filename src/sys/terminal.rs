@@ -1,9 +1,10 @@
-//! The terminal on standard input, if it is the controlling terminal (ioctl_tty(2)).
+//! The controlling terminal of this process (tty(4), ioctl_tty(2)).
 
 use super::fd::STDIN;
+use super::file::{File, Mode};
 use super::{Result, check};
 use core::ffi::c_int;
-use pure::unix::Pid;
+use pure::unix::{Errno, Pid};
 
 /// Saved terminal modes (termios(3)).
 pub struct Modes {
@@ -19,12 +20,11 @@ impl Modes {
         Self { saved: false, modes: unsafe { core::mem::zeroed() } }
     }
 
-    /// Saves the current modes. Returns false if standard input is not a terminal.
-    pub fn save(&mut self) -> bool {
+    /// Saves the current modes.
+    pub fn save(&mut self, terminal: c_int) {
         // SAFETY: TCGETS writes the kernel's part of a termios.
-        let answer = unsafe { libc::ioctl(STDIN, libc::TCGETS, &raw mut self.modes) };
+        let answer = unsafe { libc::ioctl(terminal, libc::TCGETS, &raw mut self.modes) };
         self.saved = answer == 0;
-        self.saved
     }
 
     /// Reports whether there are saved modes.
@@ -38,22 +38,38 @@ impl Modes {
         self.saved = false;
     }
 
-    /// Restores the saved modes, if there are any. TCSETS does not wait for pending output, which Ctrl-S holds back:
-    /// TCSETSW would wait behind a blocked writer.
-    pub fn restore(&self) {
+    /// Restores the saved modes, if there are any, and forgets them. TCSETS does not wait for pending output, which
+    /// Ctrl-S holds back: TCSETSW would wait behind a blocked writer.
+    pub fn restore(&mut self, terminal: c_int) {
         if self.saved {
             // SAFETY: TCSETS reads the kernel's part of a termios.
-            unsafe { libc::ioctl(STDIN, libc::TCSETS, &raw const self.modes) };
+            unsafe { libc::ioctl(terminal, libc::TCSETS, &raw const self.modes) };
         }
+        self.saved = false;
     }
 }
 
-/// Returns the foreground process group; `None` if standard input is not the controlling terminal.
+/// Opens the controlling terminal; `None` if there is none. The descriptor is closed by exec. Without /dev/tty it is
+/// standard input, which may be another file.
 #[must_use]
-pub fn foreground() -> Option<Pid> {
+pub fn open() -> Option<c_int> {
+    match File::open(c"/dev/tty", Mode::Read) {
+        Ok(file) => {
+            let terminal = file.fd();
+            core::mem::forget(file);
+            Some(terminal)
+        }
+        Err(Errno::NXIO) => None,
+        Err(_) => Some(STDIN),
+    }
+}
+
+/// Returns the foreground process group; `None` if this is not the controlling terminal.
+#[must_use]
+pub fn foreground(terminal: c_int) -> Option<Pid> {
     let mut group: c_int = 0;
     // SAFETY: TIOCGPGRP writes one pid.
-    let answer = unsafe { libc::ioctl(STDIN, libc::TIOCGPGRP, &raw mut group) };
+    let answer = unsafe { libc::ioctl(terminal, libc::TIOCGPGRP, &raw mut group) };
     Pid::new(group).filter(|_| answer == 0)
 }
 
@@ -61,8 +77,8 @@ pub fn foreground() -> Option<Pid> {
 ///
 /// # Errors
 /// `ENOTTY`, `EPERM` (tcsetpgrp(3)).
-pub fn set_foreground(group: Pid) -> Result<()> {
+pub fn set_foreground(terminal: c_int, group: Pid) -> Result<()> {
     let group = group.number();
     // SAFETY: TIOCSPGRP reads one pid.
-    check(unsafe { libc::ioctl(STDIN, libc::TIOCSPGRP, &raw const group) }).map(drop)
+    check(unsafe { libc::ioctl(terminal, libc::TIOCSPGRP, &raw const group) }).map(drop)
 }

@@ -28,7 +28,7 @@ unsafe extern "C" {
 ///
 /// The process shares the caller's memory, so nothing is copied. Its stack is the unused part of the caller's, whose
 /// pages exist already. But an emulator may give it a copy of the memory, and may not suspend the caller (qemu-user 10
-/// does both). Then the caller sees no change that `child` makes.
+/// does both). Then the caller sees no change that `child` makes, nor the signals that the child passes on to it.
 ///
 /// # Errors
 /// `EAGAIN` if there are too many processes, `ENOMEM` (clone(2)).
@@ -68,13 +68,15 @@ mod tests {
     use crate::process;
     use pure::unix::{Signal, WaitStatus};
 
-    #[test]
-    fn a_signal_before_the_exec_kills_only_the_child() {
-        let usr2 = Signal::USR2;
-        let (inherited, _) = signal::catch_all(&[usr2], &[], None).unwrap();
+    /// The handlers are those of the whole process, and tests run in threads.
+    static HANDLERS: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+    /// Sends `signal`, which is caught, to a child before its exec. Returns its status and the mask of this process.
+    fn signal_child(signal: Signal) -> (WaitStatus, signal::SignalSet) {
+        let (inherited, _) = signal::catch_all(&[signal], &[]).unwrap();
         let child = vfork(&mut || {
             // It arrives while blocked, and is delivered when the child restores the mask.
-            let _ = signal::kill(Pid::new(process::getpid()).unwrap(), Some(usr2));
+            let _ = signal::kill(Pid::new(process::getpid()).unwrap(), Some(signal));
             let _ = signal::set_mask(&inherited);
             0
         });
@@ -82,7 +84,26 @@ mod tests {
         let mut status = 0;
         // SAFETY: `status` is writable.
         assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-        assert!(WaitStatus(status).killed_by(usr2), "{status}");
+        (WaitStatus(status), inherited)
+    }
+
+    #[test]
+    fn a_stop_signal_before_the_exec_is_passed_on_to_the_parent() {
+        let _lock = HANDLERS.lock();
+        for signal in signal::STOP_SIGNALS {
+            // A child that it had stopped would never return here.
+            let (status, _) = signal_child(signal);
+            assert_eq!(status, WaitStatus::SUCCESS);
+            assert!(signal::take(signal));
+        }
+    }
+
+    #[test]
+    fn a_signal_before_the_exec_kills_only_the_child() {
+        let _lock = HANDLERS.lock();
+        let usr2 = Signal::USR2;
+        let (status, inherited) = signal_child(usr2);
+        assert!(status.killed_by(usr2), "{status:?}");
         assert!(!signal::take(usr2));
 
         signal::set_mask(&inherited).unwrap();

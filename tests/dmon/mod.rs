@@ -26,6 +26,8 @@ mod idle;
 mod job_control;
 /// Leftover processes of runs and log commands.
 mod leftovers;
+/// The terminal of jobs in pipelines and with redirections.
+mod lend;
 /// Pausing by the load average (`-L`, `-l`).
 mod load;
 /// No byte is lost in the pipe to the log command.
@@ -61,6 +63,8 @@ mod sigkill;
 mod signals;
 /// Commands that cannot start.
 mod start_failures;
+/// Ctrl-Z at any moment of a start.
+mod start_window;
 /// The state in which commands start, and the exit status of dmon.
 mod startup;
 /// Status lines (`-I`).

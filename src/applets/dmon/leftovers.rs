@@ -35,7 +35,7 @@ impl Leftovers {
     pub fn new(stop_signal: Signal) -> Self {
         let childless = loop {
             match process::reap() {
-                Reaped::Died(..) | Reaped::Stopped(_) => {}
+                Reaped::Died(..) | Reaped::Stopped(..) => {}
                 Reaped::NotYet => break false,
                 Reaped::NoChildren => break true,
             }

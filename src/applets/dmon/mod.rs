@@ -72,10 +72,10 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let timeout = config.policy.kill_after.unwrap_or(DEFAULT_KILL_AFTER);
     // This may block. Signals are not caught yet, so SIGTERM still terminates dmon.
     let pid_file = config.pid_file.map(|path| PidFile::lock(path, timeout)).transpose()?;
-    let masks = signals::catch()?;
-    let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };
     let terminal = if config.no_daemon { Terminal::find() } else { None };
     config.policy.terminal = terminal.is_some();
+    let masks = signals::catch(config.policy.terminal)?;
+    let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };
     let result = job.log_command.map(|_| LogPipe::create()).transpose().and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
         Ok(Supervisor::new(&config, &job, pipe, status, terminal, path_buf, masks)

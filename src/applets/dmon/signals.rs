@@ -4,12 +4,15 @@
 
 use crate::applets::diag::os_error;
 use pure::exit::Exit;
+use pure::supervise::machine::{Event, Machine};
+use pure::time::Instant;
 use pure::unix::Signal;
-use sys::signal::{self, SignalSet};
+use sys::signal::{self, STOP_SIGNALS, SignalSet};
 
 /// The signals that dmon catches. SIGPIPE and SIGXFSZ are caught only because their default is to terminate dmon: a
-/// message to a closed pipe, or to a file at its size limit, is lost, but dmon continues.
-pub const CAUGHT: [Signal; 11] = [
+/// message to a closed pipe, or to a file at its size limit, is lost, but dmon continues. The last four keep their
+/// default action without a terminal, which sends them.
+const CAUGHT: [Signal; 15] = [
     Signal::CHLD,
     Signal::TERM,
     Signal::INT,
@@ -21,11 +24,14 @@ pub const CAUGHT: [Signal; 11] = [
     Signal::CONT,
     Signal::PIPE,
     Signal::XFSZ,
+    Signal::TSTP,
+    Signal::TTIN,
+    Signal::TTOU,
+    Signal::WINCH,
 ];
 
-/// Signals that are reset to their default action. Python and shells ignore some, and commands would inherit that. For
-/// caught signals, execve(2) does the same.
-const RESET: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];
+/// The signals that dmon catches without a terminal.
+const ALWAYS_CAUGHT: &[Signal] = CAUGHT.split_at(CAUGHT.len() - 4).0;
 
 /// Two masks of blocked signals.
 pub struct SignalMasks {
@@ -35,19 +41,31 @@ pub struct SignalMasks {
     pub waiting: SignalSet,
 }
 
-/// Catches the signals and blocks them, except in ppoll(2).
+/// Catches the signals and blocks them, except in ppoll(2). Without a terminal, those of a terminal are reset to their
+/// default action. Python and shells ignore some, and commands would inherit that. For caught signals, execve(2) does
+/// the same.
 ///
 /// # Errors
 /// The exit status, after the error was reported. No kernel is known to fail here.
-pub fn catch() -> Result<SignalMasks, Exit> {
+pub fn catch(on_terminal: bool) -> Result<SignalMasks, Exit> {
     let cannot = |error| os_error("cannot catch signals", b"", error);
-    // SIGTTOU is blocked, so that dmon may take the terminal back from the background (tcsetpgrp(3)).
-    let (inherited, waiting) =
-        signal::catch_all(&CAUGHT, &RESET, Some(Signal::TTOU)).map_err(cannot)?;
+    // While SIGTTOU is blocked, dmon may take the terminal back from the background (tcsetpgrp(3)).
+    let (caught, reset): (&[_], &[_]) =
+        if on_terminal { (&CAUGHT, &[]) } else { (ALWAYS_CAUGHT, &STOP_SIGNALS) };
+    let (inherited, waiting) = signal::catch_all(caught, reset).map_err(cannot)?;
     Ok(SignalMasks { inherited, waiting })
+}
+
+/// Reports to the machine which signals arrived: during a wait, or for a child before its exec.
+pub fn report(machine: &mut Machine<'_>, now: Instant) {
+    for signal in CAUGHT {
+        if signal::take(signal) && signal != Signal::CHLD {
+            machine.handle(now, Event::Signal(signal));
+        }
+    }
 }
 
 /// Undoes [`catch`] in the daemon's parent, which only waits.
 pub fn restore(masks: &SignalMasks) {
-    signal::restore_defaults(&CAUGHT, &masks.inherited);
+    signal::restore_defaults(ALWAYS_CAUGHT, &masks.inherited);
 }

@@ -64,8 +64,8 @@ pub struct SpawnSpec<'a> {
     pub stderr_to_stdout: bool,
     pub supervisor_pid: c_int,
     pub limits: Option<&'a Rlimits>,
-    /// The child becomes the foreground job of the terminal.
-    pub foreground: bool,
+    /// The terminal: the command becomes its foreground job. The logger never does, and may write to it.
+    pub terminal: Option<c_int>,
     /// The kernel sends this signal when dmon dies, so that a command does not outlive its supervisor and run beside a
     /// second instance of itself. `None` for the logger: it stops at the end of its input and loses nothing.
     pub parent_death_signal: Option<Signal>,
@@ -84,7 +84,7 @@ impl<'a> SpawnSpec<'a> {
             pipe: pipe.and_then(LogPipe::writer),
             stderr_to_stdout: config.stderr_to_stdout,
             limits: Some(&config.rlimits),
-            foreground: false,
+            terminal: None,
             parent_death_signal: Some(config.stop_signal),
         }
     }
@@ -180,9 +180,14 @@ fn prepare(spec: &SpawnSpec) -> Result<(), StartFailure> {
     // A process group, not a session: if dmon dies, a suspended command is in an orphaned process group, and the
     // kernel sends it SIGHUP and SIGCONT (setpgid(2)).
     process::setpgid_self().map_err(failed_at(Stage::ProcessGroup))?;
-    if spec.foreground {
+    match (spec.role, spec.terminal) {
+        (_, None) => {}
         // Otherwise the command would receive SIGTTIN when it reads from the terminal.
-        let _ = process::getpgrp().map(terminal::set_foreground);
+        (Role::Cmd, Some(terminal)) => {
+            let _ = process::getpgrp().map(|own| terminal::set_foreground(terminal, own));
+        }
+        // Otherwise SIGTTOU would stop the logger when it writes to a terminal with `stty tostop`.
+        (Role::Log, Some(_)) => signal::ignore(Signal::TTOU),
     }
     redirect(spec).map_err(failed_at(Stage::Redirect))?;
     set_rlimits(spec.limits)?;

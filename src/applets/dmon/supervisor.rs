@@ -2,6 +2,8 @@
 //!
 //! `mod.rs` runs it. All effects of a running dmon go through this file; it makes no decisions.
 
+mod job_control;
+
 use super::child_event::ChildEvent;
 use super::config::Config;
 use super::daemon::LaunchPipe;
@@ -9,7 +11,7 @@ use super::leftovers::Leftovers;
 use super::load_sampler;
 use super::log_pipe::LogPipe;
 use super::run_signals::RunSignals;
-use super::signals::{CAUGHT, SignalMasks};
+use super::signals::{self, SignalMasks};
 use super::spawn::{Job, SpawnSpec, Spawner};
 use super::start_failure::StartFailure;
 use super::status::StatusWriter;
@@ -113,6 +115,7 @@ impl<'a> Supervisor<'a> {
                     let event = self.start(role, !machine.is_started());
                     now = clock::now();
                     machine.handle(now, event);
+                    signals::report(&mut machine, now);
                 }
                 // A child that has exited meanwhile is a zombie, so its PID is still its own.
                 Action::Stop { role, group, timed_out } => self.stop(role, group, timed_out),
@@ -124,11 +127,18 @@ impl<'a> Supervisor<'a> {
                         self.report(role, ChildEvent::Signalled(signal), pid);
                     }
                 }
-                Action::Suspend { group } => {
-                    self.suspend(group);
+                Action::Suspend { cmd } => {
+                    self.suspend(cmd);
                     now = clock::now();
                     machine.handle(now, Event::Resumed);
                     self.collect_events(&mut machine, now);
+                }
+                Action::Lend { group } => machine.handle(now, Event::Lent(self.lend(group))),
+                Action::TakeBack { cmd } => {
+                    machine.handle(now, Event::TakenBack(self.take_back(cmd)));
+                }
+                Action::PassOn { group, signal } => {
+                    self.signals.send(Role::Cmd, group, signal);
                 }
                 Action::Sweep(sweep) => machine.handle(now, self.sweep(sweep)),
                 Action::ClosePipe => {
@@ -164,19 +174,7 @@ impl<'a> Supervisor<'a> {
     /// Reports to the machine which signals arrived and which children exited or were stopped.
     #[inline(never)]
     fn collect_events(&mut self, machine: &mut Machine<'_>, now: Instant) {
-        for signal in &CAUGHT {
-            let signal = *signal;
-            if signal::take(signal) && signal != Signal::CHLD {
-                machine.handle(now, Event::Signal(signal));
-                // A shell sends SIGCONT when it brings the job to the foreground.
-                if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
-                    terminal.on_resumed();
-                    if let Some(group) = machine.running_cmd() {
-                        terminal.give_to(group);
-                    }
-                }
-            }
-        }
+        signals::report(machine, now);
         loop {
             match process::reap() {
                 Reaped::Died(pid, status) => {
@@ -184,14 +182,16 @@ impl<'a> Supervisor<'a> {
                     if let Some(role) = machine.role_of(pid) {
                         self.report(role, ChildEvent::Exited(status), pid);
                         if let (Role::Cmd, Some(terminal)) = (role, &mut self.terminal) {
-                            let was_foreground = terminal.take_from(pid, false);
+                            let was_foreground = terminal.end_run(pid);
                             self.cmd_died_of_sigint |=
                                 was_foreground && status.killed_by(Signal::INT);
                         }
                     }
                     machine.handle(now, Event::Exited(pid, status));
                 }
-                Reaped::Stopped(pid) => machine.handle(now, Event::Suspended(pid)),
+                Reaped::Stopped(pid, signal) => {
+                    machine.handle(now, Event::Suspended(pid, signal));
+                }
                 Reaped::NotYet => break self.no_children = false,
                 Reaped::NoChildren => break self.no_children = true,
             }
@@ -225,30 +225,6 @@ impl<'a> Supervisor<'a> {
         self.signals.send(role, group, Signal::CONT);
     }
 
-    /// Suspends dmon after its command; resumes the command when dmon is resumed.
-    fn suspend(&mut self, group: Pid) {
-        if let Some(terminal) = &mut self.terminal {
-            terminal.suspend_self(group);
-        }
-        self.signals.send(Role::Cmd, group, Signal::CONT);
-    }
-
-    /// Pauses, resumes or kills a run. A paused command gives up the terminal, and takes it back when it resumes.
-    fn signal_group(&mut self, role: Role, group: Pid, signal: Signal) {
-        let event = match signal {
-            Signal::STOP => ChildEvent::Paused,
-            Signal::CONT => ChildEvent::Resumed,
-            _ => ChildEvent::Killed,
-        };
-        if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
-            terminal.give_to(group);
-        }
-        self.signal_run(role, group, signal, event);
-        if let (Signal::STOP, Some(terminal)) = (signal, &mut self.terminal) {
-            terminal.take_from(group, true);
-        }
-    }
-
     /// Signals a run and reports `event`, unless dmon has no permission.
     fn signal_run(&mut self, role: Role, run: Pid, signal: Signal, event: ChildEvent) {
         if self.signals.send(role, run, signal) {
@@ -266,7 +242,7 @@ impl<'a> Supervisor<'a> {
             _ if found.any => {}
             (Role::Log, _) => self.log_group = None,
             (Role::Cmd, Some(terminal)) => {
-                terminal.take_from(sweep.group, false);
+                terminal.end_run(sweep.group);
             }
             (Role::Cmd, None) => {}
         }
@@ -284,8 +260,7 @@ impl<'a> Supervisor<'a> {
             (Role::Log, Some(log)) => (log, log_failure),
             (Role::Log, None) | (Role::Cmd, _) => (&mut self.cmd, cmd_failure),
         };
-        spec.foreground =
-            role == Role::Cmd && self.terminal.as_mut().is_some_and(Terminal::lend_to_next);
+        spec.terminal = self.terminal.as_mut().and_then(|terminal| terminal.for_start_of(role));
         let failure = match self.spawner.start(spec) {
             Ok(pid) => {
                 if role == Role::Log {
@@ -297,7 +272,7 @@ impl<'a> Supervisor<'a> {
             }
             Err(failure) => failure,
         };
-        if let (true, Some(terminal)) = (spec.foreground, &mut self.terminal) {
+        if let (Role::Cmd, Some(_), Some(terminal)) = (role, spec.terminal, &mut self.terminal) {
             terminal.take();
         }
         // Starts are retried without limit, but a repeated failure is reported once.

@@ -9,6 +9,7 @@
 
 mod action;
 mod event;
+mod job_control;
 mod restart;
 mod state;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::supervise::load::{self, Sample};
 use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
+use job_control::JobControl;
 use restart::RestartHistory;
 use state::{ChildState, DrainRestart, PendingSignals, StopReason};
 
@@ -69,8 +71,12 @@ pub enum Event {
     StartFailed(Role, Exit),
     /// A child exited and was reaped: the command, the logger or an adopted process.
     Exited(Pid, WaitStatus),
-    /// A child was stopped by a signal.
-    Suspended(Pid),
+    /// A child was stopped by this signal.
+    Suspended(Pid, Signal),
+    /// The result of [`Action::Lend`]: false if dmon is in the background.
+    Lent(bool),
+    /// The result of [`Action::TakeBack`]: false if dmon is in the background.
+    TakenBack(bool),
     /// dmon continues after [`Action::Suspend`].
     Resumed,
     /// The result of a sweep: whether any leftover process was found.
@@ -99,9 +105,16 @@ pub enum Action {
     Sweep(Sweep),
     /// Close dmon's write end of the log pipe, so that the logger reads the end of its input.
     ClosePipe,
-    /// The command was suspended from the terminal (Ctrl-Z): suspend dmon as well. When resumed, resume the command,
-    /// which leads this process group. Answered by `Resumed`.
-    Suspend { group: Pid },
+    /// Suspend dmon and its process group (Ctrl-Z). When resumed, resume the command if it was suspended, too. Answered
+    /// by `Resumed`.
+    Suspend { cmd: Option<Pid> },
+    /// Make this process group, which the command leads, the foreground job of the terminal, and resume it. Answered by
+    /// `Lent`.
+    Lend { group: Pid },
+    /// Make dmon's process group the foreground job again, if the command is, and resume it. Answered by `TakenBack`.
+    TakeBack { cmd: Option<Pid> },
+    /// Send a signal that dmon received from the terminal to the process group that the command leads.
+    PassOn { group: Pid, signal: Signal },
     /// Count the bytes in the log pipe. Answered by `Unread`.
     CountUnread,
     /// Report that this many bytes in the log pipe were never read.
@@ -160,8 +173,7 @@ pub struct Machine<'a> {
     force_stop: bool,
     /// Ctrl-C stopped the command or dmon.
     interrupted: bool,
-    /// The command was suspended from the terminal; dmon must be suspended, too.
-    suspended: bool,
+    job_control: JobControl,
     /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
     drain_until: Option<Instant>,
     drain_restart: DrainRestart,
@@ -191,7 +203,7 @@ impl<'a> Machine<'a> {
             stop_requested: false,
             force_stop: false,
             interrupted: false,
-            suspended: false,
+            job_control: JobControl::default(),
             drain_until: None,
             drain_restart: if policy.logged { DrainRestart::Available } else { DrainRestart::Done },
             last_status: None,
@@ -233,15 +245,9 @@ impl<'a> Machine<'a> {
     /// Returns the role of the child with this PID; `None` for any other process.
     #[must_use]
     pub fn role_of(&self, child: Pid) -> Option<Role> {
-        let has_pid = |state: &ChildState| match state {
-            ChildState::Up { pid, .. }
-            | ChildState::Stopping { pid, .. }
-            | ChildState::Killing { pid, .. } => *pid == child,
-            ChildState::Down { .. } | ChildState::Leftovers(_) => false,
-        };
         [(Role::Cmd, &self.cmd), (Role::Log, &self.log)]
             .into_iter()
-            .find(|(_, state)| has_pid(state))
+            .find(|(_, state)| state.pid() == Some(child))
             .map(|(role, _)| role)
     }
 

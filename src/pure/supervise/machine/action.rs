@@ -27,6 +27,7 @@ impl Machine<'_> {
     fn decide(&mut self, now: Instant) -> Step {
         let load = self.drive_load(now)?;
         let log = self.drive_log(now)?;
+        self.drive_job_control(now)?;
         let cmd = self.drive_cmd(now)?;
         self.drain_and_exit(now)?;
         Continue(earliest(load, earliest(log, cmd)))
@@ -53,11 +54,6 @@ impl Machine<'_> {
 
     fn drive_cmd(&mut self, now: Instant) -> Step {
         let pause = self.above_threshold.contains(&true);
-        let suspended = core::mem::take(&mut self.suspended);
-        if let (true, Some(group)) = (suspended, self.running_cmd()) {
-            self.set_deadline_paused(true, now);
-            return Break(Action::Suspend { group });
-        }
         match &mut self.cmd {
             // The logger starts first, so that the first line has a reader.
             ChildState::Down { .. } if self.stopping.is_some() || !self.log_started_once => {

@@ -38,17 +38,22 @@ impl Machine<'_> {
                     | DrainRestart::Done => DrainRestart::StillUnread(bytes),
                 }
             }
-            Event::Suspended(child) => {
-                if let (Some(pid), true) = (self.running_cmd(), self.policy.terminal) {
-                    self.suspended |= pid == child;
+            Event::Suspended(child, signal) => {
+                if self.policy.terminal && self.running_cmd() == Some(child) {
+                    self.job_control.on_cmd_stopped(signal);
                 }
             }
-            Event::Resumed => self.set_deadline_paused(false, now),
+            Event::Lent(lent) => self.job_control.on_lent(lent),
+            Event::TakenBack(taken) => self.job_control.on_taken_back(taken),
+            Event::Resumed => self.set_deadline_suspended(false, now),
             Event::Signal(signal @ (Signal::TERM | Signal::INT)) => {
                 self.interrupted |= self.policy.terminal && signal == Signal::INT;
                 self.on_stop_request(now);
             }
-            Event::Signal(signal) => self.forward(signal),
+            Event::Signal(signal) => {
+                self.job_control.on_signal(signal);
+                self.forward(signal);
+            }
             Event::LoadSample(sample) => {
                 self.next_sample = now.add(SAMPLE_INTERVAL);
                 load::update(&self.policy.thresholds, &sample, &mut self.above_threshold);
@@ -56,10 +61,10 @@ impl Machine<'_> {
         }
     }
 
-    /// Stops the clock of the command's `--timeout`, or continues it.
-    pub(super) const fn set_deadline_paused(&mut self, pause: bool, now: Instant) {
-        if let ChildState::Up { deadline, .. } = &mut self.cmd {
-            *deadline = deadline.with_paused(pause, now);
+    /// Stops the clock of the command's `--timeout` while dmon is suspended.
+    pub(super) const fn set_deadline_suspended(&mut self, suspended: bool, now: Instant) {
+        if let ChildState::Up { deadline, paused, .. } = &mut self.cmd {
+            *deadline = deadline.with_paused(suspended || *paused, now);
         }
     }
 
@@ -217,7 +222,6 @@ impl Machine<'_> {
     ) -> Instant {
         let succeeded = status.success() && !timed_out;
         self.last_status = Some(status);
-        self.suspended = false;
         if self.policy.terminal && status.killed_by(Signal::INT) && self.stopping.is_none() {
             self.interrupted = true;
             self.stopping = Some(StopReason::Requested);
@@ -230,6 +234,7 @@ impl Machine<'_> {
                 self.stopping = Some(StopReason::RestartLimit(exit));
             }
         }
+        self.job_control.on_run_ended(self.stopping.is_none(), now);
         self.restart_history.next_start(self.policy, succeeded, started_at, now)
     }
 

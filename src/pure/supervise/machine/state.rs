@@ -62,6 +62,18 @@ pub(super) enum ChildState {
     Leftovers(LeftoverState),
 }
 
+impl ChildState {
+    /// Returns the PID of a child that is alive.
+    pub(super) const fn pid(&self) -> Option<Pid> {
+        match self {
+            Self::Up { pid, .. } | Self::Stopping { pid, .. } | Self::Killing { pid, .. } => {
+                Some(*pid)
+            }
+            Self::Down { .. } | Self::Leftovers(_) => None,
+        }
+    }
+}
+
 /// The state of the processes that a run left behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(super) struct LeftoverState {

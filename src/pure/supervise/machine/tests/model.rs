@@ -84,8 +84,14 @@ pub struct Model<'a> {
     timed_out: bool,
     /// When the current run exceeds `--timeout`.
     run_deadline: Option<Instant>,
-    /// The command was suspended from the terminal.
-    suspended: bool,
+    /// The number of the signal that stopped the command, unless dmon has reacted.
+    cmd_stop: Option<i32>,
+    /// The number of the stop signal that dmon received, unless it has reacted.
+    own_stop: Option<i32>,
+    /// SIGWINCH must be passed on to the command.
+    window_changed: bool,
+    /// When SIGTSTP was passed on to the command; `None` if it has stopped since.
+    stop_passed_at: Option<Instant>,
     /// The load is above its threshold.
     above: bool,
     /// Earliest time of the command's next start.
@@ -124,7 +130,10 @@ impl<'a> Model<'a> {
             last_status: None,
             timed_out: false,
             run_deadline: None,
-            suspended: false,
+            cmd_stop: None,
+            own_stop: None,
+            window_changed: false,
+            stop_passed_at: None,
             above: false,
             next_start: now,
             failures: 0,
@@ -179,7 +188,8 @@ impl<'a> Model<'a> {
         let policy = self.policy;
         let succeeded = status == WaitStatus::SUCCESS && !self.timed_out;
         self.last_status = Some(status);
-        self.suspended = false;
+        (self.cmd_stop, self.window_changed) = (None, false);
+        let passed_at = self.stop_passed_at.take();
         let last_delay = policy.delays.last().copied().unwrap_or(MIN_START_INTERVAL);
         self.failures = match succeeded {
             true => 0,
@@ -212,6 +222,15 @@ impl<'a> Model<'a> {
                 self.stop_cause = Some(StopCause::Finished(Exit(exit)));
             }
         }
+        let had_no_time = passed_at.is_some_and(|at| at.until(now) < Duration::from_secs(1));
+        if self.stop_cause.is_none() && had_no_time {
+            self.own_stop = Some(Signal::TSTP.number());
+        }
+    }
+
+    /// Reports whether a stop signal is a request for the terminal.
+    fn asks_for_terminal(stop: Option<i32>) -> bool {
+        [Signal::TTIN, Signal::TTOU].iter().any(|signal| stop == Some(signal.number()))
     }
 
     /// Reports whether the command is running, not paused and not stopping.

@@ -38,19 +38,41 @@ impl Model<'_> {
                 assert!(self.stop_cause.is_some() && self.drain_until.is_none());
                 self.drain_until = Some(now.add(self.policy.drain));
             }
-            Action::Suspend { group } => {
-                let child = self.running_child(Role::Cmd, group);
-                assert!(!child.paused && child.stopped_at.is_none(), "suspended during a pause");
-                assert!(core::mem::take(&mut self.suspended), "suspended without Ctrl-Z");
-                let mut later = self.clone();
-                later.now = now.add(CLOCK_JUMP);
-                later.run_deadline = later.run_deadline.map(|end| end.add(CLOCK_JUMP));
-                return [self, later]
-                    .map(|mut model| {
-                        model.handle(Event::Resumed);
+            Action::Suspend { cmd } => return self.suspend(cmd),
+            Action::Lend { group } => {
+                assert_eq!(self.job_control_group(), Some(group));
+                assert!(Self::asks_for_terminal(self.cmd_stop), "not needed: {self:?}");
+                return [true, false]
+                    .map(|lent| {
+                        let mut model = self.clone();
+                        model.cmd_stop = (!lent).then_some(Signal::TSTP.number());
+                        model.handle(Event::Lent(lent));
                         model
                     })
                     .into();
+            }
+            Action::TakeBack { cmd } => {
+                assert_eq!(cmd, self.cmd.alive.then(|| pid(self.cmd.pid)));
+                assert!(Self::asks_for_terminal(self.own_stop), "not needed: {self:?}");
+                return [true, false]
+                    .map(|taken| {
+                        let mut model = self.clone();
+                        model.own_stop = (!taken).then_some(Signal::TSTP.number());
+                        model.handle(Event::TakenBack(taken));
+                        model
+                    })
+                    .into();
+            }
+            Action::PassOn { group, signal } => {
+                assert_eq!(self.job_control_group(), Some(group));
+                assert_eq!(self.cmd_stop, None, "it has stopped: {self:?}");
+                if signal == Signal::TSTP {
+                    assert_eq!(self.own_stop.take(), Some(signal.number()));
+                    self.stop_passed_at = Some(now);
+                } else {
+                    assert_eq!(signal, Signal::WINCH);
+                    assert!(core::mem::take(&mut self.window_changed));
+                }
             }
             Action::CountUnread => {
                 // A command that never ran has written nothing.
@@ -94,6 +116,29 @@ impl Model<'_> {
         vec![self]
     }
 
+    /// Returns the group of a command that takes part in job control: not paused, not stopped.
+    pub(super) fn job_control_group(&self) -> Option<Pid> {
+        let takes_part = self.cmd.alive && !self.cmd.paused && self.cmd.stopped_at.is_none();
+        takes_part.then(|| pid(self.cmd.pid))
+    }
+
+    fn suspend(mut self, cmd: Option<Pid>) -> Vec<Self> {
+        assert_eq!(cmd, self.job_control_group());
+        let stop = if cmd.is_some() { self.cmd_stop } else { self.own_stop };
+        assert!(stop.is_some() && !Self::asks_for_terminal(stop), "without Ctrl-Z: {self:?}");
+        (self.cmd_stop, self.own_stop, self.window_changed) = (None, None, false);
+        self.stop_passed_at = None;
+        let mut later = self.clone();
+        later.now = self.now.add(CLOCK_JUMP);
+        later.run_deadline = later.run_deadline.map(|end| end.add(CLOCK_JUMP));
+        [self, later]
+            .map(|mut model| {
+                model.handle(Event::Resumed);
+                model
+            })
+            .into()
+    }
+
     fn stop(&mut self, role: Role, group: Pid, timed_out: bool) {
         let now = self.now;
         if role == Role::Log {
@@ -110,6 +155,10 @@ impl Model<'_> {
         assert_eq!(child.stopped_at.replace(now), None, "a second stop signal");
         child.paused = false;
         child.pending_signal = None;
+        if role == Role::Cmd {
+            // The stop sequence resumes it.
+            (self.cmd_stop, self.window_changed) = (None, false);
+        }
     }
 
     /// Pauses or resumes the command.
@@ -121,6 +170,8 @@ impl Model<'_> {
         assert_eq!((signal, stopping), (expected, false));
         assert_eq!((child.paused, child.stopped_at), (!above, None));
         child.paused = above;
+        // It asks again when it continues.
+        (self.cmd_stop, self.window_changed) = (None, false);
     }
 
     fn start(mut self, role: Role) -> Vec<Self> {

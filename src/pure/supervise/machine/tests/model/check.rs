@@ -35,7 +35,8 @@ impl Model<'_> {
             assert!(!alive || warns, "no warning after SIGKILL: {self:?}");
             assert_eq!(child.pending_signal, None, "a signal was not forwarded: {self:?}");
         }
-        assert!(!self.suspended, "dmon was not suspended: {self:?}");
+        assert_eq!((self.cmd_stop, self.own_stop), (None, None), "no reaction: {self:?}");
+        assert!(!self.window_changed, "SIGWINCH was not passed on: {self:?}");
         if self.stop_requests > 1 {
             assert!(
                 !cmd.alive || cmd.kill_sent,

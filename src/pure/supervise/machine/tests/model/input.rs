@@ -23,8 +23,8 @@ pub enum Input {
     ExitsWithSigterm(Role),
     /// Both children exit during the same wait.
     BothExit,
-    /// A child is stopped by a signal.
-    Suspends(Role),
+    /// A child is stopped by this signal.
+    Suspends(Role, Signal),
     /// The last leftover process exits. `reaped`: it was dmon's child, so SIGCHLD reports it.
     LeftoversGone {
         role: Role,
@@ -54,7 +54,8 @@ impl Model<'_> {
         let mut inputs = vec![Input::Signal(Signal::TERM), Input::ClockJump];
         inputs.extend(deadline.map(|_| Input::Deadline));
         if *terminal {
-            inputs.push(Input::Signal(Signal::INT));
+            let signals = [Signal::INT, Signal::TSTP, Signal::TTIN, Signal::WINCH];
+            inputs.extend(signals.map(Input::Signal));
         }
         if *forward_cmd || *forward_log {
             inputs.extend([Input::Signal(Signal::USR1), Input::Signal(Signal::CONT)]);
@@ -65,7 +66,8 @@ impl Model<'_> {
                 inputs.push(Input::Exits { role, status, has_leftovers: false });
                 let status = WaitStatus::exited(3);
                 inputs.push(Input::Exits { role, status, has_leftovers: true });
-                inputs.extend([Input::ExitsWithSigterm(role), Input::Suspends(role)]);
+                inputs.push(Input::ExitsWithSigterm(role));
+                inputs.extend([Signal::TSTP, Signal::TTOU].map(|by| Input::Suspends(role, by)));
             } else if child.has_leftovers {
                 inputs.extend([true, false].map(|reaped| Input::LeftoversGone { role, reaped }));
                 inputs.push(Input::OrphanExits);
@@ -98,11 +100,12 @@ impl Model<'_> {
                 self.child_exits(Role::Cmd, WaitStatus::exited(5), true);
                 self.child_exits(Role::Log, WaitStatus::exited(5), true);
             }
-            Input::Suspends(role) => {
+            Input::Suspends(role, signal) => {
                 let child = *self.child(role);
-                let job_control = self.policy.terminal && role == Role::Cmd;
-                self.suspended |= job_control && !child.paused && child.stopped_at.is_none();
-                self.handle(Event::Suspended(pid(child.pid)));
+                if self.policy.terminal && role == Role::Cmd && self.job_control_group().is_some() {
+                    self.cmd_stop = Some(signal.number());
+                }
+                self.handle(Event::Suspended(pid(child.pid), signal));
             }
             Input::LeftoversGone { role, reaped } => {
                 self.child(role).has_leftovers = false;
@@ -134,6 +137,10 @@ impl Model<'_> {
             // SIGKILL is sent again, because the first may have failed (EPERM).
             self.cmd.kill_sent &= !(self.cmd.alive && self.stop_requests > 1);
             self.log.kill_sent &= !(self.log.alive && self.log.grace_skipped);
+        } else if signal == Signal::WINCH {
+            self.window_changed = self.job_control_group().is_some();
+        } else if signal == Signal::TSTP || signal == Signal::TTIN {
+            self.own_stop = Some(signal.number());
         } else {
             let forward = [self.policy.forward_cmd, self.policy.forward_log];
             for (role, forward) in [Role::Cmd, Role::Log].into_iter().zip(forward) {

@@ -1,0 +1,55 @@
+//! The actions of job control. They move the terminal between dmon and its command, and suspend dmon.
+//!
+//! The supervisor's loop calls them.
+
+use super::{ChildEvent, Supervisor};
+use pure::supervise::machine::Role;
+use pure::unix::{Pid, Signal};
+use sys::signal;
+
+impl Supervisor<'_> {
+    /// Pauses, resumes or kills a run. A paused command gives up the terminal, and takes it back when it resumes.
+    pub(super) fn signal_group(&mut self, role: Role, group: Pid, signal: Signal) {
+        let event = match signal {
+            Signal::STOP => ChildEvent::Paused,
+            Signal::CONT => ChildEvent::Resumed,
+            _ => ChildEvent::Killed,
+        };
+        if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
+            terminal.lend_again(group);
+        }
+        self.signal_run(role, group, signal, event);
+        if let (Signal::STOP, Some(terminal)) = (signal, &mut self.terminal) {
+            terminal.take_back(Some(group));
+        }
+    }
+
+    /// Suspends dmon after its command; resumes the command when dmon is resumed.
+    pub(super) fn suspend(&mut self, cmd: Option<Pid>) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.suspend(cmd);
+        }
+        if let Some(group) = cmd {
+            self.signals.send(Role::Cmd, group, Signal::CONT);
+        }
+    }
+
+    /// Lends the terminal to the command, and resumes it. Returns false if dmon is in the background.
+    pub(super) fn lend(&mut self, group: Pid) -> bool {
+        let lent = self.terminal.as_mut().is_some_and(|terminal| terminal.lend(group));
+        if lent {
+            self.signals.send(Role::Cmd, group, Signal::CONT);
+        }
+        lent
+    }
+
+    /// Takes the terminal back from the command, and resumes the rest of dmon's process group. Returns false if dmon is
+    /// in the background.
+    pub(super) fn take_back(&mut self, cmd: Option<Pid>) -> bool {
+        let taken = self.terminal.as_mut().is_some_and(|terminal| terminal.take_back(cmd));
+        if taken {
+            let _ = signal::killpg_self(Signal::CONT);
+        }
+        taken
+    }
+}

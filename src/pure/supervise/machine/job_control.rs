@@ -1,0 +1,138 @@
+//! Job control: who needs the terminal, and when dmon suspends itself.
+//!
+//! `event.rs` and `action.rs` call it. The terminal sends its signals to the foreground process group. That is the
+//! command's while it has the terminal, otherwise dmon's own, which contains the rest of a pipeline.
+//!
+//! * A command that SIGTTIN or SIGTTOU stopped needs the terminal: dmon lends it. If another process of dmon's own group
+//!   needs it, the kernel sends these signals to dmon, too: dmon takes it back. The supervisor reports whether that was
+//!   possible. In the background it is not, as the terminal belongs to the shell.
+//! * A command that another signal stopped (Ctrl-Z) is suspended, and dmon with it. dmon passes on its own SIGTSTP: the
+//!   command may handle it first.
+
+use super::state::{ChildState, PendingSignals};
+use super::{Action, Machine};
+use crate::time::{Duration, Instant};
+use crate::unix::{Pid, Signal};
+use core::ops::ControlFlow::{self, Break, Continue};
+
+/// A run that ends within this time of Ctrl-Z had no time to stop, so dmon suspends itself. A command that ignores
+/// SIGTSTP may exit much later, when a suspension would be a surprise.
+const STOP_WINDOW: Duration = Duration::from_secs(1);
+
+/// What a process group needs after a stop signal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(test, derive(Hash))]
+enum Need {
+    #[default]
+    Nothing,
+    /// The terminal.
+    Terminal,
+    /// That dmon suspends itself.
+    Suspension,
+}
+
+impl Need {
+    /// Returns what this signal means for the process group that received it.
+    fn of(signal: Signal) -> Self {
+        match signal {
+            Signal::TTIN | Signal::TTOU => Self::Terminal,
+            _ => Self::Suspension,
+        }
+    }
+
+    /// Returns what is needed after the terminal was or was not available.
+    const fn after(available: bool) -> Self {
+        if available { Self::Nothing } else { Self::Suspension }
+    }
+}
+
+/// The state of job control.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) struct JobControl {
+    /// For the command, which a signal has stopped.
+    cmd: Need,
+    /// For dmon's own process group.
+    own: Need,
+    /// Signals of the terminal to dmon that are for the command's process group.
+    pass_on: PendingSignals,
+    /// When SIGTSTP was passed on to the command; `None` if it has stopped since.
+    passed_on_at: Option<Instant>,
+}
+
+impl JobControl {
+    /// Handles a signal to dmon. Those of job control are for dmon's whole process group.
+    pub(super) fn on_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::WINCH => self.pass_on.add(signal),
+            Signal::TSTP | Signal::TTIN | Signal::TTOU if self.own != Need::Suspension => {
+                self.own = Need::of(signal);
+            }
+            _ => {}
+        }
+    }
+
+    /// Handles the stop of the running command by this signal.
+    pub(super) fn on_cmd_stopped(&mut self, signal: Signal) {
+        self.cmd = Need::of(signal);
+    }
+
+    /// Handles the result of [`Action::Lend`].
+    pub(super) const fn on_lent(&mut self, lent: bool) {
+        self.cmd = Need::after(lent);
+    }
+
+    /// Handles the result of [`Action::TakeBack`].
+    pub(super) const fn on_taken_back(&mut self, taken: bool) {
+        self.own = Need::after(taken);
+    }
+
+    /// Handles the end of a run. `continues`: another one follows.
+    pub(super) fn on_run_ended(&mut self, continues: bool, now: Instant) {
+        let stopped_at = self.passed_on_at.take();
+        if continues && stopped_at.is_some_and(|at| at.until(now) < STOP_WINDOW) {
+            self.own = Need::Suspension;
+        }
+    }
+}
+
+impl Machine<'_> {
+    /// Does what the stop signals require.
+    pub(super) fn drive_job_control(&mut self, now: Instant) -> ControlFlow<Action> {
+        let cmd = self.running_cmd();
+        if self.stopping.is_some() && matches!(self.cmd, ChildState::Up { .. }) {
+            // The stop sequence comes first. It resumes the command.
+            return Continue(());
+        }
+        let job = &mut self.job_control;
+        let Some(group) = cmd else {
+            (job.cmd, job.pass_on) = (Need::Nothing, PendingSignals::default());
+            return match job.own {
+                Need::Nothing => Continue(()),
+                Need::Terminal => Break(Action::TakeBack { cmd: self.cmd.pid() }),
+                Need::Suspension => self.suspend(None, now),
+            };
+        };
+        match (job.cmd, job.own) {
+            (Need::Suspension, _) => self.suspend(cmd, now),
+            (Need::Terminal, _) => Break(Action::Lend { group }),
+            (Need::Nothing, Need::Terminal) => Break(Action::TakeBack { cmd }),
+            (Need::Nothing, Need::Suspension) => {
+                job.own = Need::Nothing;
+                job.passed_on_at = Some(now);
+                Break(Action::PassOn { group, signal: Signal::TSTP })
+            }
+            (Need::Nothing, Need::Nothing) => match job.pass_on.take() {
+                Some(signal) => Break(Action::PassOn { group, signal }),
+                None => Continue(()),
+            },
+        }
+    }
+
+    /// Suspends the job. That does all that the stop signals so far require.
+    fn suspend(&mut self, cmd: Option<Pid>, now: Instant) -> ControlFlow<Action> {
+        self.job_control = JobControl::default();
+        self.set_deadline_suspended(true, now);
+        Break(Action::Suspend { cmd })
+    }
+}
