@@ -9,6 +9,8 @@ pub struct ProcessStat {
     /// All threads have exited. While other threads run, the state of a process whose first thread has exited is that of
     /// a zombie, too.
     pub is_dead: bool,
+    /// It waits for an event, or is stopped or traced. A process that received SIGKILL runs until it is dead.
+    pub is_asleep: bool,
     /// `None` if the parent is outside of the PID namespace.
     pub parent: Option<Pid>,
     pub group: Option<Pid>,
@@ -31,7 +33,41 @@ impl ProcessStat {
             Some(b"Z") => matches!(fields.nth(13)?, b"0" | b"1"),
             state => state == Some(b"X"),
         };
-        Some(Self { is_dead, parent, group, session })
+        let is_asleep = matches!(state, Some(b"S" | b"T" | b"t"));
+        Some(Self { is_dead, is_asleep, parent, group, session })
+    }
+}
+
+/// Returns the line of /proc/PID/status with the real, effective, saved and file-system user ID.
+#[must_use]
+pub fn users(text: &[u8]) -> Option<&[u8]> {
+    text.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"Uid:"))
+}
+
+/// The search for a variable in /proc/PID/environ.
+pub struct VariableSearch<'a> {
+    /// `NAME=VALUE` and NUL.
+    wanted: &'a [u8],
+    /// The number of bytes that the current variable has in common with `wanted`; `None` if it is another one.
+    matched: Option<usize>,
+    pub found: bool,
+}
+
+impl<'a> VariableSearch<'a> {
+    /// Searches for `wanted`: `NAME=VALUE` and NUL.
+    #[must_use]
+    pub const fn new(wanted: &'a [u8]) -> Self {
+        Self { wanted, matched: Some(0), found: false }
+    }
+
+    /// Processes the next byte.
+    pub fn feed(&mut self, byte: u8) {
+        let matched = self.matched.filter(|at| self.wanted.get(*at) == Some(&byte));
+        self.matched = matched.map(|at| at + 1);
+        if byte == 0 {
+            self.found |= self.matched == Some(self.wanted.len());
+            self.matched = Some(0);
+        }
     }
 }
 
@@ -58,7 +94,7 @@ mod tests {
     fn blanks_and_parentheses_in_a_name_do_not_shift_fields() {
         let stat = ProcessStat::parse(b"42 (a) Z 1 (b)) S 7 42 41 0 -1");
         let [parent, group, session] = [7, 42, 41].map(Pid::new);
-        let expected = ProcessStat { is_dead: false, parent, group, session };
+        let expected = ProcessStat { is_dead: false, is_asleep: true, parent, group, session };
         assert_eq!(stat, Some(expected));
     }
 
@@ -86,6 +122,29 @@ mod tests {
             [&b""[..], b"42", b"42 (sh", b"42 (sh) S", b"42 (sh) S 1", b"42 (sh) S 1 42", zombie]
         {
             assert_eq!(ProcessStat::parse(text), None);
+        }
+    }
+
+    #[test]
+    fn the_users_are_one_line() {
+        let text = b"Name:\tUid:\nPid:\t7\nUid:\t0\t41001\t0\t41001\nGid:\t0\t0\t0\t0\n";
+        assert_eq!(users(text), Some(&b"Uid:\t0\t41001\t0\t41001"[..]));
+        assert_eq!(users(b"Name:\tsh\n"), None);
+    }
+
+    #[test]
+    fn a_variable_is_found_only_whole() {
+        let finds = |text: &str| {
+            let mut search = VariableSearch::new(b"A=12\0");
+            text.bytes().for_each(|byte| search.feed(byte));
+            search.found
+        };
+        for text in ["A=12\0", "A=12\0B=1\0", "B=1\0A=12\0", "\0\0A=12\0", "A=1\0A=12\0"] {
+            assert!(finds(text), "{text:?}");
+        }
+        for text in ["", "A=12", "A=123\0", "A=1\0", "AA=12\0", "B=A=12\0", "A=12\n\0", "A\0=12\0"]
+        {
+            assert!(!finds(text), "{text:?}");
         }
     }
 

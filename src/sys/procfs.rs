@@ -3,7 +3,7 @@
 use super::dir::Directory;
 use super::{Result, file};
 use pure::cli::value;
-use pure::process_stat::{ChildList, ProcessStat};
+use pure::process_stat::{self, ChildList, ProcessStat, VariableSearch};
 use pure::text::{TextBuf, Writer};
 use pure::unix::Pid;
 use ufmt::uwrite;
@@ -43,9 +43,42 @@ pub fn for_each_process(visit: &mut dyn FnMut(Pid, ProcessStat)) -> Result<()> {
 /// Reads /proc/PID/stat; `None` if there is no such process or it is hidden (hidepid).
 #[must_use]
 pub fn stat(pid: Pid) -> Option<ProcessStat> {
-    let mut path = TextBuf::<32>::new();
-    let Ok(()) = uwrite!(Writer(&mut path), "/proc/{}/stat\0", pid.number());
     // More than 20 fields: a name of 64 bytes and numbers of 20 digits.
-    let mut buffer = [0; 512];
-    ProcessStat::parse(file::head(super::c_str(path.bytes())?, &mut buffer).ok()?)
+    ProcessStat::parse(head(pid, "stat", &mut [0; 512])?)
+}
+
+/// Returns whether two processes have the same users: real, effective, saved and of the file system.
+#[must_use]
+pub fn have_same_users(one: Pid, other: Pid) -> bool {
+    // The line is among the first ten.
+    let (mut buffer, mut other_buffer) = ([0; 512], [0; 512]);
+    let users = head(one, "status", &mut buffer).and_then(process_stat::users);
+    let other_users = head(other, "status", &mut other_buffer).and_then(process_stat::users);
+    users.is_some() && users == other_users
+}
+
+/// Reports whether the environment with which a process executed its program contains `variable`, which ends in NUL.
+/// False if the process has overwritten it, or if dmon has no permission to read it (ptrace(2)).
+#[must_use]
+pub fn has_variable(pid: Pid, variable: &[u8]) -> bool {
+    let mut search = VariableSearch::new(variable);
+    let path = path(pid, "environ");
+    if let Some(path) = super::c_str(path.bytes()) {
+        let _ = file::for_each_piece(path, &mut |piece| {
+            piece.iter().for_each(|byte| search.feed(*byte));
+        });
+    }
+    search.found
+}
+
+/// Reads the start of /proc/PID/NAME.
+fn head<'a>(pid: Pid, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    file::head(super::c_str(path(pid, name).bytes())?, buffer).ok()
+}
+
+/// Returns the path of /proc/PID/NAME with its NUL.
+fn path(pid: Pid, name: &str) -> TextBuf<32> {
+    let mut path = TextBuf::new();
+    let Ok(()) = uwrite!(Writer(&mut path), "/proc/{}/{}\0", pid.number(), name);
+    path
 }

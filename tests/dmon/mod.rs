@@ -41,6 +41,8 @@ mod permission;
 mod persistent_faults;
 /// The pid file (`-p`).
 mod pidfile;
+/// The processes that a killed dmon leaves behind, and the next dmon.
+mod predecessor;
 /// Pausing by pressure stall information (`--pressure`).
 mod pressure;
 /// Dropped privileges, and dmon as a set-user-ID program.
@@ -55,6 +57,8 @@ mod rlimit_errors;
 mod rlimits;
 /// Hostile files and input.
 mod security;
+/// The session of a dmon with a pid file.
+mod session;
 /// SIGTERM, SIGINT and the drain of the log.
 mod shutdown;
 /// SIGKILL of dmon itself.

@@ -3,7 +3,6 @@
 use crate::rig::{Rig, proc, scaled, signal, tools};
 use nix::sys::signal::Signal;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::time::{Duration, Instant};
 
 #[test]
 fn the_pid_file_contains_dmons_pid_until_sigterm() {
@@ -211,30 +210,6 @@ fn a_leftover_lives_while_one_of_its_threads_does() {
     let second = rig.start("dmon -n -k 1000 -p pid sh -c 'echo second >>log; exec sleep 1000'");
     rig.child(second.pid(), "sleep 1000");
     assert_eq!(rig.read("log"), "begin\nend\nsecond\n");
-}
-
-#[test]
-fn the_wait_for_leftovers_of_a_killed_dmon_is_limited() {
-    let rig = Rig::new();
-    let first = rig.start(format!("setsid dmon -n -p pid sh -c '{STUBBORN}'"));
-    rig.wait_lines("log", 1);
-    let leftover = rig.child(first.pid(), "sh -c trap");
-    first.kill();
-    let start = Instant::now();
-    let next = rig.start("dmon -n -k 0.5 -p pid sleep 2000");
-    rig.child(next.pid(), "sleep 2000");
-    assert!(start.elapsed() >= Duration::from_millis(500));
-    // dmon never kills processes that it did not start.
-    assert!(rig.processes().iter().any(|process| process.pid == leftover));
-    next.kill();
-    // If another program has the PID and leads a session, dmon does not wait at all.
-    let other = rig.start("setsid sleep 3000");
-    rig.wait_for("a session", || {
-        proc::process(other.pid()).is_some_and(|other| other.session == other.pid)
-    });
-    rig.write("pid", format!("{}\n", other.pid()));
-    let next = rig.start("dmon -n -k 1000 -p pid sleep 2000");
-    rig.child(next.pid(), "sleep 2000");
 }
 
 #[test]

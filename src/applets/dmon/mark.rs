@@ -1,6 +1,6 @@
 //! The mark of a command: the variable DMON_PID in its environment, which contains the PID of its dmon.
 //!
-//! `spawn.rs` sets it for the command and not for the logger.
+//! `spawn.rs` sets it for the command and not for the logger. `predecessor.rs` recognises the processes of a killed dmon by it.
 
 use core::ffi::{CStr, c_int};
 use pure::text::{TextBuf, Writer};
@@ -11,15 +11,22 @@ use ufmt::uwrite;
 pub const NAME: &str = "DMON_PID";
 
 /// `NAME=PID` with its NUL.
-type Mark = TextBuf<{ NAME.len() + "=2147483647\0".len() }>;
+pub type Mark = TextBuf<{ NAME.len() + "=2147483647\0".len() }>;
 
 /// The mark of dmon's own command, to which its environment refers.
 static OWN: StaticCell<Mark> = StaticCell::new(Mark::new());
 
 /// Returns the mark of a dmon with this PID; `None` on the second call.
-#[inline(never)]
 pub fn own(pid: c_int) -> Option<&'static CStr> {
-    let mark = OWN.take()?;
-    let Ok(()) = uwrite!(Writer(mark), "DMON_PID={}\0", pid);
-    sys::c_str(mark.bytes())
+    let own = OWN.take()?;
+    *own = of(pid);
+    sys::c_str(own.bytes())
+}
+
+/// Returns the mark of a dmon with this PID.
+#[inline(never)]
+pub fn of(pid: c_int) -> Mark {
+    let mut mark = Mark::new();
+    let Ok(()) = uwrite!(Writer(&mut mark), "DMON_PID={}\0", pid);
+    mark
 }

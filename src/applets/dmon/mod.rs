@@ -12,6 +12,7 @@ mod load_sampler;
 mod log_pipe;
 mod mark;
 mod pidfile;
+mod predecessor;
 mod process_list;
 mod run_signals;
 mod signals;
@@ -30,7 +31,6 @@ use config::{Config, INFO, OPTIONS};
 use log_pipe::LogPipe;
 use pidfile::PidFile;
 use pure::exit::Exit;
-use pure::supervise::policy::DEFAULT_KILL_AFTER;
 use pure::supervise::rlimits;
 use pure::unix::Signal;
 use spawn::Job;
@@ -69,10 +69,13 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let status = config.status_path.map(StatusWriter::open).transpose()?;
     load_sampler::check(&config.policy.thresholds)?;
     let path_buf = path_search::claim_path_buf().ok_or(Exit::FAILED)?;
-    let timeout = config.policy.kill_after.unwrap_or(DEFAULT_KILL_AFTER);
     // This may block. Signals are not caught yet, so SIGTERM still terminates dmon.
-    let pid_file = config.pid_file.map(|path| PidFile::lock(path, timeout)).transpose()?;
+    let pid_file = config.pid_file.map(|path| PidFile::lock(path, &config, &job)).transpose()?;
     let terminal = if config.no_daemon { Terminal::find() } else { None };
+    if config.no_daemon && pid_file.is_some() && terminal.is_none() {
+        // The next dmon recognises the processes of this one by the session. A process group leader cannot begin one.
+        let _ = process::setsid();
+    }
     config.policy.terminal = terminal.is_some();
     let masks = signals::catch(config.policy.terminal)?;
     let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };

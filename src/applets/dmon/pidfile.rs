@@ -2,19 +2,21 @@
 //!
 //! `mod.rs` locks it before the start. The kernel releases the lock when the process exits, so a stale file is no
 //! obstacle. But the PID in a stale file identifies the processes that a killed dmon left behind, and the next dmon
-//! waits until they have exited.
+//! stops them.
 
-use super::process_list;
+use super::config::Config;
+use super::predecessor::{POLL_INTERVAL, Predecessor};
+use super::process_list::{self, State};
+use super::spawn::Job;
 use crate::applets::diag::{self, error, os_error};
 use pure::cli::option_value::CliWord;
 use pure::cli::value;
 use pure::exit::Exit;
 use pure::text::{TextBuf, Writer, first};
-use pure::time::Duration;
 use pure::unix::{Errno, Pid};
 use sys::file::{self, File, Mode};
 use sys::stat::{self, Kind};
-use sys::{clock, flock, poll, process};
+use sys::{flock, poll, process};
 use ufmt::uwrite;
 
 /// The locked file. Dropping it removes the path, if it still names our file, and then releases the lock.
@@ -29,32 +31,44 @@ pub struct PidFile {
 /// such a file.
 const ATTEMPTS: u32 = 100;
 
-/// Polling interval while the processes of a killed dmon exit.
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Number of times to wait for a dmon that holds the lock and may be dying: it received SIGKILL and has not exited yet.
+const MAX_WAITS: u32 = 10;
 
 /// Bytes for a PID, at most ten digits, and a newline.
 const PID_TEXT_SIZE: usize = 16;
 
 impl PidFile {
-    /// Opens, locks and truncates the file; creates it if necessary. If it contains the PID of a killed dmon, the
-    /// kernel sent the stop signal to the command of that dmon, which may still be exiting. This function waits for it,
-    /// at most `timeout`. The session identifies its processes, if init or dmon itself made dmon the session leader.
+    /// Opens, locks and truncates the file; creates it if necessary. If a dying dmon holds the lock, waits for its exit.
+    /// If the file contains the PID of a killed dmon, stops the processes that it left behind.
     ///
     /// # Errors
     /// The exit status, after the error was reported: the file cannot be opened, is a link, is not a regular file, has
     /// a second name, or another process holds the lock.
-    pub fn lock(path: CliWord, timeout: Duration) -> Result<Self, Exit> {
+    pub fn lock(path: CliWord, config: &Config, job: &Job) -> Result<Self, Exit> {
         let cannot = |error| os_error("cannot open ", path.to_bytes(), error);
+        let mut waits = MAX_WAITS;
         for _ in 0..ATTEMPTS {
             let file = File::open(path, Mode::LockFile).map_err(cannot)?;
             if stat::kind(file.fd()) != Kind::Regular {
                 return Err(error("", path.to_bytes(), " is no file for a pid"));
             }
             match flock::lock(&file) {
-                Err(Errno::AGAIN) => return Err(already_running(&file, path)),
+                Err(Errno::AGAIN) => {
+                    let mut buf = [0; PID_TEXT_SIZE];
+                    let (text, holder) = read_pid(&file, &mut buf);
+                    // A dmon that received SIGKILL does not sleep.
+                    let is_asleep = |pid| process_list::state(pid) == State::Asleep;
+                    if waits == 0 || holder.is_some_and(is_asleep) {
+                        return Err(already_running(path, text, holder));
+                    }
+                    waits -= 1;
+                    poll::sleep(POLL_INTERVAL);
+                }
                 Err(error) => return Err(os_error("cannot lock ", path.to_bytes(), error)),
                 Ok(()) if stat::is_sole_name(&file, path) => {
-                    wait_for_previous(&file, timeout);
+                    if let Some(pid) = read_pid(&file, &mut [0; PID_TEXT_SIZE]).1 {
+                        Predecessor::new(pid, config, job).stop(config.policy.kill_after);
+                    }
                     file::truncate(&file).map_err(cannot)?;
                     // Whatever the umask is: others read the PID, and only dmon's user may write another one there. A
                     // file of another user keeps its mode.
@@ -93,26 +107,13 @@ impl Drop for PidFile {
     }
 }
 
-/// Waits until the processes of the dmon whose PID the file contains have exited.
-fn wait_for_previous(file: &File, timeout: Duration) {
-    let mut buf = [0; PID_TEXT_SIZE];
-    let Some(previous) = read_pid(file, &mut buf).1 else {
-        return;
+/// Reports that another dmon holds the lock, with its PID if `text`, the content of the file, is one.
+fn already_running(path: CliWord, text: &[u8], holder: Option<Pid>) -> Exit {
+    let (running, pid) = match holder {
+        Some(_) => (": already running, pid ", text),
+        None => (": already running", &[][..]),
     };
-    let deadline = clock::now().add(timeout);
-    while process_list::session_outlives(previous) && clock::now() < deadline {
-        poll::sleep(POLL_INTERVAL);
-    }
-}
-
-/// Reports that another dmon holds the lock, with its PID if the file contains one.
-fn already_running(file: &File, path: CliWord) -> Exit {
-    let mut buf = [0; PID_TEXT_SIZE];
-    let (text, pid) = match read_pid(file, &mut buf) {
-        (pid, Some(_)) => (": already running, pid ", pid),
-        (_, None) => (": already running", &[][..]),
-    };
-    diag::eprint(&[path.to_bytes(), text.as_bytes(), pid]);
+    diag::eprint(&[path.to_bytes(), running.as_bytes(), pid]);
     Exit::FAILED
 }
 

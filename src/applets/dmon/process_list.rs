@@ -1,14 +1,14 @@
-//! The processes that dmon looks for: its children, members of a process group, and members of a session whose leader is
-//! dead.
+//! The processes that dmon looks for: its children, members of a process group, and a single one.
 //!
-//! `leftovers.rs`, `terminal.rs` and `pidfile.rs` call these functions.
+//! `leftovers.rs`, `terminal.rs` and `predecessor.rs` call these functions.
 
 use pure::process_stat::ProcessStat;
 use pure::unix::{Errno, Pid};
 use sys::{Result, process, procfs, signal};
 
 /// Reports whether /proc is mounted and belongs to dmon's own PID namespace.
-fn is_proc_own() -> bool {
+#[must_use]
+pub fn is_proc_own() -> bool {
     procfs::self_pid() == Pid::new(process::getpid())
 }
 
@@ -57,16 +57,25 @@ pub fn group_is_alive(group: Pid) -> bool {
     !(only_zombies() && only_zombies())
 }
 
-/// Reports whether `leader` is dead and a process of its session is alive; false without /proc.
-///
-/// While the session has members, the kernel gives its number to no new process.
+/// The state of a process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It has exited.
+    Dead,
+    /// It waits for an event, so it did not receive SIGKILL.
+    Asleep,
+    /// It runs, or its state is not visible.
+    Running,
+}
+
+/// Returns the state of a process.
 #[must_use]
-pub fn session_outlives(leader: Pid) -> bool {
-    let (mut member_alive, mut leader_alive) = (false, false);
-    let _ = procfs::for_each_process(&mut |pid, stat| {
-        let alive = stat.session == Some(leader) && !stat.is_dead;
-        member_alive |= alive;
-        leader_alive |= alive & (pid == leader);
-    });
-    member_alive & !leader_alive
+pub fn state(pid: Pid) -> State {
+    match procfs::stat(pid) {
+        Some(stat) if stat.is_dead => State::Dead,
+        Some(stat) if stat.is_asleep => State::Asleep,
+        // Where processes are hidden (hidepid), kill(2) shows that it exists.
+        None if signal::kill(pid, None) == Err(Errno::SRCH) => State::Dead,
+        Some(_) | None => State::Running,
+    }
 }
