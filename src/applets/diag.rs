@@ -34,11 +34,6 @@ pub fn set_log_pipe(writer: Option<c_int>) {
     LOG_PIPE.store(writer.unwrap_or(0), Relaxed);
 }
 
-/// Reports whether the log receives the errors.
-pub fn is_logged() -> bool {
-    LOG_PIPE.load(Relaxed) != 0
-}
-
 /// Sets the file descriptor that messages are written to.
 pub fn set_output(fd: c_int) {
     OUTPUT.store(fd, Relaxed);

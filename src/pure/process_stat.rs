@@ -1,6 +1,7 @@
 //! The texts in which /proc describes processes (proc(5)). `sys::procfs` reads them.
 
 use crate::cli::value;
+use crate::text::split_once;
 use crate::unix::Pid;
 
 /// The fields of /proc/PID/stat that dmon uses.
@@ -71,6 +72,24 @@ impl<'a> VariableSearch<'a> {
     }
 }
 
+/// The call in which a process sleeps, as /proc/PID/syscall shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SystemCall {
+    pub number: u32,
+    /// Its first argument is 0.
+    pub first_is_zero: bool,
+}
+
+impl SystemCall {
+    /// Parses `NUMBER ARGUMENT …`; `None` for a process that runs.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let (number, arguments) = split_once(text, b' ');
+        let first_is_zero = arguments?.starts_with(b"0x0 ");
+        Some(Self { number: value::number(number).ok()?, first_is_zero })
+    }
+}
+
 /// The parser of /proc/PID/task/TID/children: PIDs, each followed by a blank. The field is the number read so far.
 #[derive(Default)]
 pub struct ChildList(i32);
@@ -89,6 +108,18 @@ impl ChildList {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sleeping_process_is_in_a_call() {
+        let call = |text: &str| SystemCall::parse(text.as_bytes());
+        let read = |number, first_is_zero| Some(SystemCall { number, first_is_zero });
+        assert_eq!(call("0 0x0 0x7ffc 0x1000 0x0 0x0 0x0 0x7ffe 0x7f00\n"), read(0, true));
+        assert_eq!(call("4003 0x0 0x7ffc"), read(4003, true));
+        assert_eq!(call("4003 0x3 0x7ffc"), read(4003, false));
+        assert_eq!(call("running\n"), None);
+        assert_eq!(call("-1 0x0 0x0\n"), None);
+        assert_eq!(call(""), None);
+    }
 
     #[test]
     fn blanks_and_parentheses_in_a_name_do_not_shift_fields() {

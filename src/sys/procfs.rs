@@ -3,7 +3,7 @@
 use super::dir::Directory;
 use super::{Result, file};
 use pure::cli::value;
-use pure::process_stat::{self, ChildList, ProcessStat, VariableSearch};
+use pure::process_stat::{self, ChildList, ProcessStat, SystemCall, VariableSearch};
 use pure::text::{TextBuf, Writer};
 use pure::unix::Pid;
 use ufmt::uwrite;
@@ -46,6 +46,39 @@ pub fn stat(pid: Pid) -> Option<ProcessStat> {
     // More than 20 fields: a name of 64 bytes and numbers of 20 digits.
     ProcessStat::parse(head(pid, "stat", &mut [0; 512])?)
 }
+
+/// Reports whether a process is in a call that waits for input: for its standard input, or for one of several
+/// descriptors. False if the kernel does not show it (/proc/PID/syscall, `CONFIG_HAVE_ARCH_TRACEHOOK`), or if the
+/// process runs in an emulator for another machine.
+#[must_use]
+#[inline(never)]
+pub fn waits_for_input(pid: Pid) -> bool {
+    let call = head(pid, "syscall", &mut [0; 128]).and_then(SystemCall::parse);
+    call.is_some_and(|SystemCall { number, first_is_zero }| {
+        first_is_zero && READS.contains(&number) || POLLS.contains(&number)
+    })
+}
+
+/// Calls that read from the descriptor which is their first argument.
+const READS: [u32; 2] = [libc::SYS_read as u32, libc::SYS_readv as u32];
+
+/// Calls that wait for one of several descriptors. New architectures lack the old calls.
+#[cfg(target_arch = "aarch64")]
+const POLLS: [u32; 3] =
+    [libc::SYS_ppoll as u32, libc::SYS_pselect6 as u32, libc::SYS_epoll_pwait as u32];
+#[cfg(not(target_arch = "aarch64"))]
+const POLLS: [u32; 6] = [
+    libc::SYS_ppoll as u32,
+    libc::SYS_pselect6 as u32,
+    libc::SYS_epoll_pwait as u32,
+    libc::SYS_poll as u32,
+    libc::SYS_epoll_wait as u32,
+    SELECT as u32,
+];
+#[cfg(target_pointer_width = "32")]
+use libc::SYS__newselect as SELECT;
+#[cfg(target_arch = "x86_64")]
+use libc::SYS_select as SELECT;
 
 /// Returns whether two processes have the same users: real, effective, saved and of the file system.
 #[must_use]

@@ -27,6 +27,7 @@ fn each_new_way_in_which_a_logger_exits_is_in_the_log() {
         (Signal::SIGKILL, "by signal 9", true),
         (Signal::SIGKILL, "by signal 9", false),
         (Signal::SIGTERM, "with 0", true),
+        (Signal::SIGKILL, "by signal 9", true),
     ] {
         let log = rig.child(dmon, "dlog");
         signal(log, stop);
@@ -36,8 +37,16 @@ fn each_new_way_in_which_a_logger_exits_is_in_the_log() {
         }
         rig.wait_for("the message", || rig.read("f") == wanted);
     }
-    // The drain is no error.
-    signal(dmon, Signal::SIGTERM);
+    // The drain is no error, and neither is a SIGTERM to all processes, as init sends it.
+    let log = rig.child(dmon, "dlog");
+    for process in [dmon, log] {
+        signal(process, Signal::SIGSTOP);
+        rig.wait_state(process, 'T');
+        signal(process, Signal::SIGTERM);
+    }
+    signal(log, Signal::SIGCONT);
+    rig.wait_state(log, 'Z');
+    signal(dmon, Signal::SIGCONT);
     rig.wait_no_processes();
     assert_eq!(rig.read("f"), wanted);
 }

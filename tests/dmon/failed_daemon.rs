@@ -1,7 +1,7 @@
 //! A daemon whose first start fails, and the parent that reports it.
 
-use crate::rig::Rig;
 use crate::rig::strace::can_inject;
+use crate::rig::{Rig, tools};
 
 /// The parent's exit reports that the start has failed. A script may then start dmon again, and must not meet the
 /// previous daemon and its pid file.
@@ -27,5 +27,61 @@ fn the_parent_exits_after_a_daemon_that_failed_to_start() {
         assert!(begin > 0, "no daemon: {trace}");
         let later = exits[begin..].iter().find(|line| !line.starts_with(parent));
         assert_eq!(later, None, "the parent did not wait: {trace}");
+    }
+}
+
+/// A boot script must see it: dmon would start the logger each second, and nobody would read its messages.
+#[test]
+fn a_logger_that_exits_at_once_makes_the_start_of_a_daemon_fail() {
+    let rig = Rig::new();
+    for (log, text) in [
+        ("dlog nosuch/f", "exited with 125"),
+        ("drlog nosuch", "exited with 125"),
+        ("true", "exited with 0"),
+        ("sh -c 'kill -KILL $$'", "exited by signal 9"),
+    ] {
+        let done = rig.run(format!("dmon -p pid sleep 1000 -- {log}")).exits(125);
+        assert_eq!(done.err.lines().count(), 1, "{done}");
+        done.reports("dmon", &["log ", text]);
+        rig.assert_no_processes();
+        assert!(!rig.has("pid"));
+    }
+}
+
+/// dmon sees that it waits, but not for input.
+#[test]
+fn a_logger_that_does_not_read_yet_delays_the_parent_only_shortly() {
+    let rig = Rig::new();
+    rig.run("dmon -p pid sleep 1000 -- sleep 2000").exits(0).reports_nothing();
+    rig.run("dmon -p pid2 sleep 1000 -- sh -c 'while :; do :; done'").exits(0).reports_nothing();
+}
+
+/// The parent could not return earlier than after 50 ms otherwise.
+#[test]
+fn a_daemons_parent_returns_once_the_logger_reads() {
+    if !tools::is_native("the numbers of system calls are those of the host")
+        || !std::path::Path::new("/proc/self/syscall").exists()
+    {
+        return;
+    }
+    let rig = Rig::new();
+    let mut fastest = u64::MAX;
+    for round in 0..20 {
+        let start = "dmon -p pid$n sleep 1000 -- dlog f$n";
+        let times = format!("n={round}; date +%s%N; {start} && date +%s%N");
+        let times = rig.shell(times).exits(0).out;
+        let times: Vec<u64> = times.lines().map(|line| line.parse().expect("a time")).collect();
+        fastest = fastest.min(times[1] - times[0]);
+    }
+    assert!(fastest < 45_000_000, "{fastest} ns");
+}
+
+#[test]
+fn a_command_that_succeeds_at_once_is_no_failed_start() {
+    let rig = Rig::new();
+    for round in 1..=10 {
+        rig.run("dmon -1 -p pid echo line -- dlog f").exits(0).reports_nothing();
+        rig.wait_no_processes();
+        assert_eq!(rig.lines("f"), round);
     }
 }

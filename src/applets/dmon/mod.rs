@@ -77,6 +77,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         let _ = process::setsid();
     }
     config.policy.terminal = terminal.is_some();
+    config.policy.daemon = !config.no_daemon;
     let masks = signals::catch(config.policy.terminal)?;
     let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };
     let result = job.log_command.map(|_| LogPipe::create()).transpose().and_then(|pipe| {

@@ -27,7 +27,7 @@ use pure::time::Instant;
 use pure::unix::{Pid, Signal, WaitStatus};
 use sys::process::Reaped;
 use sys::signal::SignalSet;
-use sys::{clock, process, signal};
+use sys::{clock, process, procfs, signal};
 
 /// Everything that the loop needs to perform actions.
 // Field order: see src/lib.rs.
@@ -39,6 +39,7 @@ pub struct Supervisor<'a> {
     /// The signal mask for ppoll(2), in which caught signals are not blocked.
     mask: SignalSet,
     stop_signal: Signal,
+    is_daemon: bool,
     status: Option<StatusWriter>,
     verbose: VerboseLog,
     terminal: Option<Terminal>,
@@ -76,6 +77,7 @@ impl<'a> Supervisor<'a> {
             pipe,
             mask: masks.waiting,
             stop_signal: config.stop_signal,
+            is_daemon: config.policy.daemon,
             status,
             verbose: VerboseLog { on: config.verbose, run_started_at: Instant::NEVER, load: None },
             terminal,
@@ -98,7 +100,14 @@ impl<'a> Supervisor<'a> {
         let mut now = clock::now();
         let mut machine = Machine::new(policy, now);
         loop {
-            match machine.next_action(now) {
+            let action = machine.next_action(now);
+            if machine.is_launched()
+                && let Some(launch_pipe) = launch_pipe.take()
+            {
+                launch_pipe.report(Exit::SUCCESS);
+                diag::set_log_pipe(self.pipe.as_ref().and_then(LogPipe::writer));
+            }
+            match action {
                 Action::Exit(exit) => {
                     if self.cmd_died_of_sigint {
                         let _ = signal::killpg_self(Signal::INT);
@@ -145,6 +154,11 @@ impl<'a> Supervisor<'a> {
                     diag::set_log_pipe(None);
                     self.pipe.iter_mut().for_each(LogPipe::close_writer);
                 }
+                Action::CheckLog(pid) => {
+                    if procfs::waits_for_input(pid) {
+                        machine.handle(now, Event::LogReads);
+                    }
+                }
                 Action::CountUnread => {
                     let bytes = self.pipe.as_ref().map_or(0, LogPipe::count_unread);
                     machine.handle(now, Event::Unread { bytes });
@@ -162,12 +176,6 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::WarnUnkillable(pid) => self.signals.warn_unkillable(pid),
             }
-            if machine.is_started()
-                && let Some(launch_pipe) = launch_pipe.take()
-            {
-                launch_pipe.report(Exit::SUCCESS);
-                diag::set_log_pipe(self.pipe.as_ref().and_then(LogPipe::writer));
-            }
         }
     }
 
@@ -180,7 +188,12 @@ impl<'a> Supervisor<'a> {
                 Reaped::Died(pid, status) => {
                     Leftovers::forget(pid);
                     if let Some(role) = machine.role_of(pid) {
-                        self.report(role, ChildEvent::Exited(status), pid);
+                        // Its messages about the reason are lost. The same reason is reported once.
+                        let is_error = role == Role::Log
+                            && self.is_daemon
+                            && !machine.is_stopping()
+                            && self.last_log_exit.replace(status) != Some(status);
+                        self.report_as(is_error, role, ChildEvent::Exited(status), pid);
                         if let (Role::Cmd, Some(terminal)) = (role, &mut self.terminal) {
                             let was_foreground = terminal.end_run(pid);
                             self.cmd_died_of_sigint |=
@@ -199,22 +212,16 @@ impl<'a> Supervisor<'a> {
     }
 
     fn report(&mut self, role: Role, event: ChildEvent, pid: Pid) {
+        self.report_as(false, role, event, pid);
+    }
+
+    /// Reports an event. An error is printed without `--verbose`, too.
+    fn report_as(&mut self, is_error: bool, role: Role, event: ChildEvent, pid: Pid) {
         if let Some(status) = &mut self.status {
             status.write_event(role, event, pid);
         }
-        let is_error = self.is_new_log_exit(role, event);
         if self.verbose.on || is_error {
             self.verbose.print(role, event, pid, is_error);
-        }
-    }
-
-    /// Reports whether a daemon's logger exited before the drain, and not with the same status as the last time.
-    fn is_new_log_exit(&mut self, role: Role, event: ChildEvent) -> bool {
-        match (role, event) {
-            (Role::Log, ChildEvent::Exited(status)) if diag::is_logged() => {
-                self.last_log_exit.replace(status) != Some(status)
-            }
-            _ => false,
         }
     }
 

@@ -60,6 +60,13 @@ const MAX_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// Time after SIGKILL until a warning that the process is still alive. Such a process hangs in the kernel.
 const KILL_WARN_AFTER: Duration = Duration::from_secs(5);
 
+/// Time for which a daemon's parent waits for its logger to read: at most 50 ms with the last interval. A logger that
+/// cannot open its file exits within about a millisecond.
+const LOG_CHECK_TIME: Duration = Duration::from_millis(49);
+
+/// Polling interval of this wait. Usually the first look is enough: dlog reads 0.3 ms after its exec.
+const LOG_CHECK_INTERVAL: Duration = Duration::from_nanos(250_000);
+
 /// Something that happened, as the supervisor reports it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
@@ -81,6 +88,8 @@ pub enum Event {
     Resumed,
     /// The result of a sweep: whether any leftover process was found.
     SweepDone { role: Role, found: bool },
+    /// The result of [`Action::CheckLog`], if the logger waits for input.
+    LogReads,
     /// The result of [`Action::CountUnread`].
     Unread { bytes: usize },
     /// dmon received a signal.
@@ -115,6 +124,8 @@ pub enum Action {
     TakeBack { cmd: Option<Pid> },
     /// Send a signal that dmon received from the terminal to the process group that the command leads.
     PassOn { group: Pid, signal: Signal },
+    /// Look whether the logger waits for input, and thus works. Answered by `LogReads`, or not at all.
+    CheckLog(Pid),
     /// Count the bytes in the log pipe. Answered by `Unread`.
     CountUnread,
     /// Report that this many bytes in the log pipe were never read.
@@ -167,6 +178,8 @@ pub struct Machine<'a> {
     log_started_once: bool,
     /// `Some` as soon as everything has to stop.
     stopping: Option<StopReason>,
+    /// When to look whether the first logger of a daemon works. `None` before its start, and once it works.
+    next_log_check: Option<Instant>,
     /// SIGTERM or SIGINT arrived.
     stop_requested: bool,
     /// SIGTERM or SIGINT arrived a second time.
@@ -200,6 +213,7 @@ impl<'a> Machine<'a> {
             cmd_started_once: false,
             log_started_once: !policy.logged,
             stopping: None,
+            next_log_check: None,
             stop_requested: false,
             force_stop: false,
             interrupted: false,
@@ -216,10 +230,28 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Reports whether both children have started at least once, so that a daemon's parent may exit.
+    /// Reports whether both children have started at least once.
     #[must_use]
     pub const fn is_started(&self) -> bool {
         self.cmd_started_once && self.log_started_once
+    }
+
+    /// Reports whether the start is complete, so that a daemon's parent may exit: both children have started, and the
+    /// first logger works. If everything stops earlier for another reason, the start has succeeded.
+    #[must_use]
+    pub const fn is_launched(&self) -> bool {
+        self.is_started()
+            && match self.stopping {
+                None => self.next_log_check.is_none(),
+                Some(StopReason::StartFailed(_)) => false,
+                Some(_) => true,
+            }
+    }
+
+    /// Reports whether everything stops.
+    #[must_use]
+    pub const fn is_stopping(&self) -> bool {
+        self.stopping.is_some()
     }
 
     /// Reports whether Ctrl-C caused the shutdown. Then dmon must die of SIGINT, so that its parent, often a shell,

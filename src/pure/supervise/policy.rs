@@ -40,6 +40,8 @@ pub struct Policy {
     /// Forward signals to the command, to the logger.
     pub forward_cmd: bool,
     pub forward_log: bool,
+    /// dmon becomes a daemon, whose parent waits until the logger works.
+    pub daemon: bool,
     /// dmon controls the terminal: Ctrl-C stops everything, Ctrl-Z suspends everything.
     pub terminal: bool,
     /// Minimum times between two starts, one for each consecutive failure. Empty:
@@ -71,6 +73,7 @@ impl Default for Policy {
             thresholds: [None; load::METRIC_COUNT],
             forward_cmd: false,
             forward_log: false,
+            daemon: false,
             terminal: false,
         }
     }

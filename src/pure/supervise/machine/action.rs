@@ -3,10 +3,12 @@
 //! The supervisor calls [`Machine::next_action`] after each event and each action, until the answer is to wait.
 
 use super::state::{ChildState, DrainRestart, LeftoverState, RunDeadline, StopReason};
-use super::{Action, KILL_WARN_AFTER, Machine, Role, Sweep, SweepMode};
+use super::{
+    Action, KILL_WARN_AFTER, LOG_CHECK_INTERVAL, LOG_CHECK_TIME, Machine, Role, Sweep, SweepMode,
+};
 use crate::exit::Exit;
 use crate::time::{Instant, earliest};
-use crate::unix::{Signal, WaitStatus};
+use crate::unix::{Pid, Signal, WaitStatus};
 use core::ops::ControlFlow::{self, Break, Continue};
 
 /// `Break` with an action to do now, or `Continue` with the time at which there may be one. It lets `?` return the
@@ -95,15 +97,33 @@ impl Machine<'_> {
             }
             (ChildState::Down { not_before }, _) => start(Role::Log, *not_before, now),
             (ChildState::Up { .. }, Some(end)) if end <= now => self.stop(Role::Log, false, now),
-            (ChildState::Up { pid, .. }, end) => match self.forward_to_log.take() {
-                Some(signal) => Break(Action::SignalChild { role: Role::Log, pid: *pid, signal }),
-                None => Continue(end),
-            },
+            (ChildState::Up { pid, started_at, .. }, end) => {
+                let (pid, started_at) = (*pid, *started_at);
+                if let Some(signal) = self.forward_to_log.take() {
+                    return Break(Action::SignalChild { role: Role::Log, pid, signal });
+                }
+                match self.next_log_check {
+                    Some(next) if self.is_started() && self.stopping.is_none() => {
+                        self.check_log(pid, started_at, next, now)
+                    }
+                    Some(_) | None => Continue(end),
+                }
+            }
             (
                 ChildState::Stopping { .. } | ChildState::Killing { .. } | ChildState::Leftovers(_),
                 _,
             ) => self.continue_stop(Role::Log, now),
         }
+    }
+
+    /// Looks whether a daemon's first logger works.
+    fn check_log(&mut self, pid: Pid, started_at: Instant, next: Instant, now: Instant) -> Step {
+        if next > now {
+            return Continue(Some(next));
+        }
+        let is_late = started_at.until(now) >= LOG_CHECK_TIME;
+        self.next_log_check = if is_late { None } else { Some(now.add(LOG_CHECK_INTERVAL)) };
+        if is_late { Continue(None) } else { Break(Action::CheckLog(pid)) }
     }
 
     /// Reports whether a first start failed. Then there is nothing to log.

@@ -28,6 +28,7 @@ impl Machine<'_> {
             Event::StartFailed(role, exit) => self.on_start_failed(role, exit, now),
             Event::Exited(pid, status) => self.on_exited(pid, status, now),
             Event::SweepDone { role, found } => self.on_sweep_done(role, found, now),
+            Event::LogReads => self.next_log_check = None,
             Event::Unread { bytes } => {
                 self.drain_restart = match self.drain_restart {
                     _ if bytes == 0 => DrainRestart::Done,
@@ -76,7 +77,12 @@ impl Machine<'_> {
         *self.state(role) = ChildState::Up { pid, started_at: now, deadline, paused: false };
         match role {
             Role::Cmd => self.cmd_started_once = true,
-            Role::Log => self.log_started_once = true,
+            Role::Log => {
+                if self.policy.daemon && !self.log_started_once {
+                    self.next_log_check = Some(now);
+                }
+                self.log_started_once = true;
+            }
         }
         if role == Role::Log && self.drain_until.is_some() {
             self.drain_restart = DrainRestart::Used;
@@ -165,7 +171,12 @@ impl Machine<'_> {
     ) -> Instant {
         match role {
             Role::Cmd => self.on_cmd_run_ended(status, timed_out, started_at, now),
-            Role::Log => started_at.add(MIN_START_INTERVAL),
+            Role::Log => {
+                if self.next_log_check.is_some() {
+                    self.stopping = self.stopping.or(Some(StopReason::StartFailed(Exit::FAILED)));
+                }
+                started_at.add(MIN_START_INTERVAL)
+            }
         }
     }
 

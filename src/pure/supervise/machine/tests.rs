@@ -48,7 +48,7 @@ fn policies() -> Vec<(usize, Policy)> {
         &["", "-k0"],
         &["", "-L4"],
         &["", "-s -S"],
-        &["", "(terminal)"],
+        &["", "(terminal)", "(daemon)"],
         &["", "(logged)"],
         &["", "-D0"],
     ];
@@ -61,12 +61,13 @@ fn policies() -> Vec<(usize, Policy)> {
     }
     let policy = |words: Vec<&str>| {
         let name = words.join(" ");
-        let (logged, terminal) = (name.contains("(logged)"), name.contains("(terminal)"));
+        let [logged, terminal, daemon] =
+            ["(logged)", "(terminal)", "(daemon)"].map(|word| name.contains(word));
         let options: Vec<&str> = name.split(' ').filter(|word| word.starts_with('-')).collect();
-        if options.contains(&"-D0") && !logged {
+        if !logged && (daemon || options.contains(&"-D0")) {
             return None;
         }
-        let mut policy = Policy { logged, terminal, ..Policy::default() };
+        let mut policy = Policy { logged, terminal, daemon, ..Policy::default() };
         parse_words(OPTIONS, &mut policy, &options).unwrap();
         policy.validate().ok()?;
         let count = words.iter().filter(|words| !words.is_empty()).count();

@@ -63,7 +63,7 @@ enum StopCause {
     Requested,
     /// `--once` or no restarts left: exit with this status.
     Finished(Exit),
-    /// A first start failed: exit with this status; there is nothing to log.
+    /// A first start failed: exit with this status. The logger is needed only for what the command has written.
     StartFailed(Exit),
 }
 
@@ -106,6 +106,8 @@ pub struct Model<'a> {
     drain_until: Option<Instant>,
     /// Bytes in the closed pipe that were not reported yet.
     unread: usize,
+    /// Until when an exit of a daemon's first logger is a failed start; `None` before its start and once it works.
+    log_check_end: Option<Instant>,
     /// Logger starts after the pipe was closed.
     drain_restarts: u8,
 }
@@ -141,6 +143,7 @@ impl<'a> Model<'a> {
             recent: ShortVec::new(),
             drain_until: None,
             unread: 0,
+            log_check_end: None,
             drain_restarts: 0,
         }
     }

@@ -7,7 +7,7 @@ use crate::cli::value::Load;
 use crate::exit::Exit;
 use crate::supervise::load::Sample;
 use crate::supervise::machine::{
-    Action, Event, KILL_WARN_AFTER, MIN_START_INTERVAL, Role, Sweep, SweepMode,
+    Action, Event, KILL_WARN_AFTER, LOG_CHECK_TIME, MIN_START_INTERVAL, Role, Sweep, SweepMode,
 };
 use crate::time::Instant;
 use crate::unix::{Pid, Signal, WaitStatus};
@@ -47,6 +47,21 @@ impl Model<'_> {
                         let mut model = self.clone();
                         model.cmd_stop = (!lent).then_some(Signal::TSTP.number());
                         model.handle(Event::Lent(lent));
+                        model
+                    })
+                    .into();
+            }
+            Action::CheckLog(pid) => {
+                self.running_child(Role::Log, pid);
+                assert!(self.cmd.started_once && self.stop_cause.is_none(), "checked: {self:?}");
+                assert!(self.log_check_end.is_some_and(|end| now < end), "a late check: {self:?}");
+                return [true, false]
+                    .map(|waits| {
+                        let mut model = self.clone();
+                        model.log_check_end = model.log_check_end.filter(|_| !waits);
+                        if waits {
+                            model.handle(Event::LogReads);
+                        }
                         model
                     })
                     .into();
@@ -191,14 +206,14 @@ impl Model<'_> {
             );
             self.run_deadline = None;
             self.timed_out = false;
-        } else if let Some(StopCause::StartFailed(_)) = self.stop_cause {
-            panic!("the logger starts, but the command never runs: {self:?}");
         } else if self.drain_until.is_some() {
             self.drain_restarts += 1;
             assert!(
                 self.drain_restarts == 1 && self.unread > 0,
                 "a needless drain restart: {self:?}"
             );
+        } else if let Some(StopCause::StartFailed(_)) = self.stop_cause {
+            panic!("the logger starts again after a failed start: {self:?}");
         }
         let after = |event: Event| {
             let mut model = self.clone();
@@ -230,6 +245,8 @@ impl Model<'_> {
             self.run_deadline = self.policy.timeout.map(|time| now.add(time));
         } else if let Some(end) = &mut self.drain_until {
             *end = now.add(self.policy.drain.max(MIN_START_INTERVAL));
+        } else if self.policy.daemon && !child.started_once {
+            self.log_check_end = Some(now.add(LOG_CHECK_TIME));
         }
         self.handle(Event::Started(role, pid));
         vec![self, deferred, failed]

@@ -4,7 +4,7 @@
 
 use super::{Model, ORPHAN, StopCause, pid};
 use crate::exit::Exit;
-use crate::supervise::machine::{MAX_SWEEP_INTERVAL, MIN_START_INTERVAL, Role};
+use crate::supervise::machine::{LOG_CHECK_INTERVAL, MAX_SWEEP_INTERVAL, MIN_START_INTERVAL, Role};
 use crate::time::{Duration, Instant};
 use crate::unix::WaitStatus;
 
@@ -55,6 +55,12 @@ impl Model<'_> {
                 assert!(by(end), "waits beyond the timeout: {self:?}");
             }
         }
+        if let (Some(end), None, true) = (self.log_check_end, self.stop_cause, cmd.started_once) {
+            assert!(
+                end <= now || by(end.add(LOG_CHECK_INTERVAL)),
+                "the daemon's parent waits too long: {self:?}"
+            );
+        }
         // A child that is down starts as soon as it may, at the latest after the last sweep.
         let by = |limit: Instant| by(limit.max(now.add(MAX_SWEEP_INTERVAL)));
         if !cmd.alive && self.stop_cause.is_none() && (log.started_once || !self.policy.logged) {
@@ -72,8 +78,16 @@ impl Model<'_> {
 
     /// Checks the machine's answers to the supervisor's other questions.
     fn check_queries(&self) {
-        let Self { machine, policy, cmd, log, .. } = self;
-        assert_eq!(machine.is_started(), cmd.started_once && (log.started_once || !policy.logged));
+        let Self { machine, policy, cmd, log, now, .. } = self;
+        let is_started = cmd.started_once && (log.started_once || !policy.logged);
+        assert_eq!(machine.is_started(), is_started);
+        let is_launched = match self.stop_cause {
+            None => self.log_check_end.is_none_or(|end| end <= *now),
+            Some(StopCause::StartFailed(_)) => false,
+            Some(StopCause::Requested | StopCause::Finished(_)) => true,
+        };
+        assert_eq!(machine.is_stopping(), self.is_stopping());
+        assert_eq!(machine.is_launched(), is_started && is_launched, "{self:?}");
         for (role, child) in [(Role::Cmd, cmd), (Role::Log, log)] {
             assert_eq!(machine.role_of(pid(child.pid)), child.alive.then_some(role));
         }

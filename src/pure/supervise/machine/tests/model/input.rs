@@ -3,6 +3,7 @@
 //! The exploration tries every input in every state.
 
 use super::{CLOCK_JUMP, Child, Model, ORPHAN, StopCause, pid};
+use crate::exit::Exit;
 use crate::supervise::machine::{Event, Policy, Role};
 use crate::time::{Duration, Instant};
 use crate::unix::{Signal, WaitStatus};
@@ -162,6 +163,11 @@ impl Model<'_> {
         let started = child.last_start.unwrap_or(now);
         if role == Role::Cmd {
             self.end_run(started, status);
+        } else if let (Some(_), None) = (self.log_check_end, self.stop_cause) {
+            // Nobody was told yet that the start has succeeded.
+            let is_failed = !self.machine.is_launched();
+            self.stop_cause = is_failed.then_some(StopCause::StartFailed(Exit::FAILED));
+            self.log_check_end = None;
         }
         let drain_until = self.drain_until.filter(|_| role == Role::Log);
         let grace_from = Some(drain_until.unwrap_or(now).max(now));
