@@ -62,6 +62,14 @@ pub fn dup_cloexec(fd: c_int) -> Result<File> {
     check_int(answer).map(File::adopt)
 }
 
+/// Closes the descriptors from 0 to `end`, which is excluded. close_range(2) would need Linux 5.9.
+pub fn close_below(end: c_int) {
+    for fd in 0..end {
+        // SAFETY: the argument is a number.
+        unsafe { libc::close(fd) };
+    }
+}
+
 /// Returns how many bytes can be read from a pipe or a socket; 0 if the kernel does not report it (`FIONREAD`).
 #[must_use]
 pub fn bytes_readable(fd: c_int) -> usize {

@@ -45,10 +45,19 @@ pub enum Reaped {
 /// Reaps one child that has exited, or reports one that was stopped. Never waits.
 #[must_use]
 pub fn reap() -> Reaped {
+    waitpid(-1, libc::WNOHANG)
+}
+
+/// Waits until `child` has exited or was stopped.
+#[must_use]
+pub fn wait_or_stopped(child: Pid) -> Reaped {
+    waitpid(child.number(), 0)
+}
+
+fn waitpid(child: c_int, flags: c_int) -> Reaped {
     let mut status = 0;
     // SAFETY: `status` is writable.
-    let answer =
-        check(unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) });
+    let answer = check(unsafe { libc::waitpid(child, &raw mut status, flags | libc::WUNTRACED) });
     match answer.map(Pid::new) {
         Ok(Some(pid)) if libc::WIFSTOPPED(status) => {
             let signal = Signal::new(libc::WSTOPSIG(status)).unwrap_or(Signal::STOP);
@@ -101,6 +110,15 @@ pub fn getpgrp() -> Option<Pid> {
 pub fn setpgid_self() -> Result<()> {
     // SAFETY: the arguments are numbers.
     check(unsafe { libc::setpgid(0, 0) }).map(drop)
+}
+
+/// Moves `child`, which has executed no command, into this process group.
+///
+/// # Errors
+/// `EPERM` if there is no such group in its session (setpgid(2)).
+pub fn setpgid_child(child: Pid, group: Pid) -> Result<()> {
+    // SAFETY: the arguments are numbers.
+    check(unsafe { libc::setpgid(child.number(), group.number()) }).map(drop)
 }
 
 /// Sets the limit of resource `number` for this process (prlimit(2), 64 bits on every machine). Without `hard` the

@@ -58,6 +58,9 @@ impl SignalSet {
     /// The set without any signal.
     pub const EMPTY: Self = Self([0; SIZE / size_of::<c_ulong>()]);
 
+    /// The set of all signals.
+    const ALL: Self = Self([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
+
     /// Returns the word and the bit of `signal`.
     fn place(&mut self, signal: Signal) -> (Option<&mut c_ulong>, c_ulong) {
         let at = signal.number().unsigned_abs() - 1;
@@ -196,13 +199,33 @@ pub fn set_mask(mask: &SignalSet) -> Result<()> {
 
 /// Waits for one second, or until a blocked signal arrives, which then counts as caught.
 pub fn wait_one_second() {
-    let all = SignalSet([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
     // The kernel's old timespec consists of two longs on every machine.
-    let second: [c_long; 2] = [1, 0];
+    catch(sigtimedwait(&SignalSet::ALL, Some(&[1, 0])));
+}
+
+/// Blocks all signals and waits until one of `signals` arrives; returns its number. If several are pending, it is the
+/// lowest number (next_signal, kernel/signal.c).
+#[must_use]
+pub fn wait_for(signals: &[Signal]) -> c_int {
+    let _ = set_mask(&SignalSet::ALL);
+    let mut set = SignalSet::EMPTY;
+    signals.iter().for_each(|signal| set.add(*signal));
+    loop {
+        // SIGCONT after SIGSTOP ends the call (EINTR).
+        let number = sigtimedwait(&set, None);
+        if number > 0 {
+            return number;
+        }
+    }
+}
+
+/// Waits for a signal of `set`, for at most `limit`; returns its number, or −1.
+fn sigtimedwait(set: &SignalSet, limit: Option<&[c_long; 2]>) -> c_int {
     let (call, none) = (libc::SYS_rt_sigtimedwait, core::ptr::null_mut::<c_int>());
-    // SAFETY: a set of that size, no place for details of the signal, a time.
-    let number = unsafe { libc::syscall(call, all.pointer(), none, second.as_ptr(), SIZE) };
-    catch(number as c_int);
+    let limit = limit.map_or(core::ptr::null(), core::ptr::from_ref);
+    // SAFETY: a set of that size, no place for details of the signal, a time or none.
+    let number = unsafe { libc::syscall(call, set.pointer(), none, limit, SIZE) };
+    number as c_int
 }
 
 /// Sends `signal` to one process; `None` only checks whether it exists.

@@ -22,6 +22,8 @@ mod foreign_processes;
 mod fork_to_exec;
 /// An idle dmon and its dlog never wake up.
 mod idle;
+/// Ctrl-C and Ctrl-\ in a terminal.
+mod interrupt;
 /// Job control: Ctrl-Z, `fg`, `bg`, pipelines and background jobs.
 mod job_control;
 /// Leftover processes of runs and log commands.

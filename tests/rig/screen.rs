@@ -8,6 +8,7 @@ use std::process::ChildStdin;
 
 /// Control characters of the keys.
 pub const CTRL_C: &str = "\x03";
+pub const CTRL_BACKSLASH: &str = "\x1c";
 pub const CTRL_D: &str = "\x04";
 pub const CTRL_Q: &str = "\x11";
 pub const CTRL_S: &str = "\x13";

@@ -15,6 +15,7 @@ mod pidfile;
 mod predecessor;
 mod process_list;
 mod run_signals;
+mod sentinel;
 mod signals;
 mod spawn;
 mod start_failure;

@@ -11,6 +11,7 @@ use super::leftovers::Leftovers;
 use super::load_sampler;
 use super::log_pipe::LogPipe;
 use super::run_signals::RunSignals;
+use super::sentinel::Sentinel;
 use super::signals::{self, SignalMasks};
 use super::spawn::{Job, SpawnSpec, Spawner};
 use super::start_failure::StartFailure;
@@ -43,6 +44,7 @@ pub struct Supervisor<'a> {
     status: Option<StatusWriter>,
     verbose: VerboseLog,
     terminal: Option<Terminal>,
+    sentinel: Sentinel,
     /// The command was the foreground job and died of SIGINT; the rest of dmon's process group never received it.
     cmd_died_of_sigint: bool,
     /// The last waitpid(2) reported that there are no children at all.
@@ -81,6 +83,7 @@ impl<'a> Supervisor<'a> {
             status,
             verbose: VerboseLog { on: config.verbose, run_started_at: Instant::NEVER, load: None },
             terminal,
+            sentinel: Sentinel::default(),
             cmd_died_of_sigint: false,
             leftovers: Leftovers::new(config.stop_signal),
             signals: RunSignals::default(),
@@ -149,6 +152,7 @@ impl<'a> Supervisor<'a> {
                 Action::PassOn { group, signal } => {
                     self.signals.send(Role::Cmd, group, signal);
                 }
+                Action::StartSentinel { group } => self.sentinel.start(group),
                 Action::Sweep(sweep) => machine.handle(now, self.sweep(sweep)),
                 Action::ClosePipe => {
                     diag::set_log_pipe(None);
@@ -187,6 +191,10 @@ impl<'a> Supervisor<'a> {
             match process::reap() {
                 Reaped::Died(pid, status) => {
                     Leftovers::forget(pid);
+                    if let Some(signal) = self.sentinel.on_death(pid, status) {
+                        machine.handle(now, Event::SentinelExited(signal));
+                        continue;
+                    }
                     if let Some(role) = machine.role_of(pid) {
                         // Its messages about the reason are lost. The same reason is reported once.
                         let is_error = role == Role::Log
@@ -194,6 +202,12 @@ impl<'a> Supervisor<'a> {
                             && !machine.is_stopping()
                             && self.last_log_exit.replace(status) != Some(status);
                         self.report_as(is_error, role, ChildEvent::Exited(status), pid);
+                        if role == Role::Cmd {
+                            // It may have received the signal that ended the command, but not exited yet.
+                            if let Some(signal) = self.sentinel.end() {
+                                machine.handle(now, Event::SentinelExited(Some(signal)));
+                            }
+                        }
                         if let (Role::Cmd, Some(terminal)) = (role, &mut self.terminal) {
                             let was_foreground = terminal.end_run(pid);
                             self.cmd_died_of_sigint |=
@@ -228,6 +242,10 @@ impl<'a> Supervisor<'a> {
     /// Sends the stop signal to a run, and SIGCONT, without which a paused process would not handle it.
     fn stop(&mut self, role: Role, group: Pid, timed_out: bool) {
         let event = if timed_out { ChildEvent::TimedOut } else { ChildEvent::Stopping };
+        if let (Role::Cmd, Signal::INT | Signal::QUIT) = (role, self.stop_signal) {
+            // It could not be distinguished from Ctrl-C.
+            self.sentinel.end();
+        }
         self.signal_run(role, group, self.stop_signal, event);
         self.signals.send(role, group, Signal::CONT);
     }

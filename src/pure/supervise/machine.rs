@@ -9,6 +9,7 @@
 
 mod action;
 mod event;
+mod interrupt;
 mod job_control;
 mod restart;
 mod state;
@@ -20,6 +21,7 @@ use crate::supervise::load::{self, Sample};
 use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
+use interrupt::Interrupt;
 use job_control::JobControl;
 use restart::RestartHistory;
 use state::{ChildState, DrainRestart, PendingSignals, StopReason};
@@ -84,6 +86,8 @@ pub enum Event {
     Lent(bool),
     /// The result of [`Action::TakeBack`]: false if dmon is in the background.
     TakenBack(bool),
+    /// The sentinel exited because of this signal to the command's process group. `None`: for another reason.
+    SentinelExited(Option<Signal>),
     /// dmon continues after [`Action::Suspend`].
     Resumed,
     /// The result of a sweep: whether any leftover process was found.
@@ -126,6 +130,8 @@ pub enum Action {
     PassOn { group: Pid, signal: Signal },
     /// Look whether the logger waits for input, and thus works. Answered by `LogReads`, or not at all.
     CheckLog(Pid),
+    /// Start a sentinel in this process group, which the command leads. If that fails, the run has none.
+    StartSentinel { group: Pid },
     /// Count the bytes in the log pipe. Answered by `Unread`.
     CountUnread,
     /// Report that this many bytes in the log pipe were never read.
@@ -184,8 +190,10 @@ pub struct Machine<'a> {
     stop_requested: bool,
     /// SIGTERM or SIGINT arrived a second time.
     force_stop: bool,
-    /// Ctrl-C stopped the command or dmon.
+    /// SIGINT killed the command or stopped dmon.
     interrupted: bool,
+    /// Ctrl-C during the current run.
+    interrupt: Interrupt,
     job_control: JobControl,
     /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
     drain_until: Option<Instant>,
@@ -217,6 +225,7 @@ impl<'a> Machine<'a> {
             stop_requested: false,
             force_stop: false,
             interrupted: false,
+            interrupt: Interrupt::default(),
             job_control: JobControl::default(),
             drain_until: None,
             drain_restart: if policy.logged { DrainRestart::Available } else { DrainRestart::Done },

@@ -13,7 +13,7 @@ use core::ops::ControlFlow::{self, Break, Continue};
 
 /// `Break` with an action to do now, or `Continue` with the time at which there may be one. It lets `?` return the
 /// first action that any part of the machine requires.
-type Step = ControlFlow<Action, Option<Instant>>;
+pub(super) type Step = ControlFlow<Action, Option<Instant>>;
 
 impl Machine<'_> {
     /// Returns what to do now.
@@ -76,10 +76,9 @@ impl Machine<'_> {
                 if let Some(signal) = self.forward_to_cmd.take() {
                     return Break(Action::SignalChild { role: Role::Cmd, pid: *pid, signal });
                 }
-                match deadline {
-                    RunDeadline::At(end) => Continue(Some(*end)),
-                    RunDeadline::None | RunDeadline::Paused(_) => Continue(None),
-                }
+                let (group, deadline) = (*pid, deadline.at());
+                let sentinel = self.drive_sentinel(group, now)?;
+                Continue(earliest(deadline, sentinel))
             }
             ChildState::Stopping { .. } | ChildState::Killing { .. } | ChildState::Leftovers(_) => {
                 self.continue_stop(Role::Cmd, now)

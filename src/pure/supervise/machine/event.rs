@@ -2,6 +2,7 @@
 //!
 //! The supervisor calls [`Machine::handle`] with what it observed and with the results of its actions.
 
+use super::interrupt::Interrupt;
 use super::state::{
     ChildState, DrainRestart, LeftoverState, PendingSignals, RunDeadline, StopReason,
 };
@@ -47,6 +48,7 @@ impl Machine<'_> {
             Event::Lent(lent) => self.job_control.on_lent(lent),
             Event::TakenBack(taken) => self.job_control.on_taken_back(taken),
             Event::Resumed => self.set_deadline_suspended(false, now),
+            Event::SentinelExited(signal) => self.interrupt.on_sentinel_exited(signal, now),
             Event::Signal(signal @ (Signal::TERM | Signal::INT)) => {
                 self.interrupted |= self.policy.terminal && signal == Signal::INT;
                 self.on_stop_request(now);
@@ -76,7 +78,10 @@ impl Machine<'_> {
         };
         *self.state(role) = ChildState::Up { pid, started_at: now, deadline, paused: false };
         match role {
-            Role::Cmd => self.cmd_started_once = true,
+            Role::Cmd => {
+                self.cmd_started_once = true;
+                self.interrupt = Interrupt::new_run(self.policy.terminal, now);
+            }
             Role::Log => {
                 if self.policy.daemon && !self.log_started_once {
                     self.next_log_check = Some(now);
@@ -233,9 +238,13 @@ impl Machine<'_> {
     ) -> Instant {
         let succeeded = status.success() && !timed_out;
         self.last_status = Some(status);
-        if self.policy.terminal && status.killed_by(Signal::INT) && self.stopping.is_none() {
-            self.interrupted = true;
-            self.stopping = Some(StopReason::Requested);
+        if self.policy.terminal && self.stopping.is_none() {
+            let died_of_sigint = status.killed_by(Signal::INT);
+            // SIGINT may be the stop signal of a run that timed out.
+            if self.interrupt.ends_run(now) || died_of_sigint && !timed_out {
+                self.interrupted = died_of_sigint;
+                self.stopping = Some(StopReason::Requested);
+            }
         }
         if self.stopping.is_none() {
             if self.policy.once && succeeded {

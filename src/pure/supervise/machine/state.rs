@@ -24,6 +24,14 @@ impl RunDeadline {
             Self::None | Self::At(_) | Self::Paused(_) => self,
         }
     }
+
+    /// Returns the end of the run; `None` without one, or while the clock is stopped.
+    pub(super) const fn at(self) -> Option<Instant> {
+        match self {
+            Self::At(end) => Some(end),
+            Self::None | Self::Paused(_) => None,
+        }
+    }
 }
 
 /// The current state of one child.

@@ -92,6 +92,12 @@ pub struct Model<'a> {
     window_changed: bool,
     /// When SIGTSTP was passed on to the command; `None` if it has stopped since.
     stop_passed_at: Option<Instant>,
+    /// The command's current run has a sentinel.
+    sentinel: bool,
+    /// When a sentinel is due; `None` if the run has one or cannot have one.
+    sentinel_due: Option<Instant>,
+    /// When Ctrl-C was typed during the current run.
+    typed_at: Option<Instant>,
     /// The load is above its threshold.
     above: bool,
     /// Earliest time of the command's next start.
@@ -136,6 +142,9 @@ impl<'a> Model<'a> {
             own_stop: None,
             window_changed: false,
             stop_passed_at: None,
+            sentinel: false,
+            sentinel_due: None,
+            typed_at: None,
             above: false,
             next_start: now,
             failures: 0,
@@ -208,9 +217,11 @@ impl<'a> Model<'a> {
             return;
         }
         let max = policy.restart_limit.max;
-        if policy.terminal && status == WaitStatus(Signal::INT.number()) {
+        let died_of_sigint = status == WaitStatus(Signal::INT.number());
+        let typed = self.typed_at.is_some_and(|at| at.until(now) <= Duration::from_secs(10));
+        if policy.terminal && (typed || died_of_sigint && !self.timed_out) {
             self.stop_cause = Some(StopCause::Requested);
-            self.interrupted = true;
+            self.interrupted = died_of_sigint;
         } else if policy.once && succeeded {
             self.stop_cause = Some(StopCause::Finished(Exit(0)));
         } else if let Some(max) = max {

@@ -89,6 +89,16 @@ impl Model<'_> {
                     assert!(core::mem::take(&mut self.window_changed));
                 }
             }
+            Action::StartSentinel { group } => {
+                let child = *self.running_child(Role::Cmd, group);
+                assert!(self.policy.terminal && child.stopped_at.is_none() && !self.sentinel);
+                let due = self.sentinel_due.take();
+                assert!(due.is_some_and(|due| due <= now), "an early sentinel: {self:?}");
+                let mut failed = self.clone();
+                failed.sentinel = false;
+                self.sentinel = true;
+                return vec![self, failed];
+            }
             Action::CountUnread => {
                 // A command that never ran has written nothing.
                 let max = if self.cmd.started_once { UNREAD } else { 0 };
@@ -243,6 +253,8 @@ impl Model<'_> {
             Child { alive, pid: pid.number(), started_once, last_start, ..Child::default() };
         if role == Role::Cmd {
             self.run_deadline = self.policy.timeout.map(|time| now.add(time));
+            self.sentinel_due = self.policy.terminal.then_some(now);
+            self.typed_at = None;
         } else if let Some(end) = &mut self.drain_until {
             *end = now.add(self.policy.drain.max(MIN_START_INTERVAL));
         } else if self.policy.daemon && !child.started_once {

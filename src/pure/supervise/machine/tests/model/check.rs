@@ -51,6 +51,8 @@ impl Model<'_> {
             let watched = self.policy.thresholds != [None; 4];
             assert_eq!(cmd.paused, self.above, "wrongly paused or not paused: {self:?}");
             assert!(!watched || by(now.add(Duration::from_secs(5))), "the load is not sampled");
+            let has_sentinel = self.sentinel || self.sentinel_due.is_none_or(by);
+            assert!(has_sentinel, "no sentinel: {self:?}");
             if let (Some(end), false) = (self.run_deadline, cmd.paused) {
                 assert!(by(end), "waits beyond the timeout: {self:?}");
             }

@@ -26,6 +26,10 @@ pub enum Input {
     BothExit,
     /// A child is stopped by this signal.
     Suspends(Role, Signal),
+    /// Ctrl-C reaches the command's process group.
+    CtrlC,
+    /// The sentinel exits for another reason.
+    SentinelExits,
     /// The last leftover process exits. `reaped`: it was dmon's child, so SIGCHLD reports it.
     LeftoversGone {
         role: Role,
@@ -57,6 +61,9 @@ impl Model<'_> {
         if *terminal {
             let signals = [Signal::INT, Signal::TSTP, Signal::TTIN, Signal::WINCH];
             inputs.extend(signals.map(Input::Signal));
+        }
+        if self.sentinel {
+            inputs.extend([Input::CtrlC, Input::SentinelExits]);
         }
         if *forward_cmd || *forward_log {
             inputs.extend([Input::Signal(Signal::USR1), Input::Signal(Signal::CONT)]);
@@ -108,6 +115,11 @@ impl Model<'_> {
                 }
                 self.handle(Event::Suspended(pid(child.pid), signal));
             }
+            Input::CtrlC => {
+                self.typed_at = Some(self.now);
+                self.sentinel_exits(Some(Signal::INT));
+            }
+            Input::SentinelExits => self.sentinel_exits(None),
             Input::LeftoversGone { role, reaped } => {
                 self.child(role).has_leftovers = false;
                 self.child(role).sweep_due = reaped;
@@ -118,6 +130,12 @@ impl Model<'_> {
             Input::OrphanExits => self.orphan_exits(),
             Input::Signal(signal) => self.signal_dmon(signal),
         }
+    }
+
+    fn sentinel_exits(&mut self, signal: Option<Signal>) {
+        self.sentinel = false;
+        self.sentinel_due = Some(self.now.add(Duration::from_secs(1)));
+        self.handle(Event::SentinelExited(signal));
     }
 
     fn orphan_exits(&mut self) {
@@ -163,6 +181,7 @@ impl Model<'_> {
         let started = child.last_start.unwrap_or(now);
         if role == Role::Cmd {
             self.end_run(started, status);
+            self.sentinel = false;
         } else if let (Some(_), None) = (self.log_check_end, self.stop_cause) {
             // Nobody was told yet that the start has succeeded.
             let is_failed = !self.machine.is_launched();
