@@ -1,7 +1,7 @@
 //! The controlling terminal of this process (tty(4), ioctl_tty(2)).
 
 use super::fd::STDIN;
-use super::file::{File, Mode};
+use super::file::{self, File, Mode};
 use super::{Result, check};
 use core::ffi::c_int;
 use pure::unix::{Errno, Pid};
@@ -53,7 +53,7 @@ impl Modes {
 /// standard input, which may be another file.
 #[must_use]
 pub fn open() -> Option<c_int> {
-    match File::open(c"/dev/tty", Mode::Read) {
+    match File::open(c"/dev/tty", Mode::ReadNonblock) {
         Ok(file) => {
             let terminal = file.fd();
             core::mem::forget(file);
@@ -64,13 +64,22 @@ pub fn open() -> Option<c_int> {
     }
 }
 
-/// Returns the foreground process group; `None` if this is not the controlling terminal.
-#[must_use]
-pub fn foreground(terminal: c_int) -> Option<Pid> {
+/// Returns the foreground process group; `None` if it is outside of this PID namespace.
+///
+/// # Errors
+/// `ENOTTY` if this is not the controlling terminal (tcgetpgrp(3)).
+pub fn foreground(terminal: c_int) -> Result<Option<Pid>> {
     let mut group: c_int = 0;
     // SAFETY: TIOCGPGRP writes one pid.
-    let answer = unsafe { libc::ioctl(terminal, libc::TIOCGPGRP, &raw mut group) };
-    Pid::new(group).filter(|_| answer == 0)
+    check(unsafe { libc::ioctl(terminal, libc::TIOCGPGRP, &raw mut group) })?;
+    Ok(Pid::new(group))
+}
+
+/// Reports whether this process is in the foreground, by a read of no bytes: in the background it fails with EIO if
+/// SIGTTIN is blocked (tty_check_change, drivers/tty/tty_jobctrl.c).
+#[must_use]
+pub fn may_read(terminal: c_int) -> bool {
+    file::read(terminal, &mut []) != Err(Errno::IO)
 }
 
 /// Makes `group` the foreground process group. A caller in the background must block or ignore SIGTTOU.

@@ -1,8 +1,8 @@
 //! The terminal of a job that does not have it as standard input and output: pipelines, redirections, /dev/tty.
 
 use super::terminal::{in_bash, in_each_shell, wait_foreground};
-use crate::rig::screen::{CTRL_D, CTRL_Z, Screen};
-use crate::rig::{Rig, assert_stays, proc, signal};
+use crate::rig::screen::{CTRL_C, CTRL_D, CTRL_Z, Screen};
+use crate::rig::{Rig, assert_stays, proc, signal, tools};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -157,9 +157,10 @@ fn a_background_command_that_asks_is_suspended_until_fg() {
 fn a_background_pager_that_asks_suspends_the_whole_job() {
     in_bash(|rig, screen| {
         rig.write("pager", "read line; read key </dev/tty; echo key-$key");
-        screen.enter("dmon -n sh -c 'echo line; exec sleep 1000' | sh pager &");
+        rig.write("command", "echo line; while :; do sleep 0.02; done");
+        screen.enter("dmon -n sh command | sh pager &");
         let dmon = screen.job("dmon -n");
-        let command = rig.child(dmon, "sleep");
+        let command = rig.child(dmon, "sh command");
         let pager = screen.job("sh pager");
         wait_stopped(rig, &[dmon, command, pager]);
         screen.prints("echo shell-has-it", "shell-has-it\r\n");
@@ -212,4 +213,66 @@ fn tostop_does_not_stop_the_log_command() {
         screen.wait_output("ready> ");
         screen.status_is(0);
     });
+}
+
+/// Returns the command that runs another one in a new PID namespace; without `-f` only the children of that one.
+fn unshare_pids() -> &'static str {
+    if tools::is_root() { "unshare -p" } else { "unshare -Urp" }
+}
+
+/// Waits for a process in another PID namespace; returns its PID here.
+fn process_called(rig: &Rig, words: &str) -> i32 {
+    let first = || rig.processes_called(words).first().map(|process| process.pid);
+    rig.wait_for_some(words, first)
+}
+
+#[test]
+fn a_command_in_a_new_pid_namespace_gets_the_terminal() {
+    if !tools::can_unshare_pids() {
+        return;
+    }
+    in_each_shell(|rig, screen| {
+        let unshare = unshare_pids();
+        for fork in ["", " -f"] {
+            screen.enter(&format!("{unshare}{fork} dmon -n -m 0 bash --norc -i"));
+            // Its prompt has no name of this shell.
+            screen.enter("PS1=inner'> '");
+            screen.wait_output("inner> ");
+            screen.enter("sleep 1000");
+            wait_foreground(rig, process_called(rig, "sleep 1000"));
+            screen.type_in(CTRL_C);
+            screen.wait_output("inner> ");
+            screen.enter("exit 3");
+            screen.wait_output("ready> ");
+            screen.status_is(3);
+        }
+    });
+}
+
+#[test]
+fn a_background_job_in_a_pid_namespace_leaves_the_terminal_to_the_shell() {
+    if !tools::can_unshare_pids() {
+        return;
+    }
+    in_bash(|rig, screen| {
+        screen.enter(&format!("{} -f dmon -n -m 0 cat &", unshare_pids()));
+        let cat = process_called(rig, "cat");
+        rig.wait_state(cat, 'T');
+        screen.prints("echo shell-has-it", "shell-has-it\r\n");
+        screen.enter("fg");
+        wait_foreground(rig, cat);
+        screen.enter_to_cat("typed");
+        screen.type_in(CTRL_D);
+        screen.wait_output("ready> ");
+    });
+}
+
+#[test]
+fn a_command_whose_parent_is_outside_its_pid_namespace_runs() {
+    if !tools::can_unshare_pids() {
+        return;
+    }
+    let rig = Rig::new();
+    let done = rig.run(format!("{} dmon -n -m 0 sh -c 'echo ran; exit 3'", unshare_pids()));
+    assert_eq!(done.exits(3).reports_nothing().out, "ran\n");
 }

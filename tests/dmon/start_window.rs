@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 fn suspend(rig: &Rig, screen: &Screen, dmon: i32) {
     let typed_at: Cell<Option<Instant>> = Cell::new(None);
     rig.wait_for("dmon to be suspended", || {
-        if typed_at.get().is_none_or(|at| at.elapsed() > Duration::from_secs(1)) {
+        if typed_at.get().is_none_or(|at| at.elapsed() > Duration::from_millis(200)) {
             screen.type_in(CTRL_Z);
             typed_at.set(Some(Instant::now()));
         }
@@ -28,7 +28,7 @@ fn ctrl_z_and_fg_work_at_every_moment_of_a_start() {
         screen.enter("dmon -n -d 0 -I status true");
         let dmon = screen.job("dmon -n -d 0");
         let starts = || rig.read("status").matches("cmd start").count();
-        let (least_starts, least_stops) = (scaled(100, 1000), scaled(30, 300));
+        let (least_starts, least_stops) = (scaled(60, 1000), scaled(15, 300));
         let mut stops = 0;
         while stops < least_stops || starts() < least_starts {
             let before = starts();

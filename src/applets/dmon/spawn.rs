@@ -206,7 +206,8 @@ fn prepare(spec: &SpawnSpec) -> Result<(), StartFailure> {
     if let Some(signal) = spec.parent_death_signal {
         // A change of user cancels this setting (prctl(2)), so it comes last.
         process::set_parent_death_signal(signal).map_err(failed_at(Stage::ParentDeathSignal))?;
-        if process::getppid() != spec.supervisor_pid {
+        // 0: dmon is outside of the child's PID namespace (`unshare -p dmon`).
+        if ![spec.supervisor_pid, 0].contains(&process::getppid()) {
             // dmon died before the call, so the kernel will not send the signal.
             process::exit(Exit::FAILED.0);
         }

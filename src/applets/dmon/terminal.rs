@@ -15,7 +15,8 @@ use sys::{process, signal};
 /// The controlling terminal.
 pub struct Terminal {
     fd: c_int,
-    own_group: Pid,
+    /// `None` if it is outside of dmon's PID namespace (`unshare -pf dmon`), until the first command asks.
+    own_group: Option<Pid>,
     /// The command is the foreground job from its start. Otherwise it has to ask.
     is_interactive: bool,
     /// The modes at the moment when the terminal was lent. None unless it is lent: those of the background are the modes
@@ -30,10 +31,10 @@ impl Terminal {
     #[must_use]
     pub fn find() -> Option<Self> {
         let fd = terminal::open()?;
-        terminal::foreground(fd)?;
-        let is_terminal = |fd| terminal::foreground(fd).is_some();
-        let is_interactive = is_terminal(STDIN) && is_terminal(STDOUT);
-        let own_group = process::getpgrp()?;
+        terminal::foreground(fd).ok()?;
+        let is_terminal = |fd| terminal::foreground(fd).is_ok();
+        let own_group = process::getpgrp();
+        let is_interactive = own_group.is_some() && is_terminal(STDIN) && is_terminal(STDOUT);
         let (modes, cmd_modes) = (Modes::none(), Modes::none());
         Some(Self { fd, own_group, is_interactive, modes, cmd_modes })
     }
@@ -52,13 +53,17 @@ impl Terminal {
 
     /// Makes the command the foreground job, if dmon is. Returns whether it is now.
     pub fn lend(&mut self, group: Pid) -> bool {
-        let foreground = terminal::foreground(self.fd);
-        if foreground == Some(self.own_group) {
-            self.modes.save(self.fd);
-            self.cmd_modes.restore(self.fd);
-            let _ = terminal::set_foreground(self.fd, group);
+        if !self.is_foreground() {
+            return terminal::foreground(self.fd) == Ok(Some(group));
         }
-        [Some(self.own_group), Some(group)].contains(&foreground)
+        if self.own_group.is_none() {
+            // dmon could not take the terminal back for a group that it cannot name.
+            let _ = process::setpgid_self();
+            self.own_group = process::getpgrp();
+        }
+        self.modes.save(self.fd);
+        self.cmd_modes.restore(self.fd);
+        terminal::set_foreground(self.fd, group).is_ok()
     }
 
     /// Makes a command that continues the foreground job, unless it has to ask.
@@ -70,13 +75,11 @@ impl Terminal {
 
     /// Makes dmon the foreground job if the command is, which continues later. Returns whether dmon is now.
     pub fn take_back(&mut self, group: Option<Pid>) -> bool {
-        let foreground = terminal::foreground(self.fd);
-        if foreground.is_some() && foreground == group {
+        if group.is_some() && terminal::foreground(self.fd) == Ok(group) {
             self.cmd_modes.save(self.fd);
             self.take();
-            return true;
         }
-        foreground == Some(self.own_group)
+        self.is_foreground()
     }
 
     /// Makes dmon the foreground job after a run, if the command was. If it had lent the terminal to a job that no
@@ -86,7 +89,7 @@ impl Terminal {
         if !self.modes.are_saved() {
             return false;
         }
-        let foreground = terminal::foreground(self.fd);
+        let foreground = terminal::foreground(self.fd).ok().flatten();
         let is_gone = |group| !process_list::group_is_alive(group);
         if foreground == Some(group) || foreground.is_some_and(is_gone) {
             self.take();
@@ -97,7 +100,7 @@ impl Terminal {
     /// Makes dmon the foreground job, also after a start that failed.
     pub fn take(&mut self) {
         self.modes.restore(self.fd);
-        let _ = terminal::set_foreground(self.fd, self.own_group);
+        let _ = self.own_group.map(|group| terminal::set_foreground(self.fd, group));
     }
 
     /// Suspends dmon and its process group, after the command if there is one. Returns when a shell resumes the job, in
@@ -115,6 +118,7 @@ impl Terminal {
 
     /// Reports whether dmon's own process group is the foreground job.
     fn is_foreground(&self) -> bool {
-        terminal::foreground(self.fd) == Some(self.own_group)
+        let has_it = terminal::foreground(self.fd) == Ok(self.own_group);
+        has_it && (self.own_group.is_some() || terminal::may_read(self.fd))
     }
 }
