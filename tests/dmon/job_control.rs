@@ -22,7 +22,8 @@ fn ctrl_z_suspends_both_and_fg_and_bg_resume_them() {
         screen.suspend();
         rig.wait_state(dmon, 'T');
         rig.wait_state(cat, 'T');
-        screen.prints("jobs", "Stopped");
+        let is_zsh = proc::cmdline(screen.shell()).starts_with("zsh");
+        screen.prints("jobs", if is_zsh { "suspended" } else { "Stopped" });
         screen.enter("fg");
         wait_foreground(rig, cat);
         screen.enter_to_cat("second");

@@ -68,11 +68,11 @@ fn the_terminal_goes_to_the_group_that_asks_for_it() {
         let (command, pager) =
             (ask("command") + "read go\n", "read go\n".to_string() + &ask("pager"));
         rig.write("command", command.repeat(2) + "exec sleep 1000");
-        rig.write("pager", pager.repeat(2));
+        rig.write("pager", "exec <to-pager\n".to_string() + &pager.repeat(2));
         let _ends = ["to-command", "to-pager"].map(|fifo| {
             std::fs::File::options().read(true).write(true).open(rig.path(fifo)).expect("a fifo")
         });
-        screen.enter("dmon -n -m 0 sh command <to-command | sh pager <to-pager");
+        screen.enter("dmon -n -m 0 sh command <to-command | sh pager");
         let dmon = screen.job("dmon -n");
         for round in 1..=2 {
             rig.wait_lines("asks", 2 * round - 1);

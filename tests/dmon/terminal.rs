@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use std::process::Command;
 
 /// Interactive shells with job control.
-const SHELLS: [&str; 3] = ["bash --norc -i", "dash -i", "busybox ash -i"];
+const SHELLS: [&str; 4] = ["bash --norc -i", "dash -i", "busybox ash -i", "zsh -f -i"];
 
 /// Waits until this process leads the foreground group of its terminal.
 pub fn wait_foreground(rig: &Rig, leader: i32) {
