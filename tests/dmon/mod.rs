@@ -67,6 +67,8 @@ mod shutdown;
 mod sigkill;
 /// Signal forwarding (`-s`, `-S`).
 mod signals;
+/// A slow service under busybox init, sysvinit, runsv, supervise and s6-supervise.
+mod slow_service;
 /// Commands that cannot start.
 mod start_failures;
 /// Ctrl-Z at any moment of a start.
