@@ -75,7 +75,8 @@ pub fn close_below(end: c_int) {
 pub fn bytes_readable(fd: c_int) -> usize {
     let mut bytes: c_int = 0;
     // SAFETY: FIONREAD writes one int.
-    match check(unsafe { libc::ioctl(fd, libc::FIONREAD, &raw mut bytes) }) {
+    match check_long(unsafe { libc::syscall(libc::SYS_ioctl, fd, libc::FIONREAD, &raw mut bytes) })
+    {
         Ok(_) => usize::try_from(bytes).unwrap_or(0),
         Err(_) => 0,
     }

@@ -1,7 +1,7 @@
 //! Files: opened by path, read, written, truncated, removed.
 
 use super::stat;
-use super::{Result, check, check_size};
+use super::{Result, check, check_long, check_size};
 use core::ffi::{CStr, c_int};
 use libc::{
     O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY,
@@ -143,7 +143,7 @@ pub fn truncate(file: &File) -> Result<()> {
 /// `EPERM` if the file belongs to another user; `EROFS` (fchmod(2)).
 pub fn fchmod(file: &File, mode: u32) -> Result<()> {
     // SAFETY: the arguments are numbers.
-    check(unsafe { libc::fchmod(file.0, mode) }).map(drop)
+    check_long(unsafe { libc::syscall(libc::SYS_fchmod, file.0, mode) }).map(drop)
 }
 
 /// Removes a name.

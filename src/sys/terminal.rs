@@ -2,7 +2,7 @@
 
 use super::fd::STDIN;
 use super::file::{self, File, Mode};
-use super::{Result, check};
+use super::{Result, check_long};
 use core::ffi::c_int;
 use pure::unix::{Errno, Pid};
 
@@ -23,7 +23,8 @@ impl Modes {
     /// Saves the current modes.
     pub fn save(&mut self, terminal: c_int) {
         // SAFETY: TCGETS writes the kernel's part of a termios.
-        let answer = unsafe { libc::ioctl(terminal, libc::TCGETS, &raw mut self.modes) };
+        let answer =
+            unsafe { libc::syscall(libc::SYS_ioctl, terminal, libc::TCGETS, &raw mut self.modes) };
         self.saved = answer == 0;
     }
 
@@ -43,7 +44,9 @@ impl Modes {
     pub fn restore(&mut self, terminal: c_int) {
         if self.saved {
             // SAFETY: TCSETS reads the kernel's part of a termios.
-            unsafe { libc::ioctl(terminal, libc::TCSETS, &raw const self.modes) };
+            unsafe {
+                libc::syscall(libc::SYS_ioctl, terminal, libc::TCSETS, &raw const self.modes)
+            };
         }
         self.saved = false;
     }
@@ -71,7 +74,9 @@ pub fn open() -> Option<c_int> {
 pub fn foreground(terminal: c_int) -> Result<Option<Pid>> {
     let mut group: c_int = 0;
     // SAFETY: TIOCGPGRP writes one pid.
-    check(unsafe { libc::ioctl(terminal, libc::TIOCGPGRP, &raw mut group) })?;
+    let answer =
+        unsafe { libc::syscall(libc::SYS_ioctl, terminal, libc::TIOCGPGRP, &raw mut group) };
+    check_long(answer)?;
     Ok(Pid::new(group))
 }
 
@@ -89,5 +94,8 @@ pub fn may_read(terminal: c_int) -> bool {
 pub fn set_foreground(terminal: c_int, group: Pid) -> Result<()> {
     let group = group.number();
     // SAFETY: TIOCSPGRP reads one pid.
-    check(unsafe { libc::ioctl(terminal, libc::TIOCSPGRP, &raw const group) }).map(drop)
+    check_long(unsafe {
+        libc::syscall(libc::SYS_ioctl, terminal, libc::TIOCSPGRP, &raw const group)
+    })
+    .map(drop)
 }
