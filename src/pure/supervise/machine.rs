@@ -128,10 +128,10 @@ pub enum Action {
     TakeBack { cmd: Option<Pid> },
     /// Send a signal that dmon received from the terminal to the process group that the command leads.
     PassOn { group: Pid, signal: Signal },
-    /// Look whether the logger waits for input, and thus works. Answered by `LogReads`, or not at all.
-    CheckLog(Pid),
     /// Start a sentinel in this process group, which the command leads. If that fails, the run has none.
     StartSentinel { group: Pid },
+    /// Look whether the logger waits for input, and thus works. Answered by `LogReads`, or not at all.
+    CheckLog(Pid),
     /// Count the bytes in the log pipe. Answered by `Unread`.
     CountUnread,
     /// Report that this many bytes in the log pipe were never read.

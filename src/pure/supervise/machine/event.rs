@@ -238,14 +238,7 @@ impl Machine<'_> {
     ) -> Instant {
         let succeeded = status.success() && !timed_out;
         self.last_status = Some(status);
-        if self.policy.terminal && self.stopping.is_none() {
-            let died_of_sigint = status.killed_by(Signal::INT);
-            // SIGINT may be the stop signal of a run that timed out.
-            if self.interrupt.ends_run(now) || died_of_sigint && !timed_out {
-                self.interrupted = died_of_sigint;
-                self.stopping = Some(StopReason::Requested);
-            }
-        }
+        self.stop_if_interrupted(status, timed_out, now);
         if self.stopping.is_none() {
             if self.policy.once && succeeded {
                 self.stopping = Some(StopReason::Succeeded);

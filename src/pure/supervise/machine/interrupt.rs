@@ -7,9 +7,11 @@
 //! A *sentinel* reports Ctrl-C: a process in the command's process group, which exits when the terminal signals the
 //! group.
 
+use super::action::Step;
+use super::state::StopReason;
 use super::{Action, Machine};
 use crate::time::{Duration, Instant};
-use crate::unix::{Pid, Signal};
+use crate::unix::{Pid, Signal, WaitStatus};
 use core::ops::ControlFlow::{Break, Continue};
 
 /// A run that ends within this time of Ctrl-C is the last.
@@ -50,8 +52,26 @@ impl Interrupt {
 }
 
 impl Machine<'_> {
+    /// Handles the end of a run: it is the last if Ctrl-C or Ctrl-\ ended it.
+    pub(super) fn stop_if_interrupted(
+        &mut self,
+        status: WaitStatus,
+        timed_out: bool,
+        now: Instant,
+    ) {
+        if !self.policy.terminal || self.stopping.is_some() {
+            return;
+        }
+        let died_of_sigint = status.killed_by(Signal::INT);
+        // SIGINT may be the stop signal of a run that timed out.
+        if self.interrupt.ends_run(now) || died_of_sigint && !timed_out {
+            self.interrupted = died_of_sigint;
+            self.stopping = Some(StopReason::Requested);
+        }
+    }
+
     /// Starts a sentinel in the process group of the running command, when it is due.
-    pub(super) fn drive_sentinel(&mut self, group: Pid, now: Instant) -> super::action::Step {
+    pub(super) fn drive_sentinel(&mut self, group: Pid, now: Instant) -> Step {
         match self.interrupt.sentinel_at {
             Some(at) if at <= now => {
                 self.interrupt.sentinel_at = None;
