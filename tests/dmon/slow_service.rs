@@ -2,7 +2,7 @@
 //! never two copies of the service.
 
 use crate::rig::machine::Machine;
-use crate::rig::{Rig, signal, tools};
+use crate::rig::{Rig, openrc, signal, tools};
 use nix::sys::signal::Signal;
 
 /// Takes three seconds to stop, and records in `two` that another copy runs.
@@ -110,4 +110,28 @@ fn under_sysvinit_a_slow_service_never_runs_twice() {
     let inittab = "id:2:initdefault:\nsi::sysinit:/etc/rcS";
     let machine = machine.boot(&format!("{inittab}\nvf:2345:respawn:{MACHINE_DMON}\n"));
     kill_repeatedly(&rig, machine.init, "/sbin/dmon -n", "root/var/log");
+}
+
+#[test]
+fn under_supervise_daemon_a_slow_service_never_runs_twice() {
+    let rig = Rig::new();
+    let Some(namespace) = openrc::system(&rig) else { return };
+    rig.write_program("svc", SERVICE);
+    let file = |name: &str| rig.path(name).display().to_string();
+    // OpenRC clears the environment.
+    let text = format!(
+        "#!/sbin/openrc-run\nexport DMON_TEST='{folder}'\nsupervisor=supervise-daemon\ncommand={dmon}
+command_args=\"-n -p pid -k 1000 {svc} -- {dlog} log\"\ndirectory={folder}\nrespawn_max=0\n",
+        folder = file("").trim_end_matches('/'),
+        dmon = file("bin/dmon"),
+        svc = file("bin/svc"),
+        dlog = file("bin/dlog"),
+    );
+    rig.write_executable("service", &text);
+    rig.shell(format!("{namespace} ./service start >/dev/null")).exits(0);
+    let supervisor = rig.wait_for_some("supervise-daemon", || {
+        rig.processes_called("supervise-daemon").first().map(|process| process.pid)
+    });
+    kill_repeatedly(&rig, supervisor, &format!("{} -n", file("bin/dmon")), ".");
+    rig.shell(format!("{namespace} ./service stop >/dev/null")).exits(0);
 }

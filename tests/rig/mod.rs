@@ -13,6 +13,7 @@ mod files;
 pub mod load;
 pub mod machine;
 pub mod mount_namespace;
+pub mod openrc;
 mod peers;
 pub mod pipes;
 pub mod proc;
