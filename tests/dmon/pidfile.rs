@@ -234,6 +234,21 @@ fn sigterm_ends_the_wait_for_leftovers_of_a_killed_dmon() {
     signal(leftover, Signal::SIGKILL);
 }
 
+/// The manual says so, and where to put the file.
+#[test]
+fn whoever_may_open_a_stale_pid_file_can_lock_it() {
+    if !tools::has(&["flock"]) {
+        return;
+    }
+    let rig = Rig::new();
+    rig.write("pid", "");
+    let reader = rig.start("sh -c 'exec 9<pid; flock -n 9 && echo >locked; exec sleep 1000'");
+    rig.wait_file("locked");
+    rig.run("dmon -n -p pid true").exits(125).reports("dmon", &["pid: already running"]);
+    reader.kill();
+    rig.run("dmon -n -m 0 -p pid true").exits(0);
+}
+
 #[test]
 fn a_replaced_pid_file_is_not_removed() {
     let rig = Rig::new();
