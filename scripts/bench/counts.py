@@ -10,6 +10,8 @@ import subprocess
 
 from common import ENVIRONMENT, Unavailable
 
+# posix_spawn(3) of glibc ignores the signals that it uses itself, so dmon starts with them ignored and resets them.
+SPAWN_SIGNALS = re.compile(r"^SIGRT(MIN|_1), {sa_handler=SIG_DFL")
 STRACE_CALL = re.compile(r"^(\d+) +([a-z0-9_]+)\((.*)")
 
 
@@ -36,6 +38,8 @@ def read_trace(path):
             if " <... " in line:
                 continue
             if match := STRACE_CALL.match(line):
+                if match[2] == "rt_sigaction" and SPAWN_SIGNALS.match(match[3]):
+                    continue
                 yield int(match[1]), match[2], match[3]
             elif " +++ exited" in line:
                 yield int(line.split()[0]), "exited", ""

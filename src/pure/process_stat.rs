@@ -1,8 +1,9 @@
 //! The texts in which /proc describes processes (proc(5)). `sys::procfs` reads them.
 
+use crate::byte_scan::after_last;
 use crate::cli::value;
-use crate::text::split_once;
-use crate::unix::Pid;
+use crate::text::{first, skip, split_once, strip_prefix};
+use crate::unix::{Pid, Signal};
 
 /// The fields of /proc/PID/stat that dmon uses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,6 +91,41 @@ impl SystemCall {
     }
 }
 
+/// Returns the mask of ignored signals in /proc/PID/status as hexadecimal digits, of which the first stands for the
+/// highest signals; `None` if the text is truncated before it.
+#[must_use]
+pub fn ignored_signals(status: &[u8]) -> Option<&[u8]> {
+    // Few lines behind this one contain an I.
+    let mut before = status;
+    loop {
+        before = first(before, before.len() - after_last(before, b'I')?);
+        if before.ends_with(b"\nSigI")
+            && let Some(rest) = strip_prefix(skip(status, before.len()), b"gn:\t")
+            && let (digits, Some(_)) = split_once(rest, b'\n')
+        {
+            return Some(digits);
+        }
+        before = first(before, before.len() - 1);
+    }
+}
+
+/// Passes the signals of such a mask to `visit`.
+pub fn for_each_signal(mask: &[u8], visit: &mut dyn FnMut(Signal)) {
+    let mut number = 4 * mask.len();
+    for digit in mask {
+        number -= 4;
+        // The last four bits of a letter are one for `a`.
+        let value = if digit.is_ascii_digit() { *digit } else { *digit + 9 } & 15;
+        for bit in (0..4).filter(|bit| value >> bit & 1 != 0) {
+            i32::try_from(number + bit + 1)
+                .ok()
+                .and_then(Signal::new)
+                .into_iter()
+                .for_each(&mut *visit);
+        }
+    }
+}
+
 /// The parser of /proc/PID/task/TID/children: PIDs, each followed by a blank. The field is the number read so far.
 #[derive(Default)]
 pub struct ChildList(i32);
@@ -108,6 +144,26 @@ impl ChildList {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ignored_signals_are_the_bits_of_a_mask() {
+        let signals = |mask: &[u8]| {
+            let mut all = Vec::new();
+            for_each_signal(mask, &mut |signal| all.push(signal.number()));
+            all
+        };
+        let ignored = |text: &str| ignored_signals(text.as_bytes()).map(signals);
+        let head = "Name:\tI SigIgn:\tI\nSigBlk:\t0000000000000007\nSigIgn:\t";
+        let found = ignored(&format!("{head}8000000080000a01\nSigCgt:\t01\nCapInh:\t02\nSpI: 0\n"));
+        assert_eq!(found, Some(vec![64, 32, 10, 12, 1]));
+        assert_eq!(ignored(&format!("{head}0000000000000000\n")), Some(vec![]));
+        assert_eq!(ignored(&format!("{head}00000000000f0000\n")), Some(vec![17, 18, 19, 20]));
+        assert_eq!(ignored(&format!("{head}00000000000")), None);
+        assert_eq!(ignored(""), None);
+        // On MIPS the mask has 128 bits.
+        let mips = ignored(&format!("{head}00000000000000008000000000000002\n"));
+        assert_eq!(mips, Some(vec![64, 2]));
+    }
 
     #[test]
     fn a_sleeping_process_is_in_a_call() {

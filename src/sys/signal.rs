@@ -8,6 +8,7 @@
 use super::{Result, check, check_long};
 use core::ffi::{c_int, c_long, c_ulong};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use pure::process_stat;
 use pure::unix::{Pid, Signal};
 
 /// One flag for each signal below 32. The handler sets it; [`take`] clears it after a wait.
@@ -94,12 +95,12 @@ fn sigprocmask(how: c_int, mask: &SignalSet) -> Result<SignalSet> {
     Ok(before)
 }
 
-/// Catches and blocks `signals`, and resets `reset` to their default action. Returns the mask that this process was
-/// started with, for commands, and the mask for ppoll(2), in which `signals` are not blocked.
+/// Catches and blocks `signals`. Returns the mask that this process was started with, for commands, and the mask for
+/// ppoll(2), in which `signals` are not blocked.
 ///
 /// # Errors
 /// `EINVAL` for a signal that cannot be caught (sigaction(2)).
-pub fn catch_all(signals: &[Signal], reset: &[Signal]) -> Result<(SignalSet, SignalSet)> {
+pub fn catch_all(signals: &[Signal]) -> Result<(SignalSet, SignalSet)> {
     let mut blocked = SignalSet::EMPTY;
     signals.iter().for_each(|signal| blocked.add(*signal));
     let inherited = sigprocmask(libc::SIG_BLOCK, &blocked)?;
@@ -108,8 +109,24 @@ pub fn catch_all(signals: &[Signal], reset: &[Signal]) -> Result<(SignalSet, Sig
         waiting.remove(*signal);
         to_caught(*signal)?;
     }
-    reset.iter().for_each(|signal| to_default(*signal));
     Ok((inherited, waiting))
+}
+
+/// Resets all ignored signals to their default action; `caught` are those that are caught.
+///
+/// /proc shows which are ignored: three calls instead of one for each signal. Without /proc all but the caught are
+/// reset.
+#[inline(never)]
+pub fn reset_ignored(caught: &[Signal]) {
+    // The mask ends at about 720 on Linux 6, and later if the process has many groups.
+    let mut buffer = [0; 1024];
+    let status = super::file::head(c"/proc/self/status", &mut buffer).ok();
+    let mask = status.and_then(process_stat::ignored_signals).unwrap_or(b"ffffffffffffffff");
+    process_stat::for_each_signal(mask, &mut |signal| {
+        if !caught.contains(&signal) {
+            to_default(signal);
+        }
+    });
 }
 
 /// Undoes [`catch_all`]: restores default actions and the mask that this process was started with.

@@ -7,7 +7,7 @@ use pure::exit::Exit;
 use pure::supervise::machine::{Event, Machine};
 use pure::time::Instant;
 use pure::unix::Signal;
-use sys::signal::{self, STOP_SIGNALS, SignalSet};
+use sys::signal::{self, SignalSet};
 
 /// The signals that dmon catches. SIGPIPE and SIGXFSZ are caught only because their default is to terminate dmon: a
 /// message to a closed pipe, or to a file at its size limit, is lost, but dmon continues. The last four keep their
@@ -41,18 +41,17 @@ pub struct SignalMasks {
     pub waiting: SignalSet,
 }
 
-/// Catches the signals and blocks them, except in ppoll(2). Without a terminal, those of a terminal are reset to their
-/// default action. Python and shells ignore some, and commands would inherit that. For caught signals, execve(2) does
-/// the same.
+/// Catches the signals and blocks them, except in ppoll(2). Ignored ones are reset to their default action: shells,
+/// Python and nohup(1) ignore some, and commands would inherit that. For caught signals, execve(2) does the same.
 ///
 /// # Errors
 /// The exit status, after the error was reported. No kernel is known to fail here.
 pub fn catch(on_terminal: bool) -> Result<SignalMasks, Exit> {
     let cannot = |error| os_error("cannot catch signals", b"", error);
     // While SIGTTOU is blocked, dmon may take the terminal back from the background (tcsetpgrp(3)).
-    let (caught, reset): (&[_], &[_]) =
-        if on_terminal { (&CAUGHT, &[]) } else { (ALWAYS_CAUGHT, &STOP_SIGNALS) };
-    let (inherited, waiting) = signal::catch_all(caught, reset).map_err(cannot)?;
+    let caught: &[_] = if on_terminal { &CAUGHT } else { ALWAYS_CAUGHT };
+    let (inherited, waiting) = signal::catch_all(caught).map_err(cannot)?;
+    signal::reset_ignored(caught);
     Ok(SignalMasks { inherited, waiting })
 }
 
