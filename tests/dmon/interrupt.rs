@@ -158,3 +158,58 @@ fn sigint_as_the_stop_signal_of_a_timeout_is_not_ctrl_c() {
         screen.wait_output("ready> ");
     });
 }
+
+/// Starts the script as [`start`] does, but with another standard input: dmon keeps the terminal.
+fn start_without_terminal(rig: &Rig, screen: &Screen, script: &str) -> (i32, i32) {
+    rig.write("command", format!("{script}\n"));
+    screen.enter("rm -f ready; dmon -n sh command </dev/null");
+    let dmon = screen.job("dmon -n");
+    let command = rig.child(dmon, "sh command");
+    rig.wait_file("ready");
+    wait_foreground(rig, dmon);
+    (dmon, command)
+}
+
+#[test]
+fn dmon_passes_on_the_keys_while_it_has_the_terminal() {
+    in_each_shell(|rig, screen| {
+        for key in [CTRL_C, CTRL_BACKSLASH] {
+            let script = format!("trap 'exit 20' INT; trap 'exit 20' QUIT; {UNTIL_END}");
+            let (dmon, _) = start_without_terminal(rig, screen, &script);
+            screen.type_in(key);
+            screen.wait_output("ready> ");
+            screen.status_is(20);
+            rig.wait_dead(dmon);
+        }
+    });
+}
+
+#[test]
+fn a_second_ctrl_c_stops_a_command_that_ignores_the_first() {
+    in_bash(|rig, screen| {
+        let script = format!("trap '' INT; trap 'echo >stopped; exit 4' TERM; {UNTIL_END}");
+        let (dmon, command) = start_without_terminal(rig, screen, &script);
+        let before = sentinel(rig, dmon, command, None);
+        screen.type_in(CTRL_C);
+        // dmon has handled the first when the sentinel is replaced.
+        sentinel(rig, dmon, command, Some(before));
+        assert!(!rig.has("stopped"));
+        screen.interrupt();
+        assert!(rig.has("stopped"));
+    });
+}
+
+#[test]
+fn ctrl_backslash_stops_dmon_between_runs() {
+    in_each_shell(|rig, screen| {
+        screen.enter("dmon -n -d 1h sh -c 'exit 3'");
+        let dmon = screen.job("dmon -n");
+        rig.wait_for("the end of the run", || {
+            proc::children(dmon).is_empty() && proc::state(dmon) == Some('S')
+        });
+        rig.wait_stable("waiting dmon", || proc::switches(dmon));
+        screen.type_in(CTRL_BACKSLASH);
+        screen.wait_output("ready> ");
+        screen.status_is(3);
+    });
+}

@@ -2,6 +2,7 @@
 //!
 //! `mod.rs` sets them up; the supervisor and the daemon's parent use the result.
 
+use super::terminal::Terminal;
 use crate::applets::diag::os_error;
 use pure::exit::Exit;
 use pure::supervise::machine::{Event, Machine};
@@ -56,10 +57,13 @@ pub fn catch(on_terminal: bool) -> Result<SignalMasks, Exit> {
 }
 
 /// Reports to the machine which signals arrived: during a wait, or for a child before its exec.
-pub fn report(machine: &mut Machine<'_>, now: Instant) {
+pub fn report(machine: &mut Machine<'_>, terminal: Option<&Terminal>, now: Instant) {
     for signal in CAUGHT {
         if signal::take(signal) && signal != Signal::CHLD {
-            machine.handle(now, Event::Signal(signal));
+            let is_key = matches!(signal, Signal::INT | Signal::QUIT)
+                && terminal.is_some_and(Terminal::is_foreground);
+            let event = if is_key { Event::Key(signal) } else { Event::Signal(signal) };
+            machine.handle(now, event);
         }
     }
 }

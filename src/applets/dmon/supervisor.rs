@@ -127,7 +127,7 @@ impl<'a> Supervisor<'a> {
                     let event = self.start(role, !machine.is_started());
                     now = clock::now();
                     machine.handle(now, event);
-                    signals::report(&mut machine, now);
+                    signals::report(&mut machine, self.terminal.as_ref(), now);
                 }
                 // A child that has exited meanwhile is a zombie, so its PID is still its own.
                 Action::Stop { role, group, timed_out } => self.stop(role, group, timed_out),
@@ -186,7 +186,7 @@ impl<'a> Supervisor<'a> {
     /// Reports to the machine which signals arrived and which children exited or were stopped.
     #[inline(never)]
     fn collect_events(&mut self, machine: &mut Machine<'_>, now: Instant) {
-        signals::report(machine, now);
+        signals::report(machine, self.terminal.as_ref(), now);
         loop {
             match process::reap() {
                 Reaped::Died(pid, status) => {

@@ -117,7 +117,7 @@ impl Terminal {
     }
 
     /// Reports whether dmon's own process group is the foreground job.
-    fn is_foreground(&self) -> bool {
+    pub fn is_foreground(&self) -> bool {
         let has_it = terminal::foreground(self.fd) == Ok(self.own_group);
         has_it && (self.own_group.is_some() || terminal::may_read(self.fd))
     }

@@ -98,6 +98,8 @@ pub enum Event {
     Unread { bytes: usize },
     /// dmon received a signal.
     Signal(Signal),
+    /// dmon received SIGINT or SIGQUIT while its own process group is the foreground job: Ctrl-C or Ctrl-\.
+    Key(Signal),
     /// The result of [`Action::SampleLoad`].
     LoadSample(Sample),
 }

@@ -49,7 +49,8 @@ impl Machine<'_> {
             Event::TakenBack(taken) => self.job_control.on_taken_back(taken),
             Event::Resumed => self.set_deadline_suspended(false, now),
             Event::SentinelExited(signal) => self.interrupt.on_sentinel_exited(signal, now),
-            Event::Signal(signal @ (Signal::TERM | Signal::INT)) => {
+            Event::Key(signal) if self.passes_on_key(now) => self.job_control.pass_on(signal),
+            Event::Signal(signal @ (Signal::TERM | Signal::INT)) | Event::Key(signal) => {
                 self.interrupted |= self.policy.terminal && signal == Signal::INT;
                 self.on_stop_request(now);
             }

@@ -52,6 +52,17 @@ impl Interrupt {
 }
 
 impl Machine<'_> {
+    /// Handles Ctrl-C and Ctrl-\ that dmon itself received. Returns whether the command gets the signal. A second one soon
+    /// after the first stops everything: the command does not react to it.
+    pub(super) fn passes_on_key(&mut self, now: Instant) -> bool {
+        let is_first = !self.interrupt.ends_run(now);
+        let passes_on = is_first && self.stopping.is_none() && self.running_cmd().is_some();
+        if passes_on {
+            self.interrupt.at = Some(now);
+        }
+        passes_on
+    }
+
     /// Handles the end of a run: it is the last if Ctrl-C or Ctrl-\ ended it.
     pub(super) fn stop_if_interrupted(
         &mut self,

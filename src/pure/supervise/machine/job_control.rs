@@ -64,12 +64,17 @@ impl JobControl {
     /// Handles a signal to dmon. Those of job control are for dmon's whole process group.
     pub(super) fn on_signal(&mut self, signal: Signal) {
         match signal {
-            Signal::WINCH => self.pass_on.add(signal),
+            Signal::WINCH => self.pass_on(signal),
             Signal::TSTP | Signal::TTIN | Signal::TTOU if self.own != Need::Suspension => {
                 self.own = Need::of(signal);
             }
             _ => {}
         }
+    }
+
+    /// Stores a signal until it is passed on to the command's process group.
+    pub(super) fn pass_on(&mut self, signal: Signal) {
+        self.pass_on.add(signal);
     }
 
     /// Handles the stop of the running command by this signal.
@@ -131,7 +136,7 @@ impl Machine<'_> {
 
     /// Suspends the job. That does all that the stop signals so far require.
     fn suspend(&mut self, cmd: Option<Pid>, now: Instant) -> ControlFlow<Action> {
-        self.job_control = JobControl::default();
+        self.job_control = JobControl { pass_on: self.job_control.pass_on, ..Default::default() };
         self.set_deadline_suspended(true, now);
         Break(Action::Suspend { cmd })
     }

@@ -88,8 +88,8 @@ pub struct Model<'a> {
     cmd_stop: Option<i32>,
     /// The number of the stop signal that dmon received, unless it has reacted.
     own_stop: Option<i32>,
-    /// SIGWINCH must be passed on to the command.
-    window_changed: bool,
+    /// The number of the signal that must be passed on to the command.
+    to_pass_on: Option<i32>,
     /// When SIGTSTP was passed on to the command; `None` if it has stopped since.
     stop_passed_at: Option<Instant>,
     /// The command's current run has a sentinel.
@@ -140,7 +140,7 @@ impl<'a> Model<'a> {
             run_deadline: None,
             cmd_stop: None,
             own_stop: None,
-            window_changed: false,
+            to_pass_on: None,
             stop_passed_at: None,
             sentinel: false,
             sentinel_due: None,
@@ -194,13 +194,18 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Reports whether Ctrl-C was typed shortly before, during the current run.
+    fn was_typed(&self) -> bool {
+        self.typed_at.is_some_and(|at| at.until(self.now) <= Duration::from_secs(10))
+    }
+
     /// Computes what the manual says after a run of the command: when the next one starts, or why dmon stops.
     fn end_run(&mut self, started_at: Instant, status: WaitStatus) {
         let now = self.now;
         let policy = self.policy;
         let succeeded = status == WaitStatus::SUCCESS && !self.timed_out;
         self.last_status = Some(status);
-        (self.cmd_stop, self.window_changed) = (None, false);
+        (self.cmd_stop, self.to_pass_on) = (None, None);
         let passed_at = self.stop_passed_at.take();
         let last_delay = policy.delays.last().copied().unwrap_or(MIN_START_INTERVAL);
         self.failures = match succeeded {
@@ -218,8 +223,7 @@ impl<'a> Model<'a> {
         }
         let max = policy.restart_limit.max;
         let died_of_sigint = status == WaitStatus(Signal::INT.number());
-        let typed = self.typed_at.is_some_and(|at| at.until(now) <= Duration::from_secs(10));
-        if policy.terminal && (typed || died_of_sigint && !self.timed_out) {
+        if policy.terminal && (self.was_typed() || died_of_sigint && !self.timed_out) {
             self.stop_cause = Some(StopCause::Requested);
             self.interrupted = died_of_sigint;
         } else if policy.once && succeeded {

@@ -85,8 +85,7 @@ impl Model<'_> {
                     assert_eq!(self.own_stop.take(), Some(signal.number()));
                     self.stop_passed_at = Some(now);
                 } else {
-                    assert_eq!(signal, Signal::WINCH);
-                    assert!(core::mem::take(&mut self.window_changed));
+                    assert_eq!(self.to_pass_on.take(), Some(signal.number()));
                 }
             }
             Action::StartSentinel { group } => {
@@ -151,7 +150,7 @@ impl Model<'_> {
         assert_eq!(cmd, self.job_control_group());
         let stop = if cmd.is_some() { self.cmd_stop } else { self.own_stop };
         assert!(stop.is_some() && !Self::asks_for_terminal(stop), "without Ctrl-Z: {self:?}");
-        (self.cmd_stop, self.own_stop, self.window_changed) = (None, None, false);
+        (self.cmd_stop, self.own_stop) = (None, None);
         self.stop_passed_at = None;
         let mut later = self.clone();
         later.now = self.now.add(CLOCK_JUMP);
@@ -182,7 +181,7 @@ impl Model<'_> {
         child.pending_signal = None;
         if role == Role::Cmd {
             // The stop sequence resumes it.
-            (self.cmd_stop, self.window_changed) = (None, false);
+            (self.cmd_stop, self.to_pass_on) = (None, None);
         }
     }
 
@@ -196,7 +195,7 @@ impl Model<'_> {
         assert_eq!((child.paused, child.stopped_at), (!above, None));
         child.paused = above;
         // It asks again when it continues.
-        (self.cmd_stop, self.window_changed) = (None, false);
+        (self.cmd_stop, self.to_pass_on) = (None, None);
     }
 
     fn start(mut self, role: Role) -> Vec<Self> {

@@ -36,7 +36,7 @@ impl Model<'_> {
             assert_eq!(child.pending_signal, None, "a signal was not forwarded: {self:?}");
         }
         assert_eq!((self.cmd_stop, self.own_stop), (None, None), "no reaction: {self:?}");
-        assert!(!self.window_changed, "SIGWINCH was not passed on: {self:?}");
+        assert_eq!(self.to_pass_on, None, "a signal was not passed on: {self:?}");
         if self.stop_requests > 1 {
             assert!(
                 !cmd.alive || cmd.kill_sent,

@@ -28,8 +28,8 @@ pub enum Input {
     Suspends(Role, Signal),
     /// Ctrl-C reaches the command's process group.
     CtrlC,
-    /// The sentinel exits for another reason.
-    SentinelExits,
+    /// Ctrl-C or Ctrl-\ reaches dmon's process group.
+    Key(Signal),
     /// The last leftover process exits. `reaped`: it was dmon's child, so SIGCHLD reports it.
     LeftoversGone {
         role: Role,
@@ -61,10 +61,9 @@ impl Model<'_> {
         if *terminal {
             let signals = [Signal::INT, Signal::TSTP, Signal::TTIN, Signal::WINCH];
             inputs.extend(signals.map(Input::Signal));
+            inputs.push(Input::Key(Signal::QUIT));
         }
-        if self.sentinel {
-            inputs.extend([Input::CtrlC, Input::SentinelExits]);
-        }
+        inputs.extend(self.sentinel.then_some(Input::CtrlC));
         if *forward_cmd || *forward_log {
             inputs.extend([Input::Signal(Signal::USR1), Input::Signal(Signal::CONT)]);
         }
@@ -117,9 +116,20 @@ impl Model<'_> {
             }
             Input::CtrlC => {
                 self.typed_at = Some(self.now);
-                self.sentinel_exits(Some(Signal::INT));
+                self.sentinel = false;
+                self.sentinel_due = Some(self.now.add(Duration::from_secs(1)));
+                self.handle(Event::SentinelExited(Some(Signal::INT)));
             }
-            Input::SentinelExits => self.sentinel_exits(None),
+            Input::Key(signal) => {
+                let is_first = !self.was_typed() && self.stop_cause.is_none();
+                if let (true, Some(_)) = (is_first, self.job_control_group()) {
+                    self.typed_at = Some(self.now);
+                    self.to_pass_on = Some(signal.number());
+                } else {
+                    self.request_stop(signal);
+                }
+                self.handle(Event::Key(signal));
+            }
             Input::LeftoversGone { role, reaped } => {
                 self.child(role).has_leftovers = false;
                 self.child(role).sweep_due = reaped;
@@ -132,12 +142,6 @@ impl Model<'_> {
         }
     }
 
-    fn sentinel_exits(&mut self, signal: Option<Signal>) {
-        self.sentinel = false;
-        self.sentinel_due = Some(self.now.add(Duration::from_secs(1)));
-        self.handle(Event::SentinelExited(signal));
-    }
-
     fn orphan_exits(&mut self) {
         for child in [&mut self.cmd, &mut self.log] {
             child.sweep_due |= !child.alive && child.has_leftovers;
@@ -145,19 +149,24 @@ impl Model<'_> {
         self.handle(Event::Exited(pid(ORPHAN), WaitStatus(9)));
     }
 
+    fn request_stop(&mut self, signal: Signal) {
+        let now = self.now;
+        self.stop_requests = 2.min(self.stop_requests + 1);
+        self.stop_cause = self.stop_cause.or(Some(StopCause::Requested));
+        self.interrupted |= signal == Signal::INT && self.policy.terminal;
+        self.log.grace_skipped |= self.drain_until.is_some_and(|end| end <= now);
+        self.drain_until = self.drain_until.map(|end| end.min(now));
+        // SIGKILL is sent again, because the first may have failed (EPERM).
+        self.cmd.kill_sent &= !(self.cmd.alive && self.stop_requests > 1);
+        self.log.kill_sent &= !(self.log.alive && self.log.grace_skipped);
+    }
+
     fn signal_dmon(&mut self, signal: Signal) {
         let now = self.now;
         if signal == Signal::TERM || signal == Signal::INT {
-            self.stop_requests = 2.min(self.stop_requests + 1);
-            self.stop_cause = self.stop_cause.or(Some(StopCause::Requested));
-            self.interrupted |= signal == Signal::INT && self.policy.terminal;
-            self.log.grace_skipped |= self.drain_until.is_some_and(|end| end <= now);
-            self.drain_until = self.drain_until.map(|end| end.min(now));
-            // SIGKILL is sent again, because the first may have failed (EPERM).
-            self.cmd.kill_sent &= !(self.cmd.alive && self.stop_requests > 1);
-            self.log.kill_sent &= !(self.log.alive && self.log.grace_skipped);
+            self.request_stop(signal);
         } else if signal == Signal::WINCH {
-            self.window_changed = self.job_control_group().is_some();
+            self.to_pass_on = self.job_control_group().map(|_| signal.number());
         } else if signal == Signal::TSTP || signal == Signal::TTIN {
             self.own_stop = Some(signal.number());
         } else {
