@@ -75,8 +75,11 @@ const POLLS: [u32; 6] = [
     libc::SYS_epoll_wait as u32,
     SELECT as u32,
 ];
-#[cfg(target_pointer_width = "32")]
+#[cfg(all(target_pointer_width = "32", not(target_arch = "mips")))]
 use libc::SYS__newselect as SELECT;
+// The libc crate has no name for it (arch/mips/kernel/syscalls).
+#[cfg(target_arch = "mips")]
+const SELECT: core::ffi::c_long = 4142;
 #[cfg(target_arch = "x86_64")]
 use libc::SYS_select as SELECT;
 

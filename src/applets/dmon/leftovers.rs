@@ -15,8 +15,9 @@ use sys::{Result, signal};
 
 /// The targets that received the stop signal: process groups by their leader, other processes by their PID. Each receives
 /// it once, because to many programs a second one means "exit at once". A number stays in use while the group has
-/// members, also if its leader is dead.
-static SIGNALLED: PidSet = PidSet::new();
+/// members, also if its leader is dead. `predecessor.rs` uses the same set before the first start: with two of half a
+/// megabyte, ARM64 code could not address all variables (`.cargo/lean.ld`).
+pub static SIGNALLED: PidSet = PidSet::new();
 
 /// The state of all sweeps.
 pub struct Leftovers {

@@ -7,11 +7,11 @@
 //! signalled. The killed dmon's logger carries none: it exits when it has read all.
 
 use super::config::Config;
+use super::leftovers::SIGNALLED;
 use super::mark::{self, Mark};
 use super::process_list::{self, State};
 use super::spawn::Job;
 use crate::applets::diag;
-use pure::pid_set::PidSet;
 use pure::process_stat::ProcessStat;
 use pure::supervise::policy::DEFAULT_KILL_AFTER;
 use pure::time::Duration;
@@ -32,9 +32,6 @@ const KILL_INTERVAL: Duration = Duration::from_millis(100);
 
 const STOPPING: &str = "stopping a process of the killed dmon: ";
 const WAITING: &str = "waiting for a process in the session of the killed dmon: ";
-
-/// The processes that received the stop signal or were reported. Each receives it once.
-static SIGNALLED: PidSet = PidSet::new();
 
 /// What to do with each process of the session.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,13 +82,14 @@ impl Predecessor {
             return;
         }
         let limit = kill_after.unwrap_or(DEFAULT_KILL_AFTER);
-        if self.is_gone_within(GRACE, Step::Find) || self.is_gone_within(limit, Step::Stop) {
-            return;
-        }
+        let is_gone =
+            self.is_gone_within(GRACE, Step::Find) || self.is_gone_within(limit, Step::Stop);
         let step = if kill_after.is_some() { Step::Kill } else { Step::FindMarked };
-        while self.search(step) {
+        while !is_gone && self.search(step) {
             poll::sleep(KILL_INTERVAL);
         }
+        // The numbers of the dead may be in use again.
+        SIGNALLED.clear();
     }
 
     /// Repeats `step` until it finds no process, at most for `limit`. Returns whether it found none.
