@@ -116,8 +116,8 @@ pub const C1_LEAD: u8 = 0xc2;
 /// Appends the last `digits` digits of a number, at most 20, with leading zeros.
 ///
 /// ufmt's own padding contains a panic path.
-pub fn put_padded(text: &mut Text, number: u64, digits: usize, hex: bool) {
-    let mut padded = [b'0'; 20];
+pub fn put_padded(text: &mut Text, number: u32, digits: usize, hex: bool) {
+    let mut padded = [b'0'; 10];
     let mut rest = number;
     for place in padded.iter_mut().rev() {
         let digit = if hex { rest & 0xf } else { rest % 10 };

@@ -191,12 +191,15 @@ impl Environment {
         Ok(())
     }
 
-    /// Removes a variable, if it exists.
+    /// Removes a variable, if it exists. The last one takes its place.
     pub fn remove(&mut self, name: &[u8]) {
         let index = self.index_of(name);
-        if let Some(rest @ [_, ..]) = self.vector.get_mut(index + 1..=self.count) {
-            rest.rotate_left(1);
-            rest.last().into_iter().for_each(|last| last.set(core::ptr::null()));
+        if index < self.count {
+            let places = (self.vector.get(index + 1), self.vector.get(self.count));
+            if let (Some(place), Some(last)) = places {
+                place.set(last.get());
+                last.set(core::ptr::null());
+            }
             self.count -= 1;
         }
     }

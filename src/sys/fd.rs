@@ -3,7 +3,7 @@
 //! The applets use descriptors by number if another process opened the file, as with standard input.
 
 use super::file::{self, File};
-use super::{Result, check, check_int, check_long, poll};
+use super::{Result, check_int, check_long, poll};
 use core::ffi::{CStr, c_int};
 use libc::{O_CLOEXEC, O_NOCTTY, O_RDONLY, O_RDWR};
 
@@ -27,8 +27,9 @@ pub fn closed_standard() -> usize {
 /// `ENOENT`, `EACCES`, `EISDIR` for writing to a directory (open(2)).
 pub fn open_lowest(path: &CStr, writable: bool) -> Result<()> {
     let flags = if writable { O_RDWR } else { O_RDONLY } | O_NOCTTY;
+    let (from, path) = (libc::AT_FDCWD, path.as_ptr());
     // SAFETY: the path ends in NUL.
-    check(unsafe { libc::openat(libc::AT_FDCWD, path.as_ptr(), flags) }).map(drop)
+    check_long(unsafe { libc::syscall(libc::SYS_openat, from, path, flags) }).map(drop)
 }
 
 /// Creates a pipe and returns its read end and its write end. Both are closed by exec.
@@ -66,7 +67,7 @@ pub fn dup_cloexec(fd: c_int) -> Result<File> {
 pub fn close_below(end: c_int) {
     for fd in 0..end {
         // SAFETY: the argument is a number.
-        unsafe { libc::close(fd) };
+        unsafe { libc::syscall(libc::SYS_close, fd) };
     }
 }
 

@@ -1,10 +1,11 @@
 //! Files: opened by path, read, written, truncated, removed.
 
 use super::stat;
-use super::{Result, check, check_long, check_size};
+use super::{Result, check, check_int, check_long, check_size};
 use core::ffi::{CStr, c_int};
 use libc::{
-    O_APPEND, O_CLOEXEC, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY,
+    O_APPEND, O_CLOEXEC, O_CREAT, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR,
+    O_WRONLY,
 };
 use pure::text;
 
@@ -38,7 +39,7 @@ impl Drop for File {
     #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: this is the only owner of the descriptor.
-        unsafe { libc::close(self.0) };
+        unsafe { libc::syscall(libc::SYS_close, self.0) };
     }
 }
 
@@ -66,9 +67,12 @@ impl File {
             Mode::Fifo => O_RDWR | O_NONBLOCK,
             Mode::Console => O_WRONLY | O_NONBLOCK,
         } | O_CLOEXEC
-            | O_NOCTTY;
-        // SAFETY: the path ends in NUL; the permissions are openat's variable argument.
-        check(unsafe { libc::openat(from, path.as_ptr(), flags, permissions) }).map(Self)
+            | O_NOCTTY
+            | O_LARGEFILE;
+        // SAFETY: the path ends in NUL.
+        let answer =
+            unsafe { libc::syscall(libc::SYS_openat, from, path.as_ptr(), flags, permissions) };
+        check_int(answer).map(Self)
     }
 
     /// Returns the descriptor, which stays owned by this file.
@@ -89,7 +93,7 @@ impl File {
 /// `EINTR`, `EAGAIN`, `EISDIR`, `EIO` (read(2)).
 pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: pointer and length are those of a slice.
-    check_size(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) })
+    check_size(unsafe { libc::syscall(libc::SYS_read, fd, buffer.as_mut_ptr(), buffer.len()) })
 }
 
 /// Writes some of `bytes` and returns how many.
@@ -98,7 +102,7 @@ pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
 /// `EINTR`, `EAGAIN`, `EPIPE`, `ENOSPC`, `EDQUOT`, `EIO` (write(2)).
 pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
     // SAFETY: pointer and length are those of a slice.
-    check_size(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) })
+    check_size(unsafe { libc::syscall(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) })
 }
 
 /// Waits until the written data is on the disk (fdatasync(2)).
@@ -107,7 +111,7 @@ pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
 /// `EINVAL` for a pipe or a terminal; `EIO`, `ENOSPC` or `EDQUOT` if the data is lost.
 pub fn sync(fd: c_int) -> Result<()> {
     // SAFETY: the argument is a number.
-    check(unsafe { libc::fdatasync(fd) }).map(drop)
+    check_long(unsafe { libc::syscall(libc::SYS_fdatasync, fd) }).map(drop)
 }
 
 /// Removes the last `bytes` that this process has appended to a regular file.
@@ -183,7 +187,8 @@ pub fn head<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
 /// Reads the target of the symbolic link `path`; `None` if it cannot be read. A longer target is cut.
 #[must_use]
 pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let (from, path, call) = (libc::AT_FDCWD, path.as_ptr(), libc::SYS_readlinkat);
     // SAFETY: the path ends in NUL; pointer and length are those of a slice.
-    let n = unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    let n = unsafe { libc::syscall(call, from, path, buffer.as_mut_ptr(), buffer.len()) };
     usize::try_from(n).ok().and_then(|n| buffer.get(..n))
 }

@@ -2,8 +2,8 @@
 
 use super::args::Argv;
 use super::environment::Variables;
-use super::{Result, check, check_long};
-use core::ffi::{CStr, c_int};
+use super::{Result, check, check_int, check_long};
+use core::ffi::{CStr, c_int, c_long};
 use pure::unix::{Errno, Pid, Signal, WaitStatus};
 
 /// Executes the program at `path` with the words of `command`, which replaces this process. Returns only if that fails.
@@ -45,20 +45,18 @@ pub enum Reaped {
 /// Reaps one child that has exited, or reports one that was stopped. Never waits.
 #[must_use]
 pub fn reap() -> Reaped {
-    waitpid(-1, libc::WNOHANG)
+    wait_for_change(-1, libc::WNOHANG)
 }
 
 /// Waits until `child` has exited or was stopped.
 #[must_use]
 pub fn wait_or_stopped(child: Pid) -> Reaped {
-    waitpid(child.number(), 0)
+    wait_for_change(child.number(), 0)
 }
 
-fn waitpid(child: c_int, flags: c_int) -> Reaped {
-    let mut status = 0;
-    // SAFETY: `status` is writable.
-    let answer = check(unsafe { libc::waitpid(child, &raw mut status, flags | libc::WUNTRACED) });
-    match answer.map(Pid::new) {
+fn wait_for_change(child: c_int, flags: c_int) -> Reaped {
+    let (answer, status) = wait4(child, flags | libc::WUNTRACED);
+    match check_int(answer).map(Pid::new) {
         Ok(Some(pid)) if libc::WIFSTOPPED(status) => {
             let signal = Signal::new(libc::WSTOPSIG(status)).unwrap_or(Signal::STOP);
             Reaped::Stopped(pid, signal)
@@ -71,8 +69,14 @@ fn waitpid(child: c_int, flags: c_int) -> Reaped {
 
 /// Waits until `child` has exited, and reaps it.
 pub fn wait_for(child: Pid) {
-    // SAFETY: a number, and no place for the status.
-    unsafe { libc::waitpid(child.number(), core::ptr::null_mut(), 0) };
+    wait4(child.number(), 0);
+}
+
+/// Returns the answer and the status (wait4(2)).
+fn wait4(child: c_int, flags: c_int) -> (c_long, c_int) {
+    let (mut status, call, no_usage) = (0, libc::SYS_wait4, core::ptr::null::<c_int>());
+    // SAFETY: `status` is writable.
+    (unsafe { libc::syscall(call, child, &raw mut status, flags, no_usage) }, status)
 }
 
 /// Returns the PID of this process.

@@ -4,7 +4,7 @@
 
 use super::file::File;
 use super::{Result, check, check_int, check_long, check_size, poll};
-use core::ffi::{CStr, c_int};
+use core::ffi::{CStr, c_int, c_long};
 use core::net::SocketAddr;
 use pure::unix::Errno;
 
@@ -116,7 +116,8 @@ impl Socket {
         let mut byte = 0_u8;
         let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
         // SAFETY: recv writes at most one byte.
-        let read = check_size(unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, flags) });
+        let read = unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, flags) };
+        let read = check_size(c_long::try_from(read).unwrap_or(-1));
         Some(read.err().unwrap_or(Errno::PIPE))
     }
 
@@ -152,7 +153,7 @@ impl Socket {
             pieces[0] = libc::iovec { iov_base: start.cast(), iov_len: rest };
         }
         // SAFETY: `count` entries, each with a slice that is still borrowed.
-        check_size(unsafe { libc::writev(self.fd(), pieces.as_ptr(), count) })
+        check_size(unsafe { libc::syscall(libc::SYS_writev, self.fd(), pieces.as_ptr(), count) })
     }
 }
 

@@ -37,6 +37,9 @@ pub fn sample(thresholds: &Thresholds) -> Sample {
 /// # Errors
 /// The exit status, after the error was reported: this kernel has no pressure files.
 pub fn check(thresholds: &Thresholds) -> Result<(), Exit> {
+    if thresholds.iter().all(Option::is_none) {
+        return Ok(());
+    }
     let sample = sample(thresholds);
     for ((value, range), path) in sample.values.iter().zip(thresholds).zip(&load::FILES) {
         if range.is_some() && value.is_none() {

@@ -68,7 +68,7 @@ impl VerboseLog {
 #[inline(never)]
 fn put_hundredths(text: &mut Text, hundredths: u64) {
     let Ok(()) = uwrite!(Writer(text), "{}.", hundredths / 100);
-    put_padded(text, hundredths, 2, false);
+    put_padded(text, (hundredths % 100) as u32, 2, false);
 }
 
 #[cfg(test)]

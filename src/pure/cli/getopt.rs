@@ -66,7 +66,12 @@ struct Written<'a> {
     attached: Option<CliWord>,
     /// False for `--no-NAME`.
     on: bool,
+    /// Whether the option requires a value.
+    takes_value: bool,
 }
+
+/// An option of the table: its index and its row.
+type Found = (usize, Row);
 
 /// Parses `--NAME`, `--NAME=VALUE` or `--no-NAME`, where the name follows after this many dashes.
 fn parse_long(
@@ -80,15 +85,17 @@ fn parse_long(
         None => (word.to_bytes(), None),
     };
     let name = skip(shown, dashes);
-    if let Some(at) = find_name(table, name) {
-        return apply(table, source, at, &Written { shown, attached, on: true });
+    let positive = strip_prefix(name, b"no-");
+    let (found, on) = match find_name(table, name) {
+        None => (positive.and_then(|name| find_name(table, name)), false),
+        found => (found, true),
+    };
+    match found.map(|found| (found, found.1.takes_value())) {
+        Some((found, takes_value)) if on || !takes_value => {
+            apply(table, source, found, &Written { shown, attached, on, takes_value })
+        }
+        _ => unknown(source, shown),
     }
-    if let Some(at) = strip_prefix(name, b"no-").and_then(|name| find_name(table, name))
-        && table.row(at).is_some_and(|row| !row.takes_value())
-    {
-        return apply(table, source, at, &Written { shown, attached, on: false });
-    }
-    unknown(source, shown)
 }
 
 /// Parses a word of letters such as `-123`: switches, and possibly one option with a value, which is the rest of the word
@@ -96,24 +103,26 @@ fn parse_long(
 fn parse_letters(table: &mut dyn OptionTable, source: &mut dyn Source, word: CliWord) -> Step {
     for (n, letter) in word.to_bytes().iter().enumerate().skip(1) {
         let shown = first(word.to_bytes(), n + 1);
-        let Some(at) = find_letter(table, *letter) else {
+        let Some(found) = rows(table).find(|(_, row)| row.letter() == Some(*letter)) else {
             return unknown(source, shown);
         };
-        if table.row(at).is_some_and(Row::takes_value) {
-            let attached = cstr_tail(word, n + 1).filter(|value| !value.is_empty());
-            return apply(table, source, at, &Written { shown, attached, on: true });
+        let takes_value = found.1.takes_value();
+        let rest = cstr_tail(word, n + 1);
+        let attached = rest.filter(|value| takes_value && !value.is_empty());
+        apply(table, source, found, &Written { shown, attached, on: true, takes_value })?;
+        if takes_value {
+            break;
         }
-        apply(table, source, at, &Written { shown, attached: None, on: true })?;
     }
     Continue(())
 }
 
-fn find_name(table: &dyn OptionTable, name: &[u8]) -> Option<usize> {
-    (0..).map_while(|at| table.row(at)).position(|row| row.name() == name)
+fn find_name(table: &dyn OptionTable, name: &[u8]) -> Option<Found> {
+    rows(table).find(|(_, row)| row.name() == name)
 }
 
-fn find_letter(table: &dyn OptionTable, letter: u8) -> Option<usize> {
-    (0..).map_while(|at| table.row(at)).position(|row| row.letter() == Some(letter))
+fn rows(table: &dyn OptionTable) -> impl Iterator<Item = Found> {
+    (0..).map_while(|at| Some((at, table.row(at)?)))
 }
 
 fn unknown(source: &mut dyn Source, shown: &[u8]) -> Step {
@@ -125,10 +134,9 @@ fn unknown(source: &mut dyn Source, shown: &[u8]) -> Step {
 fn apply(
     table: &mut dyn OptionTable,
     source: &mut dyn Source,
-    at: usize,
-    &Written { shown, attached, on }: &Written,
+    (at, row): Found,
+    &Written { shown, attached, on, takes_value }: &Written,
 ) -> Step {
-    let takes_value = table.row(at).is_some_and(Row::takes_value);
     let value = if takes_value { attached.or_else(|| source.next()) } else { attached };
     if takes_value != value.is_some() {
         let wrong: &[u8] = if takes_value { b" needs a value" } else { b" takes no value" };
@@ -146,7 +154,7 @@ fn apply(
         }
         None if source.is_config_file() => unknown(source, shown),
         None => {
-            let is_help = table.row(at).is_some_and(|row| row.letter() == Some(b'h'));
+            let is_help = row.letter() == Some(b'h');
             Break(if is_help { Outcome::Help } else { Outcome::Version })
         }
     }

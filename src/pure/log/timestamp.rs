@@ -108,7 +108,7 @@ fn civil(second: i64, separator: u8, end: &[u8]) -> TimestampText {
 
 /// Appends `YYYY-mm-dd`, the separator, and `HH:MM:SS` with `colon` in place of `:`.
 pub fn put_civil(text: &mut Text, time: Civil, separator: u8, colon: u8) {
-    put_padded(text, time.year.unsigned_abs(), 4, false);
+    put_padded(text, time.year, 4, false);
     for (separator, number) in [
         (b'-', time.month),
         (b'-', time.day),
@@ -125,9 +125,9 @@ fn tai64n(second: i64, nanosecond: u32) -> TimestampText {
     let mut text = TimestampText::new();
     text.put(b"@");
     let label = TAI_EPOCH.wrapping_add_signed(second);
-    put_padded(&mut text, label >> 32, 8, true);
-    put_padded(&mut text, label & 0xffff_ffff, 8, true);
-    put_padded(&mut text, nanosecond.into(), 8, true);
+    put_padded(&mut text, (label >> 32) as u32, 8, true);
+    put_padded(&mut text, label as u32, 8, true);
+    put_padded(&mut text, nanosecond, 8, true);
     text.put(b" ");
     text
 }
@@ -135,7 +135,7 @@ fn tai64n(second: i64, nanosecond: u32) -> TimestampText {
 fn decimal(second: i64, nanosecond: u32) -> TimestampText {
     let mut text = TimestampText::new();
     let Ok(()) = uwrite!(Writer(&mut text), "{}.", second.unsigned_abs());
-    put_padded(&mut text, nanosecond.into(), 9, false);
+    put_padded(&mut text, nanosecond, 9, false);
     text.put(b" ");
     text
 }

@@ -49,7 +49,7 @@ impl MessageFormat {
             header.put(b"1 ");
             put_civil(&mut header, time, b'T', b':');
             header.put(b".");
-            put_padded(&mut header, u64::from(nanosecond / 1000), 6, false);
+            put_padded(&mut header, nanosecond / 1000, 6, false);
             header.put(b"Z ");
             header.put(host);
             header.put(b" ");
