@@ -7,7 +7,7 @@ use pure::text::split_once;
 use sys::environment::{Environment, Full};
 
 /// The error for a variable that does not fit into the [`Environment`].
-pub const TOO_MANY: Expected = "one of at most 1000 variables";
+pub const TOO_MANY: Expected = "possible: an environment has at most 1000 variables";
 
 /// Sets or removes one variable.
 ///

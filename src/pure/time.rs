@@ -33,6 +33,12 @@ impl Duration {
         Self(self.0.saturating_mul(2))
     }
 
+    /// Returns the difference; `None` if `other` is longer.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0 == 0

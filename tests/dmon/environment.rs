@@ -277,3 +277,24 @@ fn the_help_lists_environ_and_work_dir() {
         assert!(done.out.contains(words), "{done}");
     }
 }
+
+#[test]
+fn two_thousand_inherited_variables_reach_the_command() {
+    let rig = Rig::new();
+    let done = rig.shell(format!("{} -n1 env | grep -c ^V", many_variables(&rig))).exits(0);
+    assert_eq!(done.out, "2000\n");
+}
+
+#[test]
+fn too_many_inherited_variables_for_an_edit_are_reported() {
+    let rig = Rig::new();
+    let done = rig.shell(format!("{} -n1 -E A=1 touch ran", many_variables(&rig))).exits(125);
+    done.reports("dmon", &["-E", "'A=1'", "environment", "1000 variables"]);
+    assert!(!rig.has("ran"));
+}
+
+/// Returns a call of dmon with 2000 variables.
+fn many_variables(rig: &Rig) -> String {
+    let path = rig.path("bin").display().to_string();
+    format!("env $(seq -f V%g=1 2000) {path}/dmon")
+}

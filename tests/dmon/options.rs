@@ -27,7 +27,7 @@ fn options_are_accepted_in_every_usual_form() {
         "dmon -n --delay=500 -m 0 true",
         "dmon -n -m 0 -i 1.5s true",
         "dmon -n1 -m 3/1m true",
-        "dmon -n1 -m 64/1 true",
+        "dmon -n1 -m 64/1 -d 0.01 true",
         "dmon -n1 -k 0 -t 9 -D 1 true",
         "dmon -n1 --kill-after=1 --timeout=1h --drain 2 true",
         "dmon -n1 --stop-signal HUP true",
@@ -243,6 +243,7 @@ fn conflicting_options_are_an_error() {
     rig.run("dmon -n -L 50% -l 100% touch ran").exits(125).reports("dmon", &[]);
     rig.run("dmon -n -1 -i 5 touch ran").exits(125).reports("dmon", &[]);
     rig.run("dmon -n -i 5 --once touch ran").exits(125).reports("dmon", &[]);
+    rig.run("dmon -m 5/3s -d 10s touch ran").exits(125).reports("dmon", &["-m", "-d"]);
     assert!(!rig.has("ran"));
 }
 

@@ -211,6 +211,23 @@ fn dmon_runs_without_proc() {
     assert_eq!(rig.read("f"), "hello\nhello\nhello\n");
 }
 
+/// As in some chroots and initramfs.
+#[test]
+fn a_daemon_runs_without_dev_null() {
+    if !tools::can_mount() {
+        return;
+    }
+    let rig = Rig::new();
+    let script = "mount -t tmpfs none /dev && exec \"$@\"";
+    let bare = format!("{} sh -c '{script}' sh", tools::unshare_mounts());
+    // It reads nothing, and a write fails without SIGPIPE.
+    let command = "cat; echo read $?; cat bin/dmon >&2; test $? -lt 128 && echo alive";
+    rig.write("command", format!("{command}; exec sleep 1000\n"));
+    rig.run(format!("{bare} dmon -p pid sh command -- dlog f")).exits(0).reports_nothing();
+    rig.wait_lines("f", 2);
+    assert_eq!(rig.read("f"), "read 0\nalive\n");
+}
+
 #[test]
 fn dmon_runs_with_an_empty_environment() {
     let rig = Rig::new();

@@ -334,6 +334,9 @@ fn the_ids_that_dmon_has_need_no_privileges() {
         (&format!("{alice} --groups={AUDIO},{ALICES},{MEDIA}"), "-u alice"),
         (&number, "-u 55555 -g 55556"),
         (&number, "-g 55556 -G 55556"),
+        // Without an entry in /etc/passwd the command keeps the groups that dmon has.
+        (&number, "-u 55555"),
+        (&"--reuid=55555 --regid=55556 --groups=55557,55556".to_string(), "-u 55555 -U 55555"),
     ] {
         let groups = rig.run(format!("setpriv {ids} id -G")).exits(0).out;
         let line = format!("{accounts} setpriv {ids} dmon -n1 {options} id -G -- cat");

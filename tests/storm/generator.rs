@@ -99,7 +99,7 @@ fn choose_options(plan: &mut Plan, r: &mut Random) {
     add(plan.load, r.pick(&["-L 4", "-L 4 -l 1", "-L 4 -l 3.5"]));
     if chance(r, 25) {
         let (max_runs, option) =
-            r.pick(&[(Some(1), "-m 0"), (Some(4), "-m 3"), (Some(31), "-m 30"), (None, "-m 9/1")]);
+            r.pick(&[(Some(1), "-m 0"), (Some(4), "-m 3"), (Some(31), "-m 30"), (None, "-m 9/8")]);
         plan.max_runs = max_runs;
         plan.has_restart_limit = true;
         add(true, option);

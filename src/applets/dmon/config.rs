@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(config.policy.restart_limit.max, Some(5));
         assert_eq!(config.policy.restart_limit.window, Some(Duration::from_secs(60)));
         assert_eq!(config.policy.delays.len(), 3);
-        assert!(try_option(&["-m64/1m"]).is_ok() && try_option(&["-m65"]).is_ok());
+        assert!(try_option(&["-m64/2m"]).is_ok() && try_option(&["-m65"]).is_ok());
         assert_eq!(try_option(&["-m-1"]).ok().unwrap().policy.restart_limit.max, None);
         for bad in [
             ["-m", "65/1m"],
@@ -256,6 +256,14 @@ mod tests {
             assert_eq!(try_option(words).err().unwrap(), text);
         };
         fails(&["-1", "-i5"], "options -i and -1 cannot be used together");
+        let rare = "option -m: option -d allows fewer restarts within that time";
+        fails(&["-m5/3s", "-d10s"], rare);
+        fails(&["-m5/3s"], rare);
+        fails(&["-1", "-m3/9s", "-d1,5"], rare);
+        // A success returns to the first delay.
+        assert!(try_option(&["-m3/9s", "-d1,5"]).is_ok());
+        assert!(try_option(&["-m5/4s"]).is_ok() && try_option(&["-m1/1s", "-d1w"]).is_ok());
+        assert!(try_option(&["-m64/1s", "-d0"]).is_ok());
         fails(&["-L2", "-l2"], "option -l must be lower than option -L");
         fails(&["-L2", "-l50%"], "options -L and -l: both or neither must be a percentage");
         fails(&["-n", "-Cx"], "option -C: 'x' is not the first option's, as it must be");

@@ -78,11 +78,12 @@ fn find(
         (Name::Number(uid), None) => (uid, None),
         (Name::Text(_), None) => return Err(unknown()),
     };
-    let gid = gid.or(primary).ok_or_else(|| {
-        error("user ", text, " has no entry in /etc/passwd: give a group too (-g, -G)")
-    })?;
     let mut members = Search::new(Query::Member(&login));
     let mut names = names.peekable();
+    let own = || own_groups(uid, &mut members.groups).filter(|_| names.peek().is_none());
+    let gid = gid.or(primary).or_else(own).ok_or_else(|| {
+        error("user ", text, " has no entry in /etc/passwd: give a group too (-g, -G)")
+    })?;
     if names.peek().is_none() && primary.is_some() {
         scan(GROUP, &mut members)?;
     }
@@ -101,6 +102,16 @@ fn find(
         environment,
     });
     Ok(())
+}
+
+/// Returns the primary group of this process and stores the supplementary ones, if it runs as `uid` already.
+fn own_groups(uid: u32, groups: &mut Gids) -> Option<u32> {
+    let ids = credentials::get().ok().filter(|ids| ids.uids == [uid; 3])?;
+    for group in ids.groups.iter().take(ids.group_count) {
+        groups.push(*group).ok()?;
+    }
+    let [gid, ..] = ids.gids;
+    Some(gid)
 }
 
 /// Returns the IDs and the name of the user in /etc/passwd, and stores its home directory. Without an entry all are

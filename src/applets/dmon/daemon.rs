@@ -40,11 +40,14 @@ pub fn detach(masks: &SignalMasks) -> Result<LaunchPipe, Exit> {
 }
 
 /// Starts a new session and redirects the standard descriptors, which may be a terminal of the old one, to /dev/null.
+/// Where that is missing, as in some chroots and initramfs, to the read end of a pipe without writers: a read finds the
+/// end of the file, and a write fails with EBADF, without SIGPIPE.
 fn leave_session() -> Result<(), Exit> {
     process::setsid().map_err(|error| os_error("cannot begin a session", b"", error))?;
     let null = c"/dev/null";
     let cannot = |error| os_error("cannot open ", null.to_bytes(), error);
-    let file = File::open(null, Mode::ReadWrite).map_err(cannot)?;
+    let no_writers = |_| fd::pipe().map(|(reader, _)| reader);
+    let file = File::open(null, Mode::ReadWrite).or_else(no_writers).map_err(cannot)?;
     for standard in [fd::STDIN, fd::STDOUT, fd::STDERR] {
         fd::dup_onto(file.fd(), standard).map_err(cannot)?;
     }

@@ -3,6 +3,7 @@
 //! `applets/dmon/config.rs` fills a [`Policy`] from the command line; the machine reads it.
 
 use super::load::{self, Thresholds};
+use super::machine::MIN_START_INTERVAL;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
 use crate::text::split_once;
@@ -88,7 +89,26 @@ impl Policy {
         if self.once && !self.interval.is_zero() {
             return Err("options -i and -1 cannot be used together");
         }
+        if !self.can_reach_limit() {
+            return Err("option -m: option -d allows fewer restarts within that time");
+        }
         Ok(())
+    }
+
+    /// Reports whether the restarts of `--max-respawns` can fall within its window.
+    ///
+    /// The limit is reached by COUNT + 1 ends of runs. The first of these runs may have lasted longer than its delay, so
+    /// the next start follows its end at once. Each of the other COUNT - 1 starts is at least the shortest delay later
+    /// than the one before.
+    fn can_reach_limit(&self) -> bool {
+        let RestartLimit { max: Some(max), window: Some(window) } = self.restart_limit else {
+            return true;
+        };
+        // With `--once` all these runs fail, and all but the first of a list's entries follow consecutive failures.
+        let skipped = usize::from(self.once && self.delays.len() > 1);
+        let shortest = self.delays.iter().skip(skipped).min().copied();
+        let shortest = shortest.unwrap_or(MIN_START_INTERVAL);
+        (1..max).try_fold(window, |rest, _| rest.checked_sub(shortest)).is_some()
     }
 }
 
