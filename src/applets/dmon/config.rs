@@ -144,7 +144,7 @@ impl Config {
         let policy = &mut self.policy;
         policy.logged = logged;
         policy.validate()?;
-        let mut load = None;
+        let [load, pressures @ ..] = &mut policy.thresholds;
         if let Some(high) = self.load_high {
             let low = self.load_low.unwrap_or(high.half());
             if high.per_cpu != low.per_cpu {
@@ -153,10 +153,13 @@ impl Config {
             if low.load >= high.load {
                 return Err("option -l must be lower than option -L");
             }
-            load = Some(load::PauseRange { high, low });
+            *load = Some(load::PauseRange { high, low });
         }
-        let [cpu, io, memory] = self.pressure.0;
-        policy.thresholds = [load, cpu, io, memory];
+        for (threshold, pressure) in pressures.iter_mut().zip(&self.pressure.0) {
+            if pressure.is_some() {
+                *threshold = *pressure;
+            }
+        }
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! `spawn.rs` sets it for the command and not for the logger. `predecessor.rs` recognises the processes of a killed dmon by it.
 
 use core::ffi::{CStr, c_int};
-use pure::text::{TextBuf, Writer};
+use pure::text::{Text, TextBuf, Writer};
 use sys::static_cell::StaticCell;
 use ufmt::uwrite;
 
@@ -19,14 +19,18 @@ static OWN: StaticCell<Mark> = StaticCell::new(Mark::new());
 /// Returns the mark of a dmon with this PID; `None` on the second call.
 pub fn own(pid: c_int) -> Option<&'static CStr> {
     let own = OWN.take()?;
-    *own = of(pid);
+    put(own, pid);
     sys::c_str(own.bytes())
 }
 
 /// Returns the mark of a dmon with this PID.
-#[inline(never)]
 pub fn of(pid: c_int) -> Mark {
     let mut mark = Mark::new();
-    let Ok(()) = uwrite!(Writer(&mut mark), "DMON_PID={}\0", pid);
+    put(&mut mark, pid);
     mark
+}
+
+#[inline(never)]
+fn put(mark: &mut Text, pid: c_int) {
+    let Ok(()) = uwrite!(Writer(mark), "DMON_PID={}\0", pid);
 }

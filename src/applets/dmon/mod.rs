@@ -72,7 +72,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let path_buf = path_search::claim_path_buf().ok_or(Exit::FAILED)?;
     // This may block. Signals are not caught yet, so SIGTERM still terminates dmon.
     let pid_file = config.pid_file.map(|path| PidFile::lock(path, &config, &job)).transpose()?;
-    let terminal = if config.no_daemon { Terminal::find() } else { None };
+    let mut terminal = if config.no_daemon { Terminal::find() } else { None };
     if config.no_daemon && pid_file.is_some() && terminal.is_none() {
         // The next dmon recognises the processes of this one by the session. A process group leader cannot begin one.
         let _ = process::setsid();
@@ -83,7 +83,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };
     let result = job.log_command.map(|_| LogPipe::create()).transpose().and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        Ok(Supervisor::new(&config, &job, pipe, status, terminal, path_buf, masks)
+        Ok(Supervisor::new(&config, &job, pipe, status, terminal.as_mut(), path_buf, masks)
             .run(&config.policy, &mut launch_pipe))
     });
     drop(pid_file);

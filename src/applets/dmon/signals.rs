@@ -58,7 +58,8 @@ pub fn catch(on_terminal: bool) -> Result<SignalMasks, Exit> {
 
 /// Reports to the machine which signals arrived: during a wait, or for a child before its exec.
 pub fn report(machine: &mut Machine<'_>, terminal: Option<&Terminal>, now: Instant) {
-    for signal in CAUGHT {
+    for signal in &CAUGHT {
+        let signal = *signal;
         if signal::take(signal) && signal != Signal::CHLD {
             let is_key = matches!(signal, Signal::INT | Signal::QUIT)
                 && terminal.is_some_and(Terminal::is_foreground);

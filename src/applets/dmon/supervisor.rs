@@ -43,7 +43,7 @@ pub struct Supervisor<'a> {
     is_daemon: bool,
     status: Option<StatusWriter>,
     verbose: VerboseLog,
-    terminal: Option<Terminal>,
+    terminal: Option<&'a mut Terminal>,
     sentinel: Sentinel,
     /// The command was the foreground job and died of SIGINT; the rest of dmon's process group never received it.
     cmd_died_of_sigint: bool,
@@ -67,7 +67,7 @@ impl<'a> Supervisor<'a> {
         job: &'a Job,
         pipe: Option<LogPipe>,
         status: Option<StatusWriter>,
-        terminal: Option<Terminal>,
+        terminal: Option<&'a mut Terminal>,
         path_buf: &'static mut PathBuf,
         masks: SignalMasks,
     ) -> Self {
@@ -127,7 +127,7 @@ impl<'a> Supervisor<'a> {
                     let event = self.start(role, !machine.is_started());
                     now = clock::now();
                     machine.handle(now, event);
-                    signals::report(&mut machine, self.terminal.as_ref(), now);
+                    signals::report(&mut machine, self.terminal.as_deref(), now);
                 }
                 // A child that has exited meanwhile is a zombie, so its PID is still its own.
                 Action::Stop { role, group, timed_out } => self.stop(role, group, timed_out),
@@ -186,7 +186,7 @@ impl<'a> Supervisor<'a> {
     /// Reports to the machine which signals arrived and which children exited or were stopped.
     #[inline(never)]
     fn collect_events(&mut self, machine: &mut Machine<'_>, now: Instant) {
-        signals::report(machine, self.terminal.as_ref(), now);
+        signals::report(machine, self.terminal.as_deref(), now);
         loop {
             match process::reap() {
                 Reaped::Died(pid, status) => {
