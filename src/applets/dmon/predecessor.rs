@@ -27,8 +27,8 @@ const GRACE: Duration = Duration::from_millis(250);
 /// Polling interval while a process exits.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Polling interval after SIGKILL.
-const KILL_INTERVAL: Duration = Duration::from_millis(100);
+/// Polling interval after that. Each look reads all of /proc.
+const LONG_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 const STOPPING: &str = "stopping a process of the killed dmon: ";
 const WAITING: &str = "waiting for a process in the session of the killed dmon: ";
@@ -86,7 +86,7 @@ impl Predecessor {
             self.is_gone_within(GRACE, Step::Find) || self.is_gone_within(limit, Step::Stop);
         let step = if kill_after.is_some() { Step::Kill } else { Step::FindMarked };
         while !is_gone && self.search(step) {
-            poll::sleep(KILL_INTERVAL);
+            poll::sleep(LONG_POLL_INTERVAL);
         }
         // The numbers of the dead may be in use again.
         SIGNALLED.clear();
@@ -100,7 +100,7 @@ impl Predecessor {
             if !found || clock::now() >= deadline {
                 return !found;
             }
-            poll::sleep(POLL_INTERVAL);
+            poll::sleep(if step == Step::Find { POLL_INTERVAL } else { LONG_POLL_INTERVAL });
         }
     }
 
