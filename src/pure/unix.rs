@@ -158,7 +158,7 @@ const REASONS: &[(Errno, &str)] = &[
 ];
 
 /// A signal of signal(7); its number is 1 to 64.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Signal(u8);
 
 impl Signal {

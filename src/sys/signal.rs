@@ -11,7 +11,8 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use pure::process_stat;
 use pure::unix::{Pid, Signal};
 
-/// One flag for each signal below 32. The handler sets it; [`take`] clears it after a wait.
+/// One flag for each signal below 32. The handler sets it; [`take`] clears it after a wait. The first is for a child, see
+/// [`take_stop_of_child`].
 static CAUGHT: [AtomicBool; 32] = [const { AtomicBool::new(false) }; 32];
 
 /// The signals by which a terminal stops a process group.
@@ -22,14 +23,19 @@ static IN_CHILD: AtomicBool = AtomicBool::new(false);
 
 extern "C" fn catch(number: c_int) {
     let stops = || STOP_SIGNALS.iter().any(|signal| signal.number() == number);
-    if IN_CHILD.load(Relaxed) && !stops() {
+    let in_child = IN_CHILD.load(Relaxed);
+    if in_child && !stops() {
         // Only the child can run now, and the signal is for the child. It has our handlers until its execve, but
         // must die of SIGTERM, say, as if it had executed the command already. But while a child is stopped before its
-        // execve, its parent hangs in vfork(2). So the flag passes such a signal on to the parent.
+        // execve, its parent hangs in vfork(2). So the first flag tells the parent.
         reraise_in_handler(number);
-    } else if let Some(flag) = usize::try_from(number).ok().and_then(|n| CAUGHT.get(n)) {
+    } else if let Some(flag) = flag_of(if in_child { 0 } else { number }) {
         flag.store(true, Relaxed);
     }
+}
+
+fn flag_of(number: c_int) -> Option<&'static AtomicBool> {
+    usize::try_from(number).ok().and_then(|number| CAUGHT.get(number))
 }
 
 /// Resets the signal to its default action and sends it again; it is delivered when the handler returns.
@@ -196,9 +202,18 @@ fn set_action(signal: Signal, handler: usize) -> Result<()> {
 /// Returns whether `signal` was caught since the last call, and clears its flag.
 #[must_use]
 pub fn take(signal: Signal) -> bool {
-    let flag = usize::try_from(signal.number()).ok().and_then(|n| CAUGHT.get(n));
-    // The handler runs only inside ppoll(2), so reading and clearing need not be one step.
-    flag.is_some_and(|flag| {
+    take_flag(signal.number())
+}
+
+/// Returns whether a child was to stop before its `execve` since the last call, which no child does.
+#[must_use]
+pub fn take_stop_of_child() -> bool {
+    take_flag(0)
+}
+
+fn take_flag(number: c_int) -> bool {
+    // The handler runs only inside ppoll(2) and vfork(2), so reading and clearing need not be one step.
+    flag_of(number).is_some_and(|flag| {
         flag.load(Relaxed) && {
             flag.store(false, Relaxed);
             true
@@ -263,17 +278,20 @@ pub fn killpg_self(signal: Signal) -> Result<()> {
     check(unsafe { libc::kill(0, signal.number()) }).map(drop)
 }
 
-/// Stops the caller's process group, the caller included, with SIGTSTP, which is caught and blocked. Returns after
-/// SIGCONT, or at once if the group is orphaned (setpgid(2)).
-pub fn stop_own_group() {
+/// Stops the caller's process group with this signal, which is caught and blocked. `None`: stops only the caller, with
+/// SIGTSTP. Returns after SIGCONT, or at once if the group is orphaned (setpgid(2)).
+pub fn stop(group_signal: Option<Signal>) {
+    let signal = group_signal.unwrap_or(Signal::TSTP);
+    let target = if group_signal.is_some() { 0 } else { super::process::getpid() };
     let mut stop = SignalSet::EMPTY;
-    stop.add(Signal::TSTP);
-    to_default(Signal::TSTP);
-    let _ = killpg_self(Signal::TSTP);
+    stop.add(signal);
+    to_default(signal);
+    // SAFETY: the arguments are numbers; 0 is the caller's process group.
+    unsafe { libc::kill(target, signal.number()) };
     if let Ok(mask) = sigprocmask(libc::SIG_UNBLOCK, &stop) {
         let _ = set_mask(&mask);
     }
-    let _ = to_caught(Signal::TSTP);
+    let _ = to_caught(signal);
 }
 
 /// Terminates this process by `signal`, with its default action.

@@ -1,8 +1,8 @@
 //! The terminal of a job that does not have it as standard input and output: pipelines, redirections, /dev/tty.
 
 use super::terminal::{in_bash, in_each_shell, wait_foreground};
-use crate::rig::screen::{CTRL_C, CTRL_D, CTRL_Z, Screen};
-use crate::rig::{Rig, assert_stays, proc, signal, tools};
+use crate::rig::screen::{CTRL_D, CTRL_Z, Screen};
+use crate::rig::{Rig, assert_stays, proc, signal};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -186,17 +186,67 @@ fn a_window_change_reaches_a_command_without_terminal() {
 }
 
 #[test]
-fn a_command_that_ignores_ctrl_z_keeps_running() {
+fn ctrl_z_suspends_dmon_also_if_the_command_ignores_it() {
     in_bash(|rig, screen| {
         screen.enter("dmon -n sh -c 'trap \"\" TSTP; echo >up; exec sleep 1000' </dev/null");
         let dmon = screen.job("dmon -n");
         rig.wait_file("up");
-        let command = rig.child(dmon, "sleep");
-        screen.type_in(CTRL_Z);
-        assert_stays(Duration::from_millis(500), || {
-            [dmon, command].map(|pid| proc::state(pid) == Some('T'))
-        });
+        screen.suspend();
+        rig.wait_state(dmon, 'T');
+        screen.enter("fg");
+        wait_foreground(rig, dmon);
         end(rig, screen, dmon);
+    });
+}
+
+#[test]
+fn ctrl_z_reaches_each_process_of_a_pipeline_once() {
+    in_each_shell(|rig, screen| {
+        // As less does: it handles SIGTSTP before it stops. A second one would suspend it again after `fg`.
+        let sleep = "(trap '' TSTP; exec sleep 0.02)";
+        let stop =
+            format!("echo >>stops; until rm go; do {sleep}; done 2>/dev/null; kill -STOP $$");
+        rig.write("stop", stop);
+        // wait(1) runs a trap at once, before dmon reacts.
+        rig.write(
+            "pager",
+            "trap '. ./stop' TSTP; sleep 1000 & echo >pages; while :; do wait; done",
+        );
+        screen.enter("dmon -n sh -c 'echo >up; exec sleep 1000' | sh pager");
+        let (dmon, pager) = (screen.job("dmon -n"), screen.job("sh pager"));
+        ["up", "pages"].into_iter().for_each(|file| rig.wait_file(file));
+        for stops in 1..=2 {
+            screen.type_in(CTRL_Z);
+            rig.wait_state(dmon, 'T');
+            rig.write("go", "");
+            screen.wait_output("ready> ");
+            screen.enter("fg");
+            rig.wait_state(dmon, 'S');
+            assert_stays(Duration::from_millis(100), || proc::state(pager) == Some('T'));
+            assert_eq!(rig.lines("stops"), stops);
+        }
+        signal(pager, Signal::SIGKILL);
+        end(rig, screen, dmon);
+    });
+}
+
+#[test]
+fn a_dmon_below_dmon_lends_the_terminal_that_it_gets() {
+    in_each_shell(|rig, screen| {
+        screen.enter("dmon -n -m 0 dmon -n -m 0 sh -c 'exec cat >/dev/tty' >output");
+        let outer = screen.job("dmon -n");
+        let inner = rig.child(outer, "dmon -n");
+        let cat = rig.child(inner, "cat");
+        wait_foreground(rig, cat);
+        screen.enter_to_cat("first");
+        screen.suspend();
+        wait_stopped(rig, &[outer, inner, cat]);
+        screen.enter("fg");
+        wait_foreground(rig, cat);
+        screen.enter_to_cat("second");
+        screen.type_in(CTRL_D);
+        screen.wait_output("ready> ");
+        screen.status_is(0);
     });
 }
 
@@ -213,74 +263,4 @@ fn tostop_does_not_stop_the_log_command() {
         screen.wait_output("ready> ");
         screen.status_is(0);
     });
-}
-
-/// Whether only the children of a program can be in a new PID namespace. Then it cannot start threads.
-fn can_unshare_children() -> bool {
-    tools::can_unshare_pids() && tools::is_native("the emulator starts threads")
-}
-
-/// Returns the command that runs another one in a new PID namespace; without `-f` only the children of that one.
-fn unshare_pids() -> &'static str {
-    if tools::is_root() { "unshare -p" } else { "unshare -Urp" }
-}
-
-/// Waits for a process in another PID namespace; returns its PID here.
-fn process_called(rig: &Rig, words: &str) -> i32 {
-    let first = || rig.processes_called(words).first().map(|process| process.pid);
-    rig.wait_for_some(words, first)
-}
-
-#[test]
-fn a_command_in_a_new_pid_namespace_gets_the_terminal() {
-    if !tools::can_unshare_pids() {
-        return;
-    }
-    in_each_shell(|rig, screen| {
-        let unshare = unshare_pids();
-        for fork in [" -f", ""] {
-            if fork.is_empty() && !can_unshare_children() {
-                return;
-            }
-            screen.enter(&format!("{unshare}{fork} dmon -n -m 0 bash --norc -i"));
-            // Its prompt has no name of this shell.
-            screen.enter("PS1=inner'> '");
-            screen.wait_output("inner> ");
-            screen.enter("sleep 1000");
-            wait_foreground(rig, process_called(rig, "sleep 1000"));
-            screen.type_in(CTRL_C);
-            screen.wait_output("inner> ");
-            screen.enter("exit 3");
-            screen.wait_output("ready> ");
-            screen.status_is(3);
-        }
-    });
-}
-
-#[test]
-fn a_background_job_in_a_pid_namespace_leaves_the_terminal_to_the_shell() {
-    if !tools::can_unshare_pids() {
-        return;
-    }
-    in_bash(|rig, screen| {
-        screen.enter(&format!("{} -f dmon -n -m 0 cat &", unshare_pids()));
-        let cat = process_called(rig, "cat");
-        rig.wait_state(cat, 'T');
-        screen.prints("echo shell-has-it", "shell-has-it\r\n");
-        screen.enter("fg");
-        wait_foreground(rig, cat);
-        screen.enter_to_cat("typed");
-        screen.type_in(CTRL_D);
-        screen.wait_output("ready> ");
-    });
-}
-
-#[test]
-fn a_command_whose_parent_is_outside_its_pid_namespace_runs() {
-    if !can_unshare_children() {
-        return;
-    }
-    let rig = Rig::new();
-    let done = rig.run(format!("{} dmon -n -m 0 sh -c 'echo ran; exit 3'", unshare_pids()));
-    assert_eq!(done.exits(3).reports_nothing().out, "ran\n");
 }

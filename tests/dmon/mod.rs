@@ -87,6 +87,8 @@ mod terminal;
 mod timeout;
 /// dmon under busybox init, sysvinit, runsv and s6-supervise.
 mod under_init;
+/// dmon and its command in PID namespaces of unshare(1).
+mod unshare;
 /// Users and groups of the commands (`-u`, `-g`, `-U`, `-G`).
 mod users;
 /// The messages of `-v`.

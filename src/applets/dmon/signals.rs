@@ -56,7 +56,7 @@ pub fn catch(on_terminal: bool) -> Result<SignalMasks, Exit> {
     Ok(SignalMasks { inherited, waiting })
 }
 
-/// Reports to the machine which signals arrived: during a wait, or for a child before its exec.
+/// Reports to the machine which signals arrived.
 pub fn report(machine: &mut Machine<'_>, terminal: Option<&Terminal>, now: Instant) {
     for signal in &CAUGHT {
         let signal = *signal;

@@ -127,7 +127,9 @@ impl<'a> Supervisor<'a> {
                     let event = self.start(role, !machine.is_started());
                     now = clock::now();
                     machine.handle(now, event);
-                    signals::report(&mut machine, self.terminal.as_deref(), now);
+                    if let (true, Event::Started(_, pid)) = (signal::take_stop_of_child(), event) {
+                        machine.handle(now, Event::Suspended(pid, Signal::TSTP));
+                    }
                 }
                 // A child that has exited meanwhile is a zombie, so its PID is still its own.
                 Action::Stop { role, group, timed_out } => self.stop(role, group, timed_out),
@@ -139,8 +141,8 @@ impl<'a> Supervisor<'a> {
                         self.report(role, ChildEvent::Signalled(signal), pid);
                     }
                 }
-                Action::Suspend { cmd } => {
-                    self.suspend(cmd);
+                Action::Suspend { cmd, signal } => {
+                    self.suspend(cmd, signal);
                     now = clock::now();
                     machine.handle(now, Event::Resumed);
                     self.collect_events(&mut machine, now);

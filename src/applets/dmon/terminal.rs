@@ -7,7 +7,7 @@
 use super::process_list;
 use core::ffi::c_int;
 use pure::supervise::machine::Role;
-use pure::unix::Pid;
+use pure::unix::{Pid, Signal};
 use sys::fd::{STDIN, STDOUT};
 use sys::terminal::{self, Modes};
 use sys::{process, signal};
@@ -103,12 +103,12 @@ impl Terminal {
         let _ = self.own_group.map(|group| terminal::set_foreground(self.fd, group));
     }
 
-    /// Suspends dmon and its process group, after the command if there is one. Returns when a shell resumes the job, in
-    /// the foreground or in the background.
-    pub fn suspend(&mut self, cmd: Option<Pid>) {
+    /// Suspends dmon, or its process group by this signal. Returns when a shell resumes the job, in the foreground or in
+    /// the background.
+    pub fn suspend(&mut self, cmd: Option<Pid>, group_signal: Option<Signal>) {
         self.take_back(cmd);
-        signal::stop_own_group();
-        // In an orphaned process group SIGTSTP has no effect and the command would retry at once: wait up to a
+        signal::stop(group_signal);
+        // In an orphaned process group such a signal has no effect and the command would retry at once: wait up to a
         // second, or until SIGCONT, so that this does not spin.
         if !self.is_foreground() {
             signal::wait_one_second();

@@ -120,9 +120,9 @@ pub enum Action {
     Sweep(Sweep),
     /// Close dmon's write end of the log pipe, so that the logger reads the end of its input.
     ClosePipe,
-    /// Suspend dmon and its process group (Ctrl-Z). When resumed, resume the command if it was suspended, too. Answered
-    /// by `Resumed`.
-    Suspend { cmd: Option<Pid> },
+    /// Suspend the command, if it is running, and dmon (Ctrl-Z). When dmon is resumed, resume the command. Answered by
+    /// `Resumed`. `signal`: for dmon's process group, unless it has already received one.
+    Suspend { cmd: Option<Pid>, signal: Option<Signal> },
     /// Make this process group, which the command leads, the foreground job of the terminal, and resume it. Answered by
     /// `Lent`.
     Lend { group: Pid },

@@ -25,9 +25,13 @@ impl Supervisor<'_> {
     }
 
     /// Suspends dmon after its command; resumes the command when dmon is resumed.
-    pub(super) fn suspend(&mut self, cmd: Option<Pid>) {
+    pub(super) fn suspend(&mut self, cmd: Option<Pid>, group_signal: Option<Signal>) {
+        if let Some(group) = cmd {
+            // If it is stopped already, SIGCONT discards this signal.
+            self.signals.send(Role::Cmd, group, Signal::TSTP);
+        }
         if let Some(terminal) = &mut self.terminal {
-            terminal.suspend(cmd);
+            terminal.suspend(cmd, group_signal);
         }
         if let Some(group) = cmd {
             self.signals.send(Role::Cmd, group, Signal::CONT);

@@ -248,7 +248,6 @@ impl Machine<'_> {
                 self.stopping = Some(StopReason::RestartLimit(exit));
             }
         }
-        self.job_control.on_run_ended(self.stopping.is_none(), now);
         self.restart_history.next_start(self.policy, succeeded, started_at, now)
     }
 

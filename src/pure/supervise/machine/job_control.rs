@@ -6,18 +6,13 @@
 //! * A command that SIGTTIN or SIGTTOU stopped needs the terminal: dmon lends it. If another process of dmon's own group
 //!   needs it, the kernel sends these signals to dmon, too: dmon takes it back. The supervisor reports whether that was
 //!   possible. In the background it is not, as the terminal belongs to the shell.
-//! * A command that another signal stopped (Ctrl-Z) is suspended, and dmon with it. dmon passes on its own SIGTSTP: the
-//!   command may handle it first.
+//! * Another stop signal (Ctrl-Z), to either of them, suspends both.
 
 use super::state::{ChildState, PendingSignals};
 use super::{Action, Machine};
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 use crate::unix::{Pid, Signal};
 use core::ops::ControlFlow::{self, Break, Continue};
-
-/// A run that ends within this time of Ctrl-Z had no time to stop, so dmon suspends itself. A command that ignores
-/// SIGTSTP may exit much later, when a suspension would be a surprise.
-const STOP_WINDOW: Duration = Duration::from_secs(1);
 
 /// What a process group needs after a stop signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,8 +22,8 @@ enum Need {
     Nothing,
     /// The terminal.
     Terminal,
-    /// That dmon suspends itself.
-    Suspension,
+    /// That dmon suspends itself: by this signal, if others of its process group have not received one.
+    Suspension(Signal),
 }
 
 impl Need {
@@ -36,13 +31,14 @@ impl Need {
     fn of(signal: Signal) -> Self {
         match signal {
             Signal::TTIN | Signal::TTOU => Self::Terminal,
-            _ => Self::Suspension,
+            _ => Self::Suspension(Signal::TSTP),
         }
     }
 
-    /// Returns what is needed after the terminal was or was not available.
+    /// Returns what is needed after the terminal was or was not available. SIGTTIN and not SIGTSTP: a dmon that runs
+    /// this one lends it the terminal.
     const fn after(available: bool) -> Self {
-        if available { Self::Nothing } else { Self::Suspension }
+        if available { Self::Nothing } else { Self::Suspension(Signal::TTIN) }
     }
 }
 
@@ -56,8 +52,6 @@ pub(super) struct JobControl {
     own: Need,
     /// Signals of the terminal to dmon that are for the command's process group.
     pass_on: PendingSignals,
-    /// When SIGTSTP was passed on to the command; `None` if it has stopped since.
-    passed_on_at: Option<Instant>,
 }
 
 impl JobControl {
@@ -65,9 +59,8 @@ impl JobControl {
     pub(super) fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::WINCH => self.pass_on(signal),
-            Signal::TSTP | Signal::TTIN | Signal::TTOU if self.own != Need::Suspension => {
-                self.own = Need::of(signal);
-            }
+            Signal::TTIN | Signal::TTOU if self.own != Need::Nothing => {}
+            Signal::TSTP | Signal::TTIN | Signal::TTOU => self.own = Need::of(signal),
             _ => {}
         }
     }
@@ -91,14 +84,6 @@ impl JobControl {
     pub(super) const fn on_taken_back(&mut self, taken: bool) {
         self.own = Need::after(taken);
     }
-
-    /// Handles the end of a run. `continues`: another one follows.
-    pub(super) fn on_run_ended(&mut self, continues: bool, now: Instant) {
-        let stopped_at = self.passed_on_at.take();
-        if continues && stopped_at.is_some_and(|at| at.until(now) < STOP_WINDOW) {
-            self.own = Need::Suspension;
-        }
-    }
 }
 
 impl Machine<'_> {
@@ -110,34 +95,31 @@ impl Machine<'_> {
             return Continue(());
         }
         let job = &mut self.job_control;
-        let Some(group) = cmd else {
+        if cmd.is_none() {
             (job.cmd, job.pass_on) = (Need::Nothing, PendingSignals::default());
-            return match job.own {
-                Need::Nothing => Continue(()),
-                Need::Terminal => Break(Action::TakeBack { cmd: self.cmd.pid() }),
-                Need::Suspension => self.suspend(None, now),
-            };
-        };
-        match (job.cmd, job.own) {
-            (Need::Suspension, _) => self.suspend(cmd, now),
-            (Need::Terminal, _) => Break(Action::Lend { group }),
-            (Need::Nothing, Need::Terminal) => Break(Action::TakeBack { cmd }),
-            (Need::Nothing, Need::Suspension) => {
-                job.own = Need::Nothing;
-                job.passed_on_at = Some(now);
-                Break(Action::PassOn { group, signal: Signal::TSTP })
-            }
-            (Need::Nothing, Need::Nothing) => match job.pass_on.take() {
+        }
+        match (cmd, job.cmd, job.own) {
+            (_, _, Need::Suspension(_)) => self.suspend(cmd, None, now),
+            (_, Need::Suspension(signal), _) => self.suspend(cmd, Some(signal), now),
+            (Some(group), Need::Terminal, _) => Break(Action::Lend { group }),
+            (_, _, Need::Terminal) => Break(Action::TakeBack { cmd: self.cmd.pid() }),
+            (Some(group), ..) => match job.pass_on.take() {
                 Some(signal) => Break(Action::PassOn { group, signal }),
                 None => Continue(()),
             },
+            (None, ..) => Continue(()),
         }
     }
 
     /// Suspends the job. That does all that the stop signals so far require.
-    fn suspend(&mut self, cmd: Option<Pid>, now: Instant) -> ControlFlow<Action> {
+    fn suspend(
+        &mut self,
+        cmd: Option<Pid>,
+        signal: Option<Signal>,
+        now: Instant,
+    ) -> ControlFlow<Action> {
         self.job_control = JobControl { pass_on: self.job_control.pass_on, ..Default::default() };
         self.set_deadline_suspended(true, now);
-        Break(Action::Suspend { cmd })
+        Break(Action::Suspend { cmd, signal })
     }
 }

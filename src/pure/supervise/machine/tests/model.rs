@@ -86,12 +86,12 @@ pub struct Model<'a> {
     run_deadline: Option<Instant>,
     /// The number of the signal that stopped the command, unless dmon has reacted.
     cmd_stop: Option<i32>,
+    /// It needs the terminal, but dmon is in the background.
+    cmd_refused: bool,
     /// The number of the stop signal that dmon received, unless it has reacted.
     own_stop: Option<i32>,
     /// The number of the signal that must be passed on to the command.
     to_pass_on: Option<i32>,
-    /// When SIGTSTP was passed on to the command; `None` if it has stopped since.
-    stop_passed_at: Option<Instant>,
     /// The command's current run has a sentinel.
     sentinel: bool,
     /// When a sentinel is due; `None` if the run has one or cannot have one.
@@ -139,9 +139,9 @@ impl<'a> Model<'a> {
             timed_out: false,
             run_deadline: None,
             cmd_stop: None,
+            cmd_refused: false,
             own_stop: None,
             to_pass_on: None,
-            stop_passed_at: None,
             sentinel: false,
             sentinel_due: None,
             typed_at: None,
@@ -205,8 +205,7 @@ impl<'a> Model<'a> {
         let policy = self.policy;
         let succeeded = status == WaitStatus::SUCCESS && !self.timed_out;
         self.last_status = Some(status);
-        (self.cmd_stop, self.to_pass_on) = (None, None);
-        let passed_at = self.stop_passed_at.take();
+        (self.cmd_stop, self.cmd_refused, self.to_pass_on) = (None, false, None);
         let last_delay = policy.delays.last().copied().unwrap_or(MIN_START_INTERVAL);
         self.failures = match succeeded {
             true => 0,
@@ -239,10 +238,6 @@ impl<'a> Model<'a> {
                 let exit = if self.timed_out { 124 } else { status.code() };
                 self.stop_cause = Some(StopCause::Finished(Exit(exit)));
             }
-        }
-        let had_no_time = passed_at.is_some_and(|at| at.until(now) < Duration::from_secs(1));
-        if self.stop_cause.is_none() && had_no_time {
-            self.own_stop = Some(Signal::TSTP.number());
         }
     }
 

@@ -38,14 +38,16 @@ impl Model<'_> {
                 assert!(self.stop_cause.is_some() && self.drain_until.is_none());
                 self.drain_until = Some(now.add(self.policy.drain));
             }
-            Action::Suspend { cmd } => return self.suspend(cmd),
+            Action::Suspend { cmd, signal } => return self.suspend(cmd, signal),
             Action::Lend { group } => {
                 assert_eq!(self.job_control_group(), Some(group));
-                assert!(Self::asks_for_terminal(self.cmd_stop), "not needed: {self:?}");
+                let asks = Self::asks_for_terminal(self.cmd_stop) && !self.cmd_refused;
+                assert!(asks, "not needed: {self:?}");
                 return [true, false]
                     .map(|lent| {
                         let mut model = self.clone();
-                        model.cmd_stop = (!lent).then_some(Signal::TSTP.number());
+                        model.cmd_stop = model.cmd_stop.filter(|_| !lent);
+                        model.cmd_refused = !lent;
                         model.handle(Event::Lent(lent));
                         model
                     })
@@ -81,12 +83,7 @@ impl Model<'_> {
             Action::PassOn { group, signal } => {
                 assert_eq!(self.job_control_group(), Some(group));
                 assert_eq!(self.cmd_stop, None, "it has stopped: {self:?}");
-                if signal == Signal::TSTP {
-                    assert_eq!(self.own_stop.take(), Some(signal.number()));
-                    self.stop_passed_at = Some(now);
-                } else {
-                    assert_eq!(self.to_pass_on.take(), Some(signal.number()));
-                }
+                assert_eq!(self.to_pass_on.take(), Some(signal.number()));
             }
             Action::StartSentinel { group } => {
                 let child = *self.running_child(Role::Cmd, group);
@@ -146,12 +143,16 @@ impl Model<'_> {
         takes_part.then(|| pid(self.cmd.pid))
     }
 
-    fn suspend(mut self, cmd: Option<Pid>) -> Vec<Self> {
+    fn suspend(mut self, cmd: Option<Pid>, signal: Option<Signal>) -> Vec<Self> {
         assert_eq!(cmd, self.job_control_group());
-        let stop = if cmd.is_some() { self.cmd_stop } else { self.own_stop };
-        assert!(stop.is_some() && !Self::asks_for_terminal(stop), "without Ctrl-Z: {self:?}");
-        (self.cmd_stop, self.own_stop) = (None, None);
-        self.stop_passed_at = None;
+        let expected = match (self.cmd_stop, self.own_stop) {
+            (_, Some(_)) if !Self::asks_for_terminal(self.own_stop) => None,
+            (Some(_), _) if self.cmd_refused => Some(Signal::TTIN),
+            (Some(_), _) if !Self::asks_for_terminal(self.cmd_stop) => Some(Signal::TSTP),
+            _ => panic!("without Ctrl-Z: {self:?}"),
+        };
+        assert_eq!(signal, expected, "{self:?}");
+        (self.cmd_stop, self.own_stop, self.cmd_refused) = (None, None, false);
         let mut later = self.clone();
         later.now = self.now.add(CLOCK_JUMP);
         later.run_deadline = later.run_deadline.map(|end| end.add(CLOCK_JUMP));
@@ -181,7 +182,7 @@ impl Model<'_> {
         child.pending_signal = None;
         if role == Role::Cmd {
             // The stop sequence resumes it.
-            (self.cmd_stop, self.to_pass_on) = (None, None);
+            (self.cmd_stop, self.cmd_refused, self.to_pass_on) = (None, false, None);
         }
     }
 
@@ -195,7 +196,7 @@ impl Model<'_> {
         assert_eq!((child.paused, child.stopped_at), (!above, None));
         child.paused = above;
         // It asks again when it continues.
-        (self.cmd_stop, self.to_pass_on) = (None, None);
+        (self.cmd_stop, self.cmd_refused, self.to_pass_on) = (None, false, None);
     }
 
     fn start(mut self, role: Role) -> Vec<Self> {

@@ -110,7 +110,7 @@ impl Model<'_> {
             Input::Suspends(role, signal) => {
                 let child = *self.child(role);
                 if self.policy.terminal && role == Role::Cmd && self.job_control_group().is_some() {
-                    self.cmd_stop = Some(signal.number());
+                    (self.cmd_stop, self.cmd_refused) = (Some(signal.number()), false);
                 }
                 self.handle(Event::Suspended(pid(child.pid), signal));
             }
