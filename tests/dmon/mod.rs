@@ -26,11 +26,12 @@ mod idle;
 mod interrupt;
 /// Job control: Ctrl-Z, `fg`, `bg`, pipelines and background jobs.
 mod job_control;
+/// Pausing by the load average (`-L`, `-l`).
+mod kill_modes;
 /// Leftover processes of runs and log commands.
 mod leftovers;
 /// The terminal of jobs in pipelines and with redirections.
 mod lend;
-/// Pausing by the load average (`-L`, `-l`).
 mod load;
 /// No byte is lost in the pipe to the log command.
 mod log_pipe;

@@ -103,6 +103,9 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("    --stop-signal SIG\tSignal that stops the command; TERM.", |c, v| {
         v.to(&mut c.stop_signal)
     }),
+    opt("    --kill-mode group|mixed|process\tWhat the stop signal reaches; group.", |c, v| {
+        v.to(&mut c.policy.kill_mode)
+    }),
     opt("-l, --load-low N[%]\tResume it at this load; half of -L.", |c, v| v.to(&mut c.load_low)),
     opt(
         "    --pressure WHAT:HIGH[:LOW]\tThe same by the pressure on cpu, io or memory.",

@@ -49,11 +49,16 @@ impl Leftovers {
     /// Performs `sweep`. `log_group` is the process group of a logger that is still running. `no_children`: the last
     /// waitpid(2) reported that there are none.
     pub fn sweep(&mut self, sweep: Sweep, log_group: Option<Pid>, no_children: bool) -> Found {
-        let found = match self.adopts_orphans {
+        let mut found = match self.adopts_orphans {
             true if no_children => Found::default(),
             true => self.sweep_children(sweep, log_group),
             false => self.sweep_group(sweep),
         };
+        match sweep.mode {
+            SweepMode::Check => found.denied = None,
+            SweepMode::Resume => found = Found::default(),
+            SweepMode::Stop | SweepMode::Kill => {}
+        }
         // Before the drain, a sweep for the logger's processes sees only one group.
         if !found.any && (sweep.role == Role::Cmd || sweep.all_children) {
             SIGNALLED.clear();
@@ -69,8 +74,10 @@ impl Leftovers {
             };
             let belongs = match sweep.role {
                 // All children except the logger, which may have joined another process group.
-                Role::Cmd => Some(group) != log_group && Some(child) != log_group,
-                Role::Log => sweep.all_children || group == sweep.group,
+                Role::Cmd if sweep.mode != SweepMode::Resume => {
+                    Some(group) != log_group && Some(child) != log_group
+                }
+                Role::Cmd | Role::Log => sweep.all_children || group == sweep.group,
             };
             if belongs {
                 let whole_group =
@@ -109,6 +116,7 @@ impl Leftovers {
         let signalled_in_run = sweep.signalled && target == sweep.group;
         match sweep.mode {
             SweepMode::Check => {}
+            SweepMode::Resume => drop(send(Signal::CONT)),
             SweepMode::Kill => drop(send(Signal::KILL)),
             SweepMode::Stop if signalled_in_run || !self.is_first(sweep, target) => {}
             SweepMode::Stop => {

@@ -13,6 +13,7 @@ use super::process_list::{self, State};
 use super::spawn::Job;
 use crate::applets::diag;
 use pure::process_stat::ProcessStat;
+use pure::supervise::kill_mode::KillMode;
 use pure::supervise::policy::DEFAULT_KILL_AFTER;
 use pure::time::Duration;
 use pure::unix::{Pid, Signal};
@@ -72,7 +73,10 @@ impl Predecessor {
     #[must_use]
     pub fn new(pid: Pid, config: &Config, job: &Job) -> Self {
         let keeps_user = job.credentials.as_ref().is_none_or(|ids| ids.uid.is_none());
-        Self { pid, mark: mark::of(pid.number()), stop_signal: config.stop_signal, keeps_user }
+        // Nothing has the mark of a dmon with PID 0.
+        let leaves_alone = config.policy.kill_mode == KillMode::Process;
+        let mark = mark::of(if leaves_alone { 0 } else { pid.number() });
+        Self { pid, mark, stop_signal: config.stop_signal, keeps_user }
     }
 
     /// Stops the marked processes and waits until they are gone. Waits for other processes of the session for at most

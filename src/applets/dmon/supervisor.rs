@@ -3,6 +3,7 @@
 //! `mod.rs` runs it. All effects of a running dmon go through this file; it makes no decisions.
 
 mod job_control;
+mod stop;
 
 use super::child_event::ChildEvent;
 use super::config::Config;
@@ -22,7 +23,7 @@ use crate::applets::diag;
 use crate::applets::path_search::PathBuf;
 use crate::applets::wait;
 use pure::exit::Exit;
-use pure::supervise::machine::{Action, Event, Machine, Role, Sweep, SweepMode};
+use pure::supervise::machine::{Action, Event, Machine, Role, Sweep};
 use pure::supervise::policy::Policy;
 use pure::time::Instant;
 use pure::unix::{Pid, Signal, WaitStatus};
@@ -132,14 +133,18 @@ impl<'a> Supervisor<'a> {
                     }
                 }
                 // A child that has exited meanwhile is a zombie, so its PID is still its own.
-                Action::Stop { role, group, timed_out } => self.stop(role, group, timed_out),
+                Action::Stop { role, group, timed_out, alone } => {
+                    self.stop(role, group, timed_out, alone);
+                }
                 Action::SignalGroup { role, group, signal } => {
                     self.signal_group(role, group, signal);
                 }
                 Action::SignalChild { role, pid, signal } => {
-                    if self.signals.check(role, pid, signal::kill(pid, Some(signal))) {
-                        self.report(role, ChildEvent::Signalled(signal), pid);
-                    }
+                    let event = match signal {
+                        Signal::KILL => ChildEvent::Killed,
+                        _ => ChildEvent::Signalled(signal),
+                    };
+                    self.signal_run(role, pid, signal, true, event);
                 }
                 Action::Suspend { cmd, signal } => {
                     self.suspend(cmd, signal);
@@ -241,28 +246,10 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Sends the stop signal to a run, and SIGCONT, without which a paused process would not handle it.
-    fn stop(&mut self, role: Role, group: Pid, timed_out: bool) {
-        let event = if timed_out { ChildEvent::TimedOut } else { ChildEvent::Stopping };
-        if let (Role::Cmd, Signal::INT | Signal::QUIT) = (role, self.stop_signal) {
-            // It could not be distinguished from Ctrl-C.
-            self.sentinel.end();
-        }
-        self.signal_run(role, group, self.stop_signal, event);
-        self.signals.send(role, group, Signal::CONT);
-    }
-
-    /// Signals a run and reports `event`, unless dmon has no permission.
-    fn signal_run(&mut self, role: Role, run: Pid, signal: Signal, event: ChildEvent) {
-        if self.signals.send(role, run, signal) {
-            self.report(role, event, run);
-        }
-    }
-
     fn sweep(&mut self, sweep: Sweep) -> Event {
         let log_group = self.log_group.filter(|_| sweep.role == Role::Cmd);
         let found = self.leftovers.sweep(sweep, log_group, self.no_children);
-        if let Some(process) = found.denied.filter(|_| sweep.mode != SweepMode::Check) {
+        if let Some(process) = found.denied {
             self.signals.report_denied(sweep.role, sweep.group, process);
         }
         match (sweep.role, &mut self.terminal) {

@@ -17,6 +17,7 @@ mod state;
 mod tests;
 
 use crate::exit::Exit;
+use crate::supervise::kill_mode::KillMode;
 use crate::supervise::load::{self, Sample};
 use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
@@ -109,9 +110,9 @@ pub enum Event {
 pub enum Action {
     /// Start the child. Answered by `Started`, `StartDeferred` or `StartFailed`.
     Start(Role),
-    /// Send the stop signal and SIGCONT to the process group that the child leads. `timed_out` is true if the run
+    /// Send the stop signal to the process group that the child leads, or to the child `alone`, and SIGCONT to the group. `timed_out` is true if the run
     /// exceeded `--timeout`, false on shutdown.
-    Stop { role: Role, group: Pid, timed_out: bool },
+    Stop { role: Role, group: Pid, timed_out: bool, alone: bool },
     /// Send the signal to the process group that the child leads: SIGSTOP, SIGCONT or SIGKILL.
     SignalGroup { role: Role, group: Pid, signal: Signal },
     /// Send the signal to the child only.
@@ -157,7 +158,8 @@ pub struct Sweep {
     pub group: Pid,
     /// This process group received the stop signal during the run.
     pub signalled: bool,
-    /// Include all children of dmon, not only those of the run. True for the logger after the command is down for good.
+    /// Include all children of dmon, not only those of the run. True for the logger after the command is down for good,
+    /// unless the command's other processes are left alone.
     pub all_children: bool,
     pub mode: SweepMode,
 }
@@ -167,6 +169,8 @@ pub struct Sweep {
 pub enum SweepMode {
     /// Only look.
     Check,
+    /// Send SIGCONT to the process group of the run, which may be paused. Find nothing: all processes are left alone.
+    Resume,
     /// Send the stop signal and SIGCONT, once to each process.
     Stop,
     /// Send SIGKILL.
@@ -300,6 +304,14 @@ impl<'a> Machine<'a> {
         match role {
             Role::Cmd if self.force_stop => Some(now),
             Role::Cmd | Role::Log => self.policy.kill_after.map(|time| now.add(time)),
+        }
+    }
+
+    /// Returns which processes of a run are stopped. All processes of a logger belong to it.
+    const fn kill_mode(&self, role: Role) -> KillMode {
+        match role {
+            Role::Cmd => self.policy.kill_mode,
+            Role::Log => KillMode::Group,
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! `applets/dmon/config.rs` fills a [`Policy`] from the command line; the machine reads it.
 
+use super::kill_mode::KillMode;
 use super::load::{self, Thresholds};
 use super::machine::MIN_START_INTERVAL;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
@@ -35,6 +36,7 @@ pub struct Policy {
     pub timeout: Option<Duration>,
     /// Time from the stop signal to SIGKILL; `None`: never.
     pub kill_after: Option<Duration>,
+    pub kill_mode: KillMode,
     /// Time in which the logger may read the rest of the pipe.
     pub drain: Duration,
     pub thresholds: Thresholds,
@@ -70,6 +72,7 @@ impl Default for Policy {
             interval: Duration::ZERO,
             timeout: None,
             kill_after: Some(DEFAULT_KILL_AFTER),
+            kill_mode: KillMode::Group,
             drain: Duration::from_secs(5),
             thresholds: [None; load::METRIC_COUNT],
             forward_cmd: false,

@@ -18,7 +18,7 @@ impl Supervisor<'_> {
         if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
             terminal.lend_again(group);
         }
-        self.signal_run(role, group, signal, event);
+        self.signal_run(role, group, signal, false, event);
         if let (Signal::STOP, Some(terminal)) = (signal, &mut self.terminal) {
             terminal.take_back(Some(group));
         }

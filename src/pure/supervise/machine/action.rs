@@ -7,6 +7,7 @@ use super::{
     Action, KILL_WARN_AFTER, LOG_CHECK_INTERVAL, LOG_CHECK_TIME, Machine, Role, Sweep, SweepMode,
 };
 use crate::exit::Exit;
+use crate::supervise::kill_mode::KillMode;
 use crate::time::{Instant, earliest};
 use crate::unix::{Pid, Signal, WaitStatus};
 use core::ops::ControlFlow::{self, Break, Continue};
@@ -169,11 +170,13 @@ impl Machine<'_> {
             return Continue(None);
         };
         *state = ChildState::Stopping { pid, started_at, timed_out, kill_at };
-        Break(Action::Stop { role, group: pid, timed_out })
+        let alone = self.kill_mode(role) != KillMode::Group;
+        Break(Action::Stop { role, group: pid, timed_out, alone })
     }
 
     /// Continues the stop sequence, then stops the leftover processes.
     fn continue_stop(&mut self, role: Role, now: Instant) -> Step {
+        let kill_mode = self.kill_mode(role);
         let state = self.state(role);
         match *state {
             ChildState::Stopping { pid, started_at, timed_out, kill_at }
@@ -184,7 +187,13 @@ impl Machine<'_> {
                 if role == Role::Log && self.drain_restart == DrainRestart::Available {
                     self.drain_restart = DrainRestart::Used;
                 }
-                Break(Action::SignalGroup { role, group: pid, signal: Signal::KILL })
+                let signal = Signal::KILL;
+                Break(match kill_mode {
+                    KillMode::Process => Action::SignalChild { role, pid, signal },
+                    KillMode::Group | KillMode::Mixed => {
+                        Action::SignalGroup { role, group: pid, signal }
+                    }
+                })
             }
             ChildState::Stopping { kill_at, .. } => Continue(kill_at),
             ChildState::Killing { pid, started_at, timed_out, warn_at } if is_due(warn_at, now) => {
@@ -200,7 +209,7 @@ impl Machine<'_> {
                 Break(Action::WarnUnkillable(leftovers.group))
             }
             ChildState::Leftovers(leftovers) if leftovers.next_sweep <= now => {
-                Break(Action::Sweep(self.sweep(role, leftovers, now)))
+                Break(Action::Sweep(self.sweep(role, kill_mode, leftovers, now)))
             }
             ChildState::Leftovers(LeftoverState { next_sweep, warn_at, .. }) => {
                 Continue(earliest(Some(next_sweep), warn_at))
@@ -209,20 +218,31 @@ impl Machine<'_> {
         }
     }
 
-    fn sweep(&mut self, role: Role, leftovers: LeftoverState, now: Instant) -> Sweep {
+    fn sweep(
+        &mut self,
+        role: Role,
+        kill_mode: KillMode,
+        leftovers: LeftoverState,
+        now: Instant,
+    ) -> Sweep {
         let drain_until = self.drain_until.filter(|_| role == Role::Log);
         let LeftoverState { group, signalled, kill_at, warn_at, .. } = leftovers;
         let mode = match drain_until {
             // If the log command is a pipeline, its last process may still be writing: do not signal it yet.
             Some(end) if end > now => SweepMode::Check,
-            Some(_) | None if is_due(kill_at, now) => SweepMode::Kill,
-            Some(_) | None => SweepMode::Stop,
+            Some(_) | None => match kill_mode {
+                KillMode::Process => SweepMode::Resume,
+                _ if is_due(kill_at, now) => SweepMode::Kill,
+                KillMode::Mixed if signalled => SweepMode::Check,
+                KillMode::Mixed | KillMode::Group => SweepMode::Stop,
+            },
         };
+        let all_children = drain_until.is_some() && self.policy.kill_mode != KillMode::Process;
         if mode == SweepMode::Kill && warn_at.is_none() {
             let warn_at = Some(now.add(KILL_WARN_AFTER));
             *self.state(role) = ChildState::Leftovers(LeftoverState { warn_at, ..leftovers });
         }
-        Sweep { role, group, signalled, all_children: drain_until.is_some(), mode }
+        Sweep { role, group, signalled, all_children, mode }
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     SAMPLE_INTERVAL,
 };
 use crate::exit::Exit;
+use crate::supervise::kill_mode::KillMode;
 use crate::supervise::load;
 use crate::time::Instant;
 use crate::unix::{Pid, Signal, WaitStatus};
@@ -136,17 +137,24 @@ impl Machine<'_> {
 
     fn on_exited(&mut self, dead: Pid, status: WaitStatus, now: Instant) {
         for role in [Role::Cmd, Role::Log] {
+            let grace_end = match *self.state(role) {
+                ChildState::Stopping { kill_at, .. } => kill_at,
+                ChildState::Killing { .. }
+                | ChildState::Up { .. }
+                | ChildState::Down { .. }
+                | ChildState::Leftovers(_) => Some(now),
+            };
             match *self.state(role) {
                 ChildState::Up { pid, started_at, .. } if pid == dead => {
                     let not_before = self.on_run_ended(role, status, false, started_at, now);
-                    self.expect_leftovers(role, dead, false, not_before, now);
+                    self.expect_leftovers(role, dead, None, not_before, now);
                 }
                 ChildState::Stopping { pid, started_at, timed_out, .. }
                 | ChildState::Killing { pid, started_at, timed_out, .. }
                     if pid == dead =>
                 {
                     let not_before = self.on_run_ended(role, status, timed_out, started_at, now);
-                    self.expect_leftovers(role, dead, true, not_before, now);
+                    self.expect_leftovers(role, dead, Some(grace_end), not_before, now);
                 }
                 ChildState::Leftovers(leftovers) => {
                     // It may have been the last leftover process. Or its children became orphans, which the next sweep
@@ -186,12 +194,13 @@ impl Machine<'_> {
         }
     }
 
-    /// Schedules a sweep for the processes of a run whose child exited.
+    /// Schedules a sweep for the processes of a run whose child exited. `stopped`: the child was stopped, and its grace
+    /// period ends at this time.
     fn expect_leftovers(
         &mut self,
         role: Role,
         group: Pid,
-        signalled: bool,
+        stopped: Option<Option<Instant>>,
         not_before: Instant,
         now: Instant,
     ) {
@@ -200,7 +209,12 @@ impl Machine<'_> {
             (Role::Log, Some(end)) => end.max(now),
             (Role::Log, None) | (Role::Cmd, _) => now,
         };
-        let kill_at = self.kill_at(role, stop_at);
+        let kill_at = match (self.kill_mode(role), stopped) {
+            // The workers' grace period is that of the command.
+            (KillMode::Mixed, Some(end)) => end,
+            _ => self.kill_at(role, stop_at),
+        };
+        let signalled = stopped.is_some();
         *self.pending_signals(role) = PendingSignals::default();
         *self.state(role) = ChildState::Leftovers(LeftoverState {
             group,

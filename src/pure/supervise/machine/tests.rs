@@ -28,6 +28,7 @@ const OPTIONS: &[Opt<Policy>] = &[
     opt("-i, --interval TIME\tInterval.", |c, v| v.to(&mut c.interval)),
     opt("-t, --timeout TIME\tTimeout.", |c, v| v.to(&mut c.timeout)),
     opt("-k, --kill-after TIME\tGrace.", |c, v| v.to(&mut c.kill_after)),
+    opt("    --kill-mode MODE\tMode.", |c, v| v.to(&mut c.kill_mode)),
     opt("-L, --load-high N\tLoad.", |c, v| {
         let high = threshold(v.value.to_bytes())?;
         c.thresholds[0] = Some(PauseRange { high, low: high.half() });
@@ -40,12 +41,13 @@ const OPTIONS: &[Opt<Policy>] = &[
 
 /// Returns the policies of all combinations of options that do not exclude each other, each with its number of options.
 fn policies() -> Vec<(usize, Policy)> {
-    let choices: [&[&str]; 10] = [
+    let choices: [&[&str]; 11] = [
         &["", "-1"],
         &["", "-m0", "-m2 -d1,3", "-m1/1m"],
         &["", "-i7"],
         &["", "-t3"],
         &["", "-k0"],
+        &["", "--kill-mode=mixed", "--kill-mode=process"],
         &["", "-L4"],
         &["", "-s -S"],
         &["", "(terminal)", "(daemon)"],
@@ -65,6 +67,11 @@ fn policies() -> Vec<(usize, Policy)> {
             ["(logged)", "(terminal)", "(daemon)"].map(|word| name.contains(word));
         let options: Vec<&str> = name.split(' ').filter(|word| word.starts_with('-')).collect();
         if !logged && (daemon || options.contains(&"-D0")) {
+            return None;
+        }
+        // These do not concern what is stopped. The exploration would take thrice the time.
+        let has_mode = name.contains("--kill-mode");
+        if has_mode && ["-i7", "-s", "-m1", "(daemon)"].iter().any(|word| name.contains(word)) {
             return None;
         }
         let mut policy = Policy { logged, terminal, daemon, ..Policy::default() };

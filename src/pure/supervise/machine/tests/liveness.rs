@@ -4,6 +4,7 @@
 
 use super::MAX_STEPS;
 use super::model::{Input, Model, StopBehaviour};
+use crate::supervise::kill_mode::KillMode;
 use crate::supervise::machine::{Action, MAX_SWEEP_INTERVAL, MIN_START_INTERVAL};
 use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
@@ -41,14 +42,22 @@ impl LivenessCheck {
             let limit = limit + sweeps;
             Self { behaviour, stop_requested, limit, known: HashMap::new() }
         };
+        // With `--kill-mode mixed` only SIGKILL stops the workers of a command that was stopped.
+        let workers = if policy.kill_mode == KillMode::Mixed { kill } else { 0 };
         let mut checks = vec![
-            check(StopBehaviour::EndOfInput, true, drain + milliseconds(MIN_START_INTERVAL)),
-            check(StopBehaviour::StopSignal, true, drain + drain_restart),
+            check(
+                StopBehaviour::EndOfInput,
+                true,
+                workers + drain + milliseconds(MIN_START_INTERVAL),
+            ),
+            check(StopBehaviour::StopSignal, true, workers + drain + drain_restart),
             // Leftover processes have their own grace period, from the end of the run on.
             check(StopBehaviour::KillOnly, true, 2 * kill + drain + drain_restart + 2 * kill),
-            check(StopBehaviour::StopSignal, false, pause),
         ];
         // Without SIGKILL such leftovers may never exit, and the next run waits for them.
+        if policy.kill_after.is_some() || policy.kill_mode != KillMode::Mixed {
+            checks.push(check(StopBehaviour::StopSignal, false, workers + pause));
+        }
         if policy.kill_after.is_some() {
             checks.push(check(StopBehaviour::KillOnly, false, 2 * kill + pause));
         }

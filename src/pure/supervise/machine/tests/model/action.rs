@@ -5,6 +5,7 @@
 use super::{CLOCK_JUMP, Child, Model, StopCause, UNREAD, pid};
 use crate::cli::value::Load;
 use crate::exit::Exit;
+use crate::supervise::kill_mode::KillMode;
 use crate::supervise::load::Sample;
 use crate::supervise::machine::{
     Action, Event, KILL_WARN_AFTER, LOG_CHECK_TIME, MIN_START_INTERVAL, Role, Sweep, SweepMode,
@@ -18,16 +19,20 @@ impl Model<'_> {
         let now = self.now;
         match action {
             Action::Start(role) => return self.start(role),
-            Action::Stop { role, group, timed_out } => self.stop(role, group, timed_out),
+            Action::Stop { role, group, timed_out, alone } => {
+                let mode = self.policy.kill_mode;
+                assert_eq!(alone, role == Role::Cmd && mode != KillMode::Group, "{self:?}");
+                self.stop(role, group, timed_out);
+            }
             Action::SignalGroup { role, group, signal: Signal::KILL } => {
-                let stopped_at = self.running_child(role, group).stopped_at;
-                self.check_kill(role, stopped_at.expect("SIGKILL without a stop signal"));
-                let child = self.running_child(role, group);
-                assert!(!child.kill_sent);
-                child.kill_sent = true;
-                child.warn_at = Some(now.add(KILL_WARN_AFTER));
+                assert!(!self.is_alone(role), "{self:?}");
+                self.kill(role, group);
             }
             Action::SignalGroup { role, group, signal } => self.pause(role, group, signal),
+            Action::SignalChild { role, pid, signal: Signal::KILL } => {
+                assert!(self.is_alone(role), "{self:?}");
+                self.kill(role, pid);
+            }
             Action::SignalChild { role, pid, signal } => {
                 let expected = self.running_child(role, pid).pending_signal.take();
                 assert_eq!(expected, Some(signal.number()), "not to be forwarded to {role:?}");
@@ -164,6 +169,21 @@ impl Model<'_> {
             .into()
     }
 
+    /// Reports whether the other processes of the run are left alone.
+    fn is_alone(&self, role: Role) -> bool {
+        role == Role::Cmd && self.policy.kill_mode == KillMode::Process
+    }
+
+    fn kill(&mut self, role: Role, pid: Pid) {
+        let stopped_at = self.running_child(role, pid).stopped_at;
+        self.check_kill(role, stopped_at.expect("SIGKILL without a stop signal"));
+        let warn_at = self.now.add(KILL_WARN_AFTER);
+        let child = self.running_child(role, pid);
+        assert!(!child.kill_sent);
+        child.kill_sent = true;
+        child.warn_at = Some(warn_at);
+    }
+
     fn stop(&mut self, role: Role, group: Pid, timed_out: bool) {
         let now = self.now;
         if role == Role::Log {
@@ -269,9 +289,18 @@ impl Model<'_> {
         let child = *self.child(role);
         assert!(!child.alive, "a sweep while {role:?} runs");
         assert_eq!((child.pid, child.stopped_at.is_some()), (group.number(), signalled));
-        assert_eq!(all_children, drain_until.is_some(), "only the last sweep is for all children");
+        let kill_mode = self.policy.kill_mode;
+        let for_all = drain_until.is_some() && kill_mode != KillMode::Process;
+        assert_eq!(all_children, for_all, "only the last sweep is for all children");
         let draining = drain_until.is_some_and(|end| end > self.now);
-        assert_eq!(mode == SweepMode::Check, draining, "a pipeline may read until the drain ends");
+        assert_eq!(mode == SweepMode::Resume, self.is_alone(role), "{self:?}");
+        let works = role == Role::Cmd && kill_mode == KillMode::Mixed && signalled;
+        match mode {
+            SweepMode::Check => assert!(draining || works, "leftovers are not stopped: {self:?}"),
+            SweepMode::Stop => assert!(!works, "workers receive the stop signal: {self:?}"),
+            SweepMode::Resume | SweepMode::Kill => {}
+        }
+        assert!(!draining || mode == SweepMode::Check, "a pipeline may read until the drain ends");
         if let (SweepMode::Kill, Some(grace_from)) = (mode, child.grace_from) {
             self.check_kill(role, grace_from);
         }
@@ -282,7 +311,7 @@ impl Model<'_> {
             child.warn_at = Some(warn_at);
         }
         child.sweep_due = false;
-        child.leftovers_stopped |= has_leftovers && mode != SweepMode::Check;
+        child.leftovers_stopped |= has_leftovers && mode == SweepMode::Stop;
         child.leftovers_killed |= mode == SweepMode::Kill;
         self.handle(Event::SweepDone { role, found: has_leftovers });
     }

@@ -4,6 +4,7 @@
 
 use super::{CLOCK_JUMP, Child, Model, ORPHAN, StopCause, pid};
 use crate::exit::Exit;
+use crate::supervise::kill_mode::KillMode;
 use crate::supervise::machine::{Event, Policy, Role};
 use crate::time::{Duration, Instant};
 use crate::unix::{Signal, WaitStatus};
@@ -198,7 +199,11 @@ impl Model<'_> {
             self.log_check_end = None;
         }
         let drain_until = self.drain_until.filter(|_| role == Role::Log);
-        let grace_from = Some(drain_until.unwrap_or(now).max(now));
+        let (mode, is_cmd) = (self.policy.kill_mode, role == Role::Cmd);
+        let stopped_at = child.stopped_at.filter(|_| is_cmd && mode == KillMode::Mixed);
+        let grace_from = stopped_at.or(Some(drain_until.unwrap_or(now).max(now)));
+        // Processes that are left alone are no leftovers.
+        let has_leftovers = has_leftovers && !(is_cmd && mode == KillMode::Process);
         let child = self.child(role);
         *child = Child {
             alive: false,
