@@ -163,9 +163,9 @@ fn marked_processes_of_other_sessions_are_left_alone() {
     let old = kill_dmon(
         &rig,
         "",
-        r#"setsid sh -c 'trap "" TERM; echo $$ >>runs; while :; do sleep 0.05; done'"#,
+        r#"setsid -w sh -c 'trap "" TERM; echo $$ >>runs; while :; do sleep 0.05; done'"#,
     );
-    // setsid(1) forks in a group leader, and the command becomes the leader of a session.
+    // setsid(1) forks, because it leads a process group. Its child leads the session.
     rig.run("dmon -k 1000 -p pid sleep 2000").exits(0).reports_nothing();
     assert!(is_alive(old));
 }
