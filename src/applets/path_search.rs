@@ -24,14 +24,25 @@ pub fn claim_path_buf() -> Option<&'static mut PathBuf> {
     PATH_BUF.take()
 }
 
-/// Executes the command with these variables, which replaces this process. A name without a slash is searched for in $PATH.
-/// Returns the error if no file could be executed: `EACCES` if permission was denied for any, else `ENOENT`. Any other
-/// error ends the search.
+/// Executes the command with these variables, which replaces this process. Returns the error of [`search`].
 #[must_use]
 pub fn execvp(command: &Argv, path_buf: &mut PathBuf, variables: Variables) -> Errno {
-    let name = command.name();
+    let mut execute = |file: &CStr| Err(process::execve(file, command, variables));
+    search(command.name(), path_buf, &mut execute).err().unwrap_or(Errno::NOENT)
+}
+
+/// Passes the paths that `name` may mean to `visit`, until one succeeds. A name without a slash is searched for in
+/// $PATH.
+///
+/// # Errors
+/// If no file can be used: `EACCES` if permission was denied for any, else `ENOENT`. Any other error ends the search.
+pub fn search(
+    name: &CStr,
+    path_buf: &mut PathBuf,
+    visit: &mut dyn FnMut(&CStr) -> Result<(), Errno>,
+) -> Result<(), Errno> {
     if find_byte(name.to_bytes(), b'/').is_some() {
-        return process::execve(name, command, variables);
+        return visit(name);
     }
     let mut result = Errno::NOENT;
     let path = environment::variable(b"PATH").unwrap_or(DEFAULT_PATH).to_bytes();
@@ -41,11 +52,11 @@ pub fn execvp(command: &Argv, path_buf: &mut PathBuf, variables: Variables) -> E
         path_buf.put(if dir.is_empty() { b"" } else { b"/" });
         path_buf.put(name.to_bytes_with_nul());
         // A path that was cut because it is too long does not end in NUL. No such file can exist.
-        match sys::c_str(path_buf.bytes()).map(|file| process::execve(file, command, variables)) {
-            None | Some(Errno::NOENT | Errno::NOTDIR) => {}
-            Some(Errno::ACCES) => result = Errno::ACCES,
+        match sys::c_str(path_buf.bytes()).map(&mut *visit) {
+            None | Some(Err(Errno::NOENT | Errno::NOTDIR)) => {}
+            Some(Err(Errno::ACCES)) => result = Errno::ACCES,
             Some(other) => return other,
         }
     }
-    result
+    Err(result)
 }

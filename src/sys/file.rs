@@ -150,6 +150,20 @@ pub fn fchmod(file: &File, mode: u32) -> Result<()> {
     check_long(unsafe { libc::syscall(libc::SYS_fchmod, file.0, mode) }).map(drop)
 }
 
+/// Permissions for [`access`].
+pub const WRITE: c_int = libc::W_OK;
+pub const EXECUTE: c_int = libc::X_OK;
+
+/// Checks whether this process has these permissions for `path`; root needs only one `x` bit to execute a file.
+///
+/// # Errors
+/// `EACCES`, `ENOENT`, `ENOTDIR`, `EROFS` (access(2)).
+pub fn access(path: &CStr, permissions: c_int) -> Result<()> {
+    let (call, here) = (libc::SYS_faccessat, libc::AT_FDCWD);
+    // SAFETY: the path ends in NUL.
+    super::check_long(unsafe { libc::syscall(call, here, path.as_ptr(), permissions) }).map(drop)
+}
+
 /// Removes a name.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! Tests of dmon, the supervisor.
 
+/// A command line that is only checked (`--check`).
+mod check;
 /// Errors in the configuration file.
 mod config_errors;
 /// The configuration file (`-C`).

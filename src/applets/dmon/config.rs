@@ -32,6 +32,8 @@ pub struct UserSpec {
 /// The values of all options.
 pub struct Config {
     pub no_daemon: bool,
+    /// Only check the options, commands and files.
+    pub check: bool,
     /// Redirect the command's standard error to its standard output.
     pub stderr_to_stdout: bool,
     pub verbose: bool,
@@ -53,6 +55,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             no_daemon: false,
+            check: false,
             stderr_to_stdout: false,
             verbose: false,
             stop_signal: Signal::TERM,
@@ -130,6 +133,9 @@ pub const OPTIONS: &[Opt<Config>] = &[
         v.to(&mut c.log_user.group)
     }),
     opt("-C, --config FILE\tMore options, from a file; comes first.", reject_late_config_file),
+    opt("    --check\tCheck options, commands and files; start nothing.", |c, v| {
+        v.to(&mut c.check)
+    }),
     opt("-W, --work-dir DIR\tChange to this directory first.", |c, v| v.to(&mut c.directory)),
     opt("-E, --environ NAME[=VALUE]\tSet or remove a variable.", |c, v| v.to(&mut c.env_edits)),
     opt("-v, --verbose\tSay what happens, on standard error.", |c, v| v.to(&mut c.verbose)),

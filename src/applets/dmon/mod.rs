@@ -7,6 +7,7 @@ mod child_event;
 pub mod config;
 mod credentials;
 mod daemon;
+mod dry_run;
 mod leftovers;
 mod load_sampler;
 mod log_pipe;
@@ -67,9 +68,12 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let edited = &config.env_edits.edited;
     credentials::resolve(&config.cmd_user, edited, &mut job.credentials)?;
     credentials::resolve(&config.log_user, edited, &mut job.log_credentials)?;
-    let status = config.status_path.map(StatusWriter::open).transpose()?;
     load_sampler::check(&config.policy.thresholds)?;
     let path_buf = path_search::claim_path_buf().ok_or(Exit::FAILED)?;
+    if config.check {
+        return dry_run::check(&config, &job, path_buf);
+    }
+    let status = config.status_path.map(StatusWriter::open).transpose()?;
     // This may block. Signals are not caught yet, so SIGTERM still terminates dmon.
     let pid_file = config.pid_file.map(|path| PidFile::lock(path, &config, &job)).transpose()?;
     let mut terminal = if config.no_daemon { Terminal::find() } else { None };
