@@ -144,6 +144,23 @@ while :; do sleep 0.05; echo >>turns; done"#,
 }
 
 #[test]
+fn a_child_without_the_mark_is_reported_too() {
+    let rig = Rig::new();
+    let child = r#"env -u DMON_PID sh -c "echo \$\$ >child; while :; do sleep 0.05; done""#;
+    let command = format!(
+        "sh -c '{child} & until test -s child; do sleep 0.02; done; echo $$ >>runs; trap \"\" TERM; while :; do sleep 0.05; done'"
+    );
+    let old = kill_dmon(&rig, "", &command);
+    let child = rig.pid_in("child");
+    let next = rig.run("dmon -k 0.3 -p pid sleep 2000").exits(0);
+    for (message, pid) in [(STOPPING, old), (WAITING, child)] {
+        assert!(next.err.contains(&format!("{message}{pid}\n")), "{}", next.err);
+    }
+    assert_eq!(next.err.lines().count(), 2, "{}", next.err);
+    assert!(!is_alive(old) && is_alive(child));
+}
+
+#[test]
 fn a_pid_in_use_again_causes_no_signal_and_no_wait() {
     let rig = Rig::new();
     // A session whose leader is alive, with a member that carries the mark.

@@ -128,7 +128,9 @@ impl Predecessor {
         }
         let is_marked = procfs::has_variable(pid, self.mark.bytes());
         let is_top = is_new && self.is_top(stat);
-        if is_top {
+        // One that is not marked may be a child of one that is.
+        let is_marked_child = |parent| procfs::has_variable(parent, self.mark.bytes());
+        if is_top || is_new && !is_marked && stat.parent.is_some_and(is_marked_child) {
             let message = if is_marked { STOPPING } else { WAITING };
             diag::count(message, pid.number().unsigned_abs().into());
         }
@@ -148,8 +150,8 @@ impl Predecessor {
         is_new || is_marked
     }
 
-    /// Reports whether the parent of a process is outside of the session. Only such processes are reported, not all of
-    /// their descendants.
+    /// Reports whether the parent of a process is outside of the session. The descendants of such a process are not
+    /// reported.
     fn is_top(&self, stat: ProcessStat) -> bool {
         let parent = stat.parent.and_then(procfs::stat);
         parent.is_none_or(|parent| parent.session != Some(self.pid))
