@@ -38,7 +38,7 @@ fn the_check_reports_each_command_and_file_that_cannot_be_used() {
         ("''", &["cannot execute '': No such file"]),
         ("touch ran -- nosuch", &["cannot execute nosuch: No such file"]),
         ("-p no/pid touch ran", &["cannot open no/pid: No such file"]),
-        ("-p folder touch ran", &["cannot open folder: Is a directory"]),
+        ("-p folder touch ran", &["cannot open folder: Permission denied"]),
         ("-I no/status touch ran", &["cannot open no/status: No such file"]),
         ("-W nosuch touch ran", &["cannot change to nosuch: No such file"]),
         ("-u nosuch touch ran", &["unknown user nosuch"]),

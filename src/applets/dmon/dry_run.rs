@@ -6,9 +6,9 @@ use super::config::Config;
 use super::spawn::Job;
 use crate::applets::diag::os_error;
 use crate::applets::path_search::{self, PathBuf};
-use core::ffi::CStr;
+use core::ffi::{CStr, c_int};
 use pure::exit::Exit;
-use pure::text::Put;
+use pure::text::{Put, first};
 use pure::unix::Errno;
 use sys::file::{self, EXECUTE, File, Mode, WRITE};
 
@@ -16,40 +16,42 @@ use sys::file::{self, EXECUTE, File, Mode, WRITE};
 ///
 /// # Errors
 /// [`Exit::FAILED`] after a message for each that cannot be used.
+#[inline(never)]
 pub fn check(config: &Config, job: &Job, path_buf: &mut PathBuf) -> Result<Exit, Exit> {
-    let mut result = Ok(Exit::SUCCESS);
-    for command in [Some(job.command), job.log_command].into_iter().flatten() {
-        if let Err(error) = path_search::search(command.name(), path_buf, &mut can_execute) {
-            result = Err(os_error("cannot execute ", command.name().to_bytes(), error));
-        }
-    }
-    for path in [config.pid_file, config.status_path].into_iter().flatten() {
-        if let Err(error) = can_write(path, path_buf) {
-            result = Err(os_error("cannot open ", path.to_bytes(), error));
-        }
-    }
-    result
+    let command = check_command(job.command.name(), path_buf);
+    let log_command = job.log_command.is_none_or(|command| check_command(command.name(), path_buf));
+    let pid_file = check_file(config.pid_file, path_buf);
+    let status_file = check_file(config.status_path, path_buf);
+    let all = command & log_command & pid_file & status_file;
+    if all { Ok(Exit::SUCCESS) } else { Err(Exit::FAILED) }
 }
 
-fn can_execute(path: &CStr) -> Result<(), Errno> {
-    file::access(path, EXECUTE)?;
-    is_no_directory(path, Errno::ACCES)
+#[inline(never)]
+fn check_command(name: &CStr, path_buf: &mut PathBuf) -> bool {
+    let found = path_search::search(name, path_buf, &mut |path| usable(path, EXECUTE));
+    found.map_err(|error| os_error("cannot execute ", name.to_bytes(), error)).is_ok()
 }
 
 /// Checks that a file can be written or created.
-fn can_write(path: &CStr, path_buf: &mut PathBuf) -> Result<(), Errno> {
-    match file::access(path, WRITE) {
-        Err(Errno::NOENT) => {}
-        other => return other.and_then(|()| is_no_directory(path, Errno::ISDIR)),
+#[inline(never)]
+fn check_file(path: Option<&CStr>, path_buf: &mut PathBuf) -> bool {
+    let Some(path) = path else {
+        return true;
+    };
+    let mut result = usable(path, WRITE);
+    if result == Err(Errno::NOENT) {
+        let bytes = path.to_bytes();
+        let end = bytes.iter().rposition(|byte| *byte == b'/');
+        path_buf.clear();
+        path_buf.put(end.map_or(b".", |end| first(bytes, end + 1)));
+        path_buf.put(b"\0");
+        result = sys::c_str(path_buf.bytes()).map_or(result, |folder| file::access(folder, WRITE));
     }
-    let bytes = path.to_bytes();
-    let end = bytes.iter().rposition(|byte| *byte == b'/');
-    path_buf.clear();
-    path_buf.put(end.and_then(|end| bytes.get(..=end)).unwrap_or(b"."));
-    path_buf.put(b"\0");
-    file::access(sys::c_str(path_buf.bytes()).ok_or(Errno::NAMETOOLONG)?, WRITE | EXECUTE)
+    result.map_err(|error| os_error("cannot open ", path.to_bytes(), error)).is_ok()
 }
 
-fn is_no_directory(path: &CStr, error: Errno) -> Result<(), Errno> {
-    if File::open(path, Mode::Directory).is_ok() { Err(error) } else { Ok(()) }
+/// Checks that the file exists with this permission, and is no directory.
+fn usable(path: &CStr, permission: c_int) -> Result<(), Errno> {
+    file::access(path, permission)?;
+    if File::open(path, Mode::Directory).is_ok() { Err(Errno::ACCES) } else { Ok(()) }
 }
