@@ -85,6 +85,13 @@ impl SignalSet {
         word.into_iter().for_each(|word| *word &= !bit);
     }
 
+    /// Reports whether `signal` is in the set.
+    #[must_use]
+    pub fn contains(&mut self, signal: Signal) -> bool {
+        let (word, bit) = self.place(signal);
+        word.is_some_and(|word| *word & bit != 0)
+    }
+
     /// Returns a pointer for calls that pass the set to the kernel unchanged.
     pub(crate) const fn pointer(&self) -> *const libc::sigset_t {
         core::ptr::from_ref(self).cast()
@@ -101,21 +108,23 @@ fn sigprocmask(how: c_int, mask: &SignalSet) -> Result<SignalSet> {
     Ok(before)
 }
 
-/// Catches and blocks `signals`. Returns the mask that this process was started with, for commands, and the mask for
-/// ppoll(2), in which `signals` are not blocked.
+/// Catches and blocks `signals`. Returns the mask that this process was started with, for commands, the mask for
+/// ppoll(2), in which `signals` are not blocked, and those of `signals` that were ignored.
 ///
 /// # Errors
 /// `EINVAL` for a signal that cannot be caught (sigaction(2)).
-pub fn catch_all(signals: &[Signal]) -> Result<(SignalSet, SignalSet)> {
+pub fn catch_all(signals: &[Signal]) -> Result<(SignalSet, SignalSet, SignalSet)> {
     let mut blocked = SignalSet::EMPTY;
     signals.iter().for_each(|signal| blocked.add(*signal));
     let inherited = sigprocmask(libc::SIG_BLOCK, &blocked)?;
-    let mut waiting = inherited;
+    let (mut waiting, mut ignored) = (inherited, SignalSet::EMPTY);
     for signal in signals {
         waiting.remove(*signal);
-        to_caught(*signal)?;
+        if to_caught(*signal)? == libc::SIG_IGN {
+            ignored.add(*signal);
+        }
     }
-    Ok((inherited, waiting))
+    Ok((inherited, waiting, ignored))
 }
 
 /// Resets all ignored signals to their default action; `caught` are those that are caught.
@@ -150,7 +159,7 @@ pub fn ignore(signal: Signal) {
     let _ = set_action(signal, libc::SIG_IGN);
 }
 
-fn to_caught(signal: Signal) -> Result<()> {
+fn to_caught(signal: Signal) -> Result<usize> {
     set_action(signal, catch as *const () as usize)
 }
 
@@ -183,20 +192,20 @@ unsafe extern "C" {
     fn dmon_return();
 }
 
-/// Sets the action for `signal`. The call is made by number because the C library's function takes locks for
+/// Sets the action for `signal`; returns the previous one. The call is made by number because the C library's function takes locks for
 /// threads, which would add their code. No signal is blocked during the handler.
-fn set_action(signal: Signal, handler: usize) -> Result<()> {
+fn set_action(signal: Signal, handler: usize) -> Result<usize> {
     #[cfg(target_arch = "x86_64")]
     // SA_RESTORER (asm/signal.h).
     let (flags, restorer) = (0x0400_0000, dmon_return as *const () as usize);
     #[cfg(not(target_arch = "x86_64"))]
     let (flags, restorer) = (0, 0);
-    let action = Action { handler, flags, restorer, mask: SignalSet::EMPTY };
-    let (call, none) = (libc::SYS_rt_sigaction, core::ptr::null::<Action>());
-    // SAFETY: an action with a mask of that size. The handler stores a flag, or makes calls that are
-    // async-signal-safe (signal-safety(7)).
-    check_long(unsafe { libc::syscall(call, signal.number(), &raw const action, none, SIZE) })
-        .map(drop)
+    let mut action = Action { handler, flags, restorer, mask: SignalSet::EMPTY };
+    let (call, action_ptr) = (libc::SYS_rt_sigaction, &raw mut action);
+    // SAFETY: an action with a mask of that size, which the kernel replaces with the previous one. The handler stores a
+    // flag, or makes calls that are async-signal-safe (signal-safety(7)).
+    check_long(unsafe { libc::syscall(call, signal.number(), action_ptr, action_ptr, SIZE) })?;
+    Ok(action.handler)
 }
 
 /// Returns whether `signal` was caught since the last call, and clears its flag.

@@ -67,6 +67,12 @@ pub fn open() -> Option<c_int> {
     }
 }
 
+/// Reports whether this process no longer has a controlling terminal, which it had before.
+#[must_use]
+pub fn is_gone() -> bool {
+    matches!(File::open(c"/dev/tty", Mode::ReadNonblock), Err(Errno::NXIO))
+}
+
 /// Returns the foreground process group; `None` if it is outside of this PID namespace.
 ///
 /// # Errors

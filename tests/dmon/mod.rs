@@ -2,6 +2,8 @@
 
 /// A command line that is only checked (`--check`).
 mod check;
+/// A terminal that is closed.
+mod closed_terminal;
 /// Errors in the configuration file.
 mod config_errors;
 /// The configuration file (`-C`).

@@ -15,7 +15,7 @@ pub fn wait_foreground(rig: &Rig, leader: i32) {
     rig.wait_for(format!("{leader} in the foreground"), is_foreground);
 }
 
-fn in_shell(shell: &str, test: impl FnOnce(&Rig, &Screen)) {
+pub fn in_shell(shell: &str, test: impl FnOnce(&Rig, &Screen)) {
     let rig = Rig::new();
     if let Some(screen) = Screen::new(&rig, shell) {
         test(&rig, &screen);

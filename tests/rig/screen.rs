@@ -1,7 +1,8 @@
 //! A terminal with an interactive shell, at which the test types. script(1) makes the terminal and records the
 //! output.
 
-use super::{Rig, Running, proc, tools};
+use super::{Rig, Running, proc, signal, tools};
+use nix::sys::signal::Signal;
 use std::cell::RefCell;
 use std::io::Write;
 use std::process::ChildStdin;
@@ -90,6 +91,11 @@ impl<'a> Screen<'a> {
     /// Asserts the exit status of the last foreground job.
     pub fn status_is(&self, status: i32) {
         self.prints("echo status-$?", &format!("status-{status}\r\n"));
+    }
+
+    /// Closes the terminal: its master has no other owner than script(1).
+    pub fn close(&self) {
+        signal(self.script.pid(), Signal::SIGKILL);
     }
 
     /// Returns the PID of the shell.

@@ -84,6 +84,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     config.policy.terminal = terminal.is_some();
     config.policy.daemon = !config.no_daemon;
     let masks = signals::catch(config.policy.terminal)?;
+    config.policy.ends_with_terminal = config.policy.terminal && !masks.ignores_hangup;
     let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };
     let result = job.log_command.map(|_| LogPipe::create()).transpose().and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;

@@ -40,6 +40,8 @@ pub struct SignalMasks {
     pub inherited: SignalSet,
     /// The mask for ppoll(2): caught signals are not blocked.
     pub waiting: SignalSet,
+    /// dmon was started with SIGHUP ignored (nohup).
+    pub ignores_hangup: bool,
 }
 
 /// Catches the signals and blocks them, except in ppoll(2). Ignored ones are reset to their default action: shells,
@@ -51,9 +53,9 @@ pub fn catch(on_terminal: bool) -> Result<SignalMasks, Exit> {
     let cannot = |error| os_error("cannot catch signals", b"", error);
     // While SIGTTOU is blocked, dmon may take the terminal back from the background (tcsetpgrp(3)).
     let caught: &[_] = if on_terminal { &CAUGHT } else { ALWAYS_CAUGHT };
-    let (inherited, waiting) = signal::catch_all(caught).map_err(cannot)?;
+    let (inherited, waiting, mut ignored) = signal::catch_all(caught).map_err(cannot)?;
     signal::reset_ignored(caught);
-    Ok(SignalMasks { inherited, waiting })
+    Ok(SignalMasks { inherited, waiting, ignores_hangup: ignored.contains(Signal::HUP) })
 }
 
 /// Reports to the machine which signals arrived.

@@ -29,7 +29,7 @@ use pure::time::Instant;
 use pure::unix::{Pid, Signal, WaitStatus};
 use sys::process::Reaped;
 use sys::signal::SignalSet;
-use sys::{clock, process, procfs, signal};
+use sys::{clock, process, procfs, signal, terminal};
 
 /// Everything that the loop needs to perform actions.
 // Field order: see src/lib.rs.
@@ -158,6 +158,9 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::PassOn { group, signal } => {
                     self.signals.send(Role::Cmd, group, signal);
+                }
+                Action::CheckTerminal => {
+                    machine.handle(now, Event::TerminalChecked { gone: terminal::is_gone() });
                 }
                 Action::StartSentinel { group } => self.sentinel.start(group),
                 Action::Sweep(sweep) => machine.handle(now, self.sweep(sweep)),

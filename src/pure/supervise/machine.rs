@@ -9,6 +9,7 @@
 
 mod action;
 mod event;
+mod hangup;
 mod interrupt;
 mod job_control;
 mod restart;
@@ -22,6 +23,7 @@ use crate::supervise::load::{self, Sample};
 use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
+use hangup::Hangup;
 use interrupt::Interrupt;
 use job_control::JobControl;
 use restart::RestartHistory;
@@ -101,6 +103,8 @@ pub enum Event {
     Signal(Signal),
     /// dmon received SIGINT or SIGQUIT while its own process group is the foreground job: Ctrl-C or Ctrl-\.
     Key(Signal),
+    /// The result of [`Action::CheckTerminal`]: whether the terminal no longer exists.
+    TerminalChecked { gone: bool },
     /// The result of [`Action::SampleLoad`].
     LoadSample(Sample),
 }
@@ -135,6 +139,8 @@ pub enum Action {
     StartSentinel { group: Pid },
     /// Look whether the logger waits for input, and thus works. Answered by `LogReads`, or not at all.
     CheckLog(Pid),
+    /// Look whether dmon's terminal still exists. Answered by `TerminalChecked`.
+    CheckTerminal,
     /// Count the bytes in the log pipe. Answered by `Unread`.
     CountUnread,
     /// Report that this many bytes in the log pipe were never read.
@@ -200,6 +206,7 @@ pub struct Machine<'a> {
     interrupted: bool,
     /// Ctrl-C during the current run.
     interrupt: Interrupt,
+    hangup: Hangup,
     job_control: JobControl,
     /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
     drain_until: Option<Instant>,
@@ -232,6 +239,7 @@ impl<'a> Machine<'a> {
             force_stop: false,
             interrupted: false,
             interrupt: Interrupt::default(),
+            hangup: Hangup::default(),
             job_control: JobControl::default(),
             drain_until: None,
             drain_restart: if policy.logged { DrainRestart::Available } else { DrainRestart::Done },

@@ -47,6 +47,8 @@ pub struct Policy {
     pub daemon: bool,
     /// dmon controls the terminal: Ctrl-C stops everything, Ctrl-Z suspends everything.
     pub terminal: bool,
+    /// dmon stops when that terminal is gone. False if SIGHUP was ignored when it started (nohup).
+    pub ends_with_terminal: bool,
     /// Minimum times between two starts, one for each consecutive failure. Empty:
     /// [`MIN_START_INTERVAL`](super::machine::MIN_START_INTERVAL).
     pub delays: Vec<Duration, MAX_DELAYS>,
@@ -79,6 +81,7 @@ impl Default for Policy {
             forward_log: false,
             daemon: false,
             terminal: false,
+            ends_with_terminal: false,
         }
     }
 }

@@ -28,12 +28,13 @@ impl Machine<'_> {
 
     /// Asks each part of the machine in turn.
     fn decide(&mut self, now: Instant) -> Step {
+        let hangup = self.drive_hangup(false, now)?;
         let load = self.drive_load(now)?;
         let log = self.drive_log(now)?;
         self.drive_job_control(now)?;
         let cmd = self.drive_cmd(now)?;
         self.drain_and_exit(now)?;
-        Continue(earliest(load, earliest(log, cmd)))
+        Continue(earliest(earliest(hangup, load), earliest(log, cmd)))
     }
 
     fn drive_load(&self, now: Instant) -> Step {
@@ -62,7 +63,11 @@ impl Machine<'_> {
             ChildState::Down { .. } if self.stopping.is_some() || !self.log_started_once => {
                 Continue(None)
             }
-            ChildState::Down { not_before } => start(Role::Cmd, *not_before, now),
+            ChildState::Down { not_before } if *not_before > now => Continue(Some(*not_before)),
+            ChildState::Down { .. } => match self.drive_hangup(true, now)? {
+                None => Break(Action::Start(Role::Cmd)),
+                later => Continue(later),
+            },
             ChildState::Up { .. } if self.stopping.is_some() => self.stop(Role::Cmd, false, now),
             ChildState::Up { deadline: RunDeadline::At(end), .. } if *end <= now => {
                 self.stop(Role::Cmd, true, now)

@@ -23,6 +23,7 @@ impl Machine<'_> {
             Event::Started(role, pid) => self.on_started(role, pid, now),
             Event::StartDeferred(role) => {
                 *self.state(role) = ChildState::Down { not_before: now.add(MIN_START_INTERVAL) };
+                self.check_before_start();
                 if role == Role::Log && self.drain_until.is_some_and(|end| end <= now) {
                     self.drain_restart = DrainRestart::Used;
                 }
@@ -49,13 +50,22 @@ impl Machine<'_> {
             Event::Lent(lent) => self.job_control.on_lent(lent),
             Event::TakenBack(taken) => self.job_control.on_taken_back(taken),
             Event::Resumed => self.set_deadline_suspended(false, now),
-            Event::SentinelExited(signal) => self.interrupt.on_sentinel_exited(signal, now),
+            Event::SentinelExited(signal) => {
+                self.interrupt.on_sentinel_exited(signal, now);
+                if signal == Some(Signal::HUP) {
+                    self.on_hangup(now);
+                }
+            }
+            Event::TerminalChecked { gone } => self.on_terminal_checked(gone, now),
             Event::Key(signal) if self.passes_on_key(now) => self.job_control.pass_on(signal),
             Event::Signal(signal @ (Signal::TERM | Signal::INT)) | Event::Key(signal) => {
                 self.interrupted |= self.policy.terminal && signal == Signal::INT;
                 self.on_stop_request(now);
             }
             Event::Signal(signal) => {
+                if signal == Signal::HUP {
+                    self.on_hangup(now);
+                }
                 self.job_control.on_signal(signal);
                 self.forward(signal);
             }
@@ -254,6 +264,10 @@ impl Machine<'_> {
         let succeeded = status.success() && !timed_out;
         self.last_status = Some(status);
         self.stop_if_interrupted(status, timed_out, now);
+        self.check_before_start();
+        if status.killed_by(Signal::HUP) {
+            self.on_hangup(now);
+        }
         if self.stopping.is_none() {
             if self.policy.once && succeeded {
                 self.stopping = Some(StopReason::Succeeded);

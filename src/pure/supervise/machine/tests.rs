@@ -74,7 +74,8 @@ fn policies() -> Vec<(usize, Policy)> {
         if has_mode && ["-i7", "-s", "-m1", "(daemon)"].iter().any(|word| name.contains(word)) {
             return None;
         }
-        let mut policy = Policy { logged, terminal, daemon, ..Policy::default() };
+        let mut policy =
+            Policy { logged, terminal, daemon, ends_with_terminal: terminal, ..Policy::default() };
         parse_words(OPTIONS, &mut policy, &options).unwrap();
         policy.validate().ok()?;
         let count = words.iter().filter(|words| !words.is_empty()).count();

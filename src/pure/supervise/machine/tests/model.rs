@@ -67,6 +67,18 @@ enum StopCause {
     StartFailed(Exit),
 }
 
+/// The state of dmon's terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Hangup {
+    Open,
+    /// Its SIGHUP arrived at this time. It may still exist for less than a second.
+    Closing(Instant),
+    /// It no longer exists, and SIGHUP arrived before.
+    Closed,
+    /// It no longer exists, and there was no SIGHUP.
+    Silent,
+}
+
 /// The machine and its environment.
 #[derive(Clone, Debug, Hash)]
 pub struct Model<'a> {
@@ -98,6 +110,8 @@ pub struct Model<'a> {
     sentinel_due: Option<Instant>,
     /// When Ctrl-C was typed during the current run.
     typed_at: Option<Instant>,
+    /// The state of dmon's terminal.
+    hangup: Hangup,
     /// The load is above its threshold.
     above: bool,
     /// Earliest time of the command's next start.
@@ -145,6 +159,7 @@ impl<'a> Model<'a> {
             sentinel: false,
             sentinel_due: None,
             typed_at: None,
+            hangup: Hangup::Open,
             above: false,
             next_start: now,
             failures: 0,
@@ -189,6 +204,10 @@ impl<'a> Model<'a> {
     /// Advances the clock. The clock of `--timeout` is stopped during a pause.
     fn advance(&mut self, time: Duration) {
         self.now = self.now.add(time);
+        self.hangup = match self.hangup {
+            Hangup::Closing(at) if at.until(self.now) >= Duration::from_secs(1) => Hangup::Closed,
+            other => other,
+        };
         if self.cmd.paused {
             self.run_deadline = self.run_deadline.map(|end| end.add(time));
         }

@@ -2,7 +2,7 @@
 //!
 //! The exploration and the liveness checks call [`Model::outcomes`].
 
-use super::{CLOCK_JUMP, Child, Model, StopCause, UNREAD, pid};
+use super::{CLOCK_JUMP, Child, Hangup, Model, StopCause, UNREAD, pid};
 use crate::cli::value::Load;
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
@@ -10,7 +10,7 @@ use crate::supervise::load::Sample;
 use crate::supervise::machine::{
     Action, Event, KILL_WARN_AFTER, LOG_CHECK_TIME, MIN_START_INTERVAL, Role, Sweep, SweepMode,
 };
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
 
 impl Model<'_> {
@@ -89,6 +89,28 @@ impl Model<'_> {
                 assert_eq!(self.job_control_group(), Some(group));
                 assert_eq!(self.cmd_stop, None, "it has stopped: {self:?}");
                 assert_eq!(self.to_pass_on.take(), Some(signal.number()));
+            }
+            Action::CheckTerminal => {
+                assert!(self.policy.ends_with_terminal && self.stop_cause.is_none());
+                self.advance(Duration::ZERO);
+                let mut gone = self.clone();
+                if let Hangup::Closing(_) = gone.hangup {
+                    gone.hangup = Hangup::Closed;
+                }
+                let outcomes = match self.hangup {
+                    Hangup::Open => vec![self],
+                    Hangup::Closing(_) => vec![gone, self],
+                    Hangup::Closed | Hangup::Silent => vec![gone],
+                };
+                let report = |mut model: Self| {
+                    let gone = matches!(model.hangup, Hangup::Closed | Hangup::Silent);
+                    if gone {
+                        model.stop_cause = Some(StopCause::Requested);
+                    }
+                    model.handle(Event::TerminalChecked { gone });
+                    model
+                };
+                return outcomes.into_iter().map(report).collect();
             }
             Action::StartSentinel { group } => {
                 let child = *self.running_child(Role::Cmd, group);
@@ -230,6 +252,10 @@ impl Model<'_> {
         if role == Role::Cmd {
             assert!(self.stop_cause.is_none(), "the command starts during shutdown");
             assert!(self.next_start <= now, "the command starts too soon");
+            assert!(
+                !child.started_once || self.hangup == Hangup::Open || !self.policy.terminal,
+                "a restart without a terminal: {self:?}"
+            );
             assert!(
                 !self.policy.logged || self.log.started_once,
                 "the command starts before the logger"

@@ -2,7 +2,7 @@
 //!
 //! The exploration calls these checks.
 
-use super::{Model, ORPHAN, StopCause, pid};
+use super::{Hangup, Model, ORPHAN, StopCause, pid};
 use crate::exit::Exit;
 use crate::supervise::machine::{LOG_CHECK_INTERVAL, MAX_SWEEP_INTERVAL, MIN_START_INTERVAL, Role};
 use crate::time::{Duration, Instant};
@@ -45,6 +45,12 @@ impl Model<'_> {
             let killed = cmd.alive || !cmd.has_leftovers || cmd.leftovers_killed;
             assert!(killed, "a second stop request must kill leftovers: {self:?}");
         }
+        let is_watched = match self.hangup {
+            Hangup::Closing(at) => by(at.add(Duration::from_secs(1))),
+            Hangup::Closed => self.stop_cause.is_some(),
+            Hangup::Open | Hangup::Silent => true,
+        };
+        assert!(is_watched || self.stop_cause.is_some(), "a closed terminal: {self:?}");
         self.check_queries();
         if cmd.alive && cmd.stopped_at.is_none() {
             assert!(self.stop_cause.is_none(), "the command is not stopped: {self:?}");

@@ -2,7 +2,7 @@
 //!
 //! The exploration tries every input in every state.
 
-use super::{CLOCK_JUMP, Child, Model, ORPHAN, StopCause, pid};
+use super::{CLOCK_JUMP, Child, Hangup, Model, ORPHAN, StopCause, pid};
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
 use crate::supervise::machine::{Event, Policy, Role};
@@ -31,6 +31,8 @@ pub enum Input {
     CtrlC,
     /// Ctrl-C or Ctrl-\ reaches dmon's process group.
     Key(Signal),
+    /// The terminal is closed: dmon receives SIGHUP, the command dies of it, or nothing happens.
+    TerminalCloses(Option<Role>),
     /// The last leftover process exits. `reaped`: it was dmon's child, so SIGCHLD reports it.
     LeftoversGone {
         role: Role,
@@ -63,6 +65,10 @@ impl Model<'_> {
             let signals = [Signal::INT, Signal::TSTP, Signal::TTIN, Signal::WINCH];
             inputs.extend(signals.map(Input::Signal));
             inputs.push(Input::Key(Signal::QUIT));
+            if self.hangup == Hangup::Open {
+                inputs.extend([None, Some(Role::Log)].map(Input::TerminalCloses));
+                inputs.extend(self.cmd.alive.then_some(Input::TerminalCloses(Some(Role::Cmd))));
+            }
         }
         inputs.extend(self.sentinel.then_some(Input::CtrlC));
         if *forward_cmd || *forward_log {
@@ -120,6 +126,14 @@ impl Model<'_> {
                 self.sentinel = false;
                 self.sentinel_due = Some(self.now.add(Duration::from_secs(1)));
                 self.handle(Event::SentinelExited(Some(Signal::INT)));
+            }
+            Input::TerminalCloses(None) => self.hangup = Hangup::Silent,
+            Input::TerminalCloses(Some(role)) => {
+                self.hangup = Hangup::Closing(self.now);
+                match role {
+                    Role::Cmd => self.child_exits(role, WaitStatus(Signal::HUP.number()), false),
+                    Role::Log => self.signal_dmon(Signal::HUP),
+                }
             }
             Input::Key(signal) => {
                 let is_first = !self.was_typed() && self.stop_cause.is_none();

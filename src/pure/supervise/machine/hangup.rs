@@ -1,0 +1,63 @@
+//! A closed terminal: when dmon looks whether its terminal still exists, and stops.
+//!
+//! `event.rs` and `action.rs` call it. A shell sends SIGHUP to its jobs, the kernel to the foreground process group, dash
+//! and ash send none. So a SIGHUP to dmon, to the sentinel or to the command is a reason to look, and so is each
+//! restart: the command may have ended for lack of a terminal.
+
+use super::action::Step;
+use super::state::StopReason;
+use super::{Action, MIN_START_INTERVAL, Machine};
+use crate::time::Instant;
+use core::ops::ControlFlow::{Break, Continue};
+
+/// When the next look at the terminal is due.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(test, derive(Hash))]
+pub(super) struct Hangup {
+    /// Because of SIGHUP.
+    check_at: Option<Instant>,
+    /// Look again after `check_at`: SIGHUP may arrive before the terminal is gone (disassociate_ctty,
+    /// drivers/tty/tty_jobctrl.c).
+    again: bool,
+    /// Before the next start of the command.
+    before_start: bool,
+}
+
+impl Machine<'_> {
+    /// Handles a SIGHUP, which may be that of a closed terminal.
+    pub(super) fn on_hangup(&mut self, now: Instant) {
+        if self.policy.ends_with_terminal {
+            self.hangup = Hangup { check_at: Some(now), again: true, ..self.hangup };
+        }
+    }
+
+    /// Requires a look at the terminal before the next start of the command.
+    pub(super) const fn check_before_start(&mut self) {
+        self.hangup.before_start = self.policy.ends_with_terminal;
+    }
+
+    /// Handles the result of [`Action::CheckTerminal`].
+    pub(super) fn on_terminal_checked(&mut self, gone: bool, now: Instant) {
+        if gone {
+            self.stopping = self.stopping.or(Some(StopReason::Requested));
+        }
+        let Hangup { check_at, again, .. } = self.hangup;
+        let is_due = check_at.is_some_and(|at| at <= now);
+        let next = again.then(|| now.add(MIN_START_INTERVAL));
+        self.hangup = match is_due {
+            true => Hangup { check_at: next, again: false, ..self.hangup },
+            false => Hangup { before_start: false, ..self.hangup },
+        };
+    }
+
+    /// Looks at the terminal if that is due. `starts`: before a start of the command, which waits for a second look.
+    pub(super) fn drive_hangup(&self, starts: bool, now: Instant) -> Step {
+        let Hangup { check_at, before_start, .. } = self.hangup;
+        match check_at {
+            _ if self.stopping.is_some() => Continue(None),
+            Some(at) if at > now => Continue(Some(at)),
+            None if !(starts && before_start) => Continue(None),
+            Some(_) | None => Break(Action::CheckTerminal),
+        }
+    }
+}
