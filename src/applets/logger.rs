@@ -8,7 +8,7 @@ use super::option_sources::{AppletInfo, Invocation, Parsed};
 use super::pump::{BATCH_SIZE, Batch};
 use super::standard_fds;
 use core::ffi::c_int;
-use pure::cli::option_table::{Opt, opt};
+use pure::cli::option_table::{Opt, Packed, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::line_prefix::{PREFIX_SIZE, PrefixBuf};
@@ -81,7 +81,7 @@ static BUFFERS: StaticCell<Buffers> = StaticCell::new(Buffers {
 pub fn run<C: 'static>(
     invocation: &Invocation,
     info: &'static AppletInfo,
-    options: &'static [Opt<C>],
+    options: Packed<C>,
     mut config: C,
     start: fn(C, Option<CliWord>, &'static mut Buffers) -> Result<Exit, Exit>,
 ) -> Result<Exit, Exit> {

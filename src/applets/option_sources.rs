@@ -7,7 +7,7 @@ use super::diag::{eprint, error, os_error};
 use super::print;
 use pure::cli::getopt::{self, Outcome, Source};
 use pure::cli::help;
-use pure::cli::option_table::{Opt, OptionTable, Table};
+use pure::cli::option_table::{OptionTable, Packed, Table};
 use pure::cli::option_value::{Arg, CliWord, Expected};
 use pure::cli::tokenizer::{Syntax, Tokenizer};
 use pure::diag::Line;
@@ -61,7 +61,7 @@ impl Invocation {
     pub fn options<C: 'static>(
         &self,
         info: &'static AppletInfo,
-        options: &'static [Opt<C>],
+        options: Packed<C>,
         config: &mut C,
     ) -> Result<Parsed, Exit> {
         self.read(info, &mut Table { options, config })
@@ -154,7 +154,7 @@ fn show(info: &AppletInfo, table: &dyn OptionTable, outcome: Outcome) -> Result<
         Outcome::Done | Outcome::Operand => return Ok(false),
         Outcome::Help => {
             print(info.usage.as_bytes())?;
-            help::print_help(table, &mut print)?;
+            help::print_help(table.packed_rows(), &mut print)?;
         }
         Outcome::Version => print(concat!("dmon ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())?,
         Outcome::Failed => return Err(Exit::FAILED),

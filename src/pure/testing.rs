@@ -4,7 +4,7 @@
 
 use pure::cli::getopt::{Outcome, Source, parse};
 use pure::cli::help::help_line;
-use pure::cli::option_table::{Opt, Row, Table};
+use pure::cli::option_table::{Opt, Packed, Table, pack_rows};
 use pure::cli::option_value::CliWord;
 
 /// Random numbers from a seed, the same on every machine (xorshift64).
@@ -75,7 +75,7 @@ impl Choices {
 pub fn check_rows<C>(options: &[Opt<C>]) {
     let rows = || options.iter().map(|option| option.row);
     for (n, row) in rows().enumerate() {
-        let Row(text) = row;
+        let text = std::str::from_utf8(row.0).unwrap();
         let (head, help) = text.split_once('\t').unwrap();
         assert!(help.trim_end().ends_with('.'), "{text}: requires a full stop at the end");
         let letter = row.letter().map(char::from);
@@ -150,6 +150,11 @@ fn parse_source<C>(
 ) -> Result<(Outcome, usize), String> {
     let mut source =
         TestSource { words: words.iter(), is_config_file, read: 0, message: String::new() };
+    let mut rows = vec![0; 4000];
+    let size = pack_rows(options, &mut rows);
+    rows.truncate(size);
+    let effects: Vec<_> = options.iter().map(|option| option.effect).collect();
+    let options = Packed { rows: rows.leak(), effects: effects.leak() };
     match parse(&mut Table { options, config }, &mut source) {
         Outcome::Failed => Err(source.message),
         Outcome::Operand => Ok((Outcome::Operand, source.read - 1)),

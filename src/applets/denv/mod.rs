@@ -10,8 +10,10 @@ use super::env_edits::{TOO_MANY, edit};
 use super::option_sources::{AppletInfo, Invocation, Parsed};
 use super::path_search;
 use env_builder::EnvBuilder;
-use pure::cli::option_table::{Opt, action, opt};
+use pure::cli::option_table::{Opt, Packed, opt};
+use pure::cli::option_value::{Expected, REPORTED};
 use pure::exit::Exit;
+use pure::packed;
 use sys::environment::{Full, Variables};
 
 const DENV: AppletInfo = AppletInfo {
@@ -31,8 +33,8 @@ Run a command with the variables that the files of DIRECTORY name and hold.\n\n"
 
 /// Each option changes the environment when it is parsed, so their order matters.
 pub const OPTIONS: &[Opt<EnvBuilder>] = &[
-    action("-I, --inherit-env\tTake over all variables of denv's own environment.", |env, v| {
-        if v.on { env.inherit_all() } else { Ok(()) }
+    opt("-I, --inherit-env\tTake over all variables of denv's own environment.", |env, v| {
+        if v.on { reported(env.inherit_all()) } else { Ok(()) }
     }),
     opt("-i, --inherit NAME\tTake over one of them.", |env, v| {
         env.environment.inherit(Some(v.value.to_bytes())).map_err(|Full| TOO_MANY)
@@ -40,13 +42,21 @@ pub const OPTIONS: &[Opt<EnvBuilder>] = &[
     opt("-E, --environ NAME[=VALUE]\tSet a variable, or remove it.", |env, v| {
         edit(&mut env.environment, v.value)
     }),
-    action("-d, --envdir DIR\tA file a variable; an empty one removes it.", |env, v| {
-        env.read_directory(v.value)
+    opt("-d, --envdir DIR\tA file a variable; an empty one removes it.", |env, v| {
+        reported(env.read_directory(v.value))
     }),
-    action("-f, --file FILE\tLines of NAME=VALUE; NAME= removes it.", |env, v| {
-        env.read_file(v.value)
+    opt("-f, --file FILE\tLines of NAME=VALUE; NAME= removes it.", |env, v| {
+        reported(env.read_file(v.value))
     }),
 ];
+
+/// envdir has only `--help` and `--version`.
+const NO_OPTIONS: Packed<EnvBuilder> = Packed { rows: &[0], effects: &[] };
+
+/// Returns the result of an option that has printed its own message.
+fn reported(result: Result<(), Exit>) -> Result<(), Expected> {
+    result.map_err(|_| REPORTED)
+}
 
 /// The exit status of every failure before the command runs, as in envdir of daemontools.
 const FAILED: Exit = Exit(111);
@@ -69,7 +79,7 @@ pub fn run_envdir(invocation: &Invocation) -> Result<Exit, Exit> {
 
 fn denv(invocation: &Invocation) -> Result<Exit, Exit> {
     let mut env = EnvBuilder::new()?;
-    match invocation.options(&DENV, OPTIONS, &mut env)? {
+    match invocation.options(&DENV, packed!(EnvBuilder, OPTIONS), &mut env)? {
         Parsed::Shown => Ok(Exit::SUCCESS),
         Parsed::Options { operands_at } => Err(execute(invocation, &DENV, &env, operands_at)),
     }
@@ -77,7 +87,7 @@ fn denv(invocation: &Invocation) -> Result<Exit, Exit> {
 
 fn envdir(invocation: &Invocation) -> Result<Exit, Exit> {
     let mut env = EnvBuilder::new()?;
-    let Parsed::Options { operands_at } = invocation.options(&ENVDIR, &[], &mut env)? else {
+    let Parsed::Options { operands_at } = invocation.options(&ENVDIR, NO_OPTIONS, &mut env)? else {
         return Ok(Exit::SUCCESS);
     };
     env.inherit_all()?;

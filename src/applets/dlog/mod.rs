@@ -11,6 +11,7 @@ use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::line_prefix::{PrefixOptions, PrefixText};
 use pure::log::on_full::OnFull;
+use pure::packed;
 use pure::time::Duration;
 use sys::fd;
 use sys::file::{File, Mode};
@@ -69,7 +70,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         sync_interval: None,
         on_full: OnFull::Drop,
     };
-    logger::run(invocation, &INFO, OPTIONS, config, start)
+    logger::run(invocation, &INFO, packed!(Config, OPTIONS), config, start)
 }
 
 /// Logs to the file `path`, or to standard output without it.

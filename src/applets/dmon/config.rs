@@ -194,7 +194,7 @@ pub fn check(data: &[u8]) {
     }
     let mut words: std::vec::Vec<&[u8]> = data.split(|byte| *byte == 0).collect();
     let mut config = Config::default();
-    let mut table = Table { options: OPTIONS, config: &mut config };
+    let mut table = Table { options: pure::packed!(Config, OPTIONS), config: &mut config };
     for letter in b"mdtkLlDurgi" {
         let option = [b'-', *letter];
         let mut words = Bytes(std::vec![words.first().copied().unwrap_or(b""), &option]);

@@ -33,6 +33,7 @@ use config::{Config, INFO, OPTIONS};
 use log_pipe::LogPipe;
 use pidfile::PidFile;
 use pure::exit::Exit;
+use pure::packed;
 use pure::supervise::rlimits;
 use pure::unix::Signal;
 use spawn::Job;
@@ -49,7 +50,9 @@ use terminal::Terminal;
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     standard_fds::open();
     let mut config = Config::default();
-    let Parsed::Options { operands_at } = invocation.options(&INFO, OPTIONS, &mut config)? else {
+    let Parsed::Options { operands_at } =
+        invocation.options(&INFO, packed!(Config, OPTIONS), &mut config)?
+    else {
         return Ok(Exit::SUCCESS);
     };
     config.env_edits.install();

@@ -17,6 +17,7 @@ use pure::log::archive::{ArchiveName, Archives};
 use pure::log::line_prefix::{PrefixOptions, PrefixText};
 use pure::log::report_once::ReportOnce;
 use pure::log::rotate::{Due, RotateLimits, Rotation};
+use pure::packed;
 use pure::text::{first, skip};
 use pure::time::Duration;
 use sys::clock;
@@ -70,7 +71,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
             files: Count(10),
         },
     };
-    logger::run(invocation, &INFO, OPTIONS, config, start)
+    logger::run(invocation, &INFO, packed!(Config, OPTIONS), config, start)
 }
 
 /// Logs to the directory `path`.

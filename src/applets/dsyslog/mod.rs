@@ -14,6 +14,7 @@ use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::report_once::ReportOnce;
 use pure::log::{lines, loss};
+use pure::packed;
 use pure::syslog::address::{Address, Transport};
 use pure::syslog::header::{self, MessageFormat, Origin};
 use pure::syslog::message::MessageBuilder;
@@ -86,7 +87,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         to: Address { word: c"/dev/log", transport: Transport::Unix },
         console: false,
     };
-    logger::run(invocation, &INFO, OPTIONS, config, start)
+    logger::run(invocation, &INFO, packed!(Config, OPTIONS), config, start)
 }
 
 /// Sends the input as the program `name`.

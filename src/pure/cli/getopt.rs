@@ -4,8 +4,8 @@
 //! `--load-high 4`, `--load-high=4`; `--no-NAME` turns a switch off. The parser only stores values. Each applet checks
 //! afterwards whether its options can be combined.
 
-use super::option_table::{OptionTable, Rejected, Row};
-use super::option_value::{Arg, CliWord};
+use super::option_table::{OptionTable, Row, next_row};
+use super::option_value::{Arg, CliWord, REPORTED};
 use crate::text::{cstr_tail, find_byte, first, skip, strip_prefix};
 use core::ops::ControlFlow::{self, Break, Continue};
 
@@ -86,8 +86,8 @@ fn parse_long(
     };
     let name = skip(shown, dashes);
     let positive = strip_prefix(name, b"no-");
-    let (found, on) = match find_name(table, name) {
-        None => (positive.and_then(|name| find_name(table, name)), false),
+    let (found, on) = match find(table, None, name) {
+        None => (positive.and_then(|name| find(table, None, name)), false),
         found => (found, true),
     };
     match found.map(|found| (found, found.1.takes_value())) {
@@ -103,7 +103,7 @@ fn parse_long(
 fn parse_letters(table: &mut dyn OptionTable, source: &mut dyn Source, word: CliWord) -> Step {
     for (n, letter) in word.to_bytes().iter().enumerate().skip(1) {
         let shown = first(word.to_bytes(), n + 1);
-        let Some(found) = rows(table).find(|(_, row)| row.letter() == Some(*letter)) else {
+        let Some(found) = find(table, Some(*letter), b"") else {
             return unknown(source, shown);
         };
         let takes_value = found.1.takes_value();
@@ -117,12 +117,16 @@ fn parse_letters(table: &mut dyn OptionTable, source: &mut dyn Source, word: Cli
     Continue(())
 }
 
-fn find_name(table: &dyn OptionTable, name: &[u8]) -> Option<Found> {
-    rows(table).find(|(_, row)| row.name() == name)
-}
-
-fn rows(table: &dyn OptionTable) -> impl Iterator<Item = Found> {
-    (0..).map_while(|at| Some((at, table.row(at)?)))
+/// Returns the option with this letter or this name.
+fn find(table: &dyn OptionTable, letter: Option<u8>, name: &[u8]) -> Option<Found> {
+    let (mut packed, mut at) = (table.packed_rows(), 0);
+    while let Some(row) = next_row(&mut packed) {
+        if letter.is_some() && row.letter() == letter || row.name() == name {
+            return Some((at, row));
+        }
+        at += 1;
+    }
+    None
 }
 
 fn unknown(source: &mut dyn Source, shown: &[u8]) -> Step {
@@ -146,8 +150,8 @@ fn apply(
     let value = value.unwrap_or(c"");
     match table.apply(at, Arg { value, on }) {
         Some(Ok(())) => Continue(()),
-        Some(Err(Rejected::Reported)) => Break(Outcome::Failed),
-        Some(Err(Rejected::Expected(form))) => {
+        Some(Err(REPORTED)) => Break(Outcome::Failed),
+        Some(Err(form)) => {
             let (value, form) = (value.to_bytes(), form.as_bytes());
             source.error(&[b"option ", shown, b": '", value, b"' is not ", form]);
             Break(Outcome::Failed)
@@ -163,9 +167,8 @@ fn apply(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::option_table::{Opt, action, opt};
+    use crate::cli::option_table::{Opt, opt};
     use crate::cli::option_value::{Expected, OptionValue};
-    use crate::exit::Exit;
     use crate::testing::{check_rows, parse_config_words, parse_words};
 
     #[derive(Default, PartialEq, Eq, Debug)]
@@ -189,7 +192,7 @@ mod tests {
         opt("-1, --on\tTurn it on.", |c, v| v.to(&mut c.on)),
         opt("-x, --no-x\tWithout x.", |c, v| v.to(&mut c.no_x)),
         opt("-n, --number N\tA number.", |c, v| v.to(&mut c.number)),
-        action("-f, --failing\tFails.", |_, _| Err(Exit::FAILED)),
+        opt("-f, --failing\tFails.", |_, _| Err(REPORTED)),
         opt("    --letterless\tHas no letter.", |_, _| Ok(())),
     ];
 

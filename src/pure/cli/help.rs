@@ -2,21 +2,24 @@
 //!
 //! `option_sources` prints it for `--help`.
 
-use super::option_table::{OptionTable, Row};
+use super::option_table::{Row, next_row};
 use crate::text::{Put, TextBuf};
 
 /// The column in which descriptions start. A longer option moves its description to the right.
 const COLUMN: usize = 28;
 
-/// Passes the help text to `print`, one line per row.
+/// Passes the help text of packed rows to `print`, one line per row.
 ///
 /// # Errors
 /// The error of `print`.
 pub fn print_help<E>(
-    table: &dyn OptionTable,
+    mut packed: &'static [u8],
     print: &mut dyn FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    (0..).map_while(|at| table.row(at)).try_for_each(|row| print(help_line(row).bytes()))
+    while let Some(row) = next_row(&mut packed) {
+        print(help_line(row).bytes())?;
+    }
+    Ok(())
 }
 
 /// Returns the line of one row, with a newline.
@@ -24,7 +27,7 @@ pub fn print_help<E>(
 pub fn help_line(row: Row) -> TextBuf<160> {
     let mut line = TextBuf::new();
     line.put(b" ");
-    for byte in row.0.as_bytes() {
+    for byte in row.0 {
         line.put(&[if *byte == b'\t' { b' ' } else { *byte }]);
         while *byte == b'\t' && line.bytes().len() < COLUMN {
             line.put(b" ");
@@ -37,7 +40,8 @@ pub fn help_line(row: Row) -> TextBuf<160> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::option_table::{Opt, Table, opt};
+    use crate::cli::option_table::{Opt, opt};
+    use crate::packed;
 
     const OPTIONS: &[Opt<()>] = &[
         opt("-1, --on\tTurn it on.", |(), _| Ok(())),
@@ -47,8 +51,7 @@ mod tests {
     #[test]
     fn help_has_two_columns() {
         let mut text = String::new();
-        let table = Table { options: OPTIONS, config: &mut () };
-        let done: Result<(), ()> = print_help(&table, &mut |line| {
+        let done: Result<(), ()> = print_help(packed!((), OPTIONS).rows, &mut |line| {
             text += core::str::from_utf8(line).unwrap();
             Ok(())
         });
@@ -60,7 +63,7 @@ mod tests {
             ("-V, --version", "Show the version."),
         ];
         assert_eq!(text, rows.map(|(option, text)| format!(" {option:27}{text}\n")).concat());
-        let long = help_line(Row("-n, --name-of-many-bytes LIST\tNames."));
+        let long = help_line(Row(b"-n, --name-of-many-bytes LIST\tNames."));
         assert_eq!(long.bytes(), b" -n, --name-of-many-bytes LIST Names.\n");
     }
 }

@@ -4,7 +4,6 @@
 //! from the help text, so a row is the only place that describes an option.
 
 use super::option_value::{Arg, Expected};
-use crate::exit::Exit;
 use crate::text::skip;
 
 /// An option as the help shows it: `-t, --timeout TIME`, a tab, the description.
@@ -12,13 +11,13 @@ use crate::text::skip;
 /// Four blanks replace `-t, ` if the option has no letter. An option with a word after its name takes a value;
 /// one without is a switch.
 #[derive(Clone, Copy)]
-pub struct Row(pub &'static str);
+pub struct Row(pub &'static [u8]);
 
 impl Row {
     /// Returns the letter, if the option has one.
     #[must_use]
     pub fn letter(self) -> Option<u8> {
-        self.0.as_bytes().get(1).copied().filter(|letter| *letter != b' ')
+        self.0.get(1).copied().filter(|letter| *letter != b' ')
     }
 
     /// Returns the long name, without dashes.
@@ -36,78 +35,113 @@ impl Row {
     }
 
     fn without_letter(self) -> &'static [u8] {
-        skip(self.0.as_bytes(), "-x, --".len())
+        skip(self.0, "-x, --".len())
     }
 }
 
 /// One option of an applet whose settings are a `C`.
 pub struct Opt<C> {
     pub row: Row,
-    effect: Effect<C>,
-}
-
-/// The effect of an option when it is parsed.
-enum Effect<C> {
-    Store(Store<C>),
-    Act(Act<C>),
+    pub effect: Effect<C>,
 }
 
 /// Stores the argument in the settings, or returns the expected form.
-type Store<C> = fn(&mut C, Arg) -> Result<(), Expected>;
+pub type Effect<C> = fn(&mut C, Arg) -> Result<(), Expected>;
 
-/// Does something that can fail for other reasons, and prints its own message if it fails.
-type Act<C> = fn(&mut C, Arg) -> Result<(), Exit>;
-
-/// Returns an option that stores its argument.
-pub const fn opt<C>(row: &'static str, store: Store<C>) -> Opt<C> {
-    Opt { row: Row(row), effect: Effect::Store(store) }
+/// Returns an option with this effect.
+pub const fn opt<C>(row: &'static str, effect: Effect<C>) -> Opt<C> {
+    Opt { row: Row(row.as_bytes()), effect }
 }
 
-/// Returns an option that acts when it is parsed, for example by reading a file.
-pub const fn action<C>(row: &'static str, act: Act<C>) -> Opt<C> {
-    Opt { row: Row(row), effect: Effect::Act(act) }
+/// All options of an applet as stored in the executable. [`packed!`](crate::packed) makes it.
+///
+/// An array of [`Opt`] would need two more words for each: the pointer and the length of its row.
+pub struct Packed<C: 'static> {
+    /// For each option the size of its row in one byte, and the row. Then a zero.
+    pub rows: &'static [u8],
+    pub effects: &'static [Effect<C>],
 }
 
-/// Why an option was rejected.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Rejected {
-    /// Its value does not have this form. No message was printed.
-    Expected(Expected),
-    /// It failed, and its message was printed.
-    Reported,
+/// Packs a constant array of options whose settings are of this type.
+#[macro_export]
+macro_rules! packed {
+    ($config:ty, $options:expr) => {{
+        use $crate::cli::option_table::{Effect, Packed, pack_effects, pack_rows};
+        const SIZE: usize = pack_rows($options, &mut [0; 4000]);
+        const ROWS: &[u8] = &{
+            let mut rows = [0; SIZE];
+            pack_rows($options, &mut rows);
+            rows
+        };
+        const EFFECTS: &[Effect<$config>] = &pack_effects::<_, { $options.len() }>($options);
+        Packed { rows: ROWS, effects: EFFECTS }
+    }};
+}
+
+/// Packs the rows of a table, and returns their size in bytes.
+#[allow(clippy::indexing_slicing, reason = "it runs at compile time")]
+pub const fn pack_rows<C>(options: &[Opt<C>], packed: &mut [u8]) -> usize {
+    let (mut at, mut end) = (0, 0);
+    while at < options.len() {
+        let Row(row) = options[at].row;
+        assert!(row.len() < 256, "the size of a row must fit in one byte");
+        packed[end] = row.len().to_le_bytes()[0];
+        let (_, free) = packed.split_at_mut(end + 1);
+        free.split_at_mut(row.len()).0.copy_from_slice(row);
+        end += 1 + row.len();
+        at += 1;
+    }
+    end + 1
+}
+
+/// Returns the effects of the `N` options of a table.
+#[allow(clippy::indexing_slicing, reason = "it runs at compile time")]
+pub const fn pack_effects<C, const N: usize>(options: &[Opt<C>]) -> [Effect<C>; N] {
+    let mut effects = [options[0].effect; N];
+    let mut at = 0;
+    while at < N {
+        effects[at] = options[at].effect;
+        at += 1;
+    }
+    effects
 }
 
 /// The options of one applet with the settings that they change.
 pub struct Table<'a, C: 'static> {
-    pub options: &'static [Opt<C>],
+    pub options: Packed<C>,
     pub config: &'a mut C,
 }
 
-/// A [`Table`] without its type of settings, followed by [`COMMON`]: one compiled parser serves all applets.
+/// A [`Table`] without its type of settings: one compiled parser serves all applets.
 pub trait OptionTable {
-    /// Returns the row with this index; `None` after the last.
-    fn row(&self, at: usize) -> Option<Row>;
+    /// Returns [`Packed::rows`].
+    fn packed_rows(&self) -> &'static [u8];
 
-    /// Applies the option with this index; `None` for a row of [`COMMON`], which sets nothing.
-    fn apply(&mut self, at: usize, arg: Arg) -> Option<Result<(), Rejected>>;
+    /// Applies the option with this index; `None` for a row of `--help` or `--version`, which sets nothing.
+    fn apply(&mut self, at: usize, arg: Arg) -> Option<Result<(), Expected>>;
 }
 
 impl<C> OptionTable for Table<'_, C> {
-    fn row(&self, at: usize) -> Option<Row> {
-        match at.checked_sub(self.options.len()) {
-            None => self.options.get(at).map(|option| option.row),
-            Some(at) => COMMON.get(at).copied(),
-        }
+    fn packed_rows(&self) -> &'static [u8] {
+        self.options.rows
     }
 
-    fn apply(&mut self, at: usize, arg: Arg) -> Option<Result<(), Rejected>> {
-        Some(match self.options.get(at)?.effect {
-            Effect::Store(store) => store(self.config, arg).map_err(Rejected::Expected),
-            Effect::Act(act) => act(self.config, arg).map_err(|_| Rejected::Reported),
-        })
+    fn apply(&mut self, at: usize, arg: Arg) -> Option<Result<(), Expected>> {
+        Some(self.options.effects.get(at)?(self.config, arg))
     }
 }
 
-/// The rows that every applet has, behind its own. Their letters are reserved.
-pub const COMMON: [Row; 2] =
-    [Row("-h, --help\tShow this."), Row("-V, --version\tShow the version.")];
+/// Splits the first row off packed rows; the rows of [`COMMON`] follow the last one. `None` after these.
+#[inline(never)]
+pub fn next_row(packed: &mut &'static [u8]) -> Option<Row> {
+    let (size, rest) = match packed.split_first()? {
+        (0, _) => COMMON.split_first()?,
+        first => first,
+    };
+    let (row, rest) = rest.split_at_checked(usize::from(*size))?;
+    *packed = rest;
+    Some(Row(row))
+}
+
+/// The rows that every applet has, behind its own, packed. Their letters are reserved.
+const COMMON: &[u8] = b"\x15-h, --help\tShow this.\x1f-V, --version\tShow the version.";

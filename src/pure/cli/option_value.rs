@@ -11,6 +11,9 @@ pub type CliWord = &'static CStr;
 /// The form that a word must have, as a noun phrase: it completes the message `'WORD' is not …`.
 pub type Expected = &'static str;
 
+/// Instead of an expected form: the option failed for another reason, and its message was printed.
+pub const REPORTED: Expected = "";
+
 /// The argument that an option was given.
 #[derive(Clone, Copy)]
 pub struct Arg {
