@@ -4,11 +4,11 @@
 //! one table, in the order of its help.
 
 use super::diag::{self, error};
-use super::option_sources::{AppletInfo, Invocation, Parsed};
+use super::option_sources::{AppletInfo, Invocation};
 use super::pump::{BATCH_SIZE, Batch};
 use super::standard_fds;
 use core::ffi::c_int;
-use pure::cli::option_table::{Opt, Packed, opt};
+use pure::cli::option_table::{Opt, OptionTable, Packed, Table, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::line_prefix::{PREFIX_SIZE, PrefixBuf};
@@ -83,17 +83,24 @@ pub fn run<C: 'static>(
     info: &'static AppletInfo,
     options: Packed<C>,
     mut config: C,
-    start: fn(C, Option<CliWord>, &'static mut Buffers) -> Result<Exit, Exit>,
+    start: fn(&mut C, Option<CliWord>, &'static mut Buffers) -> Result<Exit, Exit>,
 ) -> Result<Exit, Exit> {
-    standard_fds::open();
-    let Parsed::Options { operands_at } = invocation.options(info, options, &mut config)? else {
-        return Ok(Exit::SUCCESS);
-    };
-    let operand = invocation.operand(operands_at)?;
+    let operand = read_options(invocation, info, &mut Table { options, config: &mut config })?;
     match BUFFERS.take() {
-        Some(buffers) => start(config, operand, buffers),
+        Some(buffers) => start(&mut config, operand, buffers),
         None => Err(error("two loggers in one process", b"", "")),
     }
+}
+
+/// Reads the options into a table, and returns the operand. One compiled function serves all loggers.
+#[inline(never)]
+fn read_options(
+    invocation: &Invocation,
+    info: &AppletInfo,
+    table: &mut dyn OptionTable,
+) -> Result<Option<CliWord>, Exit> {
+    standard_fds::open();
+    invocation.operand(invocation.read(info, table)?)
 }
 
 /// Reports on standard error how many lines were lost, if the log itself does not contain a loss notice.

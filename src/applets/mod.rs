@@ -18,6 +18,7 @@ mod path_search;
 mod pump;
 mod standard_fds;
 mod wait;
+mod whole_file;
 
 use diag::{error_bytes, os_error};
 pub use option_sources::Invocation;

@@ -3,8 +3,8 @@
 //! Each applet calls [`Invocation::options`]. It reads the sources in this order, and a later option replaces an
 //! earlier one. `-C FILE` must be the first option, because the file is read before all other options.
 
-use super::diag::{eprint, error, os_error};
-use super::print;
+use super::diag::{eprint, error};
+use super::{print, whole_file};
 use pure::cli::getopt::{self, Outcome, Source};
 use pure::cli::help;
 use pure::cli::option_table::{OptionTable, Packed, Table};
@@ -12,8 +12,7 @@ use pure::cli::option_value::{Arg, CliWord, Expected};
 use pure::cli::tokenizer::{Syntax, Tokenizer};
 use pure::diag::Line;
 use pure::exit::Exit;
-use pure::text::{self, Put, Writer, copy, cstr_tail};
-use sys::file::{self, File, Mode};
+use pure::text::{self, Put, Writer, copy, cstr_tail, strip_prefix};
 use sys::static_cell::StaticCell;
 use sys::{args::Args, environment};
 use ufmt::uwrite;
@@ -40,73 +39,63 @@ impl AppletInfo {
     }
 }
 
-/// The result of reading the options.
-pub enum Parsed {
-    /// All options are stored. `operands_at` is the index of the first operand on the command line.
-    Options { operands_at: usize },
-    /// Help or the version was printed. The applet exits with [`Exit::SUCCESS`].
-    Shown,
-}
-
 /// The size of all words from a file and from variables together, in bytes. Chosen: enough for hundreds of options.
 const BUFFER_SIZE: usize = 16 << 10;
+
+const TOO_LONG: &str = ": more than 16384 bytes of options";
 
 static BUFFER: StaticCell<[u8; BUFFER_SIZE]> = StaticCell::new([0; BUFFER_SIZE]);
 
 impl Invocation {
-    /// Reads the options from all sources into `config`.
+    /// Reads the options from all sources into `config`, and returns the index of the first operand on the command line.
     ///
     /// # Errors
-    /// [`Exit::FAILED`] after a message about a wrong option or a source that cannot be read.
+    /// The same as for [`Self::read`].
     pub fn options<C: 'static>(
         &self,
         info: &'static AppletInfo,
         options: Packed<C>,
         config: &mut C,
-    ) -> Result<Parsed, Exit> {
+    ) -> Result<usize, Exit> {
         self.read(info, &mut Table { options, config })
     }
 
-    fn read(&self, info: &AppletInfo, table: &mut dyn OptionTable) -> Result<Parsed, Exit> {
+    /// Reads the options from all sources into a table, and returns the index of the first operand on the command line.
+    ///
+    /// # Errors
+    /// [`Exit::SUCCESS`] after the help or the version was printed. [`Exit::FAILED`] after a message about a wrong option
+    /// or a source that cannot be read.
+    pub fn read(&self, info: &AppletInfo, table: &mut dyn OptionTable) -> Result<usize, Exit> {
         let mut buffer: &'static mut [u8] = &mut [];
         let mut next = 1;
         if let (true, Some((path, after))) = (info.has_file, self.config_file()) {
             let text = read_file(path, &mut buffer)?;
-            let outcome = TextSource::new(path.to_bytes(), Syntax::File, text).parse(table);
-            if show(info, table, outcome)? {
-                return Ok(Parsed::Shown);
-            }
+            parse_text(info, table, TextSource::new(path.to_bytes(), Syntax::File, text))?;
             next = after;
         }
         for name in info.variables {
             if let Some(value) = trusted_variable(name)? {
                 let text = reserve(&mut buffer, value.count_bytes(), name.as_bytes())?;
                 copy(value.to_bytes(), text);
-                let source = TextSource::new(name.as_bytes(), Syntax::Variable, text);
-                let outcome = source.parse(table);
-                if show(info, table, outcome)? {
-                    return Ok(Parsed::Shown);
-                }
+                let name = name.as_bytes();
+                parse_text(info, table, TextSource::new(name, Syntax::Variable, text))?;
             }
         }
         let mut argv = ArgvSource { args: self.args, next };
         let outcome = getopt::parse(table, &mut argv);
-        if show(info, table, outcome)? {
-            return Ok(Parsed::Shown);
-        }
+        show(info, table, outcome)?;
         // The parser has already read the first operand, unless `--` came before it.
-        Ok(Parsed::Options { operands_at: argv.next - usize::from(outcome == Outcome::Operand) })
+        Ok(argv.next - usize::from(outcome == Outcome::Operand))
     }
 
     /// Returns the path of the configuration file and the index of the word after it, if the first option is `-C`.
     fn config_file(&self) -> Option<(CliWord, usize)> {
         let first = self.args.word(1)?;
-        match first.to_bytes() {
-            b"-C" | b"--config" => Some((self.args.word(2)?, 3)),
-            [b'-', b'C', ..] => Some((cstr_tail(first, 2)?, 2)),
-            long if long.starts_with(b"--config=") => {
-                Some((cstr_tail(first, "--config=".len())?, 2))
-            }
+        let word = first.to_bytes();
+        match (strip_prefix(word, b"-C"), strip_prefix(word, b"--config")) {
+            (Some([]), _) | (_, Some([])) => Some((self.args.word(2)?, 3)),
+            (Some(_), _) => Some((cstr_tail(first, "-C".len())?, 2)),
+            (_, Some([b'=', ..])) => Some((cstr_tail(first, "--config=".len())?, 2)),
             _ => None,
         }
     }
@@ -145,13 +134,27 @@ fn trusted_variable(name: &str) -> Result<Option<CliWord>, Exit> {
     }
 }
 
-/// Prints the help or the version if the parser found that option, and returns whether it did.
+/// Parses a whole text, which must not contain operands.
 ///
 /// # Errors
-/// [`Exit::FAILED`] if parsing failed or standard output cannot be written.
-fn show(info: &AppletInfo, table: &dyn OptionTable, outcome: Outcome) -> Result<bool, Exit> {
+/// The same as for [`Invocation::read`].
+#[inline(never)]
+fn parse_text(
+    info: &AppletInfo,
+    table: &mut dyn OptionTable,
+    mut source: TextSource,
+) -> Result<(), Exit> {
+    let outcome = source.parse(table);
+    show(info, table, outcome)
+}
+
+/// Prints the help or the version if the parser found that option.
+///
+/// # Errors
+/// [`Exit::SUCCESS`] if it did; [`Exit::FAILED`] if parsing failed or standard output cannot be written.
+fn show(info: &AppletInfo, table: &dyn OptionTable, outcome: Outcome) -> Result<(), Exit> {
     match outcome {
-        Outcome::Done | Outcome::Operand => return Ok(false),
+        Outcome::Done | Outcome::Operand => return Ok(()),
         Outcome::Help => {
             print(info.usage.as_bytes())?;
             help::print_help(table.packed_rows(), &mut print)?;
@@ -159,7 +162,7 @@ fn show(info: &AppletInfo, table: &dyn OptionTable, outcome: Outcome) -> Result<
         Outcome::Version => print(concat!("dmon ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())?,
         Outcome::Failed => return Err(Exit::FAILED),
     }
-    Ok(true)
+    Err(Exit::SUCCESS)
 }
 
 /// The words of the command line.
@@ -234,8 +237,8 @@ impl TextSource {
     }
 
     /// Parses the whole text, which must not contain operands.
-    fn parse(mut self, table: &mut dyn OptionTable) -> Outcome {
-        let outcome = getopt::parse(table, &mut self);
+    fn parse(&mut self, table: &mut dyn OptionTable) -> Outcome {
+        let outcome = getopt::parse(table, self);
         let operand = match outcome {
             Outcome::Operand => true,
             Outcome::Done => self.next().is_some(),
@@ -268,7 +271,7 @@ fn reserve(
     claim_buffer(buffer);
     let (text, rest) = core::mem::take(buffer)
         .split_at_mut_checked(size + 1)
-        .ok_or_else(|| error("", source, ": more than 16384 bytes of options"))?;
+        .ok_or_else(|| error("", source, TOO_LONG))?;
     *buffer = rest;
     Ok(text)
 }
@@ -278,15 +281,7 @@ fn reserve(
 /// # Errors
 /// [`Exit::FAILED`] after a message, if the file cannot be read or does not fit.
 fn read_file(path: CliWord, buffer: &mut &'static mut [u8]) -> Result<&'static mut [u8], Exit> {
-    let cannot_read = |error| os_error("cannot read ", path.to_bytes(), error);
     claim_buffer(buffer);
-    let file = File::open(path, Mode::Read).map_err(cannot_read)?;
-    let mut size = 0;
-    loop {
-        match file::read(file.fd(), text::spare(buffer, size)) {
-            Ok(0) => return reserve(buffer, size, path.to_bytes()),
-            Ok(n) => size += n,
-            Err(error) => return Err(cannot_read(error)),
-        }
-    }
+    let size = whole_file::read(path, buffer, TOO_LONG)?;
+    reserve(buffer, size, path.to_bytes())
 }

@@ -5,18 +5,21 @@
 
 use crate::applets::diag::{eprint, error, os_error};
 use crate::applets::env_edits::edit;
+use crate::applets::whole_file;
 use core::ffi::CStr;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::text::{Put, TextBuf, copy, cstr_tail, find_byte, first, skip, spare, split_once};
 use sys::dir::Directory;
 use sys::environment::{Environment, Full};
-use sys::file::{self, File, Mode};
+use sys::file::Mode;
 use sys::stat;
 use sys::static_cell::StaticCell;
 
 /// The size of all variables from files together, in bytes. Chosen: an environment rarely exceeds a few KiB.
 const BUFFER_SIZE: usize = 64 << 10;
+
+const TOO_LONG: &str = ": more than 65536 bytes of variables";
 
 static BUFFER: StaticCell<[u8; BUFFER_SIZE]> = StaticCell::new([0; BUFFER_SIZE]);
 
@@ -86,12 +89,13 @@ impl EnvBuilder {
         }
         let mut value_start = copy(name.to_bytes(), self.buffer);
         value_start += copy(b"=", spare(self.buffer, value_start));
-        let end = self.read_to_end(&file, shown.bytes(), value_start)?;
-        if end == value_start {
+        let space = spare(self.buffer, value_start);
+        let size = whole_file::read_open(&file, shown.bytes(), space, TOO_LONG)?;
+        if size == 0 {
             self.environment.remove(name.to_bytes());
             return Ok(());
         }
-        let text = skip(first(self.buffer, end), value_start);
+        let text = first(skip(self.buffer, value_start), size);
         let line = first(text, find_byte(text, b'\n').unwrap_or(text.len()));
         let is_blank = |byte: &&u8| matches!(**byte, b' ' | b'\t');
         let size = value_start + line.len() - line.iter().rev().take_while(is_blank).count();
@@ -111,9 +115,7 @@ impl EnvBuilder {
     /// # Errors
     /// [`Exit::FAILED`] after a message, if the file cannot be read, does not fit or contains another line.
     pub fn read_file(&mut self, path: CliWord) -> Result<(), Exit> {
-        let cannot_read = |error| os_error("cannot read ", path.to_bytes(), error);
-        let file = File::open(path, Mode::Read).map_err(cannot_read)?;
-        let mut remaining = self.read_to_end(&file, path.to_bytes(), 0)?;
+        let mut remaining = whole_file::read(path, self.buffer, TOO_LONG)?;
         while remaining > 0 {
             let text = first(self.buffer, remaining);
             let size = find_byte(text, b'\n').unwrap_or(remaining) + 1;
@@ -145,19 +147,6 @@ impl EnvBuilder {
             eprint(&[path, b": '", line, b"' is not ", expected.as_bytes()]);
             Exit::FAILED
         })
-    }
-
-    /// Reads a file into the buffer from index `at` on. Returns the index of its end, where at least one byte is free.
-    fn read_to_end(&mut self, file: &File, name: &[u8], at: usize) -> Result<usize, Exit> {
-        let mut end = at;
-        loop {
-            match file::read(file.fd(), spare(self.buffer, end)) {
-                Ok(0) if end < self.buffer.len() => return Ok(end),
-                Ok(0) => return Err(error("", name, ": more than 65536 bytes of variables")),
-                Ok(n) => end += n,
-                Err(error) => return Err(os_error("cannot read ", name, error)),
-            }
-        }
     }
 
     /// Splits the first `size` bytes off the buffer and replaces the last of them by a NUL.

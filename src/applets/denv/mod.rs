@@ -7,7 +7,7 @@ mod env_builder;
 
 use super::diag::os_error;
 use super::env_edits::{TOO_MANY, edit};
-use super::option_sources::{AppletInfo, Invocation, Parsed};
+use super::option_sources::{AppletInfo, Invocation};
 use super::path_search;
 use env_builder::EnvBuilder;
 use pure::cli::option_table::{Opt, Packed, opt};
@@ -58,6 +58,11 @@ fn reported(result: Result<(), Exit>) -> Result<(), Expected> {
     result.map_err(|_| REPORTED)
 }
 
+/// Returns the exit status for the end of denv before it runs the command.
+fn status(exit: Exit) -> Exit {
+    if exit == Exit::SUCCESS { exit } else { FAILED }
+}
+
 /// The exit status of every failure before the command runs, as in envdir of daemontools.
 const FAILED: Exit = Exit(111);
 
@@ -66,7 +71,7 @@ const FAILED: Exit = Exit(111);
 /// # Errors
 /// Status 111 after a message, if the command cannot be executed.
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
-    denv(invocation).map_err(|_| FAILED)
+    denv(invocation).map_err(status)
 }
 
 /// Runs envdir.
@@ -74,22 +79,18 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
 /// # Errors
 /// The same as for [`run`].
 pub fn run_envdir(invocation: &Invocation) -> Result<Exit, Exit> {
-    envdir(invocation).map_err(|_| FAILED)
+    envdir(invocation).map_err(status)
 }
 
 fn denv(invocation: &Invocation) -> Result<Exit, Exit> {
     let mut env = EnvBuilder::new()?;
-    match invocation.options(&DENV, packed!(EnvBuilder, OPTIONS), &mut env)? {
-        Parsed::Shown => Ok(Exit::SUCCESS),
-        Parsed::Options { operands_at } => Err(execute(invocation, &DENV, &env, operands_at)),
-    }
+    let operands_at = invocation.options(&DENV, packed!(EnvBuilder, OPTIONS), &mut env)?;
+    Err(execute(invocation, &DENV, &env, operands_at))
 }
 
 fn envdir(invocation: &Invocation) -> Result<Exit, Exit> {
     let mut env = EnvBuilder::new()?;
-    let Parsed::Options { operands_at } = invocation.options(&ENVDIR, NO_OPTIONS, &mut env)? else {
-        return Ok(Exit::SUCCESS);
-    };
+    let operands_at = invocation.options(&ENVDIR, NO_OPTIONS, &mut env)?;
     env.inherit_all()?;
     let directory = invocation.args.word(operands_at);
     env.read_directory(directory.ok_or_else(|| ENVDIR.missing("no directory given. "))?)?;

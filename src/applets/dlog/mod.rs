@@ -75,7 +75,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
 
 /// Logs to the file `path`, or to standard output without it.
 fn start(
-    config: Config,
+    config: &mut Config,
     path: Option<CliWord>,
     buffers: &'static mut Buffers,
 ) -> Result<Exit, Exit> {
@@ -85,10 +85,14 @@ fn start(
         None => (&b"standard output"[..], standard_output()),
     };
     let syncs = path.is_some() && !logger.buffered;
-    let mut target = FileTarget { path, log_file: LogFile::new(name, on_full, syncs, output) };
-    let LoggerConfig { input, skip_empty, timestamp, .. } = logger;
-    let prefix = PrefixOptions { timestamp, text: prefix, skip_empty };
-    line_logger::run(&mut target, &LineOptions { input, prefix, sync_interval }, buffers)
+    let mut target = FileTarget { path, log_file: LogFile::new(name, *on_full, syncs, output) };
+    let LoggerConfig { input, skip_empty, timestamp, .. } = *logger;
+    let prefix = PrefixOptions { timestamp, text: *prefix, skip_empty };
+    line_logger::run(
+        &mut target,
+        &LineOptions { input, prefix, sync_interval: *sync_interval },
+        buffers,
+    )
 }
 
 /// Returns standard output. A pipe or terminal is opened again with `O_NONBLOCK`, because the flag on the inherited open

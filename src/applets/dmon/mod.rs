@@ -27,7 +27,6 @@ mod user_variables;
 mod verbose;
 
 use crate::applets::diag::{error, os_error};
-use crate::applets::option_sources::Parsed;
 use crate::applets::{Invocation, path_search, print, standard_fds};
 use config::{Config, INFO, OPTIONS};
 use log_pipe::LogPipe;
@@ -50,11 +49,7 @@ use terminal::Terminal;
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     standard_fds::open();
     let mut config = Config::default();
-    let Parsed::Options { operands_at } =
-        invocation.options(&INFO, packed!(Config, OPTIONS), &mut config)?
-    else {
-        return Ok(Exit::SUCCESS);
-    };
+    let operands_at = invocation.options(&INFO, packed!(Config, OPTIONS), &mut config)?;
     config.env_edits.install();
     // That of another dmon whose command this dmon is.
     environment::remove(mark::NAME.as_bytes());

@@ -76,7 +76,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
 
 /// Logs to the directory `path`.
 fn start(
-    config: Config,
+    config: &mut Config,
     path: Option<CliWord>,
     buffers: &'static mut Buffers,
 ) -> Result<Exit, Exit> {

@@ -92,7 +92,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
 
 /// Sends the input as the program `name`.
 fn start(
-    mut config: Config,
+    config: &mut Config,
     name: Option<CliWord>,
     buffers: &'static mut Buffers,
 ) -> Result<Exit, Exit> {
