@@ -87,23 +87,20 @@ impl TimestampFormatter {
     pub fn text(&mut self, (second, nanosecond): (i64, u32)) -> &[u8] {
         if self.format.shows_nanoseconds() || second != self.second {
             self.second = second;
-            self.text = match self.format {
-                TimestampFormat::Utc => civil(second, b'/', b" "),
-                TimestampFormat::Iso => civil(second, b'T', b"Z "),
-                TimestampFormat::Tai64n => tai64n(second, nanosecond),
-                TimestampFormat::Epoch | TimestampFormat::Mono => decimal(second, nanosecond),
-            };
+            self.text = TimestampText::new();
+            let text = &mut self.text;
+            match self.format {
+                TimestampFormat::Utc => put_civil(text, Civil::of_epoch(second), b'/', b':'),
+                TimestampFormat::Iso => put_civil(text, Civil::of_epoch(second), b'T', b':'),
+                TimestampFormat::Tai64n => put_tai64n(text, second, nanosecond),
+                TimestampFormat::Epoch | TimestampFormat::Mono => {
+                    put_decimal(text, second, nanosecond);
+                }
+            }
+            text.put(if self.format == TimestampFormat::Iso { b"Z " } else { b" " });
         }
         self.text.bytes()
     }
-}
-
-/// Formats date and time, with `separator` between them and `end` after them.
-fn civil(second: i64, separator: u8, end: &[u8]) -> TimestampText {
-    let mut text = TimestampText::new();
-    put_civil(&mut text, Civil::of_epoch(second), separator, b':');
-    text.put(end);
-    text
 }
 
 /// Appends `YYYY-mm-dd`, the separator, and `HH:MM:SS` with `colon` in place of `:`.
@@ -121,23 +118,17 @@ pub fn put_civil(text: &mut Text, time: Civil, separator: u8, colon: u8) {
     }
 }
 
-fn tai64n(second: i64, nanosecond: u32) -> TimestampText {
-    let mut text = TimestampText::new();
+fn put_tai64n(text: &mut Text, second: i64, nanosecond: u32) {
     text.put(b"@");
     let label = TAI_EPOCH.wrapping_add_signed(second);
-    put_padded(&mut text, (label >> 32) as u32, 8, true);
-    put_padded(&mut text, label as u32, 8, true);
-    put_padded(&mut text, nanosecond, 8, true);
-    text.put(b" ");
-    text
+    for word in [(label >> 32) as u32, label as u32, nanosecond] {
+        put_padded(text, word, 8, true);
+    }
 }
 
-fn decimal(second: i64, nanosecond: u32) -> TimestampText {
-    let mut text = TimestampText::new();
-    let Ok(()) = uwrite!(Writer(&mut text), "{}.", second.unsigned_abs());
-    put_padded(&mut text, nanosecond, 9, false);
-    text.put(b" ");
-    text
+fn put_decimal(text: &mut Text, second: i64, nanosecond: u32) {
+    let Ok(()) = uwrite!(Writer(text), "{}.", second.unsigned_abs());
+    put_padded(text, nanosecond, 9, false);
 }
 
 #[cfg(test)]
