@@ -54,7 +54,7 @@ impl Socket {
         for (target, byte) in address.sun_path.iter_mut().zip(path.to_bytes()) {
             *target = *byte as core::ffi::c_char;
         }
-        Self::new(libc::AF_UNIX, socket_type)?.connect(&address)
+        Self::connect(socket_type, (&raw const address).cast(), size_of_val(&address))
     }
 
     /// Starts to connect to an internet address (ip(7), ipv6(7)). A stream is connected, or has failed, when it becomes
@@ -70,7 +70,7 @@ impl Socket {
                 address.sin_family = libc::AF_INET as u16;
                 address.sin_port = to.port().to_be();
                 address.sin_addr.s_addr = u32::from_ne_bytes(to.ip().octets());
-                Self::new(libc::AF_INET, socket_type)?.connect(&address)
+                Self::connect(socket_type, (&raw const address).cast(), size_of_val(&address))
             }
             SocketAddr::V6(to) => {
                 // SAFETY: all zeros are a valid sockaddr_in6.
@@ -79,17 +79,24 @@ impl Socket {
                 address.sin6_port = to.port().to_be();
                 address.sin6_addr.s6_addr = to.ip().octets();
                 address.sin6_scope_id = to.scope_id();
-                Self::new(libc::AF_INET6, socket_type)?.connect(&address)
+                Self::connect(socket_type, (&raw const address).cast(), size_of_val(&address))
             }
         }
     }
 
-    fn connect<A>(self, address: &A) -> Result<Self> {
-        let size = libc::socklen_t::try_from(size_of::<A>()).unwrap_or(0);
+    /// Opens a socket and connects it to an address of this size.
+    #[inline(never)]
+    fn connect(
+        socket_type: SocketType,
+        address: *const libc::sockaddr,
+        size: usize,
+    ) -> Result<Self> {
+        // SAFETY: each address starts with its family.
+        let socket = Self::new(unsafe { (*address).sa_family }.into(), socket_type)?;
+        let size = libc::socklen_t::try_from(size).unwrap_or(0);
         // SAFETY: an address of that size and of the socket's family.
-        let answer = unsafe { libc::connect(self.fd(), core::ptr::from_ref(address).cast(), size) };
-        match check(answer) {
-            Ok(_) | Err(Errno::INPROGRESS) => Ok(self),
+        match check(unsafe { libc::connect(socket.fd(), address, size) }) {
+            Ok(_) | Err(Errno::INPROGRESS) => Ok(socket),
             Err(error) => Err(error),
         }
     }

@@ -11,16 +11,17 @@ pub fn load() -> u64 {
     u64::from(one_minute)
 }
 
-/// Returns the host name (uname(2)), as the kernel has it. Linux limits it to 64 bytes.
-#[must_use]
-pub fn host_name() -> heapless::Vec<u8, 64> {
+/// Appends the host name (uname(2)), as the kernel has it. Linux limits it to 64 bytes.
+pub fn put_host_name(text: &mut heapless::Vec<u8, 64>) {
     // SAFETY: all zeros are a valid utsname.
     let mut names: libc::utsname = unsafe { core::mem::zeroed() };
     // SAFETY: `names` is writable.
     unsafe { libc::uname(&raw mut names) };
     #[allow(clippy::unnecessary_cast, reason = "c_char is signed on some machines")]
     let bytes = names.nodename.iter().map(|c| *c as u8);
-    bytes.take_while(|byte| *byte != 0).take(64).collect()
+    for byte in bytes.take_while(|byte| *byte != 0) {
+        let _ = text.push(byte);
+    }
 }
 
 /// Returns how many of the first 1024 CPUs this process may use (sched_getaffinity(2)); 0 if the call fails.

@@ -110,19 +110,16 @@ fn start(
         builder: MessageBuilder::new(&config.format),
         queue: Queue::new(out, config.to.framing()),
         connection: Connection::new(&config.to),
-        host: if config.format.rfc5424 { host_name() } else { Vec::new() },
+        host: Vec::new(),
         console: config.console,
         report: ReportOnce::default(),
         deadline: None,
     };
+    if config.format.rfc5424 {
+        sysinfo::put_host_name(&mut sender.host);
+        header::replace_unprintable(&mut sender.host);
+    }
     pump::pump(config.logger.input, batch, &mut sender)
-}
-
-/// Returns the host name in the form that a header allows.
-fn host_name() -> Vec<u8, 64> {
-    let mut name = sysinfo::host_name();
-    header::replace_unprintable(&mut name);
-    name
 }
 
 /// Sends the messages of the input's lines.
