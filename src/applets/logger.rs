@@ -85,22 +85,22 @@ pub fn run<C: 'static>(
     mut config: C,
     start: fn(&mut C, Option<CliWord>, &'static mut Buffers) -> Result<Exit, Exit>,
 ) -> Result<Exit, Exit> {
-    let operand = read_options(invocation, info, &mut Table { options, config: &mut config })?;
-    match BUFFERS.take() {
-        Some(buffers) => start(&mut config, operand, buffers),
-        None => Err(error("two loggers in one process", b"", "")),
-    }
+    let mut table = Table { options, config: &mut config };
+    let (operand, buffers) = prepare(invocation, info, &mut table)?;
+    start(&mut config, operand, buffers)
 }
 
-/// Reads the options into a table, and returns the operand. One compiled function serves all loggers.
+/// Reads the options into a table, and returns the operand and the memory. One compiled function serves all loggers.
 #[inline(never)]
-fn read_options(
+fn prepare(
     invocation: &Invocation,
     info: &AppletInfo,
     table: &mut dyn OptionTable,
-) -> Result<Option<CliWord>, Exit> {
+) -> Result<(Option<CliWord>, &'static mut Buffers), Exit> {
     standard_fds::open();
-    invocation.operand(invocation.read(info, table)?)
+    let operand = invocation.operand(invocation.read(info, table)?)?;
+    let buffers = BUFFERS.take().ok_or_else(|| error("two loggers in one process", b"", ""))?;
+    Ok((operand, buffers))
 }
 
 /// Reports on standard error how many lines were lost, if the log itself does not contain a loss notice.

@@ -70,7 +70,7 @@ impl Invocation {
         let mut next = 1;
         if let (true, Some((path, after))) = (info.has_file, self.config_file()) {
             let text = read_file(path, &mut buffer)?;
-            parse_text(info, table, TextSource::new(path.to_bytes(), Syntax::File, text))?;
+            parse_text(info, table, path.to_bytes(), Syntax::File, text)?;
             next = after;
         }
         for name in info.variables {
@@ -78,7 +78,7 @@ impl Invocation {
                 let text = reserve(&mut buffer, value.count_bytes(), name.as_bytes())?;
                 copy(value.to_bytes(), text);
                 let name = name.as_bytes();
-                parse_text(info, table, TextSource::new(name, Syntax::Variable, text))?;
+                parse_text(info, table, name, Syntax::Variable, text)?;
             }
         }
         let mut argv = ArgvSource { args: self.args, next };
@@ -142,9 +142,11 @@ fn trusted_variable(name: &str) -> Result<Option<CliWord>, Exit> {
 fn parse_text(
     info: &AppletInfo,
     table: &mut dyn OptionTable,
-    mut source: TextSource,
+    name: &'static [u8],
+    syntax: Syntax,
+    text: &'static mut [u8],
 ) -> Result<(), Exit> {
-    let outcome = source.parse(table);
+    let outcome = TextSource::new(name, syntax, text).parse(table);
     show(info, table, outcome)
 }
 
