@@ -69,10 +69,11 @@ fn a_full_screen_command_has_its_modes_again_after_fg() {
     });
 }
 
-/// The first run waits for a file, the second one changes a mode and exits, the third one records its modes.
+/// The first run waits for a line in `end`, the second one changes a mode and exits, the third one records its modes. The
+/// first one starts no process: Ctrl-Z would suspend the shell for ever if it stopped a child in vfork(2).
 const THREE_RUNS: &str = "echo >>runs
 case $(wc -l <runs) in
-1) until test -e end; do sleep 0.02; done ;;
+1) read end <end ;;
 2) stty -echoctl ;;
 *) stty -a >modes.new; mv modes.new modes; exec sleep 1000 ;;
 esac
@@ -86,6 +87,7 @@ fn a_job_of_the_background_gets_no_line_editor_modes_on_fg() {
     }
     in_each_shell(|rig, screen| {
         rig.write("command", THREE_RUNS);
+        rig.shell("mkfifo end").exits(0);
         rig.write("late", "until test -e go; do sleep 0.02; done; exec dmon -n -d 0.1 sh command");
         screen.enter("sh late &");
         screen.wait_output("ready> ");
@@ -104,7 +106,7 @@ fn a_job_of_the_background_gets_no_line_editor_modes_on_fg() {
         rig.wait_for("the job in the foreground", || {
             [Some(dmon), Some(command)].contains(&proc::foreground(dmon))
         });
-        rig.write("end", "");
+        rig.write("end", "\n");
         rig.wait_file("modes");
         let found = rig.read("modes");
         assert!(has(&found, &["icanon", "echo", "isig", "echoctl"]), "{found:?}");
@@ -119,6 +121,7 @@ fn modes_set_while_dmon_was_suspended_stay_after_a_run() {
     }
     in_each_shell(|rig, screen| {
         rig.write("command", THREE_RUNS);
+        rig.shell("mkfifo end").exits(0);
         screen.enter("dmon -n -d 0.1 sh command");
         let dmon = screen.job("dmon -n -d");
         rig.wait_lines("runs", 1);
@@ -129,7 +132,7 @@ fn modes_set_while_dmon_was_suspended_stay_after_a_run() {
         screen.prints("stty -echoe; echo set''-it", "set-it\r\n");
         screen.enter("fg");
         wait_foreground(rig, rig.child(dmon, "sh command"));
-        rig.write("end", "");
+        rig.write("end", "\n");
         rig.wait_file("modes");
         let found = rig.read("modes");
         assert!(has(&found, &["icanon", "echo", "-echoe", "echoctl"]), "{found:?}");

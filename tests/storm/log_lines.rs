@@ -120,6 +120,8 @@ pub fn strip(plan: &Plan, log: &[u8]) -> Stripped {
             _ if plan.has_prefix() => line.strip_prefix("P ").unwrap_or(line),
             _ => line,
         };
+        // A daemon's errors, also inside an unfinished line.
+        let line = line.split_once("dmon: ").map_or(line, |(before, _)| before);
         // Loss notices: `dlog: N lines (B bytes) lost`, `N lines lost`.
         let count = line.strip_prefix("dlog: ").unwrap_or(line).split(' ').next();
         match count.and_then(|count| count.parse::<usize>().ok()) {
