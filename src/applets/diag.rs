@@ -80,7 +80,7 @@ pub fn os_error(what: &str, word: &[u8], error: Errno) -> Exit {
 }
 
 /// Prints as [`error`] does, with `then` as bytes.
-pub fn error_bytes(what: &str, word: &[u8], then: &[u8]) -> Exit {
+fn error_bytes(what: &str, word: &[u8], then: &[u8]) -> Exit {
     let word = if word.is_empty() && what.ends_with(' ') { b"''" } else { word };
     eprint(&[what.as_bytes(), word, then]);
     Exit::FAILED

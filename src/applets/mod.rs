@@ -20,10 +20,9 @@ mod standard_fds;
 mod wait;
 mod whole_file;
 
-use diag::{error_bytes, os_error};
+use diag::{error, os_error};
 pub use option_sources::Invocation;
 use pure::exit::Exit;
-use pure::text::{Put, TextBuf};
 use sys::args::Args;
 use sys::{environment, fd, file};
 
@@ -76,19 +75,11 @@ fn print_names() -> Result<Exit, Exit> {
 }
 
 fn unknown_applet(name: &[u8]) -> Exit {
-    error_bytes("no applet is called ", name, known_applets().bytes())
+    error("no applet is called ", name, KNOWN_APPLETS)
 }
 
-/// Returns the end of the message about an unknown name.
-fn known_applets() -> TextBuf<128> {
-    let mut text = TextBuf::new();
-    text.put(b"; there are");
-    for applet in APPLETS {
-        text.put(b" ");
-        text.put(applet.name.as_bytes());
-    }
-    text
-}
+/// The end of the message about an unknown name: the names in [`APPLETS`].
+const KNOWN_APPLETS: &str = "; there are dmon dlog dsyslog dslog drlog denv envdir";
 
 /// Writes to standard output.
 ///
@@ -108,7 +99,7 @@ mod tests {
     fn the_message_names_all_applets() {
         let names: Vec<&str> = APPLETS.iter().map(|applet| applet.name).collect();
         let text = format!("; there are {}", names.join(" "));
-        assert_eq!(known_applets().bytes(), text.as_bytes());
+        assert_eq!(KNOWN_APPLETS, text);
     }
 
     #[test]
