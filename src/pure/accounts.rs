@@ -48,21 +48,43 @@ pub struct ProcessIds {
     pub group_count: usize,
 }
 
+impl Default for ProcessIds {
+    fn default() -> Self {
+        Self { uids: [0; 3], gids: [0; 3], groups: [0; Self::MAX_GROUPS], group_count: 0 }
+    }
+}
+
 impl ProcessIds {
     /// As many as [`Gids`], and the primary group.
     pub const MAX_GROUPS: usize = 65;
+
+    /// Returns the supplementary groups.
+    #[must_use]
+    pub fn groups(&self) -> &[u32] {
+        self.groups.get(..self.group_count).unwrap_or(&self.groups)
+    }
 
     /// Returns whether the process has exactly these IDs. `None` matches every user. Whether the primary group is also a
     /// supplementary one makes no difference.
     #[must_use]
     pub fn are(&self, uid: Option<u32>, gid: u32, groups: &[u32]) -> bool {
-        let own = self.groups.get(..self.group_count).unwrap_or(&self.groups);
-        let is_in = |set: &[u32], one: &u32| *one == gid || set.contains(one);
-        uid.is_none_or(|uid| self.uids == [uid; 3])
-            && self.gids == [gid; 3]
-            && own.iter().all(|group| is_in(groups, group))
-            && groups.iter().all(|group| is_in(own, group))
+        uid.is_none_or(|uid| all_are(&self.uids, uid))
+            && all_are(&self.gids, gid)
+            && contains_all(groups, self.groups(), gid)
+            && contains_all(self.groups(), groups, gid)
     }
+}
+
+/// Returns whether all of `groups`, except `gid`, are in `set`.
+#[inline(never)]
+fn contains_all(set: &[u32], groups: &[u32], gid: u32) -> bool {
+    groups.iter().all(|group| *group == gid || set.contains(group))
+}
+
+/// Returns whether the real, the effective and the saved ID are this one. A comparison of arrays would first fill one.
+#[must_use]
+pub fn all_are(ids: &[u32; 3], id: u32) -> bool {
+    ids.iter().all(|one| *one == id)
 }
 
 /// The entries that a [`Search`] looks for.

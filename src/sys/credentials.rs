@@ -12,23 +12,22 @@ use libc::{SYS_setgid as SETGID, SYS_setgroups as SETGROUPS, SYS_setuid as SETUI
 #[cfg(any(target_arch = "arm", target_arch = "x86"))]
 use libc::{SYS_setgid32 as SETGID, SYS_setgroups32 as SETGROUPS, SYS_setuid32 as SETUID};
 
-/// Returns the IDs of this process.
+/// Stores the IDs of this process.
 ///
 /// # Errors
 /// `EINVAL` for more groups than [`ProcessIds`] can hold (getgroups(2)).
-pub fn get() -> Result<ProcessIds> {
-    let [mut real, mut effective, mut saved] = [0; 3];
+pub fn get(ids: &mut ProcessIds) -> Result<()> {
+    let [real, effective, saved] = &mut ids.uids;
     // SAFETY: the call writes three numbers.
-    check(unsafe { libc::getresuid(&raw mut real, &raw mut effective, &raw mut saved) })?;
-    let uids = [real, effective, saved];
+    check(unsafe { libc::getresuid(real, effective, saved) })?;
+    let [real, effective, saved] = &mut ids.gids;
     // SAFETY: as above.
-    check(unsafe { libc::getresgid(&raw mut real, &raw mut effective, &raw mut saved) })?;
-    let gids = [real, effective, saved];
-    let mut groups = [0; ProcessIds::MAX_GROUPS];
-    let size = c_int::try_from(groups.len()).unwrap_or(0);
+    check(unsafe { libc::getresgid(real, effective, saved) })?;
+    let size = c_int::try_from(ids.groups.len()).unwrap_or(0);
     // SAFETY: the call writes at most `size` numbers.
-    let count = check(unsafe { libc::getgroups(size, groups.as_mut_ptr()) })?;
-    Ok(ProcessIds { uids, gids, groups, group_count: usize::try_from(count).unwrap_or(0) })
+    let count = check(unsafe { libc::getgroups(size, ids.groups.as_mut_ptr()) })?;
+    ids.group_count = usize::try_from(count).unwrap_or(0);
+    Ok(())
 }
 
 /// Replaces the supplementary groups.

@@ -6,8 +6,10 @@ use super::config::UserSpec;
 use super::user_variables::UserVariables;
 use crate::applets::diag::{error, os_error};
 use core::ffi::CStr;
-use pure::accounts::{self, Gids, Login, Name, Query, Search, User};
+use pure::accounts::{self, Gids, Name, ProcessIds, Query, Search, User};
+use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
+use pure::text::split_once;
 use pure::unix::Errno;
 use sys::environment::Environment;
 use sys::{credentials, file};
@@ -39,102 +41,92 @@ pub fn resolve(
     edited: &[bool; 3],
     credentials: &mut Option<Credentials>,
 ) -> Result<(), Exit> {
-    find(spec, edited, credentials)?;
-    if let Some(found) = credentials {
-        // Without an answer, the child sets them.
-        found.are_current =
-            credentials::get().is_ok_and(|ids| ids.are(found.uid, found.gid, &found.groups));
+    let gid = spec.group.map(|group| gid_of(group.to_bytes())).transpose()?;
+    if let (None, None) = (spec.user, gid) {
+        return Ok(());
     }
+    let mut own = ProcessIds::default();
+    let own = credentials::get(&mut own).is_ok().then_some(&own);
+    // Without a user, the primary group replaces all groups.
+    let found = credentials.insert(Credentials {
+        are_current: false,
+        uid: None,
+        gid: gid.unwrap_or(0),
+        groups: Gids::new(),
+        environment: None,
+    });
+    if let Some(user) = spec.user {
+        find_user(user, gid, edited, own, found)?;
+    }
+    // Without an answer, the child sets them.
+    found.are_current = own.is_some_and(|ids| ids.are(found.uid, found.gid, &found.groups));
     Ok(())
 }
 
-/// As [`resolve`], without a comparison with dmon's own IDs.
-fn find(
-    spec: &UserSpec,
+/// Resolves `USER[:GROUP…]`. `gid`: the primary group, if an option gives it. `own`: the IDs of this process.
+fn find_user(
+    user: CliWord,
+    gid: Option<u32>,
     edited: &[bool; 3],
-    credentials: &mut Option<Credentials>,
+    own: Option<&ProcessIds>,
+    found: &mut Credentials,
 ) -> Result<(), Exit> {
-    let gid = spec.group.map(|group| gid_of(group.to_bytes())).transpose()?;
-    let Some(user) = spec.user else {
-        // The primary group replaces all groups.
-        *credentials = gid.map(|gid| Credentials {
-            are_current: false,
-            uid: None,
-            gid,
-            groups: Gids::new(),
-            environment: None,
-        });
-        return Ok(());
-    };
-    let mut names = user.to_bytes().split(|b| *b == b':');
-    let text = names.next().unwrap_or(&[]);
+    let (text, names) = split_once(user.to_bytes(), b':');
     let unknown = || error("unknown user ", text, "");
     let name = accounts::name(text).ok_or_else(unknown)?;
     // Each child has one set, so `claim` succeeds.
     let variables = UserVariables::claim().ok_or(Exit::FAILED)?;
-    let (entry, login) = find_user(name, text, variables)?;
-    let (uid, primary) = match (name, entry) {
-        (_, Some(User { uid, gid })) => (uid, Some(gid)),
-        (Name::Number(uid), None) => (uid, None),
-        (Name::Text(_), None) => return Err(unknown()),
-    };
-    let mut members = Search::new(Query::Member(&login));
-    let mut names = names.peekable();
-    let own = || own_groups(uid, &mut members.groups).filter(|_| names.peek().is_none());
-    let gid = gid.or(primary).or_else(own).ok_or_else(|| {
-        error("user ", text, " has no entry in /etc/passwd: give a group too (-g, -G)")
-    })?;
-    if names.peek().is_none() && primary.is_some() {
-        scan(GROUP, &mut members)?;
-    }
-    for name in names {
-        members.too_many |= members.groups.push(gid_of(name)?).is_err();
-    }
-    if members.too_many {
-        return Err(error("more than 64 supplementary groups", b"", ""));
-    }
-    let environment = variables.environment(&login, edited)?;
-    *credentials = Some(Credentials {
-        are_current: false,
-        uid: Some(uid),
-        gid,
-        groups: members.groups,
-        environment,
-    });
-    Ok(())
-}
-
-/// Returns the primary group of this process and stores the supplementary ones, if it runs as `uid` already.
-fn own_groups(uid: u32, groups: &mut Gids) -> Option<u32> {
-    let ids = credentials::get().ok().filter(|ids| ids.uids == [uid; 3])?;
-    for group in ids.groups.iter().take(ids.group_count) {
-        groups.push(*group).ok()?;
-    }
-    let [gid, ..] = ids.gids;
-    Some(gid)
-}
-
-/// Returns the IDs and the name of the user in /etc/passwd, and stores its home directory. Without an entry all are
-/// empty.
-fn find_user(
-    name: Name,
-    text: &[u8],
-    variables: &mut UserVariables,
-) -> Result<(Option<User>, Login), Exit> {
     let mut entry = Search::new(Query::User(name));
     entry.home = Some(&mut variables.home);
     scan(PASSWD, &mut entry)?;
     if !entry.home_fits {
         return Err(error("user ", text, " has a home directory of more than 4095 bytes"));
     }
-    if entry.user.is_some() && !entry.login_fits {
-        return Err(error("user ", text, " has a name of more than 256 bytes in /etc/passwd"));
-    }
+    let uid = match (name, entry.user) {
+        (_, Some(_)) if !entry.login_fits => {
+            return Err(error("user ", text, " has a name of more than 256 bytes in /etc/passwd"));
+        }
+        (_, Some(User { uid, .. })) => uid,
+        (Name::Number(uid), None) => uid,
+        (Name::Text(_), None) => return Err(unknown()),
+    };
     if entry.user.is_none() {
         // It is the name of the last line.
         entry.login.clear();
     }
-    Ok((entry.user, entry.login))
+    let login = &entry.login;
+    let mut members = Search::new(Query::Member(login));
+    let primary = entry.user.map(|user| user.gid);
+    let own = || {
+        own.filter(|_| names.is_none()).and_then(|ids| own_groups(ids, uid, &mut members.groups))
+    };
+    found.gid = gid.or(primary).or_else(own).ok_or_else(|| {
+        error("user ", text, " has no entry in /etc/passwd: give a group too (-g, -G)")
+    })?;
+    found.uid = Some(uid);
+    if let Some(names) = names {
+        for name in names.split(|b| *b == b':') {
+            members.too_many |= members.groups.push(gid_of(name)?).is_err();
+        }
+    } else if primary.is_some() {
+        scan(GROUP, &mut members)?;
+    }
+    if members.too_many {
+        return Err(error("more than 64 supplementary groups", b"", ""));
+    }
+    found.groups = members.groups;
+    found.environment = variables.environment(login, edited)?;
+    Ok(())
+}
+
+/// Returns the primary group of this process and stores the supplementary ones, if it runs as `uid` already.
+fn own_groups(ids: &ProcessIds, uid: u32, groups: &mut Gids) -> Option<u32> {
+    if !accounts::all_are(&ids.uids, uid) {
+        return None;
+    }
+    groups.extend_from_slice(ids.groups()).ok()?;
+    let [gid, ..] = ids.gids;
+    Some(gid)
 }
 
 /// Returns the group with this name or number.

@@ -53,7 +53,6 @@ impl UserVariables {
         let Self { user, logname, home, home_variable } = self;
         let texts: [(&'static mut Text, &[u8]); 3] =
             [(home_variable, home.bytes()), (user, login), (logname, login)];
-        let mut result = Ok(());
         let mut environment = None;
         for ((name, edited), (text, value)) in USER_VARIABLES.iter().zip(edited).zip(texts) {
             if *edited || value.is_empty() {
@@ -62,14 +61,22 @@ impl UserVariables {
             for part in [name.as_bytes(), b"=", value, b"\0"] {
                 text.put(part);
             }
-            if environment.is_none() {
-                environment = Environment::claim();
-                result = environment.as_mut().map_or(Ok(()), |all| all.inherit(None));
-            }
-            if let (Some(all), Some(variable)) = (&mut environment, c_str(text)) {
-                result = result.and_then(|()| all.set(variable));
+            if set(&mut environment, text).is_err() {
+                return Err(error(TOO_MANY, b"", ""));
             }
         }
-        result.map_err(|Full| error(TOO_MANY, b"", "")).map(|()| environment)
+        Ok(environment)
+    }
+}
+
+/// Sets a variable. The first one copies the environment of this process.
+fn set(environment: &mut Option<Environment>, text: &'static Text) -> Result<(), Full> {
+    if environment.is_none() {
+        *environment = Environment::claim();
+        environment.as_mut().map_or(Ok(()), |all| all.inherit(None))?;
+    }
+    match (environment, c_str(text)) {
+        (Some(all), Some(variable)) => all.set(variable),
+        _ => Ok(()),
     }
 }
