@@ -50,89 +50,92 @@ pub struct Job {
 }
 
 /// Everything that a child needs to start.
-#[derive(Clone, Copy)]
-pub struct SpawnSpec<'a> {
-    pub role: Role,
-    pub command: Argv,
-    /// An additional variable.
-    pub mark: Option<&'static CStr>,
+struct SpawnSpec<'a> {
+    role: Role,
+    command: &'a Argv,
     /// `None` keeps dmon's.
-    pub credentials: Option<&'a Credentials>,
+    credentials: Option<&'a Credentials>,
     /// dmon's end of the log pipe: the command's standard output or the logger's standard input.
-    pub pipe: Option<c_int>,
-    /// Redirect standard error to standard output.
-    pub stderr_to_stdout: bool,
-    pub supervisor_pid: c_int,
-    pub limits: Option<&'a Rlimits>,
+    pipe: Option<c_int>,
     /// The terminal: the command becomes its foreground job. The logger never does, and may write to it.
-    pub terminal: Option<c_int>,
-    /// The kernel sends this signal when dmon dies, so that a command does not outlive its supervisor and run beside a
-    /// second instance of itself. `None` for the logger: it stops at the end of its input and loses nothing.
-    pub parent_death_signal: Option<Signal>,
-}
-
-impl<'a> SpawnSpec<'a> {
-    /// Describes the command.
-    pub fn cmd(config: &'a Config, job: &'a Job, pipe: Option<&LogPipe>) -> Self {
-        let supervisor_pid = process::getpid();
-        Self {
-            role: Role::Cmd,
-            supervisor_pid,
-            command: job.command,
-            mark: mark::own(supervisor_pid),
-            credentials: job.credentials.as_ref(),
-            pipe: pipe.and_then(LogPipe::writer),
-            stderr_to_stdout: config.stderr_to_stdout,
-            limits: Some(&config.rlimits),
-            terminal: None,
-            parent_death_signal: Some(config.stop_signal),
-        }
-    }
-
-    /// Describes the logger, if there is a log command.
-    pub fn log(job: &'a Job, pipe: Option<&LogPipe>, cmd: Self) -> Option<Self> {
-        let command = job.log_command?;
-        Some(Self {
-            role: Role::Log,
-            command,
-            mark: None,
-            credentials: job.log_credentials.as_ref(),
-            pipe: pipe.map(LogPipe::reader),
-            stderr_to_stdout: false,
-            limits: None,
-            parent_death_signal: None,
-            ..cmd
-        })
-    }
+    terminal: Option<c_int>,
+    /// The settings of the command.
+    config: &'a Config,
+    /// An additional variable of the command.
+    mark: Option<&'static CStr>,
+    supervisor_pid: c_int,
 }
 
 /// Starts children.
-pub struct Spawner {
-    /// The buffer in which a child builds the path of its command.
-    path_buf: &'static mut PathBuf,
+pub struct Spawner<'a> {
+    config: &'a Config,
+    job: &'a Job,
+    mark: Option<&'static CStr>,
+    supervisor_pid: c_int,
     /// A child has run in dmon's memory, so vfork(2) works as the kernel promises.
     shares_memory: bool,
+    /// The buffer in which a child builds the path of its command.
+    path_buf: &'static mut PathBuf,
 }
 
-impl Spawner {
+impl<'a> Spawner<'a> {
     /// Returns the spawner for all children.
-    pub const fn new(path_buf: &'static mut PathBuf) -> Self {
-        Self { path_buf, shares_memory: false }
+    pub fn new(config: &'a Config, job: &'a Job, path_buf: &'static mut PathBuf) -> Self {
+        let supervisor_pid = process::getpid();
+        let mark = mark::own(supervisor_pid);
+        Self { config, job, mark, supervisor_pid, shares_memory: false, path_buf }
+    }
+
+    /// Returns the command of a child. Without a log command, no logger is started.
+    pub fn command(&self, role: Role) -> &'a Argv {
+        match (role, &self.job.log_command) {
+            (Role::Log, Some(command)) => command,
+            (Role::Log, None) | (Role::Cmd, _) => &self.job.command,
+        }
+    }
+
+    /// Describes a child.
+    fn describe(
+        &self,
+        role: Role,
+        pipe: Option<&LogPipe>,
+        terminal: Option<c_int>,
+    ) -> SpawnSpec<'a> {
+        let (credentials, pipe, mark) = match role {
+            Role::Cmd => (&self.job.credentials, pipe.and_then(LogPipe::writer), self.mark),
+            Role::Log => (&self.job.log_credentials, pipe.map(LogPipe::reader), None),
+        };
+        SpawnSpec {
+            role,
+            command: self.command(role),
+            credentials: credentials.as_ref(),
+            pipe,
+            terminal,
+            config: self.config,
+            mark,
+            supervisor_pid: self.supervisor_pid,
+        }
     }
 
     /// Starts the child and waits until it has executed its command or failed.
     ///
     /// # Errors
-    /// The stage that failed, with its errno. The stage is `Fork` if there is no child.
-    pub fn start(&mut self, spec: &SpawnSpec) -> Result<Pid, StartFailure> {
-        let Self { path_buf, shares_memory } = self;
-        let cannot_fork = |error| StartFailure { stage: Stage::Fork, error };
+    /// The stage that failed, with its errno. The stage is `FORK` if there is no child.
+    pub fn start(
+        &mut self,
+        role: Role,
+        pipe: Option<&LogPipe>,
+        terminal: Option<c_int>,
+    ) -> Result<Pid, StartFailure> {
+        let spec = self.describe(role, pipe, terminal);
+        let Self { path_buf, shares_memory, .. } = self;
+        let cannot_fork = |error| StartFailure { stage: Stage::FORK, error };
         let pipe = (!*shares_memory).then(fd::pipe).transpose().map_err(cannot_fork)?;
         let mut failure = None;
         let pid = vfork(&mut || {
             // Under an emulator these assignments change only the child's copy.
             *shares_memory = true;
-            let reason = exec_command(spec, path_buf);
+            let reason = exec_command(&spec, path_buf);
             failure = Some(reason);
             if let Some((_, writer)) = &pipe {
                 // If this fails, too, the parent sees a run that ends with the exit status below.
@@ -167,8 +170,8 @@ fn exec_command(spec: &SpawnSpec, path_buf: &mut PathBuf) -> StartFailure {
         Ok(()) => {
             let environment = spec.credentials.and_then(|one| one.environment.as_ref());
             let variables = Variables::new(environment, spec.mark);
-            let error = execvp(&spec.command, path_buf, variables);
-            StartFailure { stage: Stage::Exec, error }
+            let error = execvp(spec.command, path_buf, variables);
+            StartFailure { stage: Stage::EXEC, error }
         }
         Err(failure) => failure,
     }
@@ -179,7 +182,7 @@ fn prepare(spec: &SpawnSpec) -> Result<(), StartFailure> {
     let failed_at = |stage| move |error| StartFailure { stage, error };
     // A process group, not a session: if dmon dies, a suspended command is in an orphaned process group, and the
     // kernel sends it SIGHUP and SIGCONT (setpgid(2)).
-    process::setpgid_self().map_err(failed_at(Stage::ProcessGroup))?;
+    process::setpgid_self().map_err(failed_at(Stage::PROCESS_GROUP))?;
     match (spec.role, spec.terminal) {
         (_, None) => {}
         // Otherwise the command would receive SIGTTIN when it reads from the terminal.
@@ -189,31 +192,37 @@ fn prepare(spec: &SpawnSpec) -> Result<(), StartFailure> {
         // Otherwise SIGTTOU would stop the logger when it writes to a terminal with `stty tostop`.
         (Role::Log, Some(_)) => signal::ignore(Signal::TTOU),
     }
-    redirect(spec).map_err(failed_at(Stage::Redirect))?;
-    set_rlimits(spec.limits)?;
+    redirect(spec).map_err(failed_at(Stage::REDIRECT))?;
+    if spec.role == Role::Cmd {
+        set_rlimits(&spec.config.rlimits)?;
+    }
     if let Some(credentials) = spec.credentials {
         if !credentials.are_current {
-            credentials::set_groups(&credentials.groups).map_err(failed_at(Stage::Groups))?;
-            credentials::set_gid(credentials.gid).map_err(failed_at(Stage::Gid))?;
+            credentials::set_groups(&credentials.groups).map_err(failed_at(Stage::GROUPS))?;
+            credentials::set_gid(credentials.gid).map_err(failed_at(Stage::GID))?;
             let uid = credentials.uid.map_or(Ok(()), credentials::set_uid);
-            uid.map_err(failed_at(Stage::Uid))?;
+            uid.map_err(failed_at(Stage::UID))?;
         }
         if credentials.uid.is_some() {
             // setuid(2) drops root's capabilities, but not those of a dmon that is not root.
             let _ = process::drop_capabilities();
         }
     }
-    if let Some(signal) = spec.parent_death_signal {
+    if spec.role == Role::Cmd {
+        let signal = spec.config.stop_signal;
+        // The kernel sends this signal when dmon dies, so that a command does not outlive its supervisor and run beside
+        // a second instance of itself. The logger needs none: it stops at the end of its input and loses nothing.
         // A change of user cancels this setting (prctl(2)), so it comes last.
-        process::set_parent_death_signal(signal).map_err(failed_at(Stage::ParentDeathSignal))?;
+        process::set_parent_death_signal(signal).map_err(failed_at(Stage::PARENT_DEATH_SIGNAL))?;
         // 0: dmon is outside of the child's PID namespace (`unshare -p dmon`).
-        if ![spec.supervisor_pid, 0].contains(&process::getppid()) {
+        let parent = process::getppid();
+        if parent != spec.supervisor_pid && parent != 0 {
             // dmon died before the call, so the kernel will not send the signal.
             process::exit(Exit::FAILED.0);
         }
     }
     // Not the mask that dmon was started with: a blocked SIGTERM would make the command unstoppable.
-    signal::set_mask(&SignalSet::EMPTY).map_err(failed_at(Stage::SignalMask))
+    signal::set_mask(&SignalSet::EMPTY).map_err(failed_at(Stage::SIGNAL_MASK))
 }
 
 fn redirect(spec: &SpawnSpec) -> Result<(), Errno> {
@@ -224,17 +233,17 @@ fn redirect(spec: &SpawnSpec) -> Result<(), Errno> {
         };
         fd::dup_onto(pipe, target)?;
     }
-    if spec.stderr_to_stdout {
+    if spec.role == Role::Cmd && spec.config.stderr_to_stdout {
         fd::dup_onto(STDOUT, STDERR)?;
     }
     Ok(())
 }
 
-fn set_rlimits(limits: Option<&Rlimits>) -> Result<(), StartFailure> {
-    for (number, limit) in (0_u8..).zip(limits.iter().flat_map(|limits| &limits.all)) {
+fn set_rlimits(limits: &Rlimits) -> Result<(), StartFailure> {
+    for (number, limit) in (0_u8..).zip(&limits.all) {
         if let Some(limit) = limit {
             process::set_rlimit(number.into(), limit.soft, limit.hard)
-                .map_err(|error| StartFailure { stage: Stage::Rlimit(number), error })?;
+                .map_err(|error| StartFailure { stage: Stage::rlimit(number), error })?;
         }
     }
     Ok(())

@@ -2,29 +2,53 @@
 //!
 //! The child leaves a [`StartFailure`] for the [`spawner`](super::spawn::Spawner); the supervisor reports it.
 
-use super::spawn::SpawnSpec;
 use crate::applets::diag::eprint;
 use pure::diag::put_reason;
 use pure::exit::Exit;
 use pure::supervise::rlimits;
 use pure::text::TextBuf;
 use pure::unix::Errno;
+use sys::args::Argv;
 
-/// The step of a start that failed.
+/// The step of a start that failed, as a number that fits into a byte of the pipe.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
+pub struct Stage(u8);
+
+impl Stage {
     /// No pipe or no process could be created.
-    Fork,
-    ProcessGroup,
-    Redirect,
-    /// The resource with this number (getrlimit(2)).
-    Rlimit(u8),
-    Groups,
-    Gid,
-    Uid,
-    ParentDeathSignal,
-    SignalMask,
-    Exec,
+    pub const FORK: Self = Self(0);
+    pub const PROCESS_GROUP: Self = Self(1);
+    pub const REDIRECT: Self = Self(2);
+    pub const GROUPS: Self = Self(3);
+    pub const GID: Self = Self(4);
+    pub const UID: Self = Self(5);
+    pub const PARENT_DEATH_SIGNAL: Self = Self(6);
+    pub const SIGNAL_MASK: Self = Self(7);
+    pub const EXEC: Self = Self(8);
+
+    /// The first of the resources.
+    const RLIMIT: u8 = 9;
+
+    /// Returns the stage that sets the limit of the resource with this number (getrlimit(2)).
+    pub const fn rlimit(number: u8) -> Self {
+        Self(Self::RLIMIT.saturating_add(number))
+    }
+
+    /// Returns the beginning of the message, which the name of the command follows.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::FORK => "still trying to start ",
+            Self::PROCESS_GROUP => "cannot make a process group for ",
+            Self::REDIRECT => "cannot redirect the output of ",
+            Self::GROUPS => "cannot set the groups of ",
+            Self::GID => "cannot set the group of ",
+            Self::UID => "cannot set the user of ",
+            Self::PARENT_DEATH_SIGNAL => "cannot set the parent-death signal of ",
+            Self::SIGNAL_MASK => "cannot set the signal mask of ",
+            Self::EXEC => "cannot execute ",
+            _ => "cannot set limit ",
+        }
+    }
 }
 
 /// The step that failed and its errno.
@@ -34,100 +58,48 @@ pub struct StartFailure {
     pub error: Errno,
 }
 
-impl Stage {
-    /// Returns the numbers of the stage and of its resource.
-    const fn to_bytes(self) -> [u8; 2] {
-        match self {
-            Self::Fork => [0, 0],
-            Self::ProcessGroup => [1, 0],
-            Self::Redirect => [2, 0],
-            Self::Rlimit(number) => [3, number],
-            Self::Groups => [4, 0],
-            Self::Gid => [5, 0],
-            Self::Uid => [6, 0],
-            Self::ParentDeathSignal => [7, 0],
-            Self::SignalMask => [8, 0],
-            Self::Exec => [9, 0],
-        }
-    }
-
-    /// The inverse of [`to_bytes`](Self::to_bytes).
-    const fn from_bytes(bytes: [u8; 2]) -> Self {
-        match bytes {
-            [0, _] => Self::Fork,
-            [1, _] => Self::ProcessGroup,
-            [2, _] => Self::Redirect,
-            [3, number] => Self::Rlimit(number),
-            [4, _] => Self::Groups,
-            [5, _] => Self::Gid,
-            [6, _] => Self::Uid,
-            [7, _] => Self::ParentDeathSignal,
-            [8, _] => Self::SignalMask,
-            _ => Self::Exec,
-        }
-    }
-
-    /// Returns the beginning of the message, which the name of the command follows.
-    const fn text(self) -> &'static str {
-        match self {
-            Self::Fork => "still trying to start ",
-            Self::ProcessGroup => "cannot make a process group for ",
-            Self::Redirect => "cannot redirect the output of ",
-            Self::Rlimit(_) => "cannot set limit ",
-            Self::Groups => "cannot set the groups of ",
-            Self::Gid => "cannot set the group of ",
-            Self::Uid => "cannot set the user of ",
-            Self::ParentDeathSignal => "cannot set the parent-death signal of ",
-            Self::SignalMask => "cannot set the signal mask of ",
-            Self::Exec => "cannot execute ",
-        }
-    }
-}
-
 impl StartFailure {
-    /// Bytes in the pipe: stage, resource, errno.
-    pub const SIZE: usize = 6;
+    /// Bytes in the pipe: stage, errno.
+    pub const SIZE: usize = 5;
 
     /// Returns the message for the pipe.
     pub const fn to_bytes(self) -> [u8; Self::SIZE] {
-        let [stage, resource] = self.stage.to_bytes();
         let [a, b, c, d] = self.error.0.to_le_bytes();
-        [stage, resource, a, b, c, d]
+        [self.stage.0, a, b, c, d]
     }
 
     /// The inverse of [`to_bytes`](Self::to_bytes).
-    pub const fn from_bytes([stage, resource, errno @ ..]: [u8; Self::SIZE]) -> Self {
-        let stage = Stage::from_bytes([stage, resource]);
-        Self { stage, error: Errno(i32::from_le_bytes(errno)) }
+    pub const fn from_bytes([stage, errno @ ..]: [u8; Self::SIZE]) -> Self {
+        Self { stage: Stage(stage), error: Errno(i32::from_le_bytes(errno)) }
     }
 
     /// Reports whether a later start may succeed. Running out of descriptors (EMFILE) at the very `first` start is
     /// permanent: dmon's own limit does not change.
     #[must_use]
     pub fn is_transient(self, first: bool) -> bool {
-        self.stage == Stage::Fork && !(first && self.error == Errno::MFILE)
+        self.stage == Stage::FORK && !(first && self.error == Errno::MFILE)
     }
 
     /// Returns the exit status for the failure, the one that shells use (POSIX, Shell Command Language, 2.8.2).
     #[must_use]
     pub fn exit(self) -> Exit {
         match self.error {
-            _ if self.stage != Stage::Exec => Exit::FAILED,
+            _ if self.stage != Stage::EXEC => Exit::FAILED,
             Errno::NOENT => Exit::NOT_FOUND,
             _ => Exit::CANNOT_EXECUTE,
         }
     }
 
     /// Prints the failure on standard error.
-    pub fn report(self, spec: &SpawnSpec) {
-        let (resource, of): (&[u8], &[u8]) = if let Stage::Rlimit(number) = self.stage {
-            (rlimits::name(number.into()).unwrap_or(b"?"), b" for ")
-        } else {
-            (b"", b"")
+    pub fn report(self, command: &Argv) {
+        let number = self.stage.0.checked_sub(Stage::RLIMIT);
+        let (resource, of): (&[u8], &[u8]) = match number.map(usize::from).and_then(rlimits::name) {
+            Some(name) => (name, b" for "),
+            None => (b"", b""),
         };
         let mut reason = TextBuf::<64>::new();
         put_reason(&mut reason, self.error);
-        let name = spec.command.name().to_bytes();
+        let name = command.name().to_bytes();
         let name = if name.is_empty() { b"''" } else { name };
         eprint(&[self.stage.text().as_bytes(), resource, of, name, b": ", reason.bytes()]);
     }
@@ -139,31 +111,28 @@ mod tests {
 
     #[test]
     fn a_failure_survives_the_pipe() {
-        for number in 0..=9 {
-            let stage = Stage::from_bytes([number, 15]);
-            assert_eq!(stage.to_bytes()[0], number, "{stage:?}");
+        for stage in [Stage::FORK, Stage::EXEC, Stage::rlimit(0), Stage::rlimit(15)] {
             for error in [Errno::NOENT, Errno::DQUOT, Errno(-1), Errno(i32::MAX)] {
                 let failure = StartFailure { stage, error };
                 assert_eq!(StartFailure::from_bytes(failure.to_bytes()), failure);
             }
         }
-        assert_eq!(Stage::from_bytes([3, 15]), Stage::Rlimit(15));
     }
 
     #[test]
     fn only_a_failed_fork_is_transient() {
         let failure = |stage, error| StartFailure { stage, error };
-        assert!(failure(Stage::Fork, Errno::AGAIN).is_transient(true));
-        assert!(failure(Stage::Fork, Errno::MFILE).is_transient(false));
-        assert!(!failure(Stage::Fork, Errno::MFILE).is_transient(true));
-        assert!(!failure(Stage::Exec, Errno::AGAIN).is_transient(false));
+        assert!(failure(Stage::FORK, Errno::AGAIN).is_transient(true));
+        assert!(failure(Stage::FORK, Errno::MFILE).is_transient(false));
+        assert!(!failure(Stage::FORK, Errno::MFILE).is_transient(true));
+        assert!(!failure(Stage::EXEC, Errno::AGAIN).is_transient(false));
     }
 
     #[test]
     fn exit_statuses_are_those_of_shells() {
         let exit = |stage, error| StartFailure { stage, error }.exit();
-        assert_eq!(exit(Stage::Exec, Errno::NOENT), Exit::NOT_FOUND);
-        assert_eq!(exit(Stage::Exec, Errno::ACCES), Exit::CANNOT_EXECUTE);
-        assert_eq!(exit(Stage::Uid, Errno::NOENT), Exit::FAILED);
+        assert_eq!(exit(Stage::EXEC, Errno::NOENT), Exit::NOT_FOUND);
+        assert_eq!(exit(Stage::EXEC, Errno::ACCES), Exit::CANNOT_EXECUTE);
+        assert_eq!(exit(Stage::UID, Errno::NOENT), Exit::FAILED);
     }
 }

@@ -14,7 +14,7 @@ use super::log_pipe::LogPipe;
 use super::run_signals::RunSignals;
 use super::sentinel::Sentinel;
 use super::signals::{self, SignalMasks};
-use super::spawn::{Job, SpawnSpec, Spawner};
+use super::spawn::{Job, Spawner};
 use super::start_failure::StartFailure;
 use super::status::StatusWriter;
 use super::terminal::Terminal;
@@ -35,8 +35,6 @@ use sys::{clock, process, procfs, signal, terminal};
 // Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Supervisor<'a> {
-    cmd: SpawnSpec<'a>,
-    log: Option<SpawnSpec<'a>>,
     pipe: Option<LogPipe>,
     /// The signal mask for ppoll(2), in which caught signals are not blocked.
     mask: SignalSet,
@@ -52,7 +50,7 @@ pub struct Supervisor<'a> {
     no_children: bool,
     /// The logger's process group, from its start until its last leftover process has exited.
     log_group: Option<Pid>,
-    spawner: Spawner,
+    spawner: Spawner<'a>,
     /// Why the last start of the command, of the logger, failed; `None` if it succeeded.
     last_failures: [Option<StartFailure>; 2],
     /// The last exit of the logger that was reported as an error.
@@ -72,11 +70,7 @@ impl<'a> Supervisor<'a> {
         path_buf: &'static mut PathBuf,
         masks: SignalMasks,
     ) -> Self {
-        let cmd = SpawnSpec::cmd(config, job, pipe.as_ref());
-        let log = SpawnSpec::log(job, pipe.as_ref(), cmd);
         Self {
-            cmd,
-            log,
             pipe,
             mask: masks.waiting,
             stop_signal: config.stop_signal,
@@ -90,7 +84,7 @@ impl<'a> Supervisor<'a> {
             signals: RunSignals::default(),
             no_children: false,
             log_group: None,
-            spawner: Spawner::new(path_buf),
+            spawner: Spawner::new(config, job, path_buf),
             last_failures: [None; 2],
             last_log_exit: None,
         }
@@ -273,12 +267,9 @@ impl<'a> Supervisor<'a> {
             self.verbose.run_started_at = clock::now();
         }
         let [cmd_failure, log_failure] = &mut self.last_failures;
-        let (spec, last_failure) = match (role, &mut self.log) {
-            (Role::Log, Some(log)) => (log, log_failure),
-            (Role::Log, None) | (Role::Cmd, _) => (&mut self.cmd, cmd_failure),
-        };
-        spec.terminal = self.terminal.as_mut().and_then(|terminal| terminal.for_start_of(role));
-        let failure = match self.spawner.start(spec) {
+        let last_failure = if role == Role::Log { log_failure } else { cmd_failure };
+        let terminal = self.terminal.as_mut().and_then(|terminal| terminal.for_start_of(role));
+        let failure = match self.spawner.start(role, self.pipe.as_ref(), terminal) {
             Ok(pid) => {
                 if role == Role::Log {
                     self.log_group = Some(pid);
@@ -289,12 +280,12 @@ impl<'a> Supervisor<'a> {
             }
             Err(failure) => failure,
         };
-        if let (Role::Cmd, Some(_), Some(terminal)) = (role, spec.terminal, &mut self.terminal) {
+        if let (Role::Cmd, Some(_), Some(terminal)) = (role, terminal, &mut self.terminal) {
             terminal.take();
         }
         // Starts are retried without limit, but a repeated failure is reported once.
         if last_failure.replace(failure) != Some(failure) {
-            failure.report(spec);
+            failure.report(self.spawner.command(role));
         }
         if failure.is_transient(first) {
             Event::StartDeferred(role)
