@@ -3,7 +3,7 @@
 //! dmon's children and denv execute their commands with it.
 
 use core::ffi::CStr;
-use pure::text::{Put, TextBuf, find_byte};
+use pure::text::{Put, TextBuf, find_byte, split};
 use pure::unix::Errno;
 use sys::args::Argv;
 use sys::environment::{self, Variables};
@@ -46,7 +46,7 @@ pub fn search(
     }
     let mut result = Errno::NOENT;
     let path = environment::variable(b"PATH").unwrap_or(DEFAULT_PATH).to_bytes();
-    for dir in path.split(|byte| *byte == b':').filter(|_| !name.is_empty()) {
+    for dir in split(path, b':').filter(|_| !name.is_empty()) {
         path_buf.clear();
         path_buf.put(dir);
         path_buf.put(if dir.is_empty() { b"" } else { b"/" });

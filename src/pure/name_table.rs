@@ -3,14 +3,15 @@
 //! Signals, resource limits, syslog priorities and other option words are looked up in them. One string takes less
 //! space than an array of strings, which needs a pointer and a length for each name.
 
+use crate::text::split;
+
 /// Returns the index of `name`, in upper or lower case, in a table such as `emerg|panic alert crit`.
 ///
 /// Blanks separate the entries. Bars separate several names of one entry. A NUL is an entry without a name.
 #[must_use]
 pub fn index_of(table: &str, name: &[u8]) -> Option<usize> {
-    table.as_bytes().split(|byte| *byte == b' ').position(|names| {
-        names.split(|byte| *byte == b'|').any(|other| eq_ignore_case(other, name))
-    })
+    split(table.as_bytes(), b' ')
+        .position(|names| split(names, b'|').any(|other| eq_ignore_case(other, name)))
 }
 
 /// Returns whether two names are equal if the case of ASCII letters is ignored.

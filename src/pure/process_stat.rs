@@ -2,7 +2,7 @@
 
 use crate::byte_scan::after_last;
 use crate::cli::value;
-use crate::text::{first, skip, split_once, strip_prefix};
+use crate::text::{first, skip, split, split_once, strip_prefix};
 use crate::unix::{Pid, Signal};
 
 /// The fields of /proc/PID/stat that dmon uses.
@@ -25,7 +25,7 @@ impl ProcessStat {
     pub fn parse(text: &[u8]) -> Option<Self> {
         // The command's name is in parentheses and may itself contain any byte.
         let name_end = text.iter().rposition(|byte| *byte == b')')?;
-        let mut fields = text.get(name_end..)?.split(|byte| *byte == b' ').skip(1);
+        let mut fields = split(text.get(name_end..)?, b' ').skip(1);
         let state = fields.next();
         let parent = value::pid(fields.next()?);
         let group = value::pid(fields.next()?);
@@ -43,7 +43,7 @@ impl ProcessStat {
 /// Returns the line of /proc/PID/status with the real, effective, saved and file-system user ID.
 #[must_use]
 pub fn users(text: &[u8]) -> Option<&[u8]> {
-    text.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"Uid:"))
+    split(text, b'\n').find(|line| line.starts_with(b"Uid:"))
 }
 
 /// The search for a variable in /proc/PID/environ.

@@ -168,6 +168,29 @@ pub fn split_once(bytes: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
+/// Returns the parts between the separators, as `slice::split` does, with one function for all separators.
+#[must_use]
+pub const fn split(bytes: &[u8], separator: u8) -> Split<'_> {
+    Split { rest: Some(bytes), separator }
+}
+
+/// The iterator of [`split`].
+pub struct Split<'a> {
+    rest: Option<&'a [u8]>,
+    separator: u8,
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (part, rest) = split_once(self.rest?, self.separator);
+        self.rest = rest;
+        Some(part)
+    }
+}
+
 /// Returns the C string from byte `at` on, which may be empty; `None` if `at` is behind its NUL.
 #[must_use]
 pub fn cstr_tail(text: &CStr, at: usize) -> Option<&CStr> {

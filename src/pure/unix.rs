@@ -4,6 +4,7 @@
 //! compares them with those of libc at compile time.
 
 use crate::name_table;
+use crate::text::split;
 use core::num::NonZeroI32;
 
 /// Selects a number that differs on MIPS (arch/mips/include/uapi/asm).
@@ -83,7 +84,7 @@ impl Errno {
     #[must_use]
     pub fn text(self) -> Option<&'static [u8]> {
         let [number, ..] = self.0.to_le_bytes();
-        let mut rows = ERRORS.split(|byte| *byte == 0);
+        let mut rows = split(&ERRORS, 0);
         rows.find_map(|row| row.split_first().filter(|(low_byte, _)| **low_byte == number))
             .map(|(_, text)| text)
     }

@@ -9,7 +9,7 @@ use core::ffi::CStr;
 use pure::accounts::{self, Gids, Name, ProcessIds, Query, Search, User};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
-use pure::text::split_once;
+use pure::text::{split, split_once};
 use pure::unix::Errno;
 use sys::environment::Environment;
 use sys::{credentials, file};
@@ -105,7 +105,7 @@ fn find_user(
     })?;
     found.uid = Some(uid);
     if let Some(names) = names {
-        for name in names.split(|b| *b == b':') {
+        for name in split(names, b':') {
             members.too_many |= members.groups.push(gid_of(name)?).is_err();
         }
     } else if primary.is_some() {

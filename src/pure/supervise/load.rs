@@ -5,7 +5,7 @@
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value::{self, Load, Threshold};
 use crate::name_table::index_of;
-use crate::text::{split_once, strip_prefix};
+use crate::text::{split, split_once, strip_prefix};
 use core::ffi::CStr;
 
 /// The thresholds of one metric: pause above `high`, resume at or below `low`.
@@ -91,7 +91,7 @@ pub fn parse(text: &[u8]) -> Option<Load> {
 #[must_use]
 pub fn count_listed(text: &[u8]) -> Option<u64> {
     let mut count = 0;
-    for range in text.trim_ascii().split(|b| *b == b',') {
+    for range in split(split_once(text, b'\n').0, b',') {
         let (first, last) = split_once(range, b'-');
         let first = value::number(first).ok()?;
         let last = last.map_or(Ok(first), value::number).ok()?;

@@ -3,11 +3,11 @@
 //! `applets/dmon/config.rs` fills a [`Policy`] from the command line; the machine reads it.
 
 use super::kill_mode::KillMode;
-use super::load::{self, Thresholds};
+use super::load::Thresholds;
 use super::machine::MIN_START_INTERVAL;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
-use crate::text::split_once;
+use crate::text::{split, split_once};
 use crate::time::Duration;
 use heapless::Vec;
 
@@ -76,7 +76,7 @@ impl Default for Policy {
             kill_after: Some(DEFAULT_KILL_AFTER),
             kill_mode: KillMode::Group,
             drain: Duration::from_secs(5),
-            thresholds: [None; load::METRIC_COUNT],
+            thresholds: Thresholds::default(),
             forward_cmd: false,
             forward_log: false,
             daemon: false,
@@ -138,7 +138,7 @@ impl OptionValue for Vec<Duration, MAX_DELAYS> {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         const WANTED: Expected = "a list of at most 16 times (like 1s,5s,1m)";
         self.clear();
-        for time in value.to_bytes().split(|b| *b == b',') {
+        for time in split(value.to_bytes(), b',') {
             self.push(value::time(time).map_err(|_| WANTED)?).map_err(|_| WANTED)?;
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! the executable.
 
 use crate::cli::value;
+use crate::text::split;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Parses an address and a port other than 0.
@@ -24,7 +25,7 @@ fn decimal(word: &[u8]) -> Option<u16> {
 
 /// Parses four decimal octets.
 fn parse_v4(word: &[u8]) -> Option<Ipv4Addr> {
-    let mut parts = word.split(|byte| *byte == b'.').map(|part| u8::try_from(decimal(part)?).ok());
+    let mut parts = split(word, b'.').map(|part| u8::try_from(decimal(part)?).ok());
     let mut octets = [0; 4];
     for octet in &mut octets {
         *octet = parts.next()??;
@@ -56,7 +57,7 @@ fn parse_groups(word: &[u8], segments: &mut [u16; 8]) -> Option<usize> {
         return Some(0);
     }
     let mut count = 0;
-    for group in word.split(|byte| *byte == b':') {
+    for group in split(word, b':') {
         *segments.get_mut(count)? = hexadecimal(group)?;
         count += 1;
     }
