@@ -38,7 +38,9 @@ pub struct EnvEdits {
 impl EnvEdits {
     /// Makes the changes visible to dmon itself and to all programs that it executes.
     pub fn install(&self) {
-        self.environment.iter().for_each(Environment::install);
+        if let Some(environment) = &self.environment {
+            environment.install();
+        }
     }
 }
 

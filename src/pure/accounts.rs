@@ -5,7 +5,7 @@
 //! services, which a static program cannot do.
 
 use crate::cli::value;
-use crate::text::find_byte;
+use crate::text::{Put, Text, find_byte};
 use heapless::{Vec, VecView};
 
 /// A user or group as named on the command line.
@@ -108,7 +108,12 @@ const HOME: u8 = 5;
 // Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Search<'a> {
-    query: Query<'a>,
+    /// The name that is searched for: of a user, a group or a member. Empty: the search is by number.
+    name: &'a [u8],
+    /// The ID of the user that is searched for.
+    number: Option<u32>,
+    is_user: bool,
+    is_member: bool,
     /// False if the word is longer than `word` can hold, so that no name matches it.
     word_fits: bool,
     /// False if the name of the user that was found is longer than `login` can hold, which is then empty.
@@ -143,8 +148,17 @@ impl<'a> Search<'a> {
     #[must_use]
     #[inline(never)]
     pub const fn new(query: Query<'a>) -> Self {
+        let (name, number) = match query {
+            Query::User(Name::Number(id)) => (b"" as &[u8], Some(id)),
+            Query::User(Name::Text(name)) | Query::Group(name) | Query::Member(name) => {
+                (name, None)
+            }
+        };
         Self {
-            query,
+            name,
+            number,
+            is_user: matches!(query, Query::User(_)),
+            is_member: matches!(query, Query::Member(_)),
             word: Vec::new(),
             word_fits: true,
             login_fits: true,
@@ -205,33 +219,26 @@ impl<'a> Search<'a> {
     fn end_word(&mut self) {
         let word: &[u8] = if self.word_fits { &self.word } else { &[] };
         let number = value::number(word).ok();
+        // An empty list of members is one empty word.
+        let is_name = word == self.name && !word.is_empty();
         match self.field {
             0 if self.word.first() == Some(&b'#') => self.comment = true,
             0 => {
-                self.matches = match self.query {
-                    Query::User(Name::Text(name)) | Query::Group(name) => name == word,
-                    Query::User(Name::Number(_)) | Query::Member(_) => false,
-                };
+                self.matches = is_name && !self.is_member;
                 (self.id, self.gid) = (None, None);
                 if self.user.is_none() {
                     self.login_fits = self.word_fits;
                     self.login.clear();
-                    let _ = self.login.extend_from_slice(word);
+                    let login: &mut Text = &mut self.login;
+                    login.put(word);
                 }
             }
             2 => {
                 self.id = number;
-                self.matches |= match self.query {
-                    Query::User(Name::Number(id)) => Some(id) == number,
-                    Query::User(Name::Text(_)) | Query::Group(_) | Query::Member(_) => false,
-                };
+                self.matches |= number.is_some() && number == self.number;
             }
-            3 => match self.query {
-                Query::User(_) => self.gid = number,
-                Query::Group(_) => {}
-                // An empty list of members is one empty word.
-                Query::Member(name) => self.matches |= name == word && !word.is_empty(),
-            },
+            3 if self.is_member => self.matches |= is_name,
+            3 => self.gid = number,
             _ => {}
         }
         self.word.clear();
@@ -247,14 +254,12 @@ impl<'a> Search<'a> {
         let (true, Some(id)) = (self.matches, self.id) else {
             return;
         };
-        match self.query {
-            Query::User(_) => self.user = self.user.or(self.matched_user()),
-            Query::Group(_) if !self.groups.is_empty() => {}
-            Query::Group(_) | Query::Member(_) => {
-                if !self.groups.contains(&id) {
-                    self.too_many |= self.groups.push(id).is_err();
-                }
+        if self.is_user {
+            if self.user.is_none() {
+                self.user = self.matched_user();
             }
+        } else if self.groups.is_empty() || self.is_member && !self.groups.contains(&id) {
+            self.too_many |= self.groups.push(id).is_err();
         }
     }
 }

@@ -115,6 +115,6 @@ fn head<'a>(pid: Pid, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
 /// Returns the path of /proc/PID/NAME with its NUL.
 fn path(pid: Pid, name: &str) -> TextBuf<32> {
     let mut path = TextBuf::new();
-    let Ok(()) = uwrite!(Writer(&mut path), "/proc/{}/{}\0", pid.number(), name);
+    let Ok(()) = uwrite!(Writer(&mut path), "/proc/{}/{}\0", pid.number().unsigned_abs(), name);
     path
 }

@@ -14,7 +14,7 @@ const HEAD_SIZE: usize = 64;
 /// Samples the metrics that have a threshold. Without /proc/loadavg the load average comes from sysinfo(2).
 #[must_use]
 pub fn sample(thresholds: &Thresholds) -> Sample {
-    let mut values = [None; load::METRIC_COUNT];
+    let mut values = <[_; load::METRIC_COUNT]>::default();
     for ((value, range), path) in values.iter_mut().zip(thresholds).zip(&load::FILES) {
         if range.is_some() {
             let mut buf = [0; HEAD_SIZE];

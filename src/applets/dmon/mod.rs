@@ -38,7 +38,7 @@ use pure::unix::Signal;
 use spawn::Job;
 use status::StatusWriter;
 use supervisor::Supervisor;
-use sys::args::{Args, Argv};
+use sys::args::Args;
 use sys::{environment, process, signal};
 use terminal::Terminal;
 
@@ -60,9 +60,8 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         let cannot = |error| os_error("cannot change to ", path.to_bytes(), error);
         process::change_directory(path).map_err(cannot)?;
     }
-    let (command, log_command) = split_commands(&invocation.args, operands_at)?;
-    config.validate(log_command.is_some()).map_err(|wrong| error(wrong, b"", ""))?;
-    let mut job = Job { command, credentials: None, log_command, log_credentials: None };
+    let mut job = split_commands(&invocation.args, operands_at)?;
+    config.validate(job.log_command.is_some()).map_err(|wrong| error(wrong, b"", ""))?;
     let edited = &config.env_edits.edited;
     credentials::resolve(&config.cmd_user, edited, &mut job.credentials)?;
     credentials::resolve(&config.log_user, edited, &mut job.log_credentials)?;
@@ -114,10 +113,11 @@ fn print_rlimit_names() -> Result<Exit, Exit> {
 }
 
 /// Splits the operands, from index `from` on, into the command and, after a `--`, the log command.
-fn split_commands(args: &Args, from: usize) -> Result<(Argv, Option<Argv>), Exit> {
+fn split_commands(args: &Args, from: usize) -> Result<Job, Exit> {
     let separator = args.from(from).position(|word| word.to_bytes() == b"--").map(|at| at + from);
     let log_command = separator.and_then(|at| args.command(at + 1, args.count()));
-    let command = args.command(from, separator.unwrap_or(args.count()));
-    let missing = || INFO.missing("no command to run. ");
-    command.map(|command| (command, log_command)).ok_or_else(missing)
+    let Some(command) = args.command(from, separator.unwrap_or(args.count())) else {
+        return Err(INFO.missing("no command to run. "));
+    };
+    Ok(Job { command, credentials: None, log_command, log_credentials: None })
 }

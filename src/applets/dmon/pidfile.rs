@@ -88,7 +88,7 @@ impl PidFile {
     /// The exit status, after the error was reported.
     pub fn write(&self) -> Result<(), Exit> {
         let mut text = TextBuf::<PID_TEXT_SIZE>::new();
-        let Ok(()) = uwrite!(Writer(&mut text), "{}\n", process::getpid());
+        let Ok(()) = uwrite!(Writer(&mut text), "{}\n", process::getpid().unsigned_abs());
         let cannot = |error| os_error("cannot write ", self.path.to_bytes(), error);
         match file::write(self.file.fd(), text.bytes()) {
             Ok(n) if n == text.bytes().len() => Ok(()),

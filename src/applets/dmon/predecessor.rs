@@ -137,15 +137,13 @@ impl Predecessor {
         let send = |signal| {
             let _ = signal::kill(pid, Some(signal));
         };
-        match step {
-            Step::Stop if is_marked => {
-                if !is_top || !self.is_command(pid, stat) {
-                    send(self.stop_signal);
-                }
-                send(Signal::CONT);
+        if is_marked && is_new {
+            if !is_top || !self.is_command(pid, stat) {
+                send(self.stop_signal);
             }
-            Step::Kill if is_marked => send(Signal::KILL),
-            Step::Find | Step::FindMarked | Step::Stop | Step::Kill => {}
+            send(Signal::CONT);
+        } else if is_marked && step == Step::Kill {
+            send(Signal::KILL);
         }
         is_new || is_marked
     }

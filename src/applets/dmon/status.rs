@@ -72,8 +72,13 @@ impl StatusWriter {
     /// Writes `ROLE KEYWORD PID [NUMBER]`.
     pub fn write_event(&mut self, role: Role, event: ChildEvent, pid: Pid) {
         let mut line = TextBuf::<64>::new();
-        let Ok(()) =
-            uwrite!(Writer(&mut line), "{}{} {}", role.label(), event.keyword(), pid.number());
+        let Ok(()) = uwrite!(
+            Writer(&mut line),
+            "{}{} {}",
+            role.label(),
+            event.keyword(),
+            pid.number().unsigned_abs()
+        );
         if let Some(number) = event.number() {
             let Ok(()) = uwrite!(Writer(&mut line), " {}", number);
         }

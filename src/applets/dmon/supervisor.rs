@@ -85,7 +85,7 @@ impl<'a> Supervisor<'a> {
             no_children: false,
             log_group: None,
             spawner: Spawner::new(config, job, path_buf),
-            last_failures: [None; 2],
+            last_failures: Default::default(),
             last_log_exit: None,
         }
     }
@@ -160,7 +160,9 @@ impl<'a> Supervisor<'a> {
                 Action::Sweep(sweep) => machine.handle(now, self.sweep(sweep)),
                 Action::ClosePipe => {
                     diag::set_log_pipe(None);
-                    self.pipe.iter_mut().for_each(LogPipe::close_writer);
+                    if let Some(pipe) = &mut self.pipe {
+                        pipe.close_writer();
+                    }
                 }
                 Action::CheckLog(pid) => {
                     if procfs::waits_for_input(pid) {

@@ -113,7 +113,9 @@ impl Terminal {
         if !self.is_foreground() {
             signal::wait_one_second();
         }
-        cmd.into_iter().for_each(|group| self.lend_again(group));
+        if let Some(group) = cmd {
+            self.lend_again(group);
+        }
     }
 
     /// Reports whether dmon's own process group is the foreground job.

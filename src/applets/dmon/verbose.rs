@@ -23,7 +23,7 @@ pub struct VerboseLog {
 
 impl ChildEvent {
     /// Returns the text of the message and the number after it, which is a signal or an exit status.
-    const fn text(self) -> (&'static str, Option<i32>) {
+    const fn text(self) -> (&'static str, Option<u32>) {
         match self {
             Self::Started => ("started", None),
             Self::Stopping => ("stopping", None),
@@ -31,10 +31,10 @@ impl ChildEvent {
             Self::Killed => ("killed", None),
             Self::Paused => ("paused", None),
             Self::Resumed => ("resumed", None),
-            Self::Signalled(signal) => ("signalled with ", Some(signal.number())),
+            Self::Signalled(signal) => ("signalled with ", Some(signal.number().unsigned_abs())),
             Self::Exited(WaitStatus(status)) => match status & 0x7f {
-                0 => ("exited with ", Some(status >> 8 & 0xff)),
-                signal => ("exited by signal ", Some(signal)),
+                0 => ("exited with ", Some((status >> 8 & 0xff).unsigned_abs())),
+                signal => ("exited by signal ", Some(signal.unsigned_abs())),
             },
         }
     }
@@ -45,7 +45,7 @@ impl VerboseLog {
     pub fn print(&self, role: Role, event: ChildEvent, pid: Pid, is_error: bool) {
         let mut line = TextBuf::<96>::new();
         let (text, number) = event.text();
-        let Ok(()) = uwrite!(Writer(&mut line), "{} {}", pid.number(), text);
+        let Ok(()) = uwrite!(Writer(&mut line), "{} {}", pid.number().unsigned_abs(), text);
         if let Some(number) = number {
             let Ok(()) = uwrite!(Writer(&mut line), "{}", number);
         }
