@@ -192,20 +192,23 @@ unsafe extern "C" {
     fn dmon_return();
 }
 
-/// Sets the action for `signal`; returns the previous one. The call is made by number because the C library's function takes locks for
-/// threads, which would add their code. No signal is blocked during the handler.
+/// Sets the action for `signal`; returns the previous one. The call is made by number because the C library's function
+/// takes locks for threads, which would add their code. No signal is blocked during the handler.
 fn set_action(signal: Signal, handler: usize) -> Result<usize> {
     #[cfg(target_arch = "x86_64")]
     // SA_RESTORER (asm/signal.h).
     let (flags, restorer) = (0x0400_0000, dmon_return as *const () as usize);
     #[cfg(not(target_arch = "x86_64"))]
     let (flags, restorer) = (0, 0);
-    let mut action = Action { handler, flags, restorer, mask: SignalSet::EMPTY };
-    let (call, action_ptr) = (libc::SYS_rt_sigaction, &raw mut action);
-    // SAFETY: an action with a mask of that size, which the kernel replaces with the previous one. The handler stores a
-    // flag, or makes calls that are async-signal-safe (signal-safety(7)).
-    check_long(unsafe { libc::syscall(call, signal.number(), action_ptr, action_ptr, SIZE) })?;
-    Ok(action.handler)
+    let action = Action { handler, flags, restorer, mask: SignalSet::EMPTY };
+    // A second one: valgrind writes the previous action before it reads the new one.
+    let mut previous = Action { handler: 0, flags: 0, restorer: 0, mask: SignalSet::EMPTY };
+    let (call, number) = (libc::SYS_rt_sigaction, signal.number());
+    let (new, old) = (&raw const action, &raw mut previous);
+    // SAFETY: actions with masks of that size. The handler stores a flag, or makes calls that are async-signal-safe
+    // (signal-safety(7)).
+    check_long(unsafe { libc::syscall(call, number, new, old, SIZE) })?;
+    Ok(previous.handler)
 }
 
 /// Returns whether `signal` was caught since the last call, and clears its flag.
