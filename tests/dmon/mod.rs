@@ -12,6 +12,8 @@ mod config_file;
 mod container;
 /// The errors of a daemon, which are lines of its log.
 mod daemon_messages;
+/// Commands that daemonize themselves.
+mod daemonized;
 /// The environment of the commands (`-E`).
 mod environment;
 /// Options in environment variables such as `DMON_OPTIONS`.

@@ -31,6 +31,10 @@ use sys::process::Reaped;
 use sys::signal::SignalSet;
 use sys::{clock, process, procfs, signal, terminal};
 
+/// The message of [`Action::ReportDaemon`].
+const DAEMONIZED: &[u8] = b"stopping background processes of the exited command: \
+    use its foreground option or setsid -w";
+
 /// Everything that the loop needs to perform actions.
 // Field order: see src/lib.rs.
 #[repr(C)]
@@ -184,6 +188,7 @@ impl<'a> Supervisor<'a> {
                 Action::ReportUnread { bytes } => {
                     diag::count("the log command has left bytes unread: ", bytes as u64);
                 }
+                Action::ReportDaemon => diag::eprint(&[DAEMONIZED]),
                 Action::WarnUnkillable(pid) => self.signals.warn_unkillable(pid),
             }
         }

@@ -62,6 +62,14 @@ const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 const MIN_SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
+/// A command that daemonizes itself exits with 0 within this time. Usually it takes milliseconds, but some first wait until
+/// the daemon is ready.
+const DAEMONIZE_TIME: Duration = Duration::from_secs(5);
+
+/// Time after the exit of such a command for which its leftover processes are not stopped. Those of an ordinary command,
+/// such as the process substitutions of bash, exit within milliseconds.
+const TAIL_TIME: Duration = MIN_SWEEP_INTERVAL;
+
 /// Time after SIGKILL until a warning that the process is still alive. Such a process hangs in the kernel.
 const KILL_WARN_AFTER: Duration = Duration::from_secs(5);
 
@@ -150,6 +158,8 @@ pub enum Action {
     SampleLoad { paused: Option<Pid> },
     /// Warn that this process, or process group, is still alive after SIGKILL.
     WarnUnkillable(Pid),
+    /// Report that the command has daemonized itself: it has exited, and its leftover processes are stopped.
+    ReportDaemon,
     /// Wait for an event, at most until this time.
     Wait(Option<Instant>),
     /// Exit: nothing is left to do, and no child is alive.
@@ -208,6 +218,11 @@ pub struct Machine<'a> {
     interrupt: Interrupt,
     hangup: Hangup,
     job_control: JobControl,
+    /// A run that exits with 0 earlier may have daemonized itself. Zero once that was reported.
+    daemonize_time: Duration,
+    /// When to report that the command has daemonized itself, if its last run may have. Until then its leftover processes
+    /// are not stopped.
+    report_daemon_at: Option<Instant>,
     /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
     drain_until: Option<Instant>,
     drain_restart: DrainRestart,
@@ -241,6 +256,8 @@ impl<'a> Machine<'a> {
             interrupt: Interrupt::default(),
             hangup: Hangup::default(),
             job_control: JobControl::default(),
+            daemonize_time: DAEMONIZE_TIME,
+            report_daemon_at: None,
             drain_until: None,
             drain_restart: if policy.logged { DrainRestart::Available } else { DrainRestart::Done },
             last_status: None,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
-use crate::time::{Instant, earliest};
+use crate::time::{Duration, Instant, earliest};
 use crate::unix::{Pid, Signal, WaitStatus};
 use core::ops::ControlFlow::{self, Break, Continue};
 
@@ -85,6 +85,14 @@ impl Machine<'_> {
                 let (group, deadline) = (*pid, deadline.at());
                 let sentinel = self.drive_sentinel(group, now)?;
                 Continue(earliest(deadline, sentinel))
+            }
+            ChildState::Leftovers(leftovers)
+                if leftovers.next_sweep > now && is_due(self.report_daemon_at, now) =>
+            {
+                leftovers.next_sweep = now;
+                self.report_daemon_at = None;
+                self.daemonize_time = Duration::ZERO;
+                Break(Action::ReportDaemon)
             }
             ChildState::Stopping { .. } | ChildState::Killing { .. } | ChildState::Leftovers(_) => {
                 self.continue_stop(Role::Cmd, now)
@@ -230,19 +238,18 @@ impl Machine<'_> {
         leftovers: LeftoverState,
         now: Instant,
     ) -> Sweep {
-        let drain_until = self.drain_until.filter(|_| role == Role::Log);
         let LeftoverState { group, signalled, kill_at, warn_at, .. } = leftovers;
-        let mode = match drain_until {
-            // If the log command is a pipeline, its last process may still be writing: do not signal it yet.
-            Some(end) if end > now => SweepMode::Check,
-            Some(_) | None => match kill_mode {
-                KillMode::Process => SweepMode::Resume,
-                _ if is_due(kill_at, now) => SweepMode::Kill,
-                KillMode::Mixed if signalled => SweepMode::Check,
-                KillMode::Mixed | KillMode::Group => SweepMode::Stop,
-            },
+        let mode = match kill_mode {
+            KillMode::Process => SweepMode::Resume,
+            _ if role == Role::Cmd && self.report_daemon_at.is_some() => SweepMode::Check,
+            // If the log command is a pipeline, its last process may still be writing: do not signal it yet. The command has
+            // no leftover processes during the drain.
+            _ if self.drain_until.is_some_and(|end| end > now) => SweepMode::Check,
+            _ if is_due(kill_at, now) => SweepMode::Kill,
+            KillMode::Mixed if signalled => SweepMode::Check,
+            KillMode::Mixed | KillMode::Group => SweepMode::Stop,
         };
-        let all_children = drain_until.is_some() && self.policy.kill_mode != KillMode::Process;
+        let all_children = self.drain_until.is_some() && self.policy.kill_mode != KillMode::Process;
         if mode == SweepMode::Kill && warn_at.is_none() {
             let warn_at = Some(now.add(KILL_WARN_AFTER));
             *self.state(role) = ChildState::Leftovers(LeftoverState { warn_at, ..leftovers });

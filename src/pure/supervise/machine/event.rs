@@ -8,7 +8,7 @@ use super::state::{
 };
 use super::{
     Event, MAX_SWEEP_INTERVAL, MIN_START_INTERVAL, MIN_SWEEP_INTERVAL, Machine, Role,
-    SAMPLE_INTERVAL,
+    SAMPLE_INTERVAL, TAIL_TIME,
 };
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
@@ -132,6 +132,7 @@ impl Machine<'_> {
         self.force_stop = self.stop_requested;
         self.stop_requested = true;
         self.stopping = self.stopping.or(Some(StopReason::Requested));
+        self.report_daemon_at = None;
         if self.drain_until.is_some_and(|end| end > now) {
             self.drain_until = Some(now);
         } else if self.drain_until.is_some() {
@@ -214,11 +215,12 @@ impl Machine<'_> {
         not_before: Instant,
         now: Instant,
     ) {
-        // The grace period of the logger's leftovers starts after the drain.
-        let stop_at = match (role, self.drain_until) {
-            (Role::Log, Some(end)) => end.max(now),
-            (Role::Log, None) | (Role::Cmd, _) => now,
+        let spared_until = match role {
+            Role::Cmd => self.report_daemon_at,
+            // The grace period of the logger's leftovers starts after the drain.
+            Role::Log => self.drain_until,
         };
+        let stop_at = spared_until.map_or(now, |end| end.max(now));
         let kill_at = match (self.kill_mode(role), stopped) {
             // The workers' grace period is that of the command.
             (KillMode::Mixed, Some(end)) => end,
@@ -238,7 +240,7 @@ impl Machine<'_> {
     }
 
     fn on_sweep_done(&mut self, role: Role, found: bool, now: Instant) {
-        let drain_until = self.drain_until.filter(|_| role == Role::Log);
+        let spared_until = self.drain_until.max(self.report_daemon_at);
         let ChildState::Leftovers(leftovers) = self.state(role) else {
             return;
         };
@@ -246,9 +248,9 @@ impl Machine<'_> {
             *self.state(role) = ChildState::Down { not_before: leftovers.not_before };
             return;
         }
-        // The next sweep must not miss the end of the drain or of the grace period.
+        // The next sweep must not miss the time of a signal.
         let next_sweep = now.add(leftovers.sweep_interval);
-        let limits = [leftovers.kill_at, drain_until].into_iter().flatten().filter(|at| *at > now);
+        let limits = [leftovers.kill_at, spared_until].into_iter().flatten().filter(|at| *at > now);
         leftovers.next_sweep = limits.fold(next_sweep, Instant::min);
         leftovers.sweep_interval = leftovers.sweep_interval.double().min(MAX_SWEEP_INTERVAL);
     }
@@ -275,6 +277,10 @@ impl Machine<'_> {
                 let exit = if timed_out { Exit::TIMED_OUT } else { Exit(status.code()) };
                 self.stopping = Some(StopReason::RestartLimit(exit));
             }
+        }
+        self.report_daemon_at = None;
+        if succeeded && self.stopping.is_none() && started_at.add(self.daemonize_time) > now {
+            self.report_daemon_at = Some(now.add(TAIL_TIME));
         }
         self.restart_history.next_start(self.policy, succeeded, started_at, now)
     }

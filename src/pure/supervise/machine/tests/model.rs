@@ -8,6 +8,7 @@ mod check;
 mod input;
 
 use crate::exit::Exit;
+use crate::supervise::kill_mode::KillMode;
 use crate::supervise::machine::{Event, MIN_START_INTERVAL, Machine, Policy, Role};
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
@@ -122,6 +123,9 @@ pub struct Model<'a> {
     restarts: u32,
     /// The times of the restarts within the window.
     recent: ShortVec<Instant, 2>,
+    /// When a report is due that the command has daemonized itself, if leftover processes exist. They are stopped afterwards.
+    report_daemon_at: Option<Instant>,
+    daemon_reported: bool,
     /// When the logger has to stop reading; `None` while the pipe is open.
     drain_until: Option<Instant>,
     /// Bytes in the closed pipe that were not reported yet.
@@ -165,6 +169,8 @@ impl<'a> Model<'a> {
             failures: 0,
             restarts: 0,
             recent: ShortVec::new(),
+            report_daemon_at: None,
+            daemon_reported: false,
             drain_until: None,
             unread: 0,
             log_check_end: None,
@@ -225,6 +231,7 @@ impl<'a> Model<'a> {
         let succeeded = status == WaitStatus::SUCCESS && !self.timed_out;
         self.last_status = Some(status);
         (self.cmd_stop, self.cmd_refused, self.to_pass_on) = (None, false, None);
+        self.report_daemon_at = None;
         let last_delay = policy.delays.last().copied().unwrap_or(MIN_START_INTERVAL);
         self.failures = match succeeded {
             true => 0,
@@ -257,6 +264,12 @@ impl<'a> Model<'a> {
                 let exit = if self.timed_out { 124 } else { status.code() };
                 self.stop_cause = Some(StopCause::Finished(Exit(exit)));
             }
+        }
+        let is_short = started_at.until(now) < Duration::from_secs(5);
+        let is_alone = policy.kill_mode == KillMode::Process;
+        if self.stop_cause.is_none() && succeeded && is_short && !self.daemon_reported && !is_alone
+        {
+            self.report_daemon_at = Some(now.add(Duration::from_millis(100)));
         }
     }
 

@@ -159,6 +159,13 @@ impl Model<'_> {
                 let warn_at = self.child(role).warn_at.take();
                 assert!(warn_at.is_some_and(|at| at <= now), "an early warning: {self:?}");
             }
+            Action::ReportDaemon => {
+                let at = self.report_daemon_at.take();
+                assert!(at.is_some_and(|at| at <= now), "an early report: {self:?}");
+                let exists = !self.cmd.alive && self.cmd.has_leftovers;
+                assert!(exists && !self.daemon_reported, "a wrong report: {self:?}");
+                self.daemon_reported = true;
+            }
             Action::Wait(_) | Action::Exit(_) => unreachable!(),
         }
         vec![self]
@@ -310,7 +317,8 @@ impl Model<'_> {
         vec![self, deferred, failed]
     }
 
-    fn sweep(&mut self, Sweep { role, group, signalled, all_children, mode }: Sweep) {
+    fn sweep(&mut self, sweep: Sweep) {
+        let Sweep { role, group, signalled, all_children, mode } = sweep;
         let drain_until = self.drain_until.filter(|_| role == Role::Log);
         let child = *self.child(role);
         assert!(!child.alive, "a sweep while {role:?} runs");
@@ -321,11 +329,17 @@ impl Model<'_> {
         let draining = drain_until.is_some_and(|end| end > self.now);
         assert_eq!(mode == SweepMode::Resume, self.is_alone(role), "{self:?}");
         let works = role == Role::Cmd && kill_mode == KillMode::Mixed && signalled;
+        let is_spared = role == Role::Cmd && self.report_daemon_at.is_some();
         match mode {
-            SweepMode::Check => assert!(draining || works, "leftovers are not stopped: {self:?}"),
+            SweepMode::Resume => {}
+            SweepMode::Check => {
+                assert!(draining || works || is_spared, "leftovers are not stopped: {self:?}")
+            }
             SweepMode::Stop => assert!(!works, "workers receive the stop signal: {self:?}"),
-            SweepMode::Resume | SweepMode::Kill => {}
+            SweepMode::Kill => {}
         }
+        let keeps_all = matches!(mode, SweepMode::Check | SweepMode::Resume);
+        assert!(keeps_all || !is_spared, "stopped before the report: {self:?}");
         assert!(!draining || mode == SweepMode::Check, "a pipeline may read until the drain ends");
         if let (SweepMode::Kill, Some(grace_from)) = (mode, child.grace_from) {
             self.check_kill(role, grace_from);

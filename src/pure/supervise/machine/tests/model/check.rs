@@ -26,6 +26,8 @@ impl Model<'_> {
                 assert!(by(now.add(MAX_SWEEP_INTERVAL)), "sweeps are too rare: {self:?}");
                 let drain_end = self.drain_until.filter(|end| role == Role::Log && *end > now);
                 assert!(drain_end.is_none_or(by), "waits beyond the drain: {self:?}");
+                let report_at = self.report_daemon_at.filter(|_| role == Role::Cmd);
+                assert!(report_at.is_none_or(by), "no report of a daemon: {self:?}");
                 let kill_at = self.policy.kill_after.map(|time| grace_from.add(time));
                 let kills = kill_at.is_none_or(|at| child.leftovers_killed || at > now && by(at));
                 assert!(kills || drain_end.is_some(), "SIGKILL is late: {self:?}");

@@ -78,6 +78,9 @@ impl Model<'_> {
             if child.alive {
                 let status = WaitStatus::SUCCESS;
                 inputs.push(Input::Exits { role, status, has_leftovers: false });
+                if role == Role::Cmd {
+                    inputs.push(Input::Exits { role, status, has_leftovers: true });
+                }
                 let status = WaitStatus::exited(3);
                 inputs.push(Input::Exits { role, status, has_leftovers: true });
                 inputs.push(Input::ExitsWithSigterm(role));
@@ -166,6 +169,7 @@ impl Model<'_> {
 
     fn request_stop(&mut self, signal: Signal) {
         let now = self.now;
+        self.report_daemon_at = None;
         self.stop_requests = 2.min(self.stop_requests + 1);
         self.stop_cause = self.stop_cause.or(Some(StopCause::Requested));
         self.interrupted |= signal == Signal::INT && self.policy.terminal;
@@ -212,10 +216,10 @@ impl Model<'_> {
             self.stop_cause = is_failed.then_some(StopCause::StartFailed(Exit::FAILED));
             self.log_check_end = None;
         }
-        let drain_until = self.drain_until.filter(|_| role == Role::Log);
         let (mode, is_cmd) = (self.policy.kill_mode, role == Role::Cmd);
         let stopped_at = child.stopped_at.filter(|_| is_cmd && mode == KillMode::Mixed);
-        let grace_from = stopped_at.or(Some(drain_until.unwrap_or(now).max(now)));
+        let spare_until = if is_cmd { self.report_daemon_at } else { self.drain_until };
+        let grace_from = stopped_at.or(Some(spare_until.unwrap_or(now).max(now)));
         // Processes that are left alone are no leftovers.
         let has_leftovers = has_leftovers && !(is_cmd && mode == KillMode::Process);
         let child = self.child(role);
