@@ -92,6 +92,7 @@ def stderr_of(command, stdin, env):
             capture_output=True,
             text=True,
             check=False,
+            timeout=120,
         ).stderr
 
 

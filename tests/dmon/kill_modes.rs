@@ -96,7 +96,7 @@ fn mixed_stops_the_workers_of_a_command_that_exits() {
 fn process_leaves_workers_alone_at_a_stop() {
     for options in ["-k 1000", "-k 0.5 -t 1 -m 0"] {
         let rig = Rig::new();
-        let options = format!("--kill-mode process {options}");
+        let options = format!("--kill-mode process -I status {options}");
         let master = r#"trap "" TERM; echo >ready; while :; do sleep 0.02; done"#;
         let Some(dmon) = start_master(&rig, &options, master) else {
             return;
@@ -106,6 +106,8 @@ fn process_leaves_workers_alone_at_a_stop() {
             dmon.wait().exits(124).reports_nothing();
         } else {
             dmon.signal(Signal::SIGTERM);
+            // Two signals that are pending at the same time are one.
+            rig.wait_lines("status", 2);
             dmon.signal(Signal::SIGTERM);
             dmon.wait().exits(137).reports_nothing();
         }
