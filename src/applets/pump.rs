@@ -119,7 +119,7 @@ struct Pump<'a> {
 /// [`Exit::FAILED`] if `input` cannot be read. The sink has stored everything that was read before.
 pub fn pump(input: c_int, buffer: &mut Batch, sink: &mut dyn Sink) -> Result<Exit, Exit> {
     let failed = |error| os_error("cannot catch signals", b"", error);
-    let (_, mask, _) = signal::catch_all(&CAUGHT).map_err(failed)?;
+    let (_, mask) = signal::catch_all(&CAUGHT).map_err(failed)?;
     let mut pump = Pump {
         input,
         input_state: Input::Open,

@@ -85,13 +85,6 @@ impl SignalSet {
         word.into_iter().for_each(|word| *word &= !bit);
     }
 
-    /// Reports whether `signal` is in the set.
-    #[must_use]
-    pub fn contains(&mut self, signal: Signal) -> bool {
-        let (word, bit) = self.place(signal);
-        word.is_some_and(|word| *word & bit != 0)
-    }
-
     /// Returns a pointer for calls that pass the set to the kernel unchanged.
     pub(crate) const fn pointer(&self) -> *const libc::sigset_t {
         core::ptr::from_ref(self).cast()
@@ -108,40 +101,43 @@ fn sigprocmask(how: c_int, mask: &SignalSet) -> Result<SignalSet> {
     Ok(before)
 }
 
-/// Catches and blocks `signals`. Returns the mask that this process was started with, for commands, the mask for
-/// ppoll(2), in which `signals` are not blocked, and those of `signals` that were ignored.
+/// Catches and blocks `signals`. Returns the mask that this process was started with, for commands, and the mask for
+/// ppoll(2), in which `signals` are not blocked.
 ///
 /// # Errors
 /// `EINVAL` for a signal that cannot be caught (sigaction(2)).
-pub fn catch_all(signals: &[Signal]) -> Result<(SignalSet, SignalSet, SignalSet)> {
+pub fn catch_all(signals: &[Signal]) -> Result<(SignalSet, SignalSet)> {
     let mut blocked = SignalSet::EMPTY;
     signals.iter().for_each(|signal| blocked.add(*signal));
     let inherited = sigprocmask(libc::SIG_BLOCK, &blocked)?;
-    let (mut waiting, mut ignored) = (inherited, SignalSet::EMPTY);
+    let mut waiting = inherited;
     for signal in signals {
         waiting.remove(*signal);
-        if to_caught(*signal)? == libc::SIG_IGN {
-            ignored.add(*signal);
-        }
+        to_caught(*signal)?;
     }
-    Ok((inherited, waiting, ignored))
+    Ok((inherited, waiting))
 }
 
-/// Resets all ignored signals to their default action; `caught` are those that are caught.
+/// Resets all ignored signals to their default action, except those that are to be `caught`. Returns whether SIGHUP was
+/// ignored (nohup), so it must run before [`catch_all`].
 ///
 /// /proc shows which are ignored: three calls instead of one for each signal. Without /proc all but the caught are
-/// reset.
+/// reset, and SIGHUP counts as not ignored.
 #[inline(never)]
-pub fn reset_ignored(caught: &[Signal]) {
+pub fn reset_ignored(caught: &[Signal]) -> bool {
     // The mask ends at about 720 on Linux 6, and later if the process has many groups.
     let mut buffer = [0; 1024];
     let status = super::file::head(c"/proc/self/status", &mut buffer).ok();
-    let mask = status.and_then(process_stat::ignored_signals).unwrap_or(b"ffffffffffffffff");
+    // Bit 0 is SIGHUP.
+    let mask = status.and_then(process_stat::ignored_signals).unwrap_or(b"fffffffffffffffe");
+    let mut ignores_hangup = false;
     process_stat::for_each_signal(mask, &mut |signal| {
+        ignores_hangup |= signal == Signal::HUP;
         if !caught.contains(&signal) {
             to_default(signal);
         }
     });
+    ignores_hangup
 }
 
 /// Undoes [`catch_all`]: restores default actions and the mask that this process was started with.
@@ -159,7 +155,7 @@ pub fn ignore(signal: Signal) {
     let _ = set_action(signal, libc::SIG_IGN);
 }
 
-fn to_caught(signal: Signal) -> Result<usize> {
+fn to_caught(signal: Signal) -> Result<()> {
     set_action(signal, catch as *const () as usize)
 }
 
@@ -192,23 +188,20 @@ unsafe extern "C" {
     fn dmon_return();
 }
 
-/// Sets the action for `signal`; returns the previous one. The call is made by number because the C library's function
-/// takes locks for threads, which would add their code. No signal is blocked during the handler.
-fn set_action(signal: Signal, handler: usize) -> Result<usize> {
+/// Sets the action for `signal`. The call is made by number because the C library's function takes locks for threads,
+/// which would add their code. No signal is blocked during the handler.
+fn set_action(signal: Signal, handler: usize) -> Result<()> {
     #[cfg(target_arch = "x86_64")]
     // SA_RESTORER (asm/signal.h).
     let (flags, restorer) = (0x0400_0000, dmon_return as *const () as usize);
     #[cfg(not(target_arch = "x86_64"))]
     let (flags, restorer) = (0, 0);
     let action = Action { handler, flags, restorer, mask: SignalSet::EMPTY };
-    // A second one: valgrind writes the previous action before it reads the new one.
-    let mut previous = Action { handler: 0, flags: 0, restorer: 0, mask: SignalSet::EMPTY };
-    let (call, number) = (libc::SYS_rt_sigaction, signal.number());
-    let (new, old) = (&raw const action, &raw mut previous);
-    // SAFETY: actions with masks of that size. The handler stores a flag, or makes calls that are async-signal-safe
-    // (signal-safety(7)).
-    check_long(unsafe { libc::syscall(call, number, new, old, SIZE) })?;
-    Ok(previous.handler)
+    let (call, none) = (libc::SYS_rt_sigaction, core::ptr::null::<Action>());
+    // SAFETY: an action with a mask of that size. The handler stores a flag, or makes calls that are
+    // async-signal-safe (signal-safety(7)).
+    check_long(unsafe { libc::syscall(call, signal.number(), &raw const action, none, SIZE) })
+        .map(drop)
 }
 
 /// Returns whether `signal` was caught since the last call, and clears its flag.

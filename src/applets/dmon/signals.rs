@@ -53,9 +53,9 @@ pub fn catch(on_terminal: bool) -> Result<SignalMasks, Exit> {
     let cannot = |error| os_error("cannot catch signals", b"", error);
     // While SIGTTOU is blocked, dmon may take the terminal back from the background (tcsetpgrp(3)).
     let caught: &[_] = if on_terminal { &CAUGHT } else { ALWAYS_CAUGHT };
-    let (inherited, waiting, mut ignored) = signal::catch_all(caught).map_err(cannot)?;
-    signal::reset_ignored(caught);
-    Ok(SignalMasks { inherited, waiting, ignores_hangup: ignored.contains(Signal::HUP) })
+    let ignores_hangup = signal::reset_ignored(caught);
+    let (inherited, waiting) = signal::catch_all(caught).map_err(cannot)?;
+    Ok(SignalMasks { inherited, waiting, ignores_hangup })
 }
 
 /// Reports to the machine which signals arrived.
