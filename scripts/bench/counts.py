@@ -6,6 +6,7 @@ The benchmark and the budget use them.
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 from common import ENVIRONMENT, Unavailable
@@ -81,6 +82,12 @@ def calls_between_runs(path, command):
     raise Unavailable("the command was not restarted")
 
 
+def reset_signals():
+    """Resets ignored signals: a shell ignores SIGINT for a background job, nohup SIGHUP, and dmon would count them."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def stderr_of(command, stdin, env):
     # Run in "/": valgrind starts through a shell, which adds PWD to the environment.
     with open(stdin or os.devnull) as file:
@@ -93,6 +100,7 @@ def stderr_of(command, stdin, env):
             text=True,
             check=False,
             timeout=120,
+            preexec_fn=reset_signals,
         ).stderr
 
 

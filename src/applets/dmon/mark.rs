@@ -1,6 +1,7 @@
 //! The mark of a command: the variable DMON_PID in its environment, which contains the PID of its dmon.
 //!
-//! `spawn.rs` sets it for the command and not for the logger. `predecessor.rs` recognises the processes of a killed dmon by it.
+//! `spawn.rs` sets it for the command and not for the logger. `predecessor.rs` recognises the processes of a killed dmon
+//! by it.
 
 use core::ffi::{CStr, c_int};
 use pure::text::{Text, TextBuf, Writer};

@@ -122,8 +122,8 @@ pub enum Event {
 pub enum Action {
     /// Start the child. Answered by `Started`, `StartDeferred` or `StartFailed`.
     Start(Role),
-    /// Send the stop signal to the process group that the child leads, or to the child `alone`, and SIGCONT to the group. `timed_out` is true if the run
-    /// exceeded `--timeout`, false on shutdown.
+    /// Send the stop signal to the process group that the child leads, or to the child `alone`, and SIGCONT to the
+    /// group. `timed_out` is true if the run exceeded `--timeout`, false on shutdown.
     Stop { role: Role, group: Pid, timed_out: bool, alone: bool },
     /// Send the signal to the process group that the child leads: SIGSTOP, SIGCONT or SIGKILL.
     SignalGroup { role: Role, group: Pid, signal: Signal },

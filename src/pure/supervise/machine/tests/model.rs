@@ -123,7 +123,8 @@ pub struct Model<'a> {
     restarts: u32,
     /// The times of the restarts within the window.
     recent: ShortVec<Instant, 2>,
-    /// When a report is due that the command has daemonized itself, if leftover processes exist. They are stopped afterwards.
+    /// When a report is due that the command has daemonized itself, if leftover processes exist. They are stopped after
+    /// it.
     report_daemon_at: Option<Instant>,
     daemon_reported: bool,
     /// When the logger has to stop reading; `None` while the pipe is open.
