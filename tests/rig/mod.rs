@@ -73,13 +73,14 @@ impl Rig {
     }
 }
 
-/// Resets SIGINT and SIGQUIT of this process, whose programs inherit them, to their default actions.
+/// Resets SIGHUP, SIGINT and SIGQUIT of this process, whose programs inherit them, to their default actions.
 ///
-/// A shell without job control ignores both signals for each program that it starts in the background.
+/// nohup(1) ignores SIGHUP. A shell without job control ignores the others for each program that it starts in the
+/// background.
 fn reset_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        for which in [Signal::SIGINT, Signal::SIGQUIT] {
+        for which in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
             // SAFETY: the default action runs no code of this process.
             unsafe { nix::sys::signal::signal(which, SigHandler::SigDfl) }.expect("signal(2)");
         }
