@@ -46,9 +46,10 @@ fn a_full_screen_command_has_its_modes_again_after_fg() {
             screen.wait_output("ready> ");
             rig.wait_state(dmon, 'T');
             // A dd that is not stopped yet would read the next key.
-            // The sentinel, a copy of dmon, does not stop.
+            // The sentinel, dmon's other child, does not stop.
             rig.wait_for("the whole group to be stopped", || {
-                proc::group(command).iter().all(|one| one.state == 'T' || one.name == "dmon")
+                let is_sentinel = |one: &proc::Process| one.parent == dmon && one.pid != command;
+                proc::group(command).iter().all(|one| one.state == 'T' || is_sentinel(one))
             });
             // A shell with line editing has modes of its own at the prompt, so stty must be its child.
             screen.enter("stty -a >modes; echo saved''-modes");
