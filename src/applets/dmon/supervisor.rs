@@ -43,7 +43,6 @@ pub struct Supervisor<'a> {
     /// The signal mask for ppoll(2), in which caught signals are not blocked.
     mask: SignalSet,
     stop_signal: Signal,
-    is_daemon: bool,
     status: Option<StatusWriter>,
     verbose: VerboseLog,
     terminal: Option<&'a mut Terminal>,
@@ -78,7 +77,6 @@ impl<'a> Supervisor<'a> {
             pipe,
             mask: masks.waiting,
             stop_signal: config.stop_signal,
-            is_daemon: config.policy.daemon,
             status,
             verbose: VerboseLog { on: config.verbose, run_started_at: Instant::NEVER, load: None },
             terminal,
@@ -207,10 +205,9 @@ impl<'a> Supervisor<'a> {
                         continue;
                     }
                     if let Some(role) = machine.role_of(pid) {
-                        // Its messages about the reason are lost. The same reason is reported once.
+                        // The same reason is reported once.
                         let is_error = role == Role::Log
-                            && self.is_daemon
-                            && !machine.is_stopping()
+                            && machine.is_log_exit_error()
                             && self.last_log_exit.replace(status) != Some(status);
                         self.report_as(is_error, role, ChildEvent::Exited(status), pid);
                         if role == Role::Cmd {

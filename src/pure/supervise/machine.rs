@@ -288,10 +288,11 @@ impl<'a> Machine<'a> {
             }
     }
 
-    /// Reports whether everything stops.
+    /// Reports whether an exit of the logger is an error now: for a daemon, whose logger's own messages are lost, unless
+    /// everything stops.
     #[must_use]
-    pub const fn is_stopping(&self) -> bool {
-        self.stopping.is_some()
+    pub const fn is_log_exit_error(&self) -> bool {
+        self.policy.daemon && self.stopping.is_none()
     }
 
     /// Reports whether Ctrl-C caused the shutdown. Then dmon must die of SIGINT, so that its parent, often a shell,

@@ -96,7 +96,9 @@ impl Model<'_> {
             Some(StopCause::StartFailed(_)) => false,
             Some(StopCause::Requested | StopCause::Finished(_)) => true,
         };
-        assert_eq!(machine.is_stopping(), self.is_stopping());
+        assert_eq!(machine.stopping.is_some(), self.is_stopping());
+        let is_error = self.policy.daemon && !self.is_stopping();
+        assert_eq!(machine.is_log_exit_error(), is_error);
         assert_eq!(machine.is_launched(), is_started && is_launched, "{self:?}");
         for (role, child) in [(Role::Cmd, cmd), (Role::Log, log)] {
             assert_eq!(machine.role_of(pid(child.pid)), child.alive.then_some(role));
