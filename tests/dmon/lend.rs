@@ -157,7 +157,9 @@ fn a_background_command_that_asks_is_suspended_until_fg() {
 fn a_background_pager_that_asks_suspends_the_whole_job() {
     in_bash(|rig, screen| {
         rig.write("pager", "read line; read key </dev/tty; echo key-$key");
-        rig.write("command", "echo line; while :; do sleep 0.02; done");
+        // It waits without a child: a shell that waits for the exec of a stopped child is in another state than T.
+        rig.shell("mkfifo never").exits(0);
+        rig.write("command", "echo line; read x <never");
         screen.enter("dmon -n sh command | sh pager &");
         let dmon = screen.job("dmon -n");
         let command = rig.child(dmon, "sh command");
