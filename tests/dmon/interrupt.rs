@@ -105,8 +105,12 @@ fn ctrl_c_long_before_the_exit_of_a_run_does_not_count() {
 #[test]
 fn a_command_that_interrupts_its_group_does_not_spin_dmon() {
     in_bash(|rig, screen| {
-        let script = "trap '' INT; echo >ready; while :; do kill -INT 0; sleep 0.01; done";
-        let (dmon, _) = start(rig, screen, "", script);
+        // A sentinel lives until the next signal, so the first signal waits until the test has seen one.
+        let interrupt = "while :; do kill -INT 0; sleep 0.01; done";
+        let script = format!("trap '' INT; {UNTIL_END}; echo >interrupts; {interrupt}");
+        let (dmon, _) = start(rig, screen, "", &script);
+        rig.write("end", "");
+        rig.wait_file("interrupts");
         let wakeups = growth(Duration::from_secs(2), || proc::switches(dmon));
         assert!(wakeups < 50, "{wakeups} wake-ups within two seconds");
         signal(dmon, Signal::SIGTERM);
