@@ -218,8 +218,8 @@ pub struct Machine<'a> {
     interrupt: Interrupt,
     hangup: Hangup,
     job_control: JobControl,
-    /// A run that exits with 0 earlier may have daemonized itself. Zero once that was reported.
-    daemonize_time: Duration,
+    /// It was reported that the command has daemonized itself. That is reported once.
+    daemon_reported: bool,
     /// When to report that the command has daemonized itself, if its last run may have. Until then its leftover processes
     /// are not stopped.
     report_daemon_at: Option<Instant>,
@@ -256,7 +256,7 @@ impl<'a> Machine<'a> {
             interrupt: Interrupt::default(),
             hangup: Hangup::default(),
             job_control: JobControl::default(),
-            daemonize_time: DAEMONIZE_TIME,
+            daemon_reported: false,
             report_daemon_at: None,
             drain_until: None,
             drain_restart: if policy.logged { DrainRestart::Available } else { DrainRestart::Done },

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
-use crate::time::{Duration, Instant, earliest};
+use crate::time::{Instant, earliest};
 use crate::unix::{Pid, Signal, WaitStatus};
 use core::ops::ControlFlow::{self, Break, Continue};
 
@@ -91,7 +91,7 @@ impl Machine<'_> {
             {
                 leftovers.next_sweep = now;
                 self.report_daemon_at = None;
-                self.daemonize_time = Duration::ZERO;
+                self.daemon_reported = true;
                 Break(Action::ReportDaemon)
             }
             ChildState::Stopping { .. } | ChildState::Killing { .. } | ChildState::Leftovers(_) => {

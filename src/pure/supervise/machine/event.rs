@@ -7,8 +7,8 @@ use super::state::{
     ChildState, DrainRestart, LeftoverState, PendingSignals, RunDeadline, StopReason,
 };
 use super::{
-    Event, MAX_SWEEP_INTERVAL, MIN_START_INTERVAL, MIN_SWEEP_INTERVAL, Machine, Role,
-    SAMPLE_INTERVAL, TAIL_TIME,
+    DAEMONIZE_TIME, Event, MAX_SWEEP_INTERVAL, MIN_START_INTERVAL, MIN_SWEEP_INTERVAL, Machine,
+    Role, SAMPLE_INTERVAL, TAIL_TIME,
 };
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
@@ -215,12 +215,7 @@ impl Machine<'_> {
         not_before: Instant,
         now: Instant,
     ) {
-        let spared_until = match role {
-            Role::Cmd => self.report_daemon_at,
-            // The grace period of the logger's leftovers starts after the drain.
-            Role::Log => self.drain_until,
-        };
-        let stop_at = spared_until.map_or(now, |end| end.max(now));
+        let stop_at = self.spared_until(role).map_or(now, |end| end.max(now));
         let kill_at = match (self.kill_mode(role), stopped) {
             // The workers' grace period is that of the command.
             (KillMode::Mixed, Some(end)) => end,
@@ -239,8 +234,17 @@ impl Machine<'_> {
         });
     }
 
+    /// Returns the time until which the leftover processes of this child's run are not stopped.
+    fn spared_until(&self, role: Role) -> Option<Instant> {
+        match role {
+            Role::Cmd => self.report_daemon_at,
+            // The grace period of the logger's leftovers starts after the drain.
+            Role::Log => self.drain_until,
+        }
+    }
+
     fn on_sweep_done(&mut self, role: Role, found: bool, now: Instant) {
-        let spared_until = self.drain_until.max(self.report_daemon_at);
+        let spared_until = self.spared_until(role);
         let ChildState::Leftovers(leftovers) = self.state(role) else {
             return;
         };
@@ -278,10 +282,11 @@ impl Machine<'_> {
                 self.stopping = Some(StopReason::RestartLimit(exit));
             }
         }
-        self.report_daemon_at = None;
-        if succeeded && self.stopping.is_none() && started_at.add(self.daemonize_time) > now {
-            self.report_daemon_at = Some(now.add(TAIL_TIME));
-        }
+        let may_be_daemon = succeeded
+            && self.stopping.is_none()
+            && !self.daemon_reported
+            && started_at.add(DAEMONIZE_TIME) > now;
+        self.report_daemon_at = may_be_daemon.then(|| now.add(TAIL_TIME));
         self.restart_history.next_start(self.policy, succeeded, started_at, now)
     }
 

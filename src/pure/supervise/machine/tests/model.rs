@@ -267,11 +267,15 @@ impl<'a> Model<'a> {
             }
         }
         let is_short = started_at.until(now) < Duration::from_secs(5);
-        let is_alone = policy.kill_mode == KillMode::Process;
-        if self.stop_cause.is_none() && succeeded && is_short && !self.daemon_reported && !is_alone
-        {
+        let may_be_daemon = succeeded && is_short && !self.is_alone(Role::Cmd);
+        if self.stop_cause.is_none() && may_be_daemon && !self.daemon_reported {
             self.report_daemon_at = Some(now.add(Duration::from_millis(100)));
         }
+    }
+
+    /// Reports whether the other processes of the run are left alone.
+    fn is_alone(&self, role: Role) -> bool {
+        role == Role::Cmd && self.policy.kill_mode == KillMode::Process
     }
 
     /// Reports whether a stop signal is a request for the terminal.

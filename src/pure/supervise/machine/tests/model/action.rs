@@ -198,11 +198,6 @@ impl Model<'_> {
             .into()
     }
 
-    /// Reports whether the other processes of the run are left alone.
-    fn is_alone(&self, role: Role) -> bool {
-        role == Role::Cmd && self.policy.kill_mode == KillMode::Process
-    }
-
     fn kill(&mut self, role: Role, pid: Pid) {
         let stopped_at = self.running_child(role, pid).stopped_at;
         self.check_kill(role, stopped_at.expect("SIGKILL without a stop signal"));

@@ -221,7 +221,7 @@ impl Model<'_> {
         let spare_until = if is_cmd { self.report_daemon_at } else { self.drain_until };
         let grace_from = stopped_at.or(Some(spare_until.unwrap_or(now).max(now)));
         // Processes that are left alone are no leftovers.
-        let has_leftovers = has_leftovers && !(is_cmd && mode == KillMode::Process);
+        let has_leftovers = has_leftovers && !self.is_alone(role);
         let child = self.child(role);
         *child = Child {
             alive: false,
