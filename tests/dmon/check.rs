@@ -58,6 +58,7 @@ fn the_check_passes_while_the_service_runs() {
     let rig = Rig::new();
     let line = "-p pid -I status sleep 1000 -- dlog f";
     rig.run(format!("dmon {line}")).exits(0);
+    rig.wait_lines("status", 2);
     let before = rig.read("status");
     rig.run(format!("dmon --check {line}")).exits(0).reports_nothing();
     assert_eq!(rig.read("status"), before);

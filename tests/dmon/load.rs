@@ -60,6 +60,7 @@ fn a_command_that_is_resumed_from_outside_is_paused_again() {
     load.set(1.0);
     wait_group(&rig, command, false);
     let lines = format!("cmd start {command}\ncmd pause {command}\ncmd resume {command}\n");
+    rig.wait_lines("status", 3);
     assert_eq!(rig.read("status"), lines);
 }
 

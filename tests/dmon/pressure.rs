@@ -62,6 +62,12 @@ fn text(name: &str, value: &str) -> String {
     format!("{first:<60}\nfull avg10=99.00 avg60=0.00 avg300=0.00 total=1\n")
 }
 
+/// Waits for the status lines of a start, a pause and a resume. dmon writes them after it has sent the signals.
+fn only_three_reports(rig: &Rig) {
+    rig.wait_lines("st", 3);
+    assert_eq!(rig.lines("st"), 3, "{}", rig.read("st"));
+}
+
 #[test]
 fn each_kind_of_pressure_pauses_and_resumes_the_command() {
     for kind in ["cpu", "io", "memory"] {
@@ -95,7 +101,7 @@ fn the_lower_threshold_can_be_set() {
     rig.wait_state(command, 'T');
     pressure.set("io", "1.50");
     rig.wait_state(command, 'S');
-    assert_eq!(rig.read("st").lines().count(), 3, "{}", rig.read("st"));
+    only_three_reports(&rig);
     dmon.kill();
 }
 
@@ -120,7 +126,7 @@ fn the_command_resumes_only_if_every_metric_is_low() {
     assert_eq!(proc::state(command), Some('T'));
     pressure.set("memory", "1.00");
     rig.wait_state(command, 'S');
-    assert_eq!(rig.lines("st"), 3, "{}", rig.read("st"));
+    only_three_reports(&rig);
     dmon.kill();
 }
 
