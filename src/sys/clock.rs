@@ -1,23 +1,46 @@
 //! The clocks: CLOCK_MONOTONIC for waiting, CLOCK_REALTIME for timestamps.
 
+#[cfg(target_env = "musl")]
+use core::ffi::c_long;
 use pure::time::{Duration, Instant};
 
+/// The number of the call that writes a time of 64 bits. The libc crate has no name for that of 32-bit machines.
+#[cfg(target_env = "musl")]
+const CLOCK_GETTIME: c_long = {
+    #[cfg(target_pointer_width = "64")]
+    let number = libc::SYS_clock_gettime;
+    #[cfg(all(target_pointer_width = "32", not(target_arch = "mips")))]
+    let number = 403;
+    #[cfg(target_arch = "mips")]
+    let number = 4403;
+    number
+};
+
+/// Reads a clock: seconds, nanoseconds. The call is made by number because musl's function first looks for the vDSO, which
+/// costs more at each start than it saves.
+#[cfg(target_env = "musl")]
 fn read(clock: libc::clockid_t) -> (i64, u32) {
-    // On 32-bit ARM a timespec contains padding, so it is zeroed and not written as a literal.
+    let mut time = [0_i64; 2];
+    // SAFETY: `time` has the layout of the kernel's timespec with 64 bits.
+    let answer = unsafe { libc::syscall(CLOCK_GETTIME, clock, time.as_mut_ptr()) };
+    if cfg!(target_pointer_width = "32") && answer != 0 {
+        // Linux before 5.1.
+        let mut old: [c_long; 2] = [0; 2];
+        // SAFETY: the old timespec consists of two longs.
+        unsafe { libc::syscall(libc::SYS_clock_gettime, clock, old.as_mut_ptr()) };
+        time = old.map(i64::from);
+    }
+    let [seconds, nanoseconds] = time;
+    (seconds, u32::try_from(nanoseconds).unwrap_or(0))
+}
+
+/// As above, in a dynamic executable: by the function, which faketime(1) replaces.
+#[cfg(not(target_env = "musl"))]
+fn read(clock: libc::clockid_t) -> (i64, u32) {
     // SAFETY: all zeros are a valid timespec.
     let mut time: libc::timespec = unsafe { core::mem::zeroed() };
-    // musl's clock_gettime first looks for the vDSO, which costs more at each start than it saves. On 32 bits its
-    // fallback for kernels before 5.1 is needed.
-    #[cfg(all(target_env = "musl", target_pointer_width = "64"))]
     // SAFETY: `time` is writable.
-    unsafe {
-        libc::syscall(libc::SYS_clock_gettime, clock, &raw mut time)
-    };
-    #[cfg(not(all(target_env = "musl", target_pointer_width = "64")))]
-    // SAFETY: `time` is writable.
-    unsafe {
-        libc::clock_gettime(clock, &raw mut time)
-    };
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     (time.tv_sec, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 

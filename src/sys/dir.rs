@@ -80,7 +80,7 @@ impl Directory {
         const NAME: usize = 19;
         let mut buffer = [0_u8; 1024];
         // SAFETY: the arguments are numbers.
-        if unsafe { libc::lseek(self.0.fd(), 0, libc::SEEK_SET) } != 0 {
+        if unsafe { libc::syscall(libc::SYS_lseek, self.0.fd(), 0, libc::SEEK_SET) } != 0 {
             return Err(errno());
         }
         loop {

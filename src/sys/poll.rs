@@ -1,8 +1,8 @@
 //! Waiting for input, buffer space, a time or a caught signal (ppoll(2)).
 
-use super::signal::SignalSet;
-use super::{Result, check};
-use core::ffi::c_int;
+use super::signal::{self, SignalSet};
+use super::{Result, check_long};
+use core::ffi::{c_int, c_long};
 use pure::time::Duration;
 use pure::unix::Errno;
 
@@ -31,7 +31,7 @@ pub fn ppoll(
     let entry =
         |fd: Option<c_int>, events| libc::pollfd { fd: fd.unwrap_or(-1), events, revents: 0 };
     let mut entries = [entry(input, libc::POLLIN), entry(output, libc::POLLOUT)];
-    let any = match check(poll(&mut entries, limit, Some(mask))) {
+    let any = match check_long(poll(&mut entries, limit, Some(mask))) {
         Ok(count) => count > 0,
         Err(Errno::INTR) => false,
         Err(error) => return Err(error),
@@ -50,18 +50,15 @@ pub fn sleep(time: Duration) {
     poll(&mut [], Some(time), None);
 }
 
-fn poll(entries: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&SignalSet>) -> c_int {
-    // On 32-bit ARM a timespec contains padding, so it is zeroed and not written as a literal.
-    // SAFETY: all zeros are a valid timespec.
-    let mut time: libc::timespec = unsafe { core::mem::zeroed() };
-    if let Some(limit) = limit {
+fn poll(entries: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&SignalSet>) -> c_long {
+    // The kernel's old timespec: two longs on every machine. 68 years are enough. The kernel writes the rest into it.
+    let mut time = limit.map(|limit| {
         let (seconds, nanoseconds) = limit.as_timespec();
-        time.tv_sec = i32::try_from(seconds).unwrap_or(i32::MAX).into();
-        time.tv_nsec = i32::try_from(nanoseconds).unwrap_or(0).into();
-    }
-    let time = if limit.is_some() { &raw const time } else { core::ptr::null() };
+        [i32::try_from(seconds).unwrap_or(i32::MAX) as c_long, nanoseconds as c_long]
+    });
+    let time = time.as_mut().map_or(core::ptr::null_mut(), core::ptr::from_mut);
     let mask = mask.map_or(core::ptr::null(), SignalSet::pointer);
-    let count = entries.len() as libc::nfds_t;
+    let (call, first, count) = (libc::SYS_ppoll, entries.as_mut_ptr(), entries.len());
     // SAFETY: the pointers are to `count` entries, to a timespec or null, and to a signal set or null.
-    unsafe { libc::ppoll(entries.as_mut_ptr(), count, time, mask) }
+    unsafe { libc::syscall(call, first, count, time, mask, signal::SIZE) }
 }

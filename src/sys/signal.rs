@@ -59,7 +59,7 @@ pub(crate) fn in_child(yes: bool) {
 pub struct SignalSet([c_ulong; SIZE / size_of::<c_ulong>()]);
 
 /// Bytes of a set.
-const SIZE: usize = if cfg!(target_arch = "mips") { 16 } else { 8 };
+pub(crate) const SIZE: usize = if cfg!(target_arch = "mips") { 16 } else { 8 };
 
 impl SignalSet {
     /// The set without any signal.

@@ -2,9 +2,11 @@
 //!
 //! The caller must have caught SIGPIPE: a write to a closed stream then fails with `EPIPE`.
 
-use super::file::File;
-use super::{Result, check, check_int, check_long, check_size, poll};
-use core::ffi::{CStr, c_int, c_long};
+#[cfg(target_arch = "x86")]
+use super::check;
+use super::file::{self, File};
+use super::{Result, check_int, check_long, check_size, poll};
+use core::ffi::{CStr, c_int};
 use core::net::SocketAddr;
 use pure::unix::Errno;
 
@@ -94,8 +96,15 @@ impl Socket {
         // SAFETY: each address starts with its family.
         let socket = Self::new(unsafe { (*address).sa_family }.into(), socket_type)?;
         let size = libc::socklen_t::try_from(size).unwrap_or(0);
+        let fd = socket.fd();
+        // As above.
+        #[cfg(target_arch = "x86")]
         // SAFETY: an address of that size and of the socket's family.
-        match check(unsafe { libc::connect(socket.fd(), address, size) }) {
+        let connected = check(unsafe { libc::connect(fd, address, size) });
+        #[cfg(not(target_arch = "x86"))]
+        // SAFETY: an address of that size and of the socket's family.
+        let connected = check_int(unsafe { libc::syscall(libc::SYS_connect, fd, address, size) });
+        match connected {
             Ok(_) | Err(Errno::INPROGRESS) => Ok(socket),
             Err(error) => Err(error),
         }
@@ -120,12 +129,7 @@ impl Socket {
         if !poll::poll_now(&mut [libc::pollfd { fd, events, revents: 0 }]) {
             return None;
         }
-        let mut byte = 0_u8;
-        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
-        // SAFETY: recv writes at most one byte.
-        let read = unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, flags) };
-        let read = check_size(c_long::try_from(read).unwrap_or(-1));
-        Some(read.err().unwrap_or(Errno::PIPE))
+        Some(file::read(fd, &mut [0]).err().unwrap_or(Errno::PIPE))
     }
 
     /// Sends at most [`MAX_MESSAGES`] datagrams and returns how many were sent.
