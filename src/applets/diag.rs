@@ -10,10 +10,9 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
 use pure::diag::{Line, put_line, put_reason};
 use pure::exit::Exit;
-use pure::text::{Put, TextBuf, Writer};
+use pure::text::{Put, TextBuf, put_number};
 use pure::unix::Errno;
 use sys::{fd, file};
-use ufmt::uwrite;
 
 /// The index in [`APPLETS`] of the running applet.
 static NAME: AtomicUsize = AtomicUsize::new(0);
@@ -89,6 +88,6 @@ fn error_bytes(what: &str, word: &[u8], then: &[u8]) -> Exit {
 /// Prints `WHAT NUMBER`.
 pub fn count(what: &str, number: u64) {
     let mut text = TextBuf::<20>::new();
-    let Ok(()) = uwrite!(Writer(&mut text), "{}", number);
+    put_number(&mut text, number);
     eprint(&[what.as_bytes(), text.bytes()]);
 }

@@ -2,6 +2,8 @@
 //!
 //! Timestamps, archive names and syslog headers use it.
 
+use crate::division::divide;
+
 /// A date and time of day in UTC, to the second. Months and days count from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Civil {
@@ -22,8 +24,9 @@ impl Civil {
     #[must_use]
     pub fn of_epoch(seconds: i64) -> Self {
         let seconds = u64::try_from(seconds.saturating_add(719_468 * 86_400)).unwrap_or(0);
-        let days = u32::try_from(seconds / 86_400).unwrap_or(u32::MAX);
-        let time = (seconds % 86_400) as u32;
+        let days = divide(seconds / 2, 43_200).0;
+        let time = (seconds - days * 86_400) as u32;
+        let days = u32::try_from(days).unwrap_or(u32::MAX);
         let era = days / 146_097;
         let day_of_era = days % 146_097;
         let year_of_era =

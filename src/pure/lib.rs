@@ -27,6 +27,7 @@ pub mod byte_scan;
 pub mod calendar;
 pub mod cli;
 pub mod diag;
+pub mod division;
 pub mod exit;
 pub mod log;
 pub mod name_table;

@@ -3,6 +3,7 @@
 //! Every layer uses it for messages, timestamps, headers and file names. The helpers return an empty slice where
 //! indexing would panic.
 
+use crate::division::divide;
 use core::convert::Infallible;
 use core::ffi::CStr;
 use core::ops::{Deref, DerefMut};
@@ -113,18 +114,30 @@ pub fn completes_c1(before: Option<&u8>, byte: u8) -> bool {
 /// The first byte of a C1 control character in UTF-8. It also starts U+00A0 to U+00BF, which are no controls.
 pub const C1_LEAD: u8 = 0xc2;
 
+/// Appends a number in decimal.
+pub fn put_number(text: &mut Text, number: u64) {
+    put_digits(text, number, 10, 0);
+}
+
 /// Appends the last `digits` digits of a number, at most 20, with leading zeros.
-///
-/// ufmt's own padding contains a panic path.
 pub fn put_padded(text: &mut Text, number: u32, digits: usize, hex: bool) {
-    let mut padded = [b'0'; 10];
-    let mut rest = number;
-    for place in padded.iter_mut().rev() {
-        let digit = if hex { rest & 0xf } else { rest % 10 };
-        rest = if hex { rest >> 4 } else { rest / 10 };
+    put_digits(text, number.into(), if hex { 16 } else { 10 }, digits);
+}
+
+/// Appends the last `size` digits of a number, or all of them if `size` is 0.
+#[inline(never)]
+fn put_digits(text: &mut Text, mut number: u64, base: u16, size: usize) {
+    let mut digits = [0; 20];
+    let mut used = 0;
+    for place in digits.iter_mut().rev() {
+        let (rest, digit) = divide(number, base);
         *place = b"0123456789abcdef".get(digit as usize).copied().unwrap_or(b'?');
+        (number, used) = (rest, used + 1);
+        if used == size || size == 0 && number == 0 {
+            break;
+        }
     }
-    text.put(skip(&padded, padded.len().saturating_sub(digits)));
+    text.put(skip(&digits, digits.len() - used));
 }
 
 /// Returns the first `size` bytes; an empty slice if there are fewer.
@@ -250,6 +263,22 @@ mod tests {
         };
         assert_eq!(text(b"cdefgh").bytes(), b"abcdefgh");
         assert_eq!(text(b"cdefghi").bytes(), b"abcd...\n");
+    }
+
+    #[test]
+    fn numbers_have_all_digits_or_the_last_ones() {
+        let digits = |number, base, size| {
+            let mut text = TextBuf::<20>::new();
+            put_digits(&mut text, number, base, size);
+            String::from_utf8(text.bytes().to_vec()).unwrap()
+        };
+        for number in [0, 7, 10, 4_294_967_295, 4_294_967_296, u64::MAX] {
+            assert_eq!(digits(number, 10, 0), number.to_string());
+        }
+        assert_eq!(digits(7, 10, 2), "07");
+        assert_eq!(digits(12_345, 10, 2), "45");
+        assert_eq!(digits(0xab_cdef, 16, 8), "00abcdef");
+        assert_eq!(digits(u64::MAX, 10, 20), "18446744073709551615");
     }
 
     #[test]

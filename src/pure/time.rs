@@ -3,6 +3,7 @@
 //! All layers use it in place of `core::time`, whose types are larger and whose sums can panic. Here a sum saturates
 //! after 584 years.
 
+use crate::division::divide;
 use core::num::NonZeroU64;
 
 /// A length of time in nanoseconds.
@@ -47,13 +48,15 @@ impl Duration {
     /// Returns whole hundredths of a second.
     #[must_use]
     pub const fn hundredths(self) -> u64 {
-        self.0 / 10_000_000
+        divide(divide(self.0, 1000).0, 10_000).0
     }
 
     /// Returns seconds and nanoseconds as in `struct timespec`.
     #[must_use]
     pub const fn as_timespec(self) -> (u64, u32) {
-        (self.0 / 1_000_000_000, (self.0 % 1_000_000_000) as u32)
+        let milliseconds = divide(divide(self.0, 1000).0, 1000).0;
+        let seconds = divide(milliseconds, 1000).0;
+        (seconds, (self.0 - seconds * 1_000_000_000) as u32)
     }
 }
 

@@ -24,7 +24,7 @@ pub fn sample(thresholds: &Thresholds) -> Sample {
     let mut processors = 1;
     if let ([load, ..], [Some(range), ..]) = (&mut values, thresholds) {
         // sysinfo(2) counts in units of 1/65536 (SI_LOAD_SHIFT).
-        *load = load.or(Some(Load((sysinfo::load() * Load::ONE) >> 16)));
+        *load = load.or(Some(Load((sysinfo::load() * u64::from(Load::ONE)) >> 16)));
         if range.high.per_cpu {
             processors = count_processors();
         }

@@ -5,8 +5,9 @@
 use super::child_event::ChildEvent;
 use crate::applets::diag;
 use pure::cli::value::Load;
+use pure::division::divide;
 use pure::supervise::machine::Role;
-use pure::text::{Put, Text, TextBuf, Writer, put_padded};
+use pure::text::{Put, Text, TextBuf, Writer, put_number, put_padded};
 use pure::time::Instant;
 use pure::unix::{Pid, WaitStatus};
 use sys::clock;
@@ -57,7 +58,7 @@ impl VerboseLog {
         }
         if let Some(load) = self.load {
             line.put(b", load ");
-            put_hundredths(&mut line, load.0 / (Load::ONE / 100));
+            put_hundredths(&mut line, divide(load.0, Load::ONE / 100).0);
         }
         let print = if is_error { diag::eprint } else { diag::note };
         print(&[role.label().as_bytes(), line.bytes()]);
@@ -67,8 +68,10 @@ impl VerboseLog {
 /// Puts a number of hundredths with two decimals.
 #[inline(never)]
 fn put_hundredths(text: &mut Text, hundredths: u64) {
-    let Ok(()) = uwrite!(Writer(text), "{}.", hundredths / 100);
-    put_padded(text, (hundredths % 100) as u32, 2, false);
+    let (whole, hundredths) = divide(hundredths, 100);
+    put_number(text, whole);
+    text.put(b".");
+    put_padded(text, hundredths, 2, false);
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@ use core::ffi::CStr;
 use pure::cli::option_value::CliWord;
 use pure::log::archive::{ArchiveName, ArchiveNameText, Archives};
 use pure::log::rotate;
-use pure::text::{TextBuf, Writer, first};
+use pure::text::{Put, TextBuf, first, put_number};
 use pure::unix::Errno;
 use sys::dir::Directory;
 use sys::file::{self, File, Mode};
-use ufmt::uwrite;
 
 /// The file that is written.
 const CURRENT: &CStr = c"current";
@@ -93,7 +92,8 @@ impl LogDir {
     /// Records in `.timestamp` when `current` was created. Errors are ignored, because only its age depends on it.
     pub fn write_timestamp(&self, created_at: i64) {
         let mut text = TextBuf::<24>::new();
-        let Ok(()) = uwrite!(Writer(&mut text), "{}\n", created_at.unsigned_abs());
+        put_number(&mut text, created_at.unsigned_abs());
+        text.put(b"\n");
         // Create a new file. Opening the old one could truncate a file that another user has linked here.
         let _ = self.dir.remove(TIMESTAMP);
         if let Ok(file) = self.dir.open_file(TIMESTAMP, Mode::CreateNew) {

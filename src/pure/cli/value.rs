@@ -25,18 +25,18 @@ fn digits(word: &[u8]) -> Option<u64> {
 
 /// Parses a decimal number with an optional fraction, in units of 1/`scale`, a power of ten. Returns the whole units,
 /// and whether more than zeros follow them.
-fn decimal(word: &[u8], scale: u64) -> Option<(u64, bool)> {
+fn decimal(word: &[u8], scale: u32) -> Option<(u64, bool)> {
     let (whole, fraction) = split_once(word, b'.');
     let mut sum = match whole {
         [] if fraction.is_some_and(|f| !f.is_empty()) => 0,
-        _ => digits(whole)?.checked_mul(scale)?,
+        _ => digits(whole)?.checked_mul(scale.into())?,
     };
     let (mut place, mut has_rest) = (scale, false);
     for byte in fraction.unwrap_or(&[]) {
-        let digit = u64::from(byte.checked_sub(b'0').filter(|d| *d < 10)?);
+        let digit = u32::from(byte.checked_sub(b'0').filter(|d| *d < 10)?);
         place /= 10;
         has_rest |= place == 0 && digit > 0;
-        sum = sum.checked_add(digit * place)?;
+        sum = sum.checked_add(u64::from(digit * place))?;
     }
     Some((sum, has_rest))
 }
@@ -169,7 +169,7 @@ pub struct Load(pub u64);
 
 impl Load {
     /// A load of 1.0.
-    pub const ONE: u64 = 10_000;
+    pub const ONE: u16 = 10_000;
 }
 
 /// Parses `4`, `4.0` or `150%`.
@@ -181,7 +181,7 @@ pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
         [number @ .., b'%'] => (number, Load::ONE / 100, true),
         _ => (word, Load::ONE, false),
     };
-    let (load, has_rest) = decimal(number, scale).ok_or(LOAD)?;
+    let (load, has_rest) = decimal(number, scale.into()).ok_or(LOAD)?;
     let load = if has_rest { Err(LOAD) } else { Ok(Load(load)) }?;
     Ok(Threshold { load, per_cpu })
 }

@@ -2,8 +2,7 @@
 //! its notice with it.
 
 use super::lines;
-use crate::text::{Text, Writer};
-use ufmt::uwrite;
+use crate::text::{Put, Text, put_number};
 
 /// Dropped lines and their bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,11 +22,14 @@ impl Loss {
 
 /// Appends the text of a loss notice, without a newline. `bytes` is `None` if only lines were counted (dsyslog).
 pub fn put_notice(text: &mut Text, lines: u64, bytes: Option<u64>) {
-    let Ok(()) = uwrite!(Writer(text), "{} lines", lines);
+    put_number(text, lines);
+    text.put(b" lines");
     if let Some(bytes) = bytes {
-        let Ok(()) = uwrite!(Writer(text), " ({} bytes)", bytes);
+        text.put(b" (");
+        put_number(text, bytes);
+        text.put(b" bytes)");
     }
-    let Ok(()) = uwrite!(Writer(text), " lost");
+    text.put(b" lost");
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use crate::calendar::Civil;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::name_table;
-use crate::text::{Put, Text, TextBuf, Writer, put_padded};
-use ufmt::uwrite;
+use crate::text::{Put, Text, TextBuf, put_number, put_padded};
 
 /// A timestamp and the space after it. TAI64N is the longest: 26 bytes.
 pub type TimestampText = TextBuf<32>;
@@ -127,7 +126,8 @@ fn put_tai64n(text: &mut Text, second: i64, nanosecond: u32) {
 }
 
 fn put_decimal(text: &mut Text, second: i64, nanosecond: u32) {
-    let Ok(()) = uwrite!(Writer(text), "{}.", second.unsigned_abs());
+    put_number(text, second.unsigned_abs());
+    text.put(b".");
     put_padded(text, nanosecond, 9, false);
 }
 

@@ -30,7 +30,7 @@ impl Framing {
             }
             Self::OctetCounting => {
                 let mut length = TextBuf::<FRAME_OVERHEAD>::new();
-                let Ok(()) = uwrite!(Writer(&mut length), "{} ", message.len() as u64);
+                let Ok(()) = uwrite!(Writer(&mut length), "{} ", message.len() as u32);
                 let start = copy(length.bytes(), buffer);
                 start + copy(message, spare(buffer, start))
             }

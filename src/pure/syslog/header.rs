@@ -85,7 +85,7 @@ fn put_bsd_time(text: &mut Text, time: Civil) {
     let start = usize::from(time.month.wrapping_sub(1)) * 3;
     let month = MONTHS.get(start..start + 3).unwrap_or("???");
     let pad = if time.day < 10 { " " } else { "" };
-    let Ok(()) = uwrite!(Writer(text), "{} {}{}", month, pad, u64::from(time.day));
+    let Ok(()) = uwrite!(Writer(text), "{} {}{}", month, pad, u32::from(time.day));
     for (separator, number) in [(b' ', time.hour), (b':', time.minute), (b':', time.second)] {
         text.put(&[separator]);
         put_padded(text, number.into(), 2, false);

@@ -58,8 +58,8 @@ impl OptionValue for Priority {
 impl Priority {
     /// Returns the PRI value (RFC 3164, 4.1.1): 8 × facility + severity. `severity` overrides `self`.
     #[must_use]
-    pub fn pri(self, severity: Option<u8>) -> u64 {
-        u64::from(self.facility.0) * 8 + u64::from(severity.unwrap_or(self.severity))
+    pub fn pri(self, severity: Option<u8>) -> u32 {
+        u32::from(self.facility.0) * 8 + u32::from(severity.unwrap_or(self.severity))
     }
 }
 
