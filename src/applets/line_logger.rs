@@ -1,11 +1,12 @@
 //! The sink of dlog and drlog: it puts a prefix before each line and writes it to the applet's target.
 //!
-//! A request waits for a line boundary, so that each file contains whole lines.
+//! A request waits for a line boundary, so that each file contains whole lines. It waits at most until the next piece of
+//! a line that is longer than a batch or arrives slowly, and at most [`REQUEST_DELAY`].
 
 use super::diag::name;
 use super::log_file::{Blocked, LogFile, LossNotice};
 use super::logger::{Buffers, Out, report_lost_lines};
-use super::pump::{Interest, Request, Sink, SinkState, pump};
+use super::pump::{Interest, Lines, Request, Sink, SinkState, pump};
 use core::ffi::c_int;
 use core::ops::Range;
 use pure::diag::Line;
@@ -14,10 +15,13 @@ use pure::log::line_prefix::{Copied, LinePrefixer, PrefixOptions};
 use pure::log::lines;
 use pure::log::loss::{self, Loss};
 use pure::log::timestamp::Clock;
-use pure::text::{Put, Writer};
+use pure::text::{Put, Writer, first, skip, spare};
 use pure::time::{Duration, Instant, earliest};
 use sys::clock;
 use ufmt::uwrite;
+
+/// The time that a request waits for a line boundary. Chosen: the time that an incomplete line waits for its newline.
+const REQUEST_DELAY: Duration = Duration::from_secs(1);
 
 /// The target of whole lines: dlog's file, drlog's directory.
 pub trait LogTarget {
@@ -27,7 +31,7 @@ pub trait LogTarget {
     /// Writes or drops `bytes`, as [`LogFile::write`] does. Returns their number.
     fn write(&mut self, bytes: &[u8], loss_notice: LossNotice) -> usize;
 
-    /// Handles a request. Called at a line boundary, or if the log file is blocked.
+    /// Handles a request. Called at a line boundary, if one comes in time.
     fn handle(&mut self, request: Request);
 }
 
@@ -54,14 +58,15 @@ pub fn run(
         target,
         prefixer: LinePrefixer::new(options.prefix, prefix),
         is_identity: options.prefix.is_identity(),
-        is_new_batch: true,
+        continues: false,
         out,
         pending: 0..0,
         sync_interval: options.sync_interval,
         next_sync: None,
         requests: RequestSet::default(),
+        requests_until: None,
     };
-    pump(options.input, batch, &mut logger)
+    pump(options.input, Lines::Whole, batch, &mut logger)
 }
 
 struct LineLogger<'a> {
@@ -69,8 +74,8 @@ struct LineLogger<'a> {
     prefixer: LinePrefixer<'static>,
     /// The lines stay unchanged: the input is written without a copy.
     is_identity: bool,
-    /// The next bytes start a batch, whose lines get a new timestamp.
-    is_new_batch: bool,
+    /// The next batch starts within a line. Only the lines after it get the present time.
+    continues: bool,
     out: &'static mut Out,
     /// The part of `out` that is not written yet.
     pending: Range<usize>,
@@ -79,6 +84,8 @@ struct LineLogger<'a> {
     next_sync: Option<Instant>,
     /// Requests that wait for a line boundary.
     requests: RequestSet,
+    /// The time at which they wait no longer; `None` if there are none.
+    requests_until: Option<Instant>,
 }
 
 /// A set of requests, each at most once.
@@ -93,10 +100,6 @@ impl RequestSet {
             Request::Reopen => 1,
             Request::Rotate => 2,
         }
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.bits == 0
     }
 
     const fn insert(&mut self, request: Request) {
@@ -114,21 +117,45 @@ impl RequestSet {
 impl LineLogger<'_> {
     fn write(&mut self, bytes: &[u8]) -> usize {
         let Self { target, prefixer, .. } = self;
-        target.write(bytes, &mut |loss| loss_notice(prefixer, loss))
+        target.write(bytes, &mut |line, loss| put_loss_notice(prefixer, line, loss))
+    }
+
+    /// Copies `batch` with prefixes to the output, and writes it. Returns the number of bytes that were taken.
+    fn copy(&mut self, batch: &[u8]) -> usize {
+        let Self { prefixer, out, .. } = self;
+        let mut taken = 0;
+        let mut written = 0;
+        if core::mem::take(&mut self.continues) {
+            let line_end = lines::first_line(batch).unwrap_or(batch.len());
+            Copied { taken, written } = prefixer.copy_lines(first(batch, line_end), &mut out[..]);
+            set_time(prefixer);
+        }
+        let copied = prefixer.copy_lines(skip(batch, taken), spare(&mut out[..], written));
+        self.pending = 0..written + copied.written;
+        self.flush();
+        taken + copied.taken
     }
 
     /// Writes the pending output.
     fn flush(&mut self) {
         let Self { target, prefixer, out, pending, .. } = self;
         let bytes = out.get(pending.clone()).unwrap_or(&[]);
-        pending.start += target.write(bytes, &mut |loss| loss_notice(prefixer, loss));
+        pending.start +=
+            target.write(bytes, &mut |line, loss| put_loss_notice(prefixer, line, loss));
     }
 
     /// Handles the waiting requests at a line boundary. If the log file is blocked, handles them at once, because a new
     /// file may accept the pending output.
-    fn apply_requests(&mut self) {
+    fn apply_requests_at_boundary(&mut self) {
         let log_file = self.target.log_file();
-        if self.requests.is_empty() || log_file.blocked.is_none() && !log_file.at_line_start() {
+        if log_file.blocked.is_some() || log_file.at_line_start() {
+            self.apply_requests();
+        }
+    }
+
+    /// Handles the waiting requests.
+    fn apply_requests(&mut self) {
+        if self.requests_until.take().is_none() {
             return;
         }
         for request in self.requests.take() {
@@ -153,15 +180,13 @@ impl LineLogger<'_> {
     }
 }
 
-/// Formats the line that replaces dropped lines.
-fn loss_notice(prefixer: &mut LinePrefixer, Loss { lines, bytes }: Loss) -> Line {
-    let mut line = Line::new();
+/// Appends the line that replaces dropped lines.
+fn put_loss_notice(prefixer: &mut LinePrefixer, line: &mut Line, Loss { lines, bytes }: Loss) {
     set_time(prefixer);
-    prefixer.put_prefix(&mut line);
-    let Ok(()) = uwrite!(Writer(&mut line), "{}: ", name());
-    loss::put_notice(&mut line, lines, Some(bytes));
+    prefixer.put_prefix(line);
+    let Ok(()) = uwrite!(Writer(line), "{}: ", name());
+    loss::put_notice(line, lines, Some(bytes));
     line.put(b"\n");
-    line
 }
 
 /// Sets the timestamp of the next lines to the present. Without timestamps, it reads no clock.
@@ -175,30 +200,29 @@ fn set_time(prefixer: &mut LinePrefixer) {
 }
 
 impl Sink for LineLogger<'_> {
-    fn take(&mut self, batch: &[u8]) -> usize {
-        let has_requests = !self.requests.is_empty();
-        // A request waits for the end of this line.
-        let line_end = if has_requests { lines::first_line(batch) } else { None };
-        let batch = line_end.and_then(|end| batch.get(..end)).unwrap_or(batch);
-        let taken = if self.is_identity {
-            self.write(batch)
-        } else {
-            if core::mem::take(&mut self.is_new_batch) {
-                set_time(&mut self.prefixer);
+    fn input_arrived(&mut self, continues: bool) {
+        self.continues = continues;
+        if !continues && !self.is_identity {
+            set_time(&mut self.prefixer);
+        }
+    }
+
+    fn take(&mut self, mut batch: &[u8]) -> usize {
+        if self.requests_until.is_some() {
+            match lines::first_line(batch) {
+                // The requests wait for the end of this line.
+                Some(end) => batch = first(batch, end),
+                None => self.apply_requests(),
             }
-            let Copied { taken, written } = self.prefixer.copy_lines(batch, self.out);
-            self.pending = 0..written;
-            self.flush();
-            taken
-        };
-        if has_requests {
-            self.apply_requests();
+        }
+        let taken = if self.is_identity { self.write(batch) } else { self.copy(batch) };
+        if self.requests_until.is_some() {
+            self.apply_requests_at_boundary();
         }
         taken
     }
 
     fn batch_done(&mut self) {
-        self.is_new_batch = true;
         self.sync_if_due();
     }
 
@@ -206,7 +230,10 @@ impl Sink for LineLogger<'_> {
         let log_file = self.target.log_file();
         let next_sync = self.next_sync.filter(|_| log_file.is_dirty());
         let (state, writable, at) = match log_file.blocked {
-            None => (SinkState::Ready, None, earliest(log_file.retry_at(), next_sync)),
+            None => {
+                let at = earliest(log_file.retry_at(), next_sync);
+                (SinkState::Ready, None, earliest(at, self.requests_until))
+            }
             Some(Blocked::BufferFull) => (SinkState::Blocked, Some(log_file.fd()), None),
             Some(Blocked::Until(at)) => (SinkState::Blocked, None, Some(at)),
             Some(Blocked::Broken) => (SinkState::Broken, None, None),
@@ -223,7 +250,8 @@ impl Sink for LineLogger<'_> {
 
     fn handle(&mut self, request: Request) {
         self.requests.insert(request);
-        self.apply_requests();
+        self.requests_until.get_or_insert_with(|| clock::now().add(REQUEST_DELAY));
+        self.apply_requests_at_boundary();
     }
 
     fn end(&mut self) {
@@ -243,9 +271,9 @@ impl Sink for LineLogger<'_> {
         let Self { target, prefixer, out, pending, .. } = self;
         let pending = out.get(pending.clone()).unwrap_or(&[]);
         let mut lost_lines = 0;
-        target.log_file_mut().give_up([pending, rest], &mut |loss| {
+        target.log_file_mut().give_up([pending, rest], &mut |line, loss| {
             lost_lines = loss.lines;
-            loss_notice(prefixer, loss)
+            put_loss_notice(prefixer, line, loss);
         });
         target.log_file_mut().sync();
         if target.log_file().is_dropping() {
@@ -263,13 +291,11 @@ mod tests {
     #[test]
     fn requests_are_taken_once_and_reopen_comes_first() {
         let mut requests = RequestSet::default();
-        assert!(requests.is_empty());
         for request in [Request::Rotate, Request::Reopen, Request::Rotate] {
             requests.insert(request);
         }
-        assert!(!requests.is_empty());
         assert!(requests.take().eq([Request::Reopen, Request::Rotate]));
-        assert!(requests.is_empty());
+        assert_eq!(requests.take().next(), None);
         requests.insert(Request::Rotate);
         assert!(requests.take().eq([Request::Rotate]));
     }

@@ -11,11 +11,12 @@ use super::diag::os_error;
 use core::ffi::c_int;
 use pure::cli::option_value::CliWord;
 use pure::diag::Line;
+use pure::log::lines;
 use pure::log::loss::Loss;
 use pure::log::on_full::OnFull;
-use pure::log::outage::{Decision, LogState, RETRY_INTERVAL};
+use pure::log::outage::{LogState, Notice, RETRY_INTERVAL};
 use pure::log::report_once::ReportOnce;
-use pure::text::{first, skip};
+use pure::text::{Put, first};
 use pure::time::Instant;
 use pure::unix::Errno;
 use sys::fd::STDOUT;
@@ -40,8 +41,8 @@ pub enum Blocked {
     Broken,
 }
 
-/// Formats the line that replaces dropped lines.
-pub type LossNotice<'a> = &'a mut dyn FnMut(Loss) -> Line;
+/// Appends the line that replaces dropped lines.
+pub type LossNotice<'a> = &'a mut dyn FnMut(&mut Line, Loss);
 
 /// The destination of the bytes.
 pub enum Output {
@@ -159,13 +160,11 @@ impl LogFile {
         loss_notice: LossNotice,
         free_space: &mut dyn FnMut() -> bool,
     ) -> usize {
-        let mut done = 0;
-        if self.is_dropping() {
-            done = self.try_to_end_outage(bytes, loss_notice);
-            if self.is_dropping() {
-                return done;
-            }
+        if self.is_dropping() && !self.end_outage(loss_notice) {
+            self.state.drop_bytes(bytes);
+            return bytes.len();
         }
+        let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             match self.write_some(rest) {
                 Ok(n) => {
@@ -177,7 +176,7 @@ impl LogFile {
                 Err(Errno::NOSPC | Errno::DQUOT) if free_space() => {}
                 Err(error) => {
                     let Some(blocked) = self.blocked_by(error) else {
-                        self.start_outage(rest);
+                        self.drop_bytes(rest);
                         return bytes.len();
                     };
                     self.blocked = Some(blocked);
@@ -208,7 +207,7 @@ impl LogFile {
         let piece = match self.kind {
             Kind::Regular => bytes,
             Kind::Other if !fd::is_writable(self.fd()) => return Err(Errno::AGAIN),
-            Kind::Other => first(bytes, PIPE_BUF.min(bytes.len())),
+            Kind::Other => atomic_piece(bytes),
         };
         let n = file::write(self.fd(), piece)?;
         self.is_dirty = self.syncs;
@@ -236,56 +235,54 @@ impl LogFile {
         }
     }
 
-    /// Starts an outage: removes the written piece of an unfinished line, and drops `rest`.
-    fn start_outage(&mut self, rest: &[u8]) {
-        let partial = self.state.partial();
-        let removed = partial == 0 || file::undo_append(self.fd(), partial).is_ok();
-        self.state.start_outage(removed, rest, clock::now());
+    /// Drops `rest` after a failed write.
+    fn drop_bytes(&mut self, rest: &[u8]) {
+        self.state.write_failed(rest, clock::now());
         self.lost_data = true;
     }
 
-    /// Writes the loss notice if it is due, which ends the outage. Returns the number of dropped bytes.
-    fn try_to_end_outage(&mut self, bytes: &[u8], loss_notice: LossNotice) -> usize {
-        let LogState::Dropping(outage) = &mut self.state else {
-            return 0;
-        };
+    /// Tries to end the outage if the time has come. Returns whether it is over.
+    fn end_outage(&mut self, loss_notice: LossNotice) -> bool {
         let now = clock::now();
-        let Decision::WriteNotice { dropped } = outage.decide(bytes, now) else {
-            return bytes.len();
-        };
-        self.write_loss_notice(loss_notice);
-        if !self.is_dropping() {
-            return dropped;
+        if self.retry_at().is_some_and(|at| now < at) {
+            return false;
         }
-        self.state.continue_outage(skip(bytes, dropped), now);
-        bytes.len()
+        self.write_loss_notice(loss_notice);
+        if self.is_dropping() {
+            self.state.write_failed(b"", now);
+        }
+        !self.is_dropping()
     }
 
     /// Tries to write the loss notice. If all of it is written, the outage is over.
     fn write_loss_notice(&mut self, loss_notice: LossNotice) {
-        let Some(notice) = self.state.notice() else {
+        let Some(Notice { newline, loss }) = self.state.notice() else {
             return;
         };
-        let line = loss_notice(notice.loss);
-        if notice.newline && self.write_some(b"\n").is_err() {
-            return;
-        }
+        let mut line = Line::new();
+        line.put(if newline { b"\n" } else { b"" });
+        loss_notice(&mut line, loss);
         let n = self.write_some(line.bytes()).unwrap_or(0);
         if n == line.bytes().len() {
             self.state.notice_written();
             self.report.succeeded();
         } else {
-            let is_torn = n > 0 && file::undo_append(self.fd(), n as u64).is_err();
-            self.state.notice_failed(is_torn);
+            self.state.written(first(line.bytes(), n));
         }
     }
 
     /// Drops `rest`, which will never be written, and tries for the last time to write the loss notice.
     pub fn give_up(&mut self, rest: [&[u8]; 2], loss_notice: LossNotice) {
         for rest in rest.into_iter().filter(|rest| !rest.is_empty()) {
-            self.start_outage(rest);
+            self.drop_bytes(rest);
         }
-        self.state.end_of_input();
         self.write_loss_notice(loss_notice);
     }
+}
+
+/// Returns the start of `bytes` that a pipe takes in one piece. It ends at a line boundary if a line fits.
+fn atomic_piece(bytes: &[u8]) -> &[u8] {
+    let piece = first(bytes, PIPE_BUF.min(bytes.len()));
+    let after = if piece.len() < bytes.len() { lines::after_last(piece) } else { None };
+    first(piece, piece.len() - after.unwrap_or(0))
 }

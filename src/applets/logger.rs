@@ -5,7 +5,7 @@
 
 use super::diag::{self, error};
 use super::option_sources::{AppletInfo, Invocation};
-use super::pump::{BATCH_SIZE, Batch};
+use super::pump::Batch;
 use super::standard_fds;
 use core::ffi::c_int;
 use pure::cli::option_table::{Opt, OptionTable, Packed, Table, opt};
@@ -58,8 +58,8 @@ pub const fn buffered<C: AsMut<LoggerConfig>>() -> Opt<C> {
     })
 }
 
-/// Memory for the output of a batch: space for a batch without a newline, and its prefix.
-pub type Out = [u8; BATCH_SIZE + PREFIX_SIZE];
+/// Memory for the output of a batch: space for a whole batch of one line, and its prefix.
+pub type Out = [u8; size_of::<Batch>() + PREFIX_SIZE];
 
 /// The memory of a logger.
 pub struct Buffers {
@@ -70,8 +70,8 @@ pub struct Buffers {
 
 static BUFFERS: StaticCell<Buffers> = StaticCell::new(Buffers {
     prefix: PrefixBuf::new(),
-    batch: [0; BATCH_SIZE],
-    out: [0; BATCH_SIZE + PREFIX_SIZE],
+    batch: [0; size_of::<Batch>()],
+    out: [0; size_of::<Out>()],
 });
 
 /// Parses the options into `config`, then calls `start` with it, the operand, and the memory of the process.

@@ -2,12 +2,18 @@
 //!
 //! SIGHUP and SIGALRM become [`Request`]s to the sink. After SIGTERM or SIGINT, the loop passes on the bytes that the pipe
 //! contains at that moment, then ends. While the sink is blocked, the loop reads nothing, but still handles signals.
+//!
+//! A sink may want whole lines. Then an incomplete line at the end of the input so far stays in the buffer until its
+//! newline arrives. It is passed on as it is after [`HOLD_TIME`], at the end of the input, and if it is as long as a
+//! batch.
 
 use super::diag::os_error;
 use super::wait::wait;
 use core::ffi::c_int;
 use core::ops::Range;
 use pure::exit::Exit;
+use pure::log::lines;
+use pure::text::first;
 use pure::time::{Duration, Instant, earliest};
 use pure::unix::{Errno, Signal};
 use sys::signal::SignalSet;
@@ -16,8 +22,12 @@ use sys::{clock, fd, file, signal};
 /// The default capacity of a pipe (pipe(7)), so that one read empties it.
 pub const BATCH_SIZE: usize = 64 << 10;
 
-/// Memory for one batch.
-pub type Batch = [u8; BATCH_SIZE];
+/// Memory for the input: one batch after an incomplete line, which is shorter than a batch.
+pub type Batch = [u8; 2 * BATCH_SIZE];
+
+/// The time that an incomplete line waits for its newline. Chosen: longer than a program takes to write a line in
+/// pieces, short enough to see a prompt or the last words of a command that hangs.
+const HOLD_TIME: Duration = Duration::from_secs(1);
 
 /// Time for the sink to store the rest after SIGTERM. Chosen: one second; a service manager that cannot wait sends
 /// SIGKILL.
@@ -43,8 +53,12 @@ const REQUESTS: [(Signal, Request); 2] =
 
 /// The destination of the input.
 pub trait Sink {
-    /// Takes bytes from the start of `batch`, which may end within a line. Returns their number, which is 0 only if the
-    /// sink is no longer [`SinkState::Ready`].
+    /// Called when input has arrived. `continues` is true if it continues a line that has arrived before and that the
+    /// sink does not have yet.
+    fn input_arrived(&mut self, _continues: bool) {}
+
+    /// Takes bytes from the start of `batch`. With [`Lines::Whole`] it consists of whole lines, or of a piece of a line
+    /// without its newline. Returns their number, which is 0 only if the sink is no longer [`SinkState::Ready`].
     fn take(&mut self, batch: &[u8]) -> usize;
 
     /// Called when the sink has taken a whole batch, and the loop will wait for input.
@@ -65,6 +79,15 @@ pub trait Sink {
 
     /// Gives up all data that is not stored, and `rest`, which was not taken. Returns the exit status of the logger.
     fn close(&mut self, rest: &[u8]) -> Exit;
+}
+
+/// The pieces of lines that a sink takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// Only those of lines that are late or as long as a batch.
+    Whole,
+    /// All, without delay.
+    InPieces,
 }
 
 /// Whether a sink takes input.
@@ -101,9 +124,14 @@ enum Input {
 struct Pump<'a> {
     input: c_int,
     input_state: Input,
+    lines: Lines,
     buffer: &'a mut Batch,
-    /// The part of `buffer` that the sink has not taken.
+    /// The part of `buffer` that the sink can take.
     batch: Range<usize>,
+    /// The end of the incomplete line that follows `batch`.
+    end: usize,
+    /// The time to pass on the incomplete line. `None` until the loop has found that the pipe is empty.
+    hold_until: Option<Instant>,
     /// Signals to block during a wait.
     mask: SignalSet,
     /// Time to close the sink. `None` before the first SIGTERM or SIGINT.
@@ -117,14 +145,22 @@ struct Pump<'a> {
 ///
 /// # Errors
 /// [`Exit::FAILED`] if `input` cannot be read. The sink has stored everything that was read before.
-pub fn pump(input: c_int, buffer: &mut Batch, sink: &mut dyn Sink) -> Result<Exit, Exit> {
+pub fn pump(
+    input: c_int,
+    lines: Lines,
+    buffer: &mut Batch,
+    sink: &mut dyn Sink,
+) -> Result<Exit, Exit> {
     let failed = |error| os_error("cannot catch signals", b"", error);
     let (_, mask) = signal::catch_all(&CAUGHT).map_err(failed)?;
     let mut pump = Pump {
         input,
         input_state: Input::Open,
+        lines,
         buffer,
         batch: 0..0,
+        end: 0,
+        hold_until: None,
         mask,
         deadline: None,
         read_error: Ok(()),
@@ -155,42 +191,62 @@ enum Deadline {
 }
 
 impl Pump<'_> {
-    /// Returns the bytes that the sink has not taken.
+    /// Returns all bytes that the sink has not taken.
     fn rest(&self) -> &[u8] {
-        self.buffer.get(self.batch.clone()).unwrap_or(&[])
+        self.buffer.get(self.batch.start..self.end).unwrap_or(&[])
+    }
+
+    /// Returns whether an incomplete line waits for its newline.
+    const fn holds_piece(&self) -> bool {
+        self.batch.end < self.end
+    }
+
+    /// Makes the incomplete line a part of the batch.
+    const fn release_piece(&mut self) {
+        self.batch.end = self.end;
+        self.hold_until = None;
     }
 
     /// Passes the batch to the sink.
     fn feed(&mut self, sink: &mut dyn Sink) {
-        self.batch.start += sink.take(self.rest());
+        self.batch.start += sink.take(self.buffer.get(self.batch.clone()).unwrap_or(&[]));
         if self.batch.is_empty() {
             sink.batch_done();
         }
     }
 
-    /// Reads the next of the last `left` bytes, or ends the input if there are none.
+    /// Reads the next of the last `left` bytes. If there are none, releases the incomplete line, then ends the input.
     fn drain(&mut self, left: usize, sink: &mut dyn Sink) {
         // Another process may have read some of them.
         let left = if left > 0 { left.min(fd::bytes_readable(self.input)) } else { 0 };
-        if left > 0 {
-            self.read(left);
-        }
-        if self.batch.is_empty() {
+        let n = if left > 0 { self.read(left, sink) } else { 0 };
+        if n > 0 {
+            self.input_state = Input::Draining(left.saturating_sub(n));
+        } else if self.holds_piece() {
+            self.input_state = Input::Draining(0);
+            self.release_piece();
+        } else {
             self.input_state = Input::Ended;
             sink.end();
-        } else {
-            self.input_state = Input::Draining(left.saturating_sub(self.batch.len()));
         }
     }
 
     /// Waits for input, for an event of `interest`, for the deadline or for a signal, and handles them.
     fn wait(&mut self, interest: Interest, sink: &mut dyn Sink) -> Deadline {
         let reads = self.input_state == Input::Open && interest.state == SinkState::Ready;
-        let next = earliest(interest.at, self.deadline);
-        let limit = next.map(|at| clock::now().until(at));
+        let holds = reads && self.holds_piece();
+        let hold_until = self.hold_until.filter(|_| holds);
+        let limit = if holds && hold_until.is_none() {
+            // The rest of the line is usually in the pipe. The clock is read only if it is not.
+            Some(Duration::ZERO)
+        } else {
+            let next = earliest(earliest(interest.at, self.deadline), hold_until);
+            next.map(|at| clock::now().until(at))
+        };
         let ready = wait(&self.mask, reads.then_some(self.input), interest.writable, limit);
         self.handle_signals(sink);
-        let has_timer = interest.at.is_some() || self.deadline.is_some();
+        let holds = holds && !ready.input;
+        let has_timer = holds || interest.at.is_some() || self.deadline.is_some();
         let now = has_timer.then(clock::now);
         let has_passed = |at: Option<Instant>| at.is_some() && now >= at;
         if has_passed(self.deadline) {
@@ -200,7 +256,13 @@ impl Pump<'_> {
             sink.retry();
         }
         if ready.input {
-            self.read(BATCH_SIZE);
+            self.read(BATCH_SIZE, sink);
+        }
+        if let (true, Some(now)) = (holds, now) {
+            let until = *self.hold_until.get_or_insert(now.add(HOLD_TIME));
+            if until <= now {
+                self.release_piece();
+            }
         }
         Deadline::Pending
     }
@@ -221,12 +283,33 @@ impl Pump<'_> {
         }
     }
 
-    /// Reads a batch of at most `limit` bytes. An input that cannot be read has ended.
-    fn read(&mut self, limit: usize) {
-        let space = self.buffer.get_mut(..limit.min(BATCH_SIZE)).unwrap_or(&mut []);
+    /// Reads at most `limit` bytes and returns their number. The sink has taken the batch. An input that cannot be read
+    /// has ended.
+    fn read(&mut self, limit: usize, sink: &mut dyn Sink) -> usize {
+        let (start, end) = (self.batch.end, self.end);
+        // The checks are those of `copy_within`, which cannot panic then.
+        if start <= end && end <= self.buffer.len() {
+            self.buffer.copy_within(start..end, 0);
+        }
+        let held = end.saturating_sub(start);
+        self.batch = 0..0;
+        self.end = held;
+        let space = self.buffer.get_mut(held..held + limit.min(BATCH_SIZE)).unwrap_or(&mut []);
         match file::read(self.input, space) {
             Ok(0) => self.input_state = Input::Draining(0),
-            Ok(n) => self.batch = 0..n,
+            Ok(n) => {
+                sink.input_arrived(held > 0);
+                self.end = held + n;
+                if self.lines == Lines::InPieces {
+                    self.batch.end = self.end;
+                } else if let Some(after) = lines::after_last(first(space, n)) {
+                    self.batch.end = self.end - after;
+                    self.hold_until = None;
+                } else if self.end >= BATCH_SIZE {
+                    self.release_piece();
+                }
+                return n;
+            }
             // EAGAIN: another process that shares the pipe has read the bytes.
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(error) => {
@@ -234,5 +317,6 @@ impl Pump<'_> {
                 self.input_state = Input::Draining(0);
             }
         }
+        0
     }
 }

@@ -1,6 +1,5 @@
 //! Files: opened by path, read, written, truncated, removed.
 
-use super::stat;
 use super::{Result, check, check_int, check_long, check_size};
 use core::ffi::{CStr, c_int};
 use libc::{
@@ -112,37 +111,6 @@ pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
 pub fn sync(fd: c_int) -> Result<()> {
     // SAFETY: the argument is a number.
     check_long(unsafe { libc::syscall(libc::SYS_fdatasync, fd) }).map(drop)
-}
-
-/// Removes the last `bytes` that this process has appended to a regular file.
-///
-/// # Errors
-/// `EINVAL` if the file is not regular, or if another process has appended since.
-pub fn undo_append(fd: c_int, bytes: u64) -> Result<()> {
-    // After an append, the offset is the end of the appended data.
-    let end = stat::size(fd);
-    match (stat::kind(fd), end.checked_sub(bytes).map(libc::off_t::try_from)) {
-        (stat::Kind::Regular, Some(Ok(left))) if offset(fd) == end => {
-            // SAFETY: the arguments are numbers.
-            check(unsafe { libc::ftruncate(fd, left) }).map(drop)
-        }
-        _ => Err(pure::unix::Errno::INVAL),
-    }
-}
-
-/// Returns the offset of an open file; `u64::MAX` if it has none.
-fn offset(fd: c_int) -> u64 {
-    #[cfg(target_pointer_width = "64")]
-    // SAFETY: the arguments are numbers.
-    let offset = unsafe { libc::syscall(libc::SYS_lseek, fd, 0, libc::SEEK_CUR) } as u64;
-    #[cfg(target_pointer_width = "32")]
-    let offset = {
-        let mut offset = u64::MAX;
-        // SAFETY: the call writes a number of 64 bits, unless it fails.
-        unsafe { libc::syscall(libc::SYS__llseek, fd, 0, 0, &raw mut offset, libc::SEEK_CUR) };
-        offset
-    };
-    offset
 }
 
 /// Truncates an open file to zero bytes.

@@ -9,6 +9,7 @@ use crate::loggers::split_timestamp;
 use crate::rig::disk::{Disk, PAGE};
 use crate::rig::{Rig, feed, numbers, tools};
 use nix::sys::signal::Signal;
+use std::io::Write;
 
 /// A line of one page, so that its file has no free space in its last page.
 fn page() -> String {
@@ -36,51 +37,75 @@ fn lines_lost_on_a_full_disk_are_counted_in_the_log() {
 }
 
 #[test]
-fn a_partly_written_line_is_removed_on_a_full_disk() {
+fn a_torn_line_gets_its_newline_and_is_counted() {
     let rig = Rig::new();
     let Some(disk) = Disk::new(&rig) else { return };
     let (dlog, mut input) = start_with(&rig, &disk, "", "first\n");
     disk.fill();
     // The size of a page is not a multiple of the size of a line.
-    let lines: Vec<String> = (0..100).map(|at| format!("{at:099}\n")).collect();
-    feed(&mut input, lines.concat());
+    let lines = (0..100).map(|at| format!("{at:099}\n")).collect::<String>();
+    feed(&mut input, &lines);
     wait_outage(&rig, &dlog, 1);
     wait_asleep(&rig, &dlog);
-    let log = disk.read("f");
-    assert!(
-        log.ends_with('\n'),
-        "a torn line is left: {:?}",
-        &log[log.len().saturating_sub(120)..]
-    );
+    let torn = disk.read("f");
+    assert!(!torn.ends_with('\n') && format!("first\n{lines}").starts_with(&torn), "{torn:?}");
     disk.free();
     rig.wait_for("the loss notice", || loss_notice(&disk.read("f")).is_some());
     feed(&mut input, "last\n");
     drop(input);
     assert_eq!(dlog.wait().exits(1).err, FULL);
-    let LossNotice { before, lines: lost, bytes, after } =
-        loss_notice(&disk.read("f")).expect("a loss notice");
-    assert!(lost > 0 && lost <= 100, "{lost} lines lost");
-    assert_eq!(before, format!("first\n{}", lines[..100 - lost].concat()));
-    assert_eq!(bytes, lost * 100);
-    assert_eq!(after, "last\n");
+    let notice = loss_notice(&disk.read("f")).expect("a loss notice");
+    assert_eq!(notice.before, format!("{torn}\n"));
+    assert_eq!(notice.lines, 101 - torn.matches('\n').count());
+    assert_eq!(notice.bytes, "first\n".len() + lines.len() - torn.len());
+    assert_eq!(notice.after, "last\n");
 }
 
 #[test]
-fn a_line_too_long_for_the_disk_is_lost_whole() {
+fn a_line_too_long_for_the_disk_is_counted() {
     let rig = Rig::new();
     let Some(disk) = Disk::new(&rig) else { return };
     let (dlog, mut input) = start_with(&rig, &disk, "", "first\n");
-    // Far larger than the disk, so that dlog writes it in pieces.
+    disk.fill();
+    // Longer than a batch, so that dlog writes it in pieces.
     feed(&mut input, "x".repeat(200_000) + "\n");
     wait_outage(&rig, &dlog, 1);
-    // dlog has removed the torn line, so that the notice fits.
+    wait_asleep(&rig, &dlog);
+    disk.free();
     rig.wait_for("the loss notice", || loss_notice(&disk.read("f")).is_some());
     feed(&mut input, "last\n");
     drop(input);
     assert_eq!(dlog.wait().exits(1).err, FULL);
-    let LossNotice { before, lines, bytes, after } =
+    let notice = loss_notice(&disk.read("f")).expect("a loss notice");
+    let stored = "x".repeat(PAGE - "first\n".len());
+    assert_eq!(notice.before, format!("first\n{stored}\n"));
+    assert_eq!((notice.lines, notice.bytes), (1, 200_001 - stored.len()));
+    assert_eq!(notice.after, "last\n");
+}
+
+/// dlog does not truncate the file, because the bytes at its end may be those of another process.
+#[test]
+fn a_torn_line_leaves_lines_of_other_processes() {
+    let rig = Rig::new();
+    let Some(disk) = Disk::new(&rig) else { return };
+    let (dlog, mut input) = start_with(&rig, &disk, "", "first\n");
+    feed(&mut input, "half");
+    rig.wait_for("half a line", || disk.read("f") == "first\nhalf");
+    let foreign = "another process\n".to_string() + &page();
+    let mut file = std::fs::File::options().append(true).open(disk.path("f")).expect("f");
+    file.write_all(foreign.as_bytes()).expect("a write");
+    disk.fill();
+    let rest = " a line".to_string() + &"x".repeat(2 * PAGE) + "\n";
+    feed(&mut input, &rest);
+    wait_outage(&rig, &dlog, 1);
+    disk.free();
+    rig.wait_for("the loss notice", || loss_notice(&disk.read("f")).is_some());
+    drop(input);
+    dlog.wait().exits(1);
+    let LossNotice { before, lines, bytes, .. } =
         loss_notice(&disk.read("f")).expect("a loss notice");
-    assert_eq!((before.as_str(), lines, bytes, after.as_str()), ("first\n", 1, 200_001, "last\n"));
+    let stored = before.strip_prefix(&format!("first\nhalf{foreign}")).expect("the foreign lines");
+    assert_eq!((stored.len() - 1 + bytes, lines), (rest.len(), 1), "{stored:?}");
 }
 
 #[test]
@@ -173,7 +198,7 @@ fn end_of_input_stops_dlog_on_a_full_disk() {
 }
 
 #[test]
-fn an_outage_at_exit_leaves_whole_lines() {
+fn an_outage_at_exit_is_counted() {
     let rig = Rig::new();
     let Some(disk) = Disk::new(&rig) else { return };
     rig.write("in", numbers(100_000));
@@ -181,13 +206,18 @@ fn an_outage_at_exit_leaves_whole_lines() {
     let log = disk.read("f");
     assert!(log.len() > 14 * PAGE, "only {} bytes were stored", log.len());
     let notice = loss_notice(&log);
-    let lost = 100_000 - log.lines().count();
-    match &notice {
-        Some(_) => assert_eq!(done.err, FULL),
-        None => assert_eq!(done.err, format!("{FULL}dlog: lines lost: {lost}\n")),
-    }
-    let before = notice.map_or(log, |notice| notice.before);
-    assert!(before.ends_with('\n') && numbers(100_000).starts_with(&before), "{before:?}");
+    let lost = 100_000 - log.matches('\n').count();
+    let stored = match &notice {
+        Some(notice) => {
+            assert_eq!(done.err, FULL);
+            notice.before.strip_suffix('\n').expect("whole lines")
+        }
+        None => {
+            assert_eq!(done.err, format!("{FULL}dlog: lines lost: {lost}\n"));
+            &log
+        }
+    };
+    assert!(numbers(100_000).starts_with(stored), "{stored:?}");
 }
 
 #[test]
@@ -202,7 +232,7 @@ fn the_file_size_limit_is_an_outage_not_a_crash() {
     assert!(dlog.is_running());
     wait_asleep(&rig, &dlog);
     let log = rig.read("f");
-    assert!(log.len() <= 10_000 && log.ends_with('\n'), "{} bytes", log.len());
+    assert_eq!(log.len(), 10_000);
     assert!(numbers(5000).starts_with(&log), "{log:?}");
     // A new file is below the limit.
     rig.shell("mv f f.old").exits(0);
@@ -226,7 +256,7 @@ fn a_torn_line_does_not_affect_the_next_file() {
     let (dlog, mut input) = rig.start_fed("prlimit --fsize=10000 dlog f");
     feed(&mut input, "half");
     rig.wait_for("half a line", || rig.read("f") == "half");
-    // dlog can no longer remove the half line: another program has appended to the file.
+    // Another program appends to the file.
     rig.shell("head -c 10000 /dev/zero >>f").exits(0);
     feed(&mut input, " a line\nanother\n");
     wait_outage(&rig, &dlog, 1);
@@ -236,7 +266,7 @@ fn a_torn_line_does_not_affect_the_next_file() {
     rig.wait_for("the loss notice", || loss_notice(&rig.read("f")).is_some());
     drop(input);
     dlog.wait().exits(1);
-    assert_eq!(rig.read("f"), "dlog: 2 lines (20 bytes) lost\n");
+    assert_eq!(rig.read("f"), "dlog: 2 lines (16 bytes) lost\n");
 }
 
 #[test]

@@ -21,6 +21,8 @@ mod reopen;
 mod sync;
 /// `-t` and the formats of `--time`.
 mod timestamps;
+/// Lines that arrive in pieces, and several processes that append to one file.
+mod whole_lines;
 /// Failed, interrupted and combined write(2) calls.
 mod writes;
 

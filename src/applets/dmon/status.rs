@@ -9,7 +9,7 @@ use crate::applets::log_file;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::supervise::machine::Role;
-use pure::text::{Put, TextBuf, Writer};
+use pure::text::{Put, TextBuf, Writer, first};
 use pure::unix::{Errno, Pid, WaitStatus};
 use sys::file::{self, File};
 use sys::socket::{Socket, SocketType};
@@ -52,6 +52,8 @@ pub struct StatusWriter {
     is_socket: bool,
     /// `None` after an error.
     file: Option<File>,
+    /// The file ends with a piece of a line. The next line ends it.
+    is_torn: bool,
 }
 
 impl StatusWriter {
@@ -66,12 +68,13 @@ impl StatusWriter {
             other => (false, other),
         };
         let file = file.map_err(|error| os_error("cannot open ", path.to_bytes(), error))?;
-        Ok(Self { path, is_socket, file: Some(file) })
+        Ok(Self { path, is_socket, file: Some(file), is_torn: false })
     }
 
     /// Writes `ROLE KEYWORD PID [NUMBER]`.
     pub fn write_event(&mut self, role: Role, event: ChildEvent, pid: Pid) {
         let mut line = TextBuf::<64>::new();
+        line.put(if self.is_torn { b"\n" } else { b"" });
         let Ok(()) = uwrite!(
             Writer(&mut line),
             "{}{} {}",
@@ -96,15 +99,15 @@ impl StatusWriter {
             return false;
         };
         match file::write(fd, line) {
-            Ok(n) if n < line.len() => {
-                // Remove the partial line from a file. A stream cannot be truncated: close it, so that its reader sees
-                // the end of input.
-                if file::undo_append(fd, n as u64).is_err() {
-                    self.file = None;
+            Ok(n) => {
+                self.is_torn = first(line, n).last() != Some(&b'\n');
+                // The reader of a stream sees the end of input.
+                if self.is_torn && self.is_socket {
+                    (self.file, self.is_torn) = (None, false);
                 }
                 true
             }
-            Ok(_) | Err(Errno::AGAIN | Errno::NOSPC | Errno::DQUOT) => true,
+            Err(Errno::AGAIN | Errno::NOSPC | Errno::DQUOT) => true,
             Err(_) => false,
         }
     }

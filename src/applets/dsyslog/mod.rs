@@ -5,7 +5,7 @@ mod connection;
 use crate::applets::diag::{error, os_error};
 use crate::applets::logger::{self, Buffers, LoggerConfig};
 use crate::applets::option_sources::{AppletInfo, Invocation};
-use crate::applets::pump::{self, Interest, Request, Sink, SinkState};
+use crate::applets::pump::{self, Interest, Lines, Request, Sink, SinkState};
 use connection::Connection;
 use core::ffi::CStr;
 use heapless::Vec;
@@ -119,7 +119,7 @@ fn start(
         sysinfo::put_host_name(&mut sender.host);
         header::replace_unprintable(&mut sender.host);
     }
-    pump::pump(config.logger.input, batch, &mut sender)
+    pump::pump(config.logger.input, Lines::InPieces, batch, &mut sender)
 }
 
 /// Sends the messages of the input's lines.
