@@ -57,7 +57,7 @@ fn both_names_of_dsyslog_take_options_from_both_variables() {
         let other = if variable == "DSLOG_OPTIONS" { "DSYSLOG_OPTIONS" } else { "DSLOG_OPTIONS" };
         let _ = std::fs::remove_file(rig.path("socket"));
         let mut receiver = Datagrams::new(rig.path("socket"));
-        let variables = format!("env {variable}='--to socket' {other}='-p err -f user'");
+        let variables = format!("env {variable}='--to ./socket' {other}='-p err -f user'");
         rig.shell(format!("echo hello | {variables} {name} fan")).exits(0).reports_nothing();
         let message = receiver.next();
         assert_eq!((message.priority, message.text().as_str()), (8 + 3, "hello"), "{name}");
@@ -84,7 +84,7 @@ fn variables_of_other_programs_are_ignored() {
         .reports_nothing();
     let _receiver = Datagrams::new(rig.path("socket"));
     for name in ["dsyslog", "dslog"] {
-        let line = format!("{} {name} --to socket x", bogus_except("DSYSLOG DSLOG"));
+        let line = format!("{} {name} --to ./socket x", bogus_except("DSYSLOG DSLOG"));
         rig.run(line).exits(0).reports_nothing();
     }
     rig.run(format!("{} denv true", bogus_except(""))).exits(0).reports_nothing();

@@ -253,12 +253,12 @@ fn fail_each_of_dsyslog<R: Receiver>(receiver: impl Fn(&Rig) -> Option<(R, Strin
 
 #[test]
 fn each_call_of_dsyslog_may_fail_with_datagrams() {
-    fail_each_of_dsyslog(|rig| Some((Datagrams::new(rig.path("socket")), "socket".into())));
+    fail_each_of_dsyslog(|rig| Some((Datagrams::new(rig.path("socket")), "./socket".into())));
 }
 
 #[test]
 fn each_call_of_dsyslog_may_fail_with_a_stream() {
-    fail_each_of_dsyslog(|rig| Some((Stream::local(rig.path("socket")), "socket".into())));
+    fail_each_of_dsyslog(|rig| Some((Stream::local(rig.path("socket")), "./socket".into())));
 }
 
 #[test]

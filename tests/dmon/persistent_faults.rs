@@ -87,7 +87,7 @@ fn a_persistent_ppoll_error_does_not_block_a_logger() {
     if !can_inject() {
         return;
     }
-    for line in ["dlog out", "drlog folder", "dsyslog --to out fan"] {
+    for line in ["dlog out", "drlog folder", "dsyslog --to ./out fan"] {
         let rig = scene();
         let (logger, mut input) = rig.start_fed(line);
         rig.wait_for("ppoll", || proc::state(logger.pid()) == Some('S'));

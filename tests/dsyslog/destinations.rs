@@ -1,10 +1,11 @@
 //! Where messages go: UDP, TCP, local sockets, `/dev/log`, the console.
 
-use super::{WARNING, assert_lines, assert_lost, lines, rfc5424_text};
+use super::{WARNING, assert_lines, assert_lost, host_name, lines, rfc5424_text};
 use crate::rig::receiver::{Datagrams, Receiver, Stream, Udp};
 use crate::rig::syslogd::{devices, free_port, with_dsyslog};
 use crate::rig::trace::Trace;
-use crate::rig::{feed, numbers};
+use crate::rig::{feed, limit, numbers, tools};
+use std::time::Instant;
 
 #[test]
 fn messages_are_sent_by_udp() {
@@ -59,14 +60,20 @@ fn a_udp_error_loses_one_line_and_the_next_ones_wait() {
     assert_lost(dsyslog.wait(), 1, "No route to host");
 }
 
-/// Octet counting, RFC 6587.
+/// Both framings of RFC 6587: a newline after each message, or its length before it.
 #[test]
-fn tcp_messages_start_with_their_length() {
+fn tcp_messages_are_framed_as_the_option_says() {
     let Some(rig) = with_dsyslog() else { return };
-    for (address, written) in [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")] {
-        let Some(mut receiver) = Stream::tcp(address, 0) else { continue };
+    for (address, written, option) in [
+        ("127.0.0.1", "127.0.0.1", ""),
+        ("127.0.0.1", "127.0.0.1", "--octet-count"),
+        ("::1", "[::1]", ""),
+        ("::1", "[::1]", "--octet-count"),
+    ] {
+        let Some(receiver) = Stream::tcp(address, 0) else { continue };
+        let mut receiver = if option.is_empty() { receiver } else { receiver.counted() };
         rig.write("in", lines(1, 1000));
-        let to = format!("tcp:{written}:{}", receiver.port());
+        let to = format!("tcp:{written}:{} {option}", receiver.port());
         let sender = rig.start(format!("dsyslog --to {to} fan <in"));
         assert_lines(&receiver.texts(1000), 1);
         sender.wait().exits(0).reports_nothing();
@@ -83,9 +90,76 @@ fn the_path_may_be_a_stream_socket() {
     let Some(rig) = with_dsyslog() else { return };
     let mut receiver = Stream::local(rig.path("socket"));
     rig.write("in", lines(1, 1000));
-    let sender = rig.start("dsyslog --to socket fan <in");
+    let sender = rig.start("dsyslog --to ./socket fan <in");
     assert_lines(&receiver.texts(1000), 1);
     sender.wait().exits(0).reports_nothing();
+}
+
+/// `<PRI>time host name: text`: the time names its zone, and the host may change after the start.
+#[test]
+fn remote_messages_name_time_and_host() {
+    let Some(rig) = with_dsyslog() else { return };
+    let Some(mut receiver) = Udp::new("127.0.0.1", 0) else { return };
+    let to = format!("udp:127.0.0.1:{}", receiver.port());
+    let date = "date -u +%Y-%m-%dT%H:%M:%SZ";
+    for (options, host) in [("", host_name()), ("--hostname 'a b'", "a-b".into())] {
+        let before = rig.shell(date).out;
+        rig.shell(format!("echo one | dsyslog {options} --to {to} fan")).exits(0).reports_nothing();
+        let message = receiver.next();
+        let after = rig.shell(date).out;
+        assert_eq!((message.host.as_str(), message.text().as_str()), (host.as_str(), "one"));
+        let time = message.timestamp.as_str();
+        assert!(before.trim_end() <= time && time <= after.trim_end(), "{before} {time} {after}");
+    }
+    let line = format!("dsyslog --hostname {} --to {to} fan", "h".repeat(65));
+    rig.run(line).exits(125).reports("dsyslog", &["--hostname", "64 bytes"]);
+}
+
+#[test]
+fn the_host_name_is_read_again() {
+    let Some(rig) = with_dsyslog() else { return };
+    let settable = "unshare -u sh -c 'echo x >/proc/sys/kernel/hostname' 2>/dev/null";
+    if !tools::is_root() || rig.shell(settable).code() != Some(0) {
+        tools::skip("needs a UTS namespace");
+        return;
+    }
+    let Some(mut receiver) = Udp::new("127.0.0.1", 0) else { return };
+    let to = format!("udp:127.0.0.1:{}", receiver.port());
+    // Each line renames the host, then is sent.
+    let script = "while read name; do echo $name >/proc/sys/kernel/hostname; echo $name; done";
+    let line = format!("unshare -u sh -c '({script}) | dsyslog --to {to} fan'");
+    let (sender, mut names) = rig.start_fed(line);
+    for name in ["early", "late"] {
+        // dsyslog reads the name when a second begins.
+        let start = Instant::now();
+        let mut host = String::new();
+        while host != name {
+            assert!(start.elapsed() < limit(), "the host is {host}, not {name}");
+            feed(&mut names, format!("{name}\n"));
+            host = receiver.next().host;
+        }
+    }
+    drop(names);
+    sender.wait().exits(0).reports_nothing();
+}
+
+/// A stand-in of OpenWrt's logd, which removes 16 bytes from a message whose sixteenth byte is a blank.
+#[test]
+fn logd_stores_every_byte() {
+    let Some(rig) = with_dsyslog() else { return };
+    let Some(namespace) = devices(&rig) else { return };
+    let mut receiver = Datagrams::new(namespace.path("/dev/log"));
+    rig.shell("mkdir sbin && echo '#!/bin/sh' >sbin/logd && chmod 755 sbin/logd").exits(0);
+    rig.write("in", "nine byte four\n\nsixteen bytes ..\n");
+    let script = "mount --bind sbin /sbin && exec dsyslog fan <in";
+    rig.shell(format!("{namespace} sh -c '{script}'")).exits(0).reports_nothing();
+    for text in ["nine byte four", "", "sixteen bytes .."] {
+        let message = String::from_utf8(receiver.bytes()).expect("text");
+        let rest = message.strip_prefix("<28>").expect("the priority");
+        let (time, rest) = rest.split_at(16);
+        assert!(time.ends_with(' ') && time.as_bytes()[3] == b' ', "{message:?}");
+        assert_eq!(rest, format!("fan: {text}"));
+    }
 }
 
 #[test]
@@ -142,6 +216,6 @@ fn without_syslogd_and_console_nothing_blocks() {
 #[test]
 fn without_input_a_missing_syslogd_is_no_error() {
     let Some(rig) = with_dsyslog() else { return };
-    rig.run("dsyslog --to socket fan").exits(0).reports_nothing();
-    rig.shell("printf '\\n\\n' | dsyslog -e --to socket fan").exits(0).reports_nothing();
+    rig.run("dsyslog --to ./socket fan").exits(0).reports_nothing();
+    rig.shell("printf '\\n\\n' | dsyslog -e --to ./socket fan").exits(0).reports_nothing();
 }

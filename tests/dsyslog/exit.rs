@@ -21,7 +21,7 @@ fn dsyslog_sends_the_rest_of_the_pipe_on_sigterm() {
     let Some(rig) = with_dsyslog() else { return };
     let mut receiver = Datagrams::new(rig.path("socket"));
     for stop in [Signal::SIGTERM, Signal::SIGINT] {
-        let (dsyslog, mut input) = rig.start_fed("dsyslog --to socket fan");
+        let (dsyslog, mut input) = rig.start_fed("dsyslog --to ./socket fan");
         feed(&mut input, "one\n");
         assert_eq!(receiver.text(), "one");
         dsyslog.signal(Signal::SIGSTOP);
@@ -38,7 +38,7 @@ fn dsyslog_sends_the_rest_of_the_pipe_on_sigterm() {
 #[test]
 fn sigterm_stops_dsyslog_without_a_syslogd() {
     let Some(rig) = with_dsyslog() else { return };
-    for to in ["socket".to_string(), format!("tcp:127.0.0.1:{}", free_port())] {
+    for to in ["./socket".to_string(), format!("tcp:127.0.0.1:{}", free_port())] {
         let (dsyslog, mut input) = rig.start_fed(format!("dsyslog --to {to} fan"));
         feed(&mut input, "one\n");
         rig.wait_state(dsyslog.pid(), 'S');
@@ -55,7 +55,7 @@ fn sigterm_stops_dsyslog_if_syslogd_does_not_read() {
     let _stream = Stream::local(rig.path("stream"));
     let tcp = Stream::tcp("127.0.0.1", 0).expect("a port");
     let port = format!("tcp:127.0.0.1:{}", tcp.port());
-    for to in ["datagrams", "stream", &port] {
+    for to in ["./datagrams", "./stream", &port] {
         let (dsyslog, mut input) = rig.start_fed(format!("dsyslog --to {to} fan"));
         // More than a stream buffers. dsyslog must not block.
         let line = format!("{:>900}\n", "x");
@@ -84,7 +84,7 @@ fn sigterm_stops_dsyslog_while_it_connects() {
 #[test]
 fn end_of_input_stops_dsyslog_without_a_syslogd() {
     let Some(rig) = with_dsyslog() else { return };
-    assert_lost(rig.shell("echo one | dsyslog --to socket fan"), 1, "socket");
+    assert_lost(rig.shell("echo one | dsyslog --to ./socket fan"), 1, "socket");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn sighup_neither_stops_dsyslog_nor_loses_lines() {
 fn dsyslog_handles_signals_ignored_by_its_parent() {
     let Some(rig) = with_dsyslog() else { return };
     let mut receiver = Datagrams::new(rig.path("socket"));
-    let line = "sh -c 'trap \"\" TERM HUP PIPE; exec dsyslog --to socket fan'";
+    let line = "sh -c 'trap \"\" TERM HUP PIPE; exec dsyslog --to ./socket fan'";
     let (dsyslog, mut input) = rig.start_fed(line);
     feed(&mut input, "one\n");
     assert_eq!(receiver.text(), "one");
@@ -118,8 +118,8 @@ fn dsyslog_handles_signals_ignored_by_its_parent() {
 fn dsyslog_works_with_closed_descriptors() {
     let Some(rig) = with_dsyslog() else { return };
     let mut receiver = Datagrams::new(rig.path("socket"));
-    rig.run("dsyslog --to socket fan <&- >&- 2>&-");
-    rig.shell("echo one | dsyslog --to socket fan >&- 2>&-").exits(0);
+    rig.run("dsyslog --to ./socket fan <&- >&- 2>&-");
+    rig.shell("echo one | dsyslog --to ./socket fan >&- 2>&-").exits(0);
     assert_eq!(receiver.text(), "one");
     assert_eq!(receiver.pending(), []);
 }

@@ -11,7 +11,7 @@ fn split(rig: &Rig, options: &str, line: &[u8], limit: usize) -> Vec<Vec<u8>> {
     let _ = std::fs::remove_file(rig.path("socket"));
     let mut receiver = Datagrams::new(rig.path("socket"));
     rig.write("in", [line, b"\nend\n"].concat());
-    let sender = rig.start(format!("dsyslog --to socket {options} <in"));
+    let sender = rig.start(format!("dsyslog --to ./socket {options} <in"));
     let mut messages = Vec::new();
     loop {
         let message = receiver.bytes();
@@ -30,7 +30,7 @@ fn split(rig: &Rig, options: &str, line: &[u8], limit: usize) -> Vec<Vec<u8>> {
 #[test]
 fn a_long_line_becomes_several_messages() {
     let Some(rig) = with_dsyslog() else { return };
-    let head = "<28>Mmm dd HH:MM:SS fan: ".len();
+    let head = "<28>fan: ".len();
     for length in
         [1, LIMIT - head - 1, LIMIT - head, LIMIT - head + 1, 2 * (LIMIT - head), 5000, 70_000]
     {
@@ -40,6 +40,18 @@ fn a_long_line_becomes_several_messages() {
         assert_eq!(messages.len(), wanted, "a line of {length} bytes");
         let texts: Vec<_> = messages.iter().flat_map(|message| bsd_text(message)).collect();
         assert!(texts == line, "a line of {length} bytes");
+    }
+}
+
+#[test]
+fn option_size_limits_each_message() {
+    let Some(rig) = with_dsyslog() else { return };
+    let line = "x".repeat(20_000);
+    for (options, size) in [("--size 240", 240), ("--size 8k", 8192), ("--size 500 --rfc5424", 500)]
+    {
+        let messages = split(&rig, &format!("{options} fan"), line.as_bytes(), size);
+        let text: usize = messages.iter().map(|m| m.iter().filter(|b| **b == b'x').count()).sum();
+        assert_eq!(text, line.len(), "{options}");
     }
 }
 

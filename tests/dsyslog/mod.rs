@@ -40,7 +40,7 @@ fn lines(from: usize, last: usize) -> String {
 /// Starts dsyslog with a receiver at the path `socket`.
 fn start(rig: &Rig) -> (Datagrams, Running<'_>, ChildStdin) {
     let receiver = Datagrams::new(rig.path("socket"));
-    let (dsyslog, input) = rig.start_fed("dsyslog --to socket fan");
+    let (dsyslog, input) = rig.start_fed("dsyslog --to ./socket fan");
     (receiver, dsyslog, input)
 }
 
@@ -91,6 +91,12 @@ fn assert_lost(done: Done, count: usize, reason: &str) {
     assert!(reasons.len() <= 1 && reasons.iter().all(|line| line.contains(reason)), "{done}");
 }
 
+/// The name of this host.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
+    name.trim_end().to_string()
+}
+
 /// The text of a message in the format of RFC 3164.
 fn bsd_text(message: &[u8]) -> Vec<u8> {
     Message::parse(message).text
@@ -99,7 +105,7 @@ fn bsd_text(message: &[u8]) -> Vec<u8> {
 /// The text of a message in the format of RFC 5424. Asserts its priority value and its program name.
 #[track_caller]
 fn rfc5424_text(message: &[u8], number: u32, name: &str) -> Vec<u8> {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
+    let host = host_name();
     let text = String::from_utf8_lossy(message).into_owned();
     let words: Vec<&str> = text.splitn(8, ' ').collect();
     let [version, timestamp, sender, program, "-", "-", "-", _] = words[..] else {
@@ -107,7 +113,7 @@ fn rfc5424_text(message: &[u8], number: u32, name: &str) -> Vec<u8> {
     };
     assert_eq!(
         (version, sender, program),
-        (format!("<{number}>1").as_str(), host.trim_end(), name),
+        (format!("<{number}>1").as_str(), host.as_str(), name),
         "{text:?}"
     );
     assert_eq!(digits_as_zeros(timestamp), "0000-00-00T00:00:00.000000Z", "{text:?}");

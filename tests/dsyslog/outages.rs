@@ -8,7 +8,7 @@ use crate::rig::syslogd::with_dsyslog;
 #[test]
 fn lines_wait_for_a_syslogd_that_starts_late() {
     let Some(rig) = with_dsyslog() else { return };
-    let (dsyslog, mut input) = rig.start_fed("dsyslog --to socket fan");
+    let (dsyslog, mut input) = rig.start_fed("dsyslog --to ./socket fan");
     feed(&mut input, lines(1, 100));
     rig.wait_state(dsyslog.pid(), 'S');
     let mut receiver = Datagrams::new(rig.path("socket"));
@@ -62,7 +62,7 @@ fn a_syslogd_replaced_between_two_lines_gets_the_next() {
 #[test]
 fn a_full_queue_drops_and_counts_the_oldest_lines() {
     let Some(rig) = with_dsyslog() else { return };
-    let (dsyslog, mut input) = rig.start_fed("dsyslog --to socket fan");
+    let (dsyslog, mut input) = rig.start_fed("dsyslog --to ./socket fan");
     let count = 10_000;
     feed(&mut input, lines(1, count));
     rig.wait_state(dsyslog.pid(), 'S');

@@ -12,7 +12,7 @@ use std::process::ChildStdin;
 fn receivers(rig: &Rig) -> [(Stream, String); 2] {
     let tcp = Stream::tcp("127.0.0.1", 0).expect("a port");
     let to = format!("tcp:127.0.0.1:{}", tcp.port());
-    [(tcp, to), (Stream::local(rig.path("socket")), "socket".to_string())]
+    [(tcp, to), (Stream::local(rig.path("socket")), "./socket".to_string())]
 }
 
 /// Feeds lines until the stream takes no more and the queue drops many. Returns COUNT of the last one, `line COUNT`.
@@ -59,7 +59,7 @@ fn a_stream_closed_after_a_reply_is_reopened() {
         sender.set_read_timeout(Some(limit())).expect("a timeout");
         let mut buffer = [0; 100];
         let size = sender.read(&mut buffer).expect("a message");
-        assert!(buffer[..size].ends_with(format!("line {number}").as_bytes()));
+        assert!(buffer[..size].ends_with(format!("line {number}\n").as_bytes()));
         sender.write_all(b"bye\r\n").expect("write");
         close(sender);
     }

@@ -69,7 +69,7 @@ fn rsyslogd_accepts_every_transport_and_format() {
     let _daemon = rsyslogd.start();
     let port = rsyslogd.port;
     let destinations =
-        ["log".to_string(), format!("udp:127.0.0.1:{port}"), format!("tcp:127.0.0.1:{port}")];
+        ["./log".to_string(), format!("udp:127.0.0.1:{port}"), format!("tcp:127.0.0.1:{port}")];
     let mut wanted = Vec::new();
     for to in destinations {
         for format in ["", "--rfc5424"] {
@@ -89,7 +89,7 @@ fn rsyslogd_may_be_killed_and_restarted() {
     let Some(rig) = with_dsyslog() else { return };
     let Some(rsyslogd) = Rsyslogd::new(&rig) else { return };
     let mut wanted = Vec::new();
-    for to in ["log".to_string(), format!("tcp:127.0.0.1:{}", rsyslogd.port)] {
+    for to in ["./log".to_string(), format!("tcp:127.0.0.1:{}", rsyslogd.port)] {
         let daemon = rsyslogd.start();
         let (dsyslog, mut input) = rig.start_fed(format!("dsyslog --to {to} fan"));
         let mut more = |from: usize| {

@@ -180,7 +180,7 @@ fn a_line_of_100_mib_takes_dsyslog_no_memory() {
     let Some(rig) = with_dsyslog() else { return };
     // The receiver does not read, so that dsyslog fills its queue and counts lost lines.
     let _receiver = Datagrams::new(rig.path("socket"));
-    let (dsyslog, mut input) = rig.start_fed("dsyslog --to socket fan");
+    let (dsyslog, mut input) = rig.start_fed("dsyslog --to ./socket fan");
     assert_constant_memory(&rig, dsyslog.pid(), &mut input);
     drop(input);
     dsyslog.wait().exits(1);
@@ -247,7 +247,7 @@ fn dsyslog_sends_random_lines_in_random_pieces() {
         let _ = fs::remove_file(rig.path("socket"));
         let receiver = Datagrams::new(rig.path("socket"));
         let mut follower = Follower { receiver, expected: &expected, line: 0, at: 0, received: 0 };
-        let (dsyslog, mut input) = rig.start_fed("dsyslog --to socket fan");
+        let (dsyslog, mut input) = rig.start_fed("dsyslog --to ./socket fan");
         let mut fed = 0;
         let mut rest = &text[..];
         while !rest.is_empty() {
@@ -274,7 +274,7 @@ fn dsyslog_sends_random_lines_in_random_pieces() {
 fn dsyslog_sends_many_lines_to_a_fast_receiver() {
     let Some(rig) = with_dsyslog() else { return };
     let mut receiver = Datagrams::new(rig.path("socket"));
-    let (dsyslog, mut input) = rig.start_fed("dsyslog --to socket fan");
+    let (dsyslog, mut input) = rig.start_fed("dsyslog --to ./socket fan");
     let count = scaled(50_000, 2_000_000);
     for from in (1..=count).step_by(100) {
         let lines: String = (from..from + 100).map(|number| format!("{number}\n")).collect();

@@ -217,7 +217,7 @@ const CHECKS: &[(&str, &str, Check)] = &[
         let mut buffer = [0; 200];
         let count = syslog.recv(&mut buffer).expect("receive a message");
         let message = String::from_utf8_lossy(&buffer[..count]);
-        assert!(message.starts_with("<30>") && message.contains(" vfand: "), "{message}");
+        assert!(message.starts_with("<30>") && message.contains(">vfand: "), "{message}");
         stop(rig, "vfand");
     }),
     ("dsyslog", "echo The kitchen is on fire", |rig, line| {

@@ -17,8 +17,10 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Message {
     /// The facility times eight plus the severity.
     pub priority: u32,
-    /// `Mmm dd HH:MM:SS`.
+    /// `YYYY-mm-ddTHH:MM:SSZ` if it came over the network; empty if it came to a local socket.
     pub timestamp: String,
+    /// The host, if it came over the network.
+    pub host: String,
     /// The tag: the text before the colon.
     pub name: String,
     pub text: Vec<u8>,
@@ -35,11 +37,19 @@ impl Message {
         let rest = bytes.strip_prefix(b"<")?;
         let end = rest.iter().position(|&byte| byte == b'>')?;
         let priority = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
-        let (timestamp, rest) = rest[end + 1..].split_at_checked(16)?;
-        let timestamp = std::str::from_utf8(timestamp).ok()?.strip_suffix(' ')?.to_string();
+        let mut rest = &rest[end + 1..];
+        let is_remote = rest.get(10) == Some(&b'T') && rest.get(19) == Some(&b'Z');
+        let mut word = || {
+            let end = rest.iter().position(|&byte| byte == b' ')?;
+            let word = String::from_utf8(rest[..end].to_vec()).ok()?;
+            rest = &rest[end + 1..];
+            Some(word)
+        };
+        let (timestamp, host) =
+            if is_remote { (word()?, word()?) } else { (String::new(), String::new()) };
         let end = rest.windows(2).position(|two| two == b": ")?;
         let name = String::from_utf8(rest[..end].to_vec()).ok()?;
-        Some(Message { priority, timestamp, name, text: rest[end + 2..].to_vec() })
+        Some(Message { priority, timestamp, host, name, text: rest[end + 2..].to_vec() })
     }
 
     pub fn text(&self) -> String {
@@ -231,7 +241,7 @@ fn is_quiet(kind: ErrorKind) -> bool {
 /// How the end of a message in a stream is found.
 #[derive(Clone, Copy)]
 pub enum Framing {
-    /// By the length before it (RFC 6587, octet counting).
+    /// By the length before it (RFC 6587, octet counting): see `Stream::counted`.
     Counted,
     /// By a zero byte or a newline after it.
     Ended,
@@ -263,7 +273,12 @@ impl Stream {
     pub fn tcp(address: &str, port: u16) -> Option<Stream> {
         let listener = local(TcpListener::bind((address, port)), address)?;
         listener.set_nonblocking(true).expect("a nonblocking socket");
-        Some(Stream::new(Listener::Tcp(listener), Framing::Counted))
+        Some(Stream::new(Listener::Tcp(listener), Framing::Ended))
+    }
+
+    /// Expects the length before each message.
+    pub fn counted(self) -> Stream {
+        Stream { framing: Framing::Counted, ..self }
     }
 
     fn new(listener: Listener, framing: Framing) -> Stream {

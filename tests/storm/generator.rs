@@ -40,7 +40,7 @@ pub fn plan(seed: u64, environment: &Environment) -> Plan {
             (Logger::Dlog, "dlog -b -p P log"),
             (Logger::Drlog, "drlog -b -s 4k -m 0 folder"),
             (Logger::Drlog, "drlog -t -s 30k -m 0 folder"),
-            (Logger::Dsyslog, "dsyslog --to socket storm"),
+            (Logger::Dsyslog, "dsyslog --to ./socket storm"),
             (Logger::Cat, "sh -c 'exec cat >>log'"),
         ]),
     };

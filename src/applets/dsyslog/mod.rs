@@ -8,7 +8,6 @@ use crate::applets::option_sources::{AppletInfo, Invocation};
 use crate::applets::pump::{self, Interest, Lines, Request, Sink, SinkState};
 use connection::Connection;
 use core::ffi::CStr;
-use heapless::Vec;
 use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
@@ -16,13 +15,13 @@ use pure::log::report_once::ReportOnce;
 use pure::log::{lines, loss};
 use pure::packed;
 use pure::syslog::address::{Address, Transport};
-use pure::syslog::header::{self, MessageFormat, Origin};
-use pure::syslog::message::MessageBuilder;
+use pure::syslog::header::{self, Host, HostName, Layout, MAX_NAME, MessageFormat, Origin, Tag};
+use pure::syslog::message::{MAX_SIZE, MaxSize, MessageBuilder};
 use pure::syslog::priority::{Facility, Priority};
-use pure::syslog::queue::Queue;
-use pure::text::{Put, TextBuf, find_byte};
+use pure::syslog::queue::{self, Queue};
+use pure::text::{TextBuf, copy, first, spare, split_once};
 use pure::time::{Duration, Instant, earliest};
-use sys::file::{self, File, Mode};
+use sys::file::{self, EXECUTE, File, Mode};
 use sys::{clock, sysinfo};
 
 const INFO: AppletInfo = AppletInfo {
@@ -37,6 +36,10 @@ pub struct Config {
     logger: LoggerConfig,
     format: MessageFormat,
     to: Address,
+    rfc5424: bool,
+    octet_count: bool,
+    host: HostName,
+    size: MaxSize,
     console: bool,
 }
 
@@ -54,10 +57,17 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("-f, --facility FACILITY\tWhat kind of program; daemon.", |c, v| {
         v.to(&mut c.format.priority.facility)
     }),
-    opt("    --to ADDRESS\t/dev/log, another path, udp:IP:PORT, tcp:IP:PORT.", |c, v| {
+    opt("    --to ADDRESS\tSend to a PATH, udp:IP[:PORT] or tcp:IP[:PORT].", |c, v| {
         v.to(&mut c.to)
     }),
-    opt("    --rfc5424\tSend in the newer format.", |c, v| v.to(&mut c.format.rfc5424)),
+    opt("    --rfc5424\tSend in the newer format.", |c, v| v.to(&mut c.rfc5424)),
+    opt("    --octet-count\tSend the length before each message (TCP).", |c, v| {
+        v.to(&mut c.octet_count)
+    }),
+    opt("    --hostname HOST\tName this host in messages to the network.", |c, v| {
+        v.to(&mut c.host)
+    }),
+    opt("    --size SIZE\tLimit messages to SIZE bytes (default: 1024).", |c, v| v.to(&mut c.size)),
     opt("    --prio-prefix\t<3>TEXT sets the priority of that line.", |c, v| {
         v.to(&mut c.format.prefixed)
     }),
@@ -79,12 +89,16 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         format: MessageFormat {
             // daemon.warning
             priority: Priority { facility: Facility(3), severity: 4 },
-            name: b"",
-            rfc5424: false,
+            layout: Layout::Local,
+            tag: Tag::new(),
             prefixed: false,
             skip_empty: false,
         },
-        to: Address { word: c"/dev/log", transport: Transport::Unix },
+        to: Address { word: c"/dev/log", transport: Transport::Unix, is_given: false },
+        rfc5424: false,
+        octet_count: false,
+        host: HostName(Host::new()),
+        size: MaxSize(0),
         console: false,
     };
     logger::run(invocation, &INFO, packed!(Config, OPTIONS), config, start)
@@ -99,26 +113,39 @@ fn start(
     let Some(name) = name.map(CStr::to_bytes) else {
         return Err(INFO.missing("no name given. "));
     };
-    config.format.name = name;
+    if !(1..=MAX_NAME).contains(&name.len()) {
+        return Err(error("'", name, "' is not a name for syslog: 1 to 48 bytes"));
+    }
+    if config.rfc5424 && !config.to.is_given {
+        return Err(error("option --rfc5424 needs --to: /dev/log has the older format", b"", ""));
+    }
+    let layout = match config.to.transport {
+        _ if config.rfc5424 => Layout::Rfc5424,
+        Transport::Udp(_) | Transport::Tcp(_) => Layout::Network,
+        Transport::Unix if file::access(c"/sbin/logd", EXECUTE).is_ok() => Layout::Logd,
+        Transport::Unix => Layout::Local,
+    };
+    config.format.layout = layout;
     config.format.skip_empty = config.logger.skip_empty;
-    if !header::is_name(name, config.format.rfc5424) {
-        let then = "' is no name for syslog: 1 to 48 printing characters";
-        return Err(error("'", name, then));
+    if config.format.set_name(name) {
+        let _ = error("'", name, "' is not a printable name: sent with _ for other characters");
     }
     let Buffers { batch, out, .. } = buffers;
+    let (queue, rest) = out.split_at_mut(queue::CAPACITY);
+    let (message, line) = rest.split_at_mut(MAX_SIZE);
+    let message = message.get_mut(..layout.max_size(config.size.0)).unwrap_or(&mut []);
+    let host = core::mem::take(&mut config.host.0);
     let mut sender = Sender {
-        builder: MessageBuilder::new(&config.format),
-        queue: Queue::new(out, config.to.framing()),
-        connection: Connection::new(&config.to),
-        host: Vec::new(),
         console: config.console,
         report: ReportOnce::default(),
         deadline: None,
+        connection: Connection::new(&config.to),
+        reads_host: layout.has_host() && host.is_empty(),
+        origin: Origin { moment: (i64::MIN, 0), host },
+        builder: MessageBuilder::new(&config.format, message),
+        line,
+        queue: Queue::new(queue, config.to.framing(config.octet_count)),
     };
-    if config.format.rfc5424 {
-        sysinfo::put_host_name(&mut sender.host);
-        header::replace_unprintable(&mut sender.host);
-    }
     pump::pump(config.logger.input, Lines::InPieces, batch, &mut sender)
 }
 
@@ -133,8 +160,12 @@ struct Sender<'a> {
     /// The time at which unsent messages are lost; `None` before the end of the input.
     deadline: Option<Instant>,
     connection: Connection<'a>,
-    host: Vec<u8, 64>,
+    /// The host name in `origin` is the kernel's.
+    reads_host: bool,
+    origin: Origin,
     builder: MessageBuilder<'a>,
+    /// Memory for one line to the console.
+    line: &'static mut [u8],
     queue: Queue,
 }
 
@@ -145,11 +176,11 @@ impl Sender<'_> {
     /// Sends messages from the queue. If there is no receiver, reports that, and writes them to the console if the option
     /// is set.
     fn flush(&mut self) {
-        let Self { builder, queue, connection, host, .. } = self;
+        let Self { builder, queue, connection, origin, reads_host, .. } = self;
         connection.flush(queue, &mut |queue, lines| {
             let mut text = TextBuf::<32>::new();
             loss::put_notice(&mut text, lines, None);
-            let origin = Origin { moment: clock::real(), host };
+            update(origin, *reads_host);
             builder.notice(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
         });
         let state = &self.connection.state;
@@ -170,28 +201,38 @@ impl Sender<'_> {
         let Ok(console) = File::open(c"/dev/console", Mode::Console) else {
             return;
         };
+        let Self { queue, line, .. } = self;
         let mut count = 0;
-        for message in self.queue.messages(false) {
-            let text = find_byte(message, b'>').and_then(|at| message.get(at + 1..));
-            let mut line = TextBuf::<{ Queue::MAX_FRAME }>::new();
-            line.put(text.unwrap_or(message));
-            line.put(b"\r\n");
-            if file::write(console.fd(), line.bytes()).is_err() {
+        for message in queue.messages(false) {
+            let (_, text) = split_once(message, b'>');
+            let size = copy(text.unwrap_or(message), line);
+            let size = size + copy(b"\r\n", spare(line, size));
+            if file::write(console.fd(), first(line, size)).is_err() {
                 break;
             }
             count += 1;
         }
-        self.queue.sent(count);
+        queue.sent(count);
     }
 
     fn is_full(&self) -> bool {
-        !self.queue.has_space(Queue::MAX_FRAME)
+        !self.queue.has_space(self.builder.max_size())
+    }
+}
+
+/// Sets the time of the next messages, and once a second the host name, which may change late at boot.
+fn update(Origin { moment, host }: &mut Origin, reads_host: bool) {
+    let before = core::mem::replace(moment, clock::real());
+    if reads_host && before.0 != moment.0 {
+        host.clear();
+        sysinfo::put_host_name(host);
+        header::make_printable(host);
     }
 }
 
 impl Sink for Sender<'_> {
     fn take(&mut self, batch: &[u8]) -> usize {
-        let moment = clock::real();
+        update(&mut self.origin, self.reads_host);
         let mut taken = 0;
         while let Some(rest) = batch.get(taken..).filter(|rest| !rest.is_empty()) {
             if self.is_full() {
@@ -200,8 +241,7 @@ impl Sink for Sender<'_> {
                     break;
                 }
             }
-            let Self { builder, queue, host, .. } = self;
-            let origin = Origin { moment, host };
+            let Self { builder, queue, origin, .. } = self;
             taken += builder.feed(rest, origin, &mut |message, last| queue.push(message, last));
         }
         taken
@@ -235,8 +275,7 @@ impl Sink for Sender<'_> {
     fn handle(&mut self, _: Request) {}
 
     fn end(&mut self) {
-        let Self { builder, queue, host, .. } = self;
-        let origin = Origin { moment: clock::real(), host };
+        let Self { builder, queue, origin, .. } = self;
         builder.finish(origin, &mut |message, last| queue.push(message, last));
         self.deadline = Some(clock::now().add(FINAL_SEND_TIMEOUT));
         self.flush();

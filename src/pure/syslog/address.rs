@@ -3,6 +3,7 @@
 use super::framing::Framing;
 use super::socket_addr;
 use crate::cli::option_value::{Arg, CliWord, Expected, OptionValue};
+use crate::text::{find_byte, split_once};
 use core::net::SocketAddr;
 
 /// An address and the word that it was parsed from.
@@ -11,6 +12,8 @@ pub struct Address {
     /// The word of the command line: the path of [`Transport::Unix`], and the receiver's name in error messages.
     pub word: CliWord,
     pub transport: Transport,
+    /// Whether this is not the default.
+    pub is_given: bool,
 }
 
 /// The protocol below syslog, with the address of the receiver.
@@ -27,34 +30,40 @@ pub enum Transport {
 /// The size of `sun_path` in unix(7), which includes a NUL.
 const SUN_PATH_SIZE: usize = 108;
 
-/// `udp:IP:PORT`, `tcp:IP:PORT`, or a path.
+/// `udp:IP`, `tcp:IP:PORT`, or a path.
 impl OptionValue for Address {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        const EXPECTED: Expected = "an address (/dev/log, udp:10.0.0.1:514, tcp:[fd00::1]:601)";
+        const EXPECTED: Expected =
+            "an address (udp:10.0.0.1, tcp:[fd00::1]:601) or a path with a slash";
         self.word = value;
+        self.is_given = true;
         self.transport = match value.to_bytes() {
-            [] => return Err(EXPECTED),
             [b'u', b'd', b'p', b':', rest @ ..] => {
                 Transport::Udp(socket_addr::parse(rest).ok_or(EXPECTED)?)
             }
             [b't', b'c', b'p', b':', rest @ ..] => {
                 Transport::Tcp(socket_addr::parse(rest).ok_or(EXPECTED)?)
             }
-            path if path.len() < SUN_PATH_SIZE => Transport::Unix,
-            _ => return Err("a path of at most 107 bytes"),
+            path if path.len() >= SUN_PATH_SIZE => return Err("a path of at most 107 bytes"),
+            path => match split_once(path, b'/') {
+                // `tls://10.0.0.1` is not a path.
+                (folder, Some(_)) if find_byte(folder, b':').is_none() => Transport::Unix,
+                _ => return Err(EXPECTED),
+            },
         };
         Ok(())
     }
 }
 
 impl Address {
-    /// Returns how this transport separates messages.
+    /// Returns how this transport separates messages. `octet_count` selects octet counting for TCP.
     #[must_use]
-    pub const fn framing(&self) -> Framing {
+    pub const fn framing(&self, octet_count: bool) -> Framing {
         match self.transport {
-            Transport::Unix => Framing::NulTrailer,
+            Transport::Unix => Framing::Trailer(0),
             Transport::Udp(_) => Framing::Datagram,
-            Transport::Tcp(_) => Framing::OctetCounting,
+            Transport::Tcp(_) if octet_count => Framing::OctetCounting,
+            Transport::Tcp(_) => Framing::Trailer(b'\n'),
         }
     }
 }
@@ -67,7 +76,7 @@ mod tests {
     #[test]
     fn addresses_are_ports_or_paths() {
         let transport = |word: &str| {
-            let mut address = Address { word: c"", transport: Transport::Unix };
+            let mut address = Address { word: c"", transport: Transport::Unix, is_given: false };
             let word = word_of(word);
             Arg::new(word).to(&mut address).map(|()| {
                 assert_eq!(address.word, word);
@@ -77,8 +86,21 @@ mod tests {
         let port = "[fd00::1]:601";
         assert_eq!(transport(&format!("udp:{port}")), Ok(Transport::Udp(port.parse().unwrap())));
         assert_eq!(transport(&format!("tcp:{port}")), Ok(Transport::Tcp(port.parse().unwrap())));
-        assert_eq!(transport(&"p".repeat(107)), Ok(Transport::Unix));
-        for bad in ["", "udp:", "tcp:/dev/log", &"p".repeat(108)] {
+        let path = "/".repeat(107);
+        for good in ["/dev/log", "./log", "log/", "./tls:", &path] {
+            assert_eq!(transport(good), Ok(Transport::Unix), "{good}");
+        }
+        for bad in [
+            "",
+            "log",
+            "udp:",
+            "tcp:/dev/log",
+            "tcp://10.0.0.1",
+            "10.0.0.1:514",
+            "tls:10.0.0.1",
+            "tls://10.0.0.1",
+            &(path + "/"),
+        ] {
             assert!(transport(bad).is_err(), "{bad}");
         }
     }

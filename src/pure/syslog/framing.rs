@@ -10,9 +10,9 @@ pub const FRAME_OVERHEAD: usize = 8;
 /// A method to separate messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Framing {
-    /// A NUL after each message, as C libraries write to /dev/log: non-transparent framing (RFC 6587, 3.4.2).
-    /// Datagrams are sent without it.
-    NulTrailer,
+    /// This byte after each message: non-transparent framing (RFC 6587, 3.4.2). It is NUL as C libraries write to
+    /// /dev/log, and a newline over TCP. Datagrams are sent without it.
+    Trailer(u8),
     /// Nothing: each datagram is one message.
     Datagram,
     /// The length in decimal and a space before each message: octet counting (RFC 6587, 3.4.1).
@@ -24,9 +24,9 @@ impl Framing {
     pub fn write(self, message: &[u8], buffer: &mut [u8]) -> usize {
         match self {
             Self::Datagram => copy(message, buffer),
-            Self::NulTrailer => {
+            Self::Trailer(byte) => {
                 let size = copy(message, buffer);
-                size + copy(b"\0", spare(buffer, size))
+                size + copy(&[byte], spare(buffer, size))
             }
             Self::OctetCounting => {
                 let mut length = TextBuf::<FRAME_OVERHEAD>::new();
@@ -41,7 +41,7 @@ impl Framing {
     #[must_use]
     pub const fn trailer_len(self) -> usize {
         match self {
-            Self::NulTrailer => 1,
+            Self::Trailer(_) => 1,
             Self::Datagram | Self::OctetCounting => 0,
         }
     }
@@ -54,8 +54,8 @@ mod tests {
     #[test]
     fn each_framing_separates_messages_as_its_rfc_says() {
         for (framing, message, frame) in [
-            (Framing::NulTrailer, &b"ten bytes."[..], &b"ten bytes.\0"[..]),
-            (Framing::NulTrailer, b"", b"\0"),
+            (Framing::Trailer(0), &b"ten bytes."[..], &b"ten bytes.\0"[..]),
+            (Framing::Trailer(b'\n'), b"", b"\n"),
             (Framing::Datagram, b"ten bytes.", b"ten bytes."),
             (Framing::OctetCounting, b"ten bytes.", b"10 ten bytes."),
             (Framing::OctetCounting, b"", b"0 "),

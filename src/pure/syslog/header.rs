@@ -1,85 +1,158 @@
-//! The header of a syslog message: PRI, timestamp, sender. The message builder puts it before each text.
+//! The header of a syslog message: PRI, time, host, sender. The message builder puts it before each text.
 
 use super::priority::Priority;
 use crate::calendar::Civil;
+use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::log::timestamp::put_civil;
 use crate::text::{Put, Text, TextBuf, Writer, put_padded};
+use heapless::Vec;
 use ufmt::uwrite;
 
 /// The maximum length of a sender's name, in bytes: APP-NAME of RFC 5424, 6.
 pub const MAX_NAME: usize = 48;
 
+/// The layout of a header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Layout {
+    /// `<PRI>name: `, for a local socket. The receiver adds the time, in its own zone.
+    Local,
+    /// `<PRI>Mmm dd HH:MM:SS name: `, for OpenWrt's logd. It strips 16 bytes from every message whose sixteenth byte
+    /// after the PRI is a blank (log/syslog.c of ubox). This time has that length, as that of the C library has.
+    Logd,
+    /// `<PRI>YYYY-mm-ddTHH:MM:SSZ host name: `, for the network: RFC 3164 with a time that names its zone.
+    Network,
+    /// RFC 5424.
+    Rfc5424,
+}
+
+impl Layout {
+    /// Returns whether the header contains the host name.
+    #[must_use]
+    pub const fn has_host(self) -> bool {
+        matches!(self, Self::Network | Self::Rfc5424)
+    }
+
+    /// Returns the part of a time that the header shows.
+    #[must_use]
+    pub const fn shown_part(self, (second, nanosecond): (i64, u32)) -> (i64, u32) {
+        match self {
+            Self::Local => (0, 0),
+            Self::Logd | Self::Network => (second, 0),
+            Self::Rfc5424 => (second, nanosecond),
+        }
+    }
+
+    /// Returns the maximum size of a message with its header, in bytes, if the option `--size` is `wanted`; 0: it is not
+    /// given.
+    #[must_use]
+    pub fn max_size(self, wanted: usize) -> usize {
+        match self {
+            Self::Logd if !(1..LOGD_SIZE).contains(&wanted) => LOGD_SIZE,
+            _ if wanted > 0 => wanted,
+            // Each receiver should accept it: RFC 5424, 6.1.
+            Self::Rfc5424 => 2048,
+            // RFC 3164, 4.1.
+            _ => 1024,
+        }
+    }
+}
+
+/// The size of a message that logd reads: the rest of a longer one is lost.
+const LOGD_SIZE: usize = 1023;
+
+/// The name of the sender with the punctuation behind it.
+pub type Tag = TextBuf<64>;
+
 /// The format of all messages of one sender.
 pub struct MessageFormat {
+    pub layout: Layout,
     pub priority: Priority,
-    /// The sender's name, for which [`is_name`] holds: APP-NAME of RFC 5424, TAG of RFC 3164.
-    pub name: &'static [u8],
-    /// Use the header of RFC 5424 instead of RFC 3164.
-    pub rfc5424: bool,
+    /// The end of each header.
+    pub tag: Tag,
     /// Read `<N>` at the start of a line as its severity (sd-daemon(3)).
     pub prefixed: bool,
     /// Drop empty lines.
     pub skip_empty: bool,
 }
 
-/// The time and the host that a header names.
-#[derive(Clone, Copy)]
-pub struct Origin<'a> {
-    /// Seconds since 1970 and nanoseconds.
-    pub moment: (i64, u32),
-    /// HOSTNAME of RFC 5424, at most 64 bytes of printable ASCII. RFC 3164 headers omit it: the receiver adds it.
-    pub host: &'a [u8],
+/// A host name. Linux limits it to 64 bytes.
+pub type Host = Vec<u8, 64>;
+
+/// The host name of `--hostname`; empty: the name of this host.
+pub struct HostName(pub Host);
+
+impl OptionValue for HostName {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        self.0 =
+            Vec::from_slice(value.to_bytes()).map_err(|_| "a host name of at most 64 bytes")?;
+        make_printable(&mut self.0);
+        Ok(())
+    }
 }
 
-/// A header of at most 155 bytes, with space for the text of a loss notice.
-pub type Header = TextBuf<192>;
+/// The time and the host that a header names.
+pub struct Origin {
+    /// Seconds since 1970 and nanoseconds.
+    pub moment: (i64, u32),
+    /// Printable ASCII: see [`make_printable`].
+    pub host: Host,
+}
+
+/// A header, with space for the text of a loss notice.
+pub type Header = TextBuf<200>;
 
 impl MessageFormat {
+    /// Sets the name of the sender to printable characters: `_` replaces all others, such as blanks, which would end
+    /// the name. Returns whether there are any.
+    pub fn set_name(&mut self, name: &[u8]) -> bool {
+        let mut printable = true;
+        for byte in name {
+            let is_graphic = byte.is_ascii_graphic();
+            printable &= is_graphic;
+            self.tag.put(&[if is_graphic { *byte } else { b'_' }]);
+        }
+        // PROCID, MSGID and STRUCTURED-DATA are nil.
+        self.tag.put(if self.layout == Layout::Rfc5424 { b" - - - " } else { b": " });
+        !printable
+    }
+
     /// Returns the header of a message. `severity` overrides [`MessageFormat::priority`].
     #[must_use]
-    pub fn header(
-        &self,
-        Origin { moment: (second, nanosecond), host }: Origin,
-        severity: Option<u8>,
-    ) -> Header {
+    pub fn header(&self, origin: &Origin, severity: Option<u8>) -> Header {
         let mut header = Header::new();
         let Ok(()) = uwrite!(Writer(&mut header), "<{}>", self.priority.pri(severity));
-        let time = Civil::of_epoch(second);
-        if self.rfc5424 {
+        let (second, nanosecond) = self.layout.shown_part(origin.moment);
+        if self.layout == Layout::Rfc5424 {
             header.put(b"1 ");
-            put_civil(&mut header, time, b'T', b':');
-            header.put(b".");
-            put_padded(&mut header, nanosecond / 1000, 6, false);
-            header.put(b"Z ");
-            header.put(host);
-            header.put(b" ");
-            header.put(self.name);
-            // PROCID, MSGID and STRUCTURED-DATA are nil.
-            header.put(b" - - - ");
-        } else {
-            put_bsd_time(&mut header, time);
-            header.put(b" ");
-            header.put(self.name);
-            header.put(b": ");
         }
+        let time = Civil::of_epoch(second);
+        if self.layout == Layout::Logd {
+            put_bsd_time(&mut header, time);
+        }
+        if self.layout.has_host() {
+            put_civil(&mut header, time, b'T', b':');
+            if self.layout == Layout::Rfc5424 {
+                header.put(b".");
+                put_padded(&mut header, nanosecond / 1000, 6, false);
+            }
+            header.put(b"Z ");
+            header.put(&origin.host);
+            header.put(b" ");
+        }
+        header.put(self.tag.bytes());
         header
     }
 }
 
-/// Replaces each byte of a host name that is not printable ASCII by a dash: HOSTNAME of RFC 5424, 6, is PRINTUSASCII.
-pub fn replace_unprintable(host: &mut [u8]) {
+/// Makes a host name printable ASCII, as HOSTNAME of RFC 5424, 6: a dash replaces each other byte, or an empty name.
+pub fn make_printable(host: &mut Host) {
     host.iter_mut().filter(|byte| !byte.is_ascii_graphic()).for_each(|byte| *byte = b'-');
+    if host.is_empty() {
+        let _ = host.push(b'-');
+    }
 }
 
-/// Returns whether `name` is a valid name of a sender: 1 to [`MAX_NAME`] printable ASCII characters. RFC 5424 does not
-/// allow spaces.
-#[must_use]
-pub fn is_name(name: &[u8], rfc5424: bool) -> bool {
-    let printable = |byte: &u8| byte.is_ascii_graphic() || !rfc5424 && *byte == b' ';
-    (1..=MAX_NAME).contains(&name.len()) && name.iter().all(printable)
-}
-
-/// Appends `Mmm dd HH:MM:SS`: TIMESTAMP of RFC 3164, 4.1.2. A space pads the day.
+/// Appends `Mmm dd HH:MM:SS `: TIMESTAMP of RFC 3164, 4.1.2. A space pads the day.
 fn put_bsd_time(text: &mut Text, time: Civil) {
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let start = usize::from(time.month.wrapping_sub(1)) * 3;
@@ -90,6 +163,7 @@ fn put_bsd_time(text: &mut Text, time: Civil) {
         text.put(&[separator]);
         put_padded(text, number.into(), 2, false);
     }
+    text.put(b" ");
 }
 
 #[cfg(test)]
@@ -97,32 +171,81 @@ mod tests {
     use super::*;
     use crate::syslog::priority::Facility;
 
-    #[test]
-    fn the_longest_header_leaves_space_for_a_loss_notice() {
-        let format = MessageFormat {
-            priority: Priority { facility: Facility(23), severity: 7 },
-            name: &[b'n'; MAX_NAME],
-            rfc5424: true,
-            prefixed: false,
-            skip_empty: false,
-        };
-        let origin = Origin { moment: (1_794_823_200, 123_456_789), host: &[b'h'; 64] };
-        let mut message = format.header(origin, None);
-        assert_eq!(message.bytes().len(), 155);
-        let text = b"18446744073709551615 lines lost";
-        message.put(text);
-        assert!(message.bytes().ends_with(text));
+    fn format(layout: Layout, name: &[u8]) -> MessageFormat {
+        let priority = Priority { facility: Facility(23), severity: 7 };
+        let mut format =
+            MessageFormat { layout, priority, tag: Tag::new(), prefixed: false, skip_empty: false };
+        format.set_name(name);
+        format
+    }
+
+    fn header(layout: Layout, name: &[u8]) -> String {
+        let host = Host::from_slice(b"box").unwrap();
+        let origin = Origin { moment: (1_794_823_200, 123_456_789), host };
+        String::from_utf8(format(layout, name).header(&origin, None).bytes().to_vec()).unwrap()
     }
 
     #[test]
-    fn names_are_printable_and_not_too_long() {
-        let longest = [b'n'; MAX_NAME];
-        for good in [&b"n"[..], b"a-b.c[7]!~", &longest] {
-            assert!(is_name(good, false) && is_name(good, true), "{good:?}");
+    fn each_layout_has_its_fields() {
+        for (layout, expected) in [
+            (Layout::Local, "<191>fan: "),
+            (Layout::Logd, "<191>Nov 16 10:00:00 fan: "),
+            (Layout::Network, "<191>2026-11-16T10:00:00Z box fan: "),
+            (Layout::Rfc5424, "<191>1 2026-11-16T10:00:00.123456Z box fan - - - "),
+        ] {
+            assert_eq!(header(layout, b"fan"), expected);
         }
-        assert!(is_name(b"a b", false) && !is_name(b"a b", true));
-        for bad in [&b""[..], b"a\tb", b"a\x7f", b"\xc3\xa4", &[b'n'; MAX_NAME + 1]] {
-            assert!(!is_name(bad, false) && !is_name(bad, true), "{bad:?}");
+    }
+
+    #[test]
+    fn the_longest_header_leaves_space_for_a_loss_notice() {
+        let host = Host::from_slice(&[b'h'; 64]).unwrap();
+        let origin = Origin { moment: (1_794_823_200, 123_456_789), host };
+        for layout in [Layout::Local, Layout::Logd, Layout::Network, Layout::Rfc5424] {
+            let mut message = format(layout, &[b'n'; MAX_NAME]).header(&origin, None);
+            let text = b"18446744073709551615 lines lost";
+            message.put(text);
+            assert!(message.bytes().ends_with(text), "{layout:?}");
+        }
+    }
+
+    #[test]
+    fn names_and_hosts_become_printable() {
+        assert_eq!(header(Layout::Local, b"a b\tc\x7f\xc3\xa4[7]!~"), "<191>a_b_c___[7]!~: ");
+        let mut other = format(Layout::Local, b"");
+        assert!(other.set_name(b"a b") && !other.set_name(b"a-b"));
+        for (host, expected) in [(&b"a b\xff."[..], &b"a-b-."[..]), (b"", b"-")] {
+            let mut host = Host::from_slice(host).unwrap();
+            make_printable(&mut host);
+            assert_eq!(host, expected);
+        }
+    }
+
+    #[test]
+    fn a_given_host_name_has_at_most_64_bytes() {
+        let parsed = |word: &str| {
+            let mut name = HostName(Host::new());
+            name.parse(Arg::new(crate::testing::word_of(word))).map(|()| name.0)
+        };
+        assert_eq!(parsed("box").as_deref(), Ok(&b"box"[..]));
+        assert_eq!(parsed("a b").as_deref(), Ok(&b"a-b"[..]));
+        assert_eq!(parsed("").as_deref(), Ok(&b"-"[..]));
+        assert!(parsed(&"x".repeat(64)).is_ok() && parsed(&"x".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn sizes_are_those_of_logger_and_of_logd() {
+        for (layout, wanted, size) in [
+            (Layout::Local, 0, 1024),
+            (Layout::Network, 0, 1024),
+            (Layout::Rfc5424, 0, 2048),
+            (Layout::Logd, 0, 1023),
+            (Layout::Logd, 8192, 1023),
+            (Layout::Logd, 500, 500),
+            (Layout::Local, 8192, 8192),
+            (Layout::Rfc5424, 500, 500),
+        ] {
+            assert_eq!(layout.max_size(wanted), size);
         }
     }
 
@@ -133,7 +256,7 @@ mod tests {
             put_bsd_time(&mut text, Civil::of_epoch((day - 1) * 86_400));
             String::from_utf8(text.bytes().to_vec()).unwrap()
         };
-        assert_eq!(time_of(9), "Jan  9 00:00:00");
-        assert_eq!(time_of(10), "Jan 10 00:00:00");
+        assert_eq!(time_of(9), "Jan  9 00:00:00 ");
+        assert_eq!(time_of(10), "Jan 10 00:00:00 ");
     }
 }

@@ -4,16 +4,33 @@
 //! Each line becomes one message, or several if it is too long. Control characters are escaped, because a receiver may
 //! print messages to a terminal: `#` and three octal digits, as rsyslogd does.
 
+#[cfg(any(test, fuzzing))]
+use super::header::{Host, Layout, Tag};
 use super::header::{MessageFormat, Origin};
 use crate::byte_scan::copy_until;
+use crate::cli::option_value::{Arg, Expected, OptionValue};
+use crate::cli::value;
 use crate::text::{C1_LEAD, Put, TextBuf, completes_c1, copy, first, skip, spare};
 use heapless::Vec;
 
-/// The maximum size of an RFC 3164 message with its header, in bytes (section 4.1).
-const MAX_3164: usize = 1024;
+/// The minimum of `--size`, in bytes. Chosen: the longest header leaves space for some text, and the syslogd of
+/// busybox reads 255 bytes of a message unless it is built otherwise.
+pub const MIN_SIZE: usize = 240;
 
-/// The maximum size of an RFC 5424 message with its header, in bytes: each receiver should accept it (section 6.1).
-pub const MAX_5424: usize = 2048;
+/// The maximum of `--size`, in bytes. Chosen: rsyslogd accepts as many by default.
+pub const MAX_SIZE: usize = 8192;
+
+/// The value of `--size`; 0: the default.
+pub struct MaxSize(pub usize);
+
+impl OptionValue for MaxSize {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        let size = value::size(value.to_bytes()).ok().and_then(|size| usize::try_from(size).ok());
+        let is_possible = |size: &usize| (MIN_SIZE..=MAX_SIZE).contains(size);
+        self.0 = size.filter(is_possible).ok_or("a size from 240 to 8192 bytes")?;
+        Ok(())
+    }
+}
 
 /// Builds the messages of one sender from lines that arrive in pieces.
 // Field order: see src/lib.rs.
@@ -32,7 +49,8 @@ pub struct MessageBuilder<'a> {
     header_for: Option<((i64, u32), Option<u8>)>,
     /// The size of the message so far.
     len: usize,
-    message: [u8; MAX_5424],
+    /// The buffer has the maximum size of a message.
+    message: &'a mut [u8],
 }
 
 /// Receives each message, and whether its line ends with it.
@@ -40,7 +58,7 @@ pub type Emit<'a> = &'a mut dyn FnMut(&[u8], bool);
 
 impl<'a> MessageBuilder<'a> {
     #[must_use]
-    pub const fn new(format: &'a MessageFormat) -> Self {
+    pub const fn new(format: &'a MessageFormat, message: &'a mut [u8]) -> Self {
         Self {
             format,
             in_line: false,
@@ -49,13 +67,19 @@ impl<'a> MessageBuilder<'a> {
             header_len: 0,
             header_for: None,
             len: 0,
-            message: [0; MAX_5424],
+            message,
         }
+    }
+
+    /// Returns the maximum size of a message.
+    #[must_use]
+    pub const fn max_size(&self) -> usize {
+        self.message.len()
     }
 
     /// Consumes bytes from the start of `piece`, at most to the end of a line. Returns their number. It is 0 if `piece` is
     /// empty, and may be 0 if a full message was emitted.
-    pub fn feed(&mut self, piece: &[u8], origin: Origin, emit: Emit) -> usize {
+    pub fn feed(&mut self, piece: &[u8], origin: &Origin, emit: Emit) -> usize {
         let Some(first) = piece.first() else {
             return 0;
         };
@@ -94,7 +118,7 @@ impl<'a> MessageBuilder<'a> {
     }
 
     /// Ends the input. A last line without a newline becomes a message, too.
-    pub fn finish(&mut self, origin: Origin, emit: Emit) {
+    pub fn finish(&mut self, origin: &Origin, emit: Emit) {
         if !self.in_line && !self.prefix.is_empty() {
             self.start_line(origin);
         }
@@ -104,7 +128,7 @@ impl<'a> MessageBuilder<'a> {
     }
 
     /// Builds a message of dsyslog itself, even in the middle of a line.
-    pub fn notice(&self, text: &[u8], origin: Origin, emit: Emit) {
+    pub fn notice(&self, text: &[u8], origin: &Origin, emit: Emit) {
         let mut message = self.format.header(origin, None);
         message.put(text);
         emit(message.bytes(), true);
@@ -129,7 +153,7 @@ impl<'a> MessageBuilder<'a> {
     }
 
     /// Starts the first message of a line. An incomplete prefix is text.
-    fn start_line(&mut self, origin: Origin) {
+    fn start_line(&mut self, origin: &Origin) {
         self.start_message(origin);
         self.in_line = true;
         if !self.prefix.is_empty() {
@@ -138,28 +162,24 @@ impl<'a> MessageBuilder<'a> {
         }
     }
 
-    fn start_message(&mut self, origin: Origin) {
-        let (second, _) = origin.moment;
-        let moment = if self.format.rfc5424 { origin.moment } else { (second, 0) };
-        let header_for = Some((moment, self.severity));
+    fn start_message(&mut self, origin: &Origin) {
+        let header_for = Some((self.format.layout.shown_part(origin.moment), self.severity));
         if self.header_for != header_for {
             self.header_for = header_for;
             let header = self.format.header(origin, self.severity);
-            self.header_len = copy(header.bytes(), &mut self.message);
+            self.header_len = copy(header.bytes(), self.message);
         }
         self.len = self.header_len;
     }
 
-    fn spare(&self) -> usize {
-        let max = if self.format.rfc5424 { MAX_5424 } else { MAX_3164 };
-        max.saturating_sub(self.len)
+    const fn spare(&self) -> usize {
+        self.message.len().saturating_sub(self.len)
     }
 
     /// Appends the bytes before the first one that may need an escape: a control byte, DEL, or [`C1_LEAD`]. Stops when
     /// the message is full. Returns the number of bytes.
     fn push_plain(&mut self, piece: &[u8]) -> usize {
-        let end = self.len + self.spare();
-        let place = self.message.get_mut(self.len..end).unwrap_or(&mut []);
+        let place = spare(self.message, self.len);
         let size = copy_until(piece, place, |block| {
             block.le(b' ' - 1) | block.eq(0x7f) | block.eq(C1_LEAD)
         });
@@ -169,23 +189,22 @@ impl<'a> MessageBuilder<'a> {
 
     /// Appends the part of `text` that fits.
     fn push(&mut self, text: &[u8]) {
-        let size = text.len().min(self.spare());
-        self.len += copy(first(text, size), spare(&mut self.message, self.len));
+        self.len += copy(text, spare(self.message, self.len));
     }
 
     /// Emits the full message up to the last complete character, and starts the next one of the line with the rest.
-    fn cut(&mut self, origin: Origin, emit: Emit) {
-        let text = skip(first(&self.message, self.len), self.header_len);
+    fn cut(&mut self, origin: &Origin, emit: Emit) {
+        let text = skip(first(self.message, self.len), self.header_len);
         let partial = partial_char_len(text);
         let mut rest = TextBuf::<4>::new();
         rest.put(skip(text, text.len() - partial));
-        emit(first(&self.message, self.len - partial), false);
+        emit(first(self.message, self.len - partial), false);
         self.start_message(origin);
         self.push(rest.bytes());
     }
 
     fn end_line(&mut self, emit: Emit) {
-        emit(first(&self.message, self.len), true);
+        emit(first(self.message, self.len), true);
         self.in_line = false;
         self.severity = None;
     }
@@ -212,6 +231,17 @@ fn partial_char_len(text: &[u8]) -> usize {
     0
 }
 
+/// Returns a format for the tests.
+#[cfg(any(test, fuzzing))]
+fn tests_format(layout: Layout) -> MessageFormat {
+    use super::priority::{Facility, Priority};
+    let priority = Priority { facility: Facility(3), severity: 4 };
+    let mut format =
+        MessageFormat { layout, priority, tag: Tag::new(), prefixed: false, skip_empty: false };
+    format.set_name(b"name");
+    format
+}
+
 /// Asserts that no message exceeds the maximum size, and that the concatenated texts are the escaped input. The pieces of
 /// the input may have any size.
 ///
@@ -221,20 +251,22 @@ pub fn check(data: &[u8]) {
     let Some(([format, piece_size], input)) = data.split_first_chunk() else {
         return;
     };
-    let priority =
-        super::priority::Priority { facility: super::priority::Facility(3), severity: 4 };
-    let rfc5424 = format & 1 > 0;
-    let format =
-        MessageFormat { priority, name: b"n", rfc5424, prefixed: false, skip_empty: false };
-    let mut builder = MessageBuilder::new(&format);
-    let origin = Origin { moment: (0, 0), host: b"h" };
-    let header: &[u8] = match rfc5424 {
-        true => b"<28>1 1970-01-01T00:00:00.000000Z h n - - - ",
-        false => b"<28>Jan  1 00:00:00 n: ",
+    let layout =
+        [Layout::Local, Layout::Logd, Layout::Network, Layout::Rfc5424][usize::from(format & 3)];
+    let size = if format & 4 > 0 { MIN_SIZE } else { layout.max_size(0) };
+    let format = tests_format(layout);
+    let mut buffer = std::vec![0; size];
+    let mut builder = MessageBuilder::new(&format, &mut buffer);
+    let origin = Origin { moment: (0, 0), host: Host::from_slice(b"h").unwrap_or_default() };
+    let header: &[u8] = match layout {
+        Layout::Local => b"<28>name: ",
+        Layout::Logd => b"<28>Jan  1 00:00:00 name: ",
+        Layout::Network => b"<28>1970-01-01T00:00:00Z h name: ",
+        Layout::Rfc5424 => b"<28>1 1970-01-01T00:00:00.000000Z h name - - - ",
     };
     let mut texts = std::vec::Vec::new();
     let mut emit = |message: &[u8], last: bool| {
-        assert!(message.len() <= if rfc5424 { MAX_5424 } else { MAX_3164 });
+        assert!(message.len() <= size);
         assert!(message.starts_with(header));
         texts.extend_from_slice(&message[header.len()..]);
         texts.extend_from_slice(if last { b"\n" } else { b"" });
@@ -242,10 +274,10 @@ pub fn check(data: &[u8]) {
     for piece in input.chunks(1 + usize::from(*piece_size)) {
         let mut rest = piece;
         while !rest.is_empty() {
-            rest = &rest[builder.feed(rest, origin, &mut emit)..];
+            rest = &rest[builder.feed(rest, &origin, &mut emit)..];
         }
     }
-    builder.finish(origin, &mut emit);
+    builder.finish(&origin, &mut emit);
     let mut escaped = std::vec::Vec::new();
     let mut before = b' ';
     for byte in input {
@@ -268,35 +300,31 @@ pub fn check(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syslog::priority::{Facility, Priority};
+    use crate::syslog::header::MAX_NAME;
     use crate::testing::Random;
 
-    const ORIGIN: Origin = Origin { moment: (1_794_823_200, 123_456_789), host: b"box" };
+    fn origin() -> Origin {
+        Origin { moment: (1_794_823_200, 123_456_789), host: Host::from_slice(b"box").unwrap() }
+    }
 
     fn format() -> MessageFormat {
-        let priority = Priority { facility: Facility(3), severity: 4 };
-        MessageFormat {
-            priority,
-            name: b"name",
-            rfc5424: false,
-            prefixed: false,
-            skip_empty: false,
-        }
+        tests_format(Layout::Local)
     }
 
     /// Returns the messages of an input that arrives in these pieces.
     fn build(format: &MessageFormat, pieces: &[&[u8]]) -> std::vec::Vec<(String, bool)> {
-        let mut builder = MessageBuilder::new(format);
+        let mut buffer = vec![0; format.layout.max_size(0)];
+        let mut builder = MessageBuilder::new(format, &mut buffer);
         let mut sent = vec![];
         let mut emit = |m: &[u8], last| sent.push((String::from_utf8_lossy(m).into_owned(), last));
         for piece in pieces {
             let mut rest = *piece;
             while !rest.is_empty() {
-                let taken = builder.feed(rest, ORIGIN, &mut emit);
+                let taken = builder.feed(rest, &origin(), &mut emit);
                 rest = &rest[taken..];
             }
         }
-        builder.finish(ORIGIN, &mut emit);
+        builder.finish(&origin(), &mut emit);
         sent
     }
 
@@ -306,16 +334,15 @@ mod tests {
 
     #[test]
     fn a_line_is_a_message() {
-        let header = "<28>Nov 16 10:00:00 name: ";
+        let header = "<28>name: ";
         assert_eq!(
             texts(&format(), &[b"hel", b"lo\n\nlast"]),
             [format!("{header}hello"), header.into(), format!("{header}last")]
         );
         let skipping = MessageFormat { skip_empty: true, ..format() };
         assert_eq!(texts(&skipping, &[b"\na\n\n"]), [format!("{header}a")]);
-        let modern = MessageFormat { rfc5424: true, ..format() };
         assert_eq!(
-            texts(&modern, &[b"a\n"]),
+            texts(&tests_format(Layout::Rfc5424), &[b"a\n"]),
             ["<28>1 2026-11-16T10:00:00.123456Z box name - - - a"]
         );
     }
@@ -324,7 +351,7 @@ mod tests {
     fn control_characters_are_escaped_in_octal() {
         assert_eq!(
             texts(&format(), &[b"a\0\tb\x1b[0m\x7f\xc3\xa4\n"]),
-            ["<28>Nov 16 10:00:00 name: a#000\tb#033[0m#177\u{e4}"]
+            ["<28>name: a#000\tb#033[0m#177\u{e4}"]
         );
         // Control characters of two bytes, in one piece and split between pieces: the second byte is escaped.
         for pieces in [
@@ -332,14 +359,14 @@ mod tests {
             &[b"\xc2\xb0\xc2", b"\x9b31m\xc2", b"\x9f\xc2", b"\xa0\n"],
         ] {
             let text = "\u{b0}\u{fffd}#23331m\u{fffd}#237\u{a0}";
-            assert_eq!(texts(&format(), pieces), [format!("<28>Nov 16 10:00:00 name: {text}")]);
+            assert_eq!(texts(&format(), pieces), [format!("<28>name: {text}")]);
         }
     }
 
     #[test]
     fn a_prefix_sets_the_severity_of_its_line() {
         let prefixed = MessageFormat { prefixed: true, ..format() };
-        let text = |pri, text| format!("<{pri}>Nov 16 10:00:00 name: {text}");
+        let text = |pri, text| format!("<{pri}>name: {text}");
         for pieces in [
             &[&b"<3>bad\n<8>x\n<\n<3\nplain\n<7>\n<3><4>\n<3"[..]][..],
             &[b"<", b"3", b">", b"bad\n<8", b">x\n<\n<3", b"\nplain\n<7>\n<3>", b"<4>\n<3"],
@@ -361,13 +388,23 @@ mod tests {
 
     #[test]
     fn a_line_that_just_fits_is_not_cut() {
-        let header = "<28>Nov 16 10:00:00 name: ";
+        let header = "<28>name: ";
         for (last, shown) in [("a", "a"), ("\t", "\t"), ("\u{7f}", "#177")] {
-            let text = "a".repeat(MAX_3164 - header.len() - shown.len());
+            let text = "a".repeat(1024 - header.len() - shown.len());
             let line = format!("{text}{last}\n");
             let message = format!("{header}{text}{shown}");
             assert_eq!(build(&format(), &[line.as_bytes()]), [(message, true)]);
         }
+    }
+
+    #[test]
+    fn the_size_has_limits() {
+        let parsed = |word: &str| {
+            let mut size = MaxSize(0);
+            size.parse(Arg::new(crate::testing::word_of(word))).map(|()| size.0)
+        };
+        assert_eq!(["240", "1k", "8k"].map(parsed), [Ok(240), Ok(1024), Ok(8192)]);
+        assert!(["", "0", "239", "8193", "9k", "x"].map(parsed).iter().all(Result::is_err));
     }
 
     #[test]
@@ -386,13 +423,14 @@ mod tests {
     #[test]
     fn a_notice_does_not_change_the_line_around_it() {
         let format = format();
-        let mut builder = MessageBuilder::new(&format);
+        let mut buffer = [0; 1024];
+        let mut builder = MessageBuilder::new(&format, &mut buffer);
         let mut sent = vec![];
         let mut emit = |m: &[u8], last| sent.push((m.to_vec(), last));
-        builder.feed(b"be", ORIGIN, &mut emit);
-        builder.notice(b"7 lines lost", ORIGIN, &mut emit);
-        builder.feed(b"gun\n", ORIGIN, &mut emit);
-        let message = |text| (format!("<28>Nov 16 10:00:00 name: {text}").into_bytes(), true);
+        builder.feed(b"be", &origin(), &mut emit);
+        builder.notice(b"7 lines lost", &origin(), &mut emit);
+        builder.feed(b"gun\n", &origin(), &mut emit);
+        let message = |text| (format!("<28>name: {text}").into_bytes(), true);
         assert_eq!(sent, [message("7 lines lost"), message("begun")]);
     }
 
@@ -414,7 +452,8 @@ mod tests {
     fn cutting_a_long_line_loses_nothing() {
         let mut random = Random(3);
         for _ in 0..300 {
-            let format = MessageFormat { rfc5424: random.below(2) == 0, ..format() };
+            let layout = [Layout::Local, Layout::Rfc5424][random.below(2)];
+            let format = tests_format(layout);
             let mut line = String::new();
             for _ in 0..random.below(5000) {
                 line.push(
@@ -442,7 +481,7 @@ mod tests {
                 })
                 .collect();
             let header = texts(&format, &[b"\n"])[0].clone();
-            let max_size = if format.rfc5424 { 2048 } else { 1024 };
+            let max_size = layout.max_size(0);
             let mut all = String::new();
             for (n, (message, last)) in messages.iter().enumerate() {
                 assert!(message.len() <= max_size, "{} bytes", message.len());
@@ -452,5 +491,39 @@ mod tests {
             }
             assert_eq!(all, escaped);
         }
+    }
+
+    /// What OpenWrt's logd stores of a datagram (log/syslog.c of ubox): it reads 1023 bytes, removes white space at the
+    /// end and the PRI, and then 16 bytes if the sixteenth is a blank.
+    fn logd(message: &str) -> &str {
+        let read = message.get(..message.len().min(1023)).unwrap().trim_end();
+        let (_, text) = read.split_once('>').unwrap();
+        if text.len() >= 16 && text.as_bytes()[15] == b' ' { &text[16..] } else { text }
+    }
+
+    #[test]
+    fn logd_stores_every_byte() {
+        for length in 1..=MAX_NAME {
+            let name = &"n".repeat(length);
+            let mut format = MessageFormat { tag: Tag::new(), ..tests_format(Layout::Logd) };
+            format.set_name(name.as_bytes());
+            // Blanks at one or two places, then at all but one.
+            for (first, second) in (0..24).flat_map(|a| (0..24).map(move |b| (a, b))) {
+                for (others, blank) in [("x", ' '), (" ", 'x')] {
+                    let mut text: std::vec::Vec<char> = others.repeat(24).chars().collect();
+                    (text[first], text[second]) = (blank, blank);
+                    let text: String = text.into_iter().collect();
+                    let message = texts(&format, &[text.as_bytes()]).concat();
+                    assert_eq!(logd(&message), format!("{name}: {text}").trim_end());
+                }
+            }
+            let line = "long ".repeat(1000) + ".";
+            let stored = texts(&format, &[line.as_bytes()]);
+            let stored: std::vec::Vec<_> = stored.iter().map(|message| message.len()).collect();
+            assert_eq!(stored.iter().max(), Some(&1023));
+        }
+        // Without the time, bytes are lost.
+        let message = texts(&format(), &[b"nine byte four"]).concat();
+        assert_ne!(logd(&message), "name: nine byte four");
     }
 }

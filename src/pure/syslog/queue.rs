@@ -11,13 +11,13 @@
 mod tests;
 
 use super::framing::{FRAME_OVERHEAD, Framing};
-use super::message::MAX_5424;
+use super::message::MAX_SIZE;
 use crate::text::spare;
 use heapless::Deque;
 
 /// The maximum number of bytes in the queue, frames included. Chosen: half a minute of a talkative service, and little
 /// memory on a router.
-const CAPACITY: usize = 32 << 10;
+pub const CAPACITY: usize = 32 << 10;
 
 // A partially sent message cannot be dropped. The buffer has space for another one before or behind it.
 const _: () = assert!(Queue::MAX_FRAME <= CAPACITY / 3);
@@ -74,7 +74,7 @@ pub struct Queue {
 
 impl Queue {
     /// The maximum size of a message with its frame, in bytes.
-    pub const MAX_FRAME: usize = MAX_5424 + FRAME_OVERHEAD;
+    const MAX_FRAME: usize = MAX_SIZE + FRAME_OVERHEAD;
 
     /// Returns an empty queue in a buffer of at least 32 KiB.
     #[must_use]
@@ -115,10 +115,10 @@ impl Queue {
         }
     }
 
-    /// Returns whether a frame of `size` bytes fits without dropping a line.
+    /// Returns whether a message of `size` bytes fits without dropping a line.
     #[must_use]
     pub fn has_space(&self, size: usize) -> bool {
-        self.place(size).is_some()
+        self.place(size + FRAME_OVERHEAD).is_some()
     }
 
     /// Appends a message, and drops the oldest lines if there is no space. `last`: the line ends with this message.

@@ -1,21 +1,31 @@
-//! The parser of `IP:PORT` words: `10.0.0.1:514`, `[fd00::1]:601`. dsyslog's --to calls it.
+//! The parser of `IP:PORT` words: `10.0.0.1`, `10.0.0.1:514`, `[fd00::1]:601`. dsyslog's --to calls it.
 //!
 //! It accepts numbers only, because a resolver of names would need a heap. The standard library's parser adds 4 KiB to
 //! the executable.
 
 use crate::cli::value;
-use crate::text::split;
+use crate::text::{split, split_once};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Parses an address and a port other than 0.
+/// The port of syslog over UDP: RFC 5426, 3.3. That of TCP has no assignment; receivers use the same number.
+const DEFAULT_PORT: u16 = 514;
+
+/// Parses an address, in brackets if it is one of IPv6, and a port other than 0, which may be missing.
 #[must_use]
 pub fn parse(word: &[u8]) -> Option<SocketAddr> {
-    let colon = word.iter().rposition(|byte| *byte == b':')?;
-    let port = decimal(word.get(colon + 1..)?)?;
-    let ip = match word.get(..colon)? {
-        [b'[', v6 @ .., b']'] => IpAddr::V6(parse_v6(v6)?),
-        v4 => IpAddr::V4(parse_v4(v4)?),
+    let (ip, port) = if let [b'[', rest @ ..] = word {
+        let (v6, rest) = split_once(rest, b']');
+        let port = match rest? {
+            [] => None,
+            [b':', port @ ..] => Some(port),
+            _ => return None,
+        };
+        (IpAddr::V6(parse_v6(v6)?), port)
+    } else {
+        let (v4, port) = split_once(word, b':');
+        (IpAddr::V4(parse_v4(v4)?), port)
     };
+    let port = port.map_or(Some(DEFAULT_PORT), decimal)?;
     (port > 0).then_some(SocketAddr::new(ip, port))
 }
 
@@ -93,17 +103,24 @@ mod tests {
             assert_eq!(parse(good.as_bytes()), good.parse().ok(), "{good}");
             assert!(parse(good.as_bytes()).is_some(), "{good}");
         }
+        for without_port in ["10.0.0.1", "[::1]", "[fd00::1:2]"] {
+            let with_port = format!("{without_port}:514");
+            assert_eq!(parse(without_port.as_bytes()), with_port.parse().ok(), "{with_port}");
+        }
         for bad in [
             "",
             ":",
-            "10.0.0.1",
+            "10.0.0.1:",
             "10.0.0:5",
             "10.0.0.256:5",
             "10.0.0.1.2:5",
             "10.0.0.1:0",
             "10.0.0.1:65536",
             "::1:514",
-            "[::1]",
+            "::1",
+            "[::1",
+            "[::1]:",
+            "[::1]5",
             "[1:2]:5",
             "[1::2::3]:5",
             "[1:2:3:4:5:6:7:8:9]:5",
@@ -122,7 +139,8 @@ mod tests {
             let word: String =
                 (0..random.below(20)).map(|_| char::from(alphabet[random.below(11)])).collect();
             if let Some(address) = parse(word.as_bytes()) {
-                assert_eq!(Some(address), word.parse().ok(), "{word}");
+                let with_port = word.parse().or_else(|_| format!("{word}:514").parse());
+                assert_eq!(Some(address), with_port.ok(), "{word}");
             }
         }
     }

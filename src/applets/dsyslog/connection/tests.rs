@@ -18,6 +18,7 @@ struct Kernel {
     is_stream: bool,
     is_tcp: bool,
     is_udp: bool,
+    octet_count: bool,
     /// Complete messages that arrived at the receiver, and the start of one.
     received: Vec<String>,
     partial: Vec<u8>,
@@ -50,7 +51,7 @@ impl Kernel {
     fn receive(&mut self, bytes: &[u8]) {
         self.partial.extend(bytes);
         while let Some(at) = self.partial.iter().position(|byte| *byte == self.separator()) {
-            let (from, end) = match self.is_tcp {
+            let (from, end) = match self.octet_count {
                 false => (0, at),
                 true => {
                     let size = std::str::from_utf8(&self.partial[..at]).unwrap();
@@ -59,13 +60,17 @@ impl Kernel {
             };
             let Some(text) = self.partial.get(from..end) else { return };
             self.received.push(String::from_utf8(text.to_vec()).unwrap());
-            self.partial.drain(..end + usize::from(!self.is_tcp));
+            self.partial.drain(..end + usize::from(!self.octet_count));
         }
     }
 
     /// Returns the byte after a message, or after the length before it.
     fn separator(&self) -> u8 {
-        if self.is_tcp { b' ' } else { 0 }
+        match self.octet_count {
+            true => b' ',
+            false if self.is_tcp => b'\n',
+            false => 0,
+        }
     }
 
     fn connect(&mut self) -> Result<Socket, Errno> {
@@ -265,20 +270,28 @@ fn each_line_is_sent_once_or_counted_as_refused() {
     let faults = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
     let mut scenarios = 0;
     let to = "10.0.0.1:514".parse().unwrap();
-    for (transport, is_stream) in [
-        (Transport::Unix, false),
-        (Transport::Unix, true),
-        (Transport::Udp(to), false),
-        (Transport::Tcp(to), true),
+    for (transport, is_stream, octet_count) in [
+        (Transport::Unix, false, false),
+        (Transport::Unix, true, false),
+        (Transport::Udp(to), false, false),
+        (Transport::Tcp(to), true, false),
+        (Transport::Tcp(to), true, true),
     ] {
-        let address = Address { word: c"address", transport };
-        let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing());
+        let address = Address { word: c"address", transport, is_given: true };
+        let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing(octet_count));
         let mut next = Some(Vec::new());
         while let Some(start) = next {
             let is_tcp = matches!(transport, Transport::Tcp(_));
             let is_udp = matches!(transport, Transport::Udp(_));
             let choices = Choices::new(start, faults);
-            KERNEL.set(Kernel { is_stream, is_tcp, is_udp, choices, ..Kernel::default() });
+            KERNEL.set(Kernel {
+                is_stream,
+                is_tcp,
+                is_udp,
+                octet_count,
+                choices,
+                ..Kernel::default()
+            });
             run(&address, &mut queue);
             scenarios += 1;
             next = KERNEL.take().choices.next();
@@ -291,8 +304,8 @@ fn each_line_is_sent_once_or_counted_as_refused() {
 #[test]
 fn an_absent_receiver_is_tried_at_growing_intervals() {
     for (results, calls) in [(&[(1, 2)][..], 8), (&[(0, 2), (4, 5)], 4 * 120)] {
-        let address = Address { word: c"address", transport: Transport::Unix };
-        let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing());
+        let address = Address { word: c"address", transport: Transport::Unix, is_given: true };
+        let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing(false));
         KERNEL
             .set(Kernel { choices: Choices::new(results.repeat(1000), 2000), ..Kernel::default() });
         let mut connection = Connection::new(&address);

@@ -43,7 +43,7 @@ fn lines_are_complete_in_order_or_counted() {
 
 #[test]
 fn only_streams_get_the_trailer() {
-    let mut queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::NulTrailer);
+    let mut queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::Trailer(0));
     queue.push(b"text", true);
     assert_eq!(queue.messages(true).collect::<Vec<_>>(), [b"text\0"]);
     assert_eq!(queue.messages(false).collect::<Vec<_>>(), [b"text"]);
@@ -52,7 +52,7 @@ fn only_streams_get_the_trailer() {
 #[test]
 fn a_stream_may_take_any_number_of_bytes() {
     for first in 0..=12 {
-        let mut queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::NulTrailer);
+        let mut queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::Trailer(0));
         for text in ["one", "two", "six"] {
             queue.push(text.as_bytes(), true);
         }
@@ -126,7 +126,7 @@ type Pool = Vec<&'static mut [u8]>;
 
 impl Model {
     fn new() -> Self {
-        let queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::NulTrailer);
+        let queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::Trailer(0));
         let newest = Content::LossNotice { lines: 0 };
         Self { queue, line: 0, piece: 0, complete: 0, reported: 0, newest, path: Vec::new() }
     }
