@@ -3,11 +3,15 @@
 //! dmon stores them in an [`EnvEdits`]; denv calls [`edit`] for its own environment.
 
 use pure::cli::option_value::{Arg, CliWord, Expected, OptionValue};
+use pure::cli::variable_line::FORM;
 use pure::text::split_once;
 use sys::environment::{Environment, Full};
 
 /// The error for a variable that does not fit into the [`Environment`].
-pub const TOO_MANY: Expected = "possible: an environment has at most 1000 variables";
+pub const TOO_MANY: Expected = "possible: an environment has at most 2000 variables";
+
+/// The end of other messages about such a variable.
+pub const TOO_MANY_VARIABLES: &str = ": more than 2000 variables in the environment";
 
 /// Sets or removes one variable.
 ///
@@ -15,7 +19,7 @@ pub const TOO_MANY: Expected = "possible: an environment has at most 1000 variab
 /// The expected form, if the name is empty; [`TOO_MANY`].
 pub fn edit(environment: &mut Environment, word: CliWord) -> Result<(), Expected> {
     match split_once(word.to_bytes(), b'=') {
-        ([], _) => Err("a variable (like NAME=VALUE, NAME)"),
+        ([], _) => Err(FORM),
         (_, Some(_)) => environment.set(word).map_err(|Full| TOO_MANY),
         (name, None) => {
             environment.remove(name);
@@ -50,7 +54,7 @@ impl OptionValue for EnvEdits {
         if self.environment.is_none() {
             self.environment = Environment::claim();
             let inherited =
-                self.environment.as_mut().map_or(Ok(()), |environment| environment.inherit(None));
+                self.environment.as_mut().map_or(Ok(()), |environment| environment.inherit_all());
             inherited.map_err(|Full| TOO_MANY)?;
         }
         let name = split_once(value.to_bytes(), b'=').0;

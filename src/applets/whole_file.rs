@@ -4,36 +4,39 @@ use super::diag::{error, os_error};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::text::spare;
+use pure::unix::Errno;
 use sys::file::{self, File, Mode};
 
-/// Reads the file `path` and returns its size, which is less than that of the buffer.
+/// The mark that some editors put at the beginning of a UTF-8 text.
+const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
+/// Reads the text file `path` and returns its size, which is less than that of the buffer. Blanks replace a byte order
+/// mark.
 ///
 /// # Errors
 /// [`Exit::FAILED`] after a message, if the file cannot be read, or is `too_long`: the end of the message says so.
 pub fn read(path: CliWord, buffer: &mut [u8], too_long: &str) -> Result<usize, Exit> {
-    let cannot_read = |error| os_error("cannot read ", path.to_bytes(), error);
-    let file = File::open(path, Mode::Read).map_err(cannot_read)?;
-    read_open(&file, path.to_bytes(), buffer, too_long)
+    let size = File::open(path, Mode::Read).and_then(|file| fill(&file, buffer));
+    let size = size.map_err(|error| os_error("cannot read ", path.to_bytes(), error))?;
+    if size == buffer.len() {
+        return Err(error("", path.to_bytes(), too_long));
+    }
+    let start = buffer.first_chunk_mut().filter(|start| **start == BYTE_ORDER_MARK);
+    start.into_iter().for_each(|mark| *mark = *b"   ");
+    Ok(size)
 }
 
-/// Reads an open file as [`read`] does.
+/// Reads from an open file until its end, or until the buffer is full, and returns the number of bytes.
 ///
 /// # Errors
-/// The same as for [`read`].
+/// `EISDIR`, `EIO`, `EAGAIN` (read(2)).
 #[inline(never)]
-pub fn read_open(
-    file: &File,
-    name: &[u8],
-    buffer: &mut [u8],
-    too_long: &str,
-) -> Result<usize, Exit> {
+pub fn fill(file: &File, buffer: &mut [u8]) -> Result<usize, Errno> {
     let mut size = 0;
     loop {
-        match file::read(file.fd(), spare(buffer, size)) {
-            Ok(0) if size < buffer.len() => return Ok(size),
-            Ok(0) => return Err(error("", name, too_long)),
-            Ok(n) => size += n,
-            Err(error) => return Err(os_error("cannot read ", name, error)),
+        match file::read(file.fd(), spare(buffer, size))? {
+            0 => return Ok(size),
+            n => size += n,
         }
     }
 }

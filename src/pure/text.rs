@@ -204,6 +204,19 @@ impl<'a> Iterator for Split<'a> {
     }
 }
 
+/// Returns the bytes without those of `blanks` at the end.
+#[must_use]
+#[inline(never)]
+pub fn trim_end<'a>(bytes: &'a [u8], blanks: &[u8]) -> &'a [u8] {
+    let mut text = bytes;
+    while let Some((last, rest)) = text.split_last()
+        && find_byte(blanks, *last).is_some()
+    {
+        text = rest;
+    }
+    text
+}
+
 /// Returns the C string from byte `at` on, which may be empty; `None` if `at` is behind its NUL.
 #[must_use]
 pub fn cstr_tail(text: &CStr, at: usize) -> Option<&CStr> {

@@ -6,7 +6,7 @@ use core::ffi::{CStr, c_char};
 use pure::text::{cstr_tail, split_once, strip_prefix};
 
 /// The maximum number of variables in a new environment. Chosen: a login shell has about a hundred.
-pub const MAX_VARIABLES: usize = 1000;
+pub const MAX_VARIABLES: usize = 2000;
 
 /// A free place for [`Variables::with`], then pointers to `NAME=VALUE` as execve(2) takes them; null from the end on.
 /// Cells, because the free place is written through a shared reference.
@@ -82,12 +82,12 @@ fn strings(at: *mut *const c_char) -> impl Iterator<Item = &'static CStr> {
 /// Returns the value of a variable.
 #[must_use]
 pub fn variable(name: &[u8]) -> Option<&'static CStr> {
-    find(name).map(|(_, value)| value)
+    cstr_tail(find(pointer(), name)?.1, name.len() + 1)
 }
 
 /// Removes a variable from the current environment, also if it occurs more than once.
 pub fn remove(name: &[u8]) {
-    while let Some((at, _)) = find(name) {
+    while let Some((at, _)) = find(pointer(), name) {
         let place = pointer().wrapping_add(at);
         let behind = pointers(place).count();
         // SAFETY: these are the places of the variables behind this one, and of the null pointer.
@@ -95,9 +95,10 @@ pub fn remove(name: &[u8]) {
     }
 }
 
-/// Returns the index and the value of a variable. Comparing the first byte of each name saves most calls of strlen(3).
-fn find(name: &[u8]) -> Option<(usize, &'static CStr)> {
-    pointers(pointer()).enumerate().find_map(|(at, variable)| {
+/// Returns the index and the text `NAME=VALUE` of a variable in such a vector. Comparing the first byte of each name
+/// saves most calls of strlen(3).
+fn find(vector: *mut *const c_char, name: &[u8]) -> Option<(usize, &'static CStr)> {
+    pointers(vector).enumerate().find_map(|(at, variable)| {
         // SAFETY: a string that ends in NUL has a first byte.
         #[allow(clippy::unnecessary_cast, reason = "c_char is signed on some machines")]
         let first = unsafe { *variable } as u8;
@@ -105,10 +106,9 @@ fn find(name: &[u8]) -> Option<(usize, &'static CStr)> {
             return None;
         }
         // SAFETY: each string ends in NUL and lives as long as the process.
-        let word = unsafe { CStr::from_ptr(variable) };
-        let value = strip_prefix(word.to_bytes(), name)?;
-        let value = value.starts_with(b"=").then(|| cstr_tail(word, name.len() + 1)).flatten()?;
-        Some((at, value))
+        let text = unsafe { CStr::from_ptr(variable) };
+        let value = strip_prefix(text.to_bytes(), name)?;
+        value.starts_with(b"=").then_some((at, text))
     })
 }
 
@@ -155,27 +155,21 @@ impl Environment {
         unsafe { environ = self.pointer() };
     }
 
-    /// Copies the variable `name` of the current environment, or all variables. Of two with the same name it takes the
-    /// first, as getenv(3) does.
+    /// Copies the variable `name` of the current environment, if it exists. Of two with the same name it takes the first,
+    /// as getenv(3) does.
     ///
     /// # Errors
     /// [`Full`].
-    pub fn inherit(&mut self, name: Option<&[u8]>) -> Result<(), Full> {
-        for variable in strings(pointer()) {
-            let this_name = name_of(variable);
-            let first = strings(pointer()).find(|other| name_of(other) == this_name);
-            if name.is_none_or(|name| name == this_name)
-                && first.map(CStr::as_ptr) == Some(variable.as_ptr())
-            {
-                self.set(variable)?;
-            }
-        }
-        Ok(())
+    pub fn inherit(&mut self, name: &[u8]) -> Result<(), Full> {
+        find(pointer(), name).map_or(Ok(()), |(_, variable)| self.set(variable))
     }
 
-    /// Returns the index of the variable `name`, or of the null pointer at the end.
-    fn index_of(&self, name: &[u8]) -> usize {
-        strings(self.pointer()).take_while(|variable| name_of(variable) != name).count()
+    /// Copies all variables of the current environment.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn inherit_all(&mut self) -> Result<(), Full> {
+        strings(pointer()).try_for_each(|variable| self.inherit(name_of(variable)))
     }
 
     /// Sets a variable, given as `NAME=VALUE`.
@@ -183,7 +177,8 @@ impl Environment {
     /// # Errors
     /// [`Full`].
     pub fn set(&mut self, variable: &'static CStr) -> Result<(), Full> {
-        let index = self.index_of(name_of(variable));
+        let found = find(self.pointer(), name_of(variable));
+        let index = found.map_or(self.count, |(index, _)| index);
         // The last entry stays null.
         let place = self.vector.get(index + 1).filter(|_| index < MAX_VARIABLES).ok_or(Full)?;
         place.set(variable.as_ptr());
@@ -193,8 +188,7 @@ impl Environment {
 
     /// Removes a variable, if it exists. The last one takes its place.
     pub fn remove(&mut self, name: &[u8]) {
-        let index = self.index_of(name);
-        if index < self.count {
+        if let Some((index, _)) = find(self.pointer(), name) {
             let places = (self.vector.get(index + 1), self.vector.get(self.count));
             if let (Some(place), Some(last)) = places {
                 place.set(last.get());

@@ -24,12 +24,6 @@ pub fn is_fifo(fd: c_int) -> bool {
     has_type(fd, libc::S_IFIFO)
 }
 
-/// Returns whether `fd` is a directory.
-#[must_use]
-pub fn is_directory(fd: c_int) -> bool {
-    has_type(fd, libc::S_IFDIR)
-}
-
 /// Returns the size of an open file in bytes; 0 if the kernel does not report it.
 #[must_use]
 pub fn size(fd: c_int) -> u64 {

@@ -28,6 +28,28 @@ fn each_error_of_envdir_exits_111_and_is_reported() {
     assert!(!rig.has("ran"));
 }
 
+/// daemontools, runit and s6 do the same. Only the environment of the command has the new PATH.
+#[test]
+fn the_path_of_the_caller_finds_the_command_of_envdir() {
+    let rig = Rig::new();
+    rig.shell("mkdir old new d e; echo $PWD/new >d/PATH; : >e/PATH").exits(0);
+    for (folder, text) in [("old", "old"), ("new", "new")] {
+        rig.write(&format!("{folder}/tool"), format!("#!/bin/sh\necho {text} \"$PATH\"\n"));
+        rig.shell(format!("chmod 755 {folder}/tool")).exits(0);
+    }
+    let peers = [("envdir", ""), ("chpst", " -e"), ("s6-envdir", "")];
+    let theirs = peers.iter().filter_map(|(name, option)| Some(tools::peer(name)? + option));
+    for call in theirs.chain(["envdir".into()]) {
+        let old = "PATH=$PWD/old:$PATH";
+        let done = rig.shell(format!("{old} {call} d tool")).exits(0).reports_nothing();
+        assert_eq!(done.out, format!("old {}\n", rig.path("new").display()), "{call}");
+        // The shell sets a PATH of its own if there is none.
+        let done = rig.shell(format!("{old} {call} e tool")).exits(0).reports_nothing();
+        assert!(done.out.starts_with("old /"), "{call}: {done}");
+        assert!(!done.out.contains("/old"), "{call}: {done}");
+    }
+}
+
 #[test]
 fn envdir_can_start_dmon() {
     let rig = Rig::new();

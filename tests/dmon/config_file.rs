@@ -20,6 +20,14 @@ fn the_variable_overrides_the_file() {
     assert_eq!(rig.lines("good"), 3);
 }
 
+/// Editors of other systems write both.
+#[test]
+fn the_config_file_may_have_a_byte_order_mark_and_crlf() {
+    let rig = Rig::new();
+    rig.write("conf", "\u{feff}no-daemon\r\ndelay 0.1 # s\r\nmax-respawns 1\r\n");
+    assert_eq!(count_runs(&rig, "", "-C conf"), 2);
+}
+
 #[test]
 fn the_config_file_is_given_by_the_first_option() {
     let rig = Rig::new();

@@ -149,13 +149,13 @@ fn the_number_of_variables_is_limited_if_they_are_edited() {
     let edited = environment(&rig, &all, "-E V500=x -E V3 -E W=y");
     assert_eq!(edited.len(), 900);
     assert_eq!((&edited["V500"][..], &edited["V899"][..]), ("x", "899"));
-    // The limit of 1000 counts inherited and added variables.
-    for (given, added) in [(0, 1100), (1100, 1), (600, 600)] {
+    // The limit of 2000 counts inherited and added variables.
+    for (given, added) in [(0, 2100), (2100, 1), (1100, 1100)] {
         let given: String = (0..given).map(|n| format!(" W{n}={n}")).collect();
         let added = options(added);
         rig.run(format!("env {given} dmon -n1 {added} touch ran"))
             .exits(125)
-            .reports("dmon", &["option -E", "1000"]);
+            .reports("dmon", &["option -E", "2000"]);
     }
     assert!(!rig.has("ran"));
     // Without -E there is no limit, and a variable that is set repeatedly counts once.
@@ -289,7 +289,7 @@ fn two_thousand_inherited_variables_reach_the_command() {
 fn too_many_inherited_variables_for_an_edit_are_reported() {
     let rig = Rig::new();
     let done = rig.shell(format!("{} -n1 -E A=1 touch ran", many_variables(&rig))).exits(125);
-    done.reports("dmon", &["-E", "'A=1'", "environment", "1000 variables"]);
+    done.reports("dmon", &["-E", "'A=1'", "environment", "2000 variables"]);
     assert!(!rig.has("ran"));
 }
 

@@ -292,7 +292,7 @@ fn limits_of_the_variables_of_a_user_are_reported() {
     };
     fails("dmon -n1 -u toolong", "user toolong has a home directory of more than 4095 bytes");
     fails("dmon -n1 -u 4", "user 4 has a name of more than 256 bytes");
-    // Exactly 1000 variables fit.
+    // Exactly 2000 variables fit.
     let many = |count: usize| {
         let all: String = (0..count).map(|n| format!(" W{n}={n}")).collect();
         format!("env -i PATH=\"$PATH\" DMON_TEST=\"$DMON_TEST\" {all}")
@@ -300,14 +300,14 @@ fn limits_of_the_variables_of_a_user_are_reported() {
     let fails = |before: String, options: &str| {
         let line = format!("{accounts} {before} dmon -n1 {options} touch ran");
         let done = rig.shell(line).exits(125);
-        done.reports("dmon", &["HOME, USER and LOGNAME", "1000 variables in the environment"]);
+        done.reports("dmon", &["HOME, USER and LOGNAME", "2000 variables in the environment"]);
     };
     if !tools::is_native("the wrapper script of an emulator adds variables") {
         return;
     }
-    assert_eq!(user_variables(&rig, &accounts, &many(995), "-u bob"), "/nowhere bob bob");
-    fails(many(996), "-u bob");
-    fails(many(1100), "-U bob");
+    assert_eq!(user_variables(&rig, &accounts, &many(1995), "-u bob"), "/nowhere bob bob");
+    fails(many(1996), "-u bob");
+    fails(many(2100), "-U bob");
     assert!(!rig.has("ran"));
 }
 

@@ -4,22 +4,25 @@
 //! one static buffer.
 
 use crate::applets::diag::{eprint, error, os_error};
-use crate::applets::env_edits::edit;
+use crate::applets::env_edits::{TOO_MANY_VARIABLES, edit};
 use crate::applets::whole_file;
 use core::ffi::CStr;
 use pure::cli::option_value::CliWord;
+use pure::cli::variable_line;
 use pure::exit::Exit;
-use pure::text::{Put, TextBuf, copy, cstr_tail, find_byte, first, skip, spare, split_once};
+use pure::text::{Put, TextBuf, Writer, copy, find_byte, first, spare, split_once, trim_end};
+use pure::unix::Errno;
 use sys::dir::Directory;
 use sys::environment::{Environment, Full};
 use sys::file::Mode;
-use sys::stat;
 use sys::static_cell::StaticCell;
+use ufmt::uwrite;
 
-/// The size of all variables from files together, in bytes. Chosen: an environment rarely exceeds a few KiB.
-const BUFFER_SIZE: usize = 64 << 10;
+/// The size of all variables from files together, in bytes. Chosen: execve(2) accepts one variable of this size
+/// (`MAX_ARG_STRLEN`).
+const BUFFER_SIZE: usize = 128 << 10;
 
-const TOO_LONG: &str = ": more than 65536 bytes of variables";
+const TOO_LONG: &str = ": more than 131072 bytes of variables";
 
 static BUFFER: StaticCell<[u8; BUFFER_SIZE]> = StaticCell::new([0; BUFFER_SIZE]);
 
@@ -47,7 +50,9 @@ impl EnvBuilder {
     /// # Errors
     /// [`Exit::FAILED`] after a message, if there are too many.
     pub fn inherit_all(&mut self) -> Result<(), Exit> {
-        self.environment.inherit(None).map_err(|Full| error("more than 1000 variables", b"", ""))
+        self.environment
+            .inherit_all()
+            .map_err(|Full| error("cannot inherit all", b"", TOO_MANY_VARIABLES))
     }
 
     /// Adds a variable for each file in the directory, as envdir(8) of daemontools does. Skips hidden files and names
@@ -60,10 +65,7 @@ impl EnvBuilder {
         let directory = Directory::open(path).map_err(cannot_read)?;
         let mut result = Ok(());
         let read = directory.for_each_file(&mut |name| {
-            if result.is_ok()
-                && !name.to_bytes().starts_with(b".")
-                && find_byte(name.to_bytes(), b'=').is_none()
-            {
+            if result.is_ok() {
                 result = self.read_variable(&directory, path, name);
             }
         });
@@ -79,82 +81,88 @@ impl EnvBuilder {
         path: CliWord,
         name: &CStr,
     ) -> Result<(), Exit> {
+        let bytes = name.to_bytes();
+        if bytes.starts_with(b".") || find_byte(bytes, b'=').is_some() {
+            return Ok(());
+        }
         let mut shown = TextBuf::<400>::new();
-        [path.to_bytes(), b"/", name.to_bytes()].iter().for_each(|part| shown.put(part));
+        shown.put(path.to_bytes());
+        shown.put(b"/");
+        shown.put(bytes);
+        let mut start = copy(bytes, self.buffer);
+        start += copy(b"=", spare(self.buffer, start));
+        let space = spare(self.buffer, start);
         let file = directory.open_file(name, Mode::ReadNonblock);
-        let file = file.map_err(|error| os_error("cannot read ", shown.bytes(), error))?;
-        if stat::is_fifo(file.fd()) || stat::is_directory(file.fd()) {
+        let size = match file.and_then(|file| whole_file::fill(&file, space)) {
+            Ok(size) => size,
             // The directory lists only files, but `name` may be a symbolic link, or the file system reports no types.
-            return Ok(());
-        }
-        let mut value_start = copy(name.to_bytes(), self.buffer);
-        value_start += copy(b"=", spare(self.buffer, value_start));
-        let space = spare(self.buffer, value_start);
-        let size = whole_file::read_open(&file, shown.bytes(), space, TOO_LONG)?;
-        if size == 0 {
-            self.environment.remove(name.to_bytes());
-            return Ok(());
-        }
-        let text = first(skip(self.buffer, value_start), size);
-        let line = first(text, find_byte(text, b'\n').unwrap_or(text.len()));
-        let is_blank = |byte: &&u8| matches!(**byte, b' ' | b'\t');
-        let size = value_start + line.len() - line.iter().rev().take_while(is_blank).count();
-        for byte in self.buffer.iter_mut().take(size).filter(|byte| **byte == 0) {
-            *byte = b'\n';
-        }
-        let Some(variable) = self.split_off(size + 1) else {
-            return Ok(());
+            Err(Errno::ISDIR) => return Ok(()),
+            Err(error) => return Err(os_error("cannot read ", shown.bytes(), error)),
         };
-        let too_many =
-            |Full| error("", shown.bytes(), ": one variable too many, 1000 are the most");
-        self.environment.set(variable).map_err(too_many)
+        let text = first(space, size);
+        // Of a file that does not fit, the first line may.
+        let line = match find_byte(text, b'\n') {
+            Some(size) => first(text, size),
+            None if size == space.len() => return Err(error("", shown.bytes(), TOO_LONG)),
+            None if size == 0 => {
+                self.environment.remove(bytes);
+                return Ok(());
+            }
+            None => text,
+        };
+        let size = start + trim_end(line, b" \t").len();
+        let variable = self.split_off(size, size);
+        let too_many = |Full| error("", shown.bytes(), TOO_MANY_VARIABLES);
+        variable.map_or(Ok(()), |variable| self.environment.set(variable)).map_err(too_many)
     }
 
-    /// Applies each line of a file: `NAME=VALUE` sets, `NAME=` and `NAME` remove a variable.
+    /// Applies each line of a file.
     ///
     /// # Errors
     /// [`Exit::FAILED`] after a message, if the file cannot be read, does not fit or contains another line.
     pub fn read_file(&mut self, path: CliWord) -> Result<(), Exit> {
         let mut remaining = whole_file::read(path, self.buffer, TOO_LONG)?;
+        let mut number = 0_u32;
         while remaining > 0 {
-            let text = first(self.buffer, remaining);
-            let size = find_byte(text, b'\n').unwrap_or(remaining) + 1;
-            remaining = remaining.saturating_sub(size);
-            if find_byte(first(text, size - 1), 0).is_some() {
-                return Err(error("", path.to_bytes(), ": a NUL byte"));
-            }
-            if let Some(line) = self.split_off(size) {
-                self.edit_line(line, path)?;
-            }
+            let line = split_once(first(self.buffer, remaining), b'\n').0;
+            let (end, size) = (trim_end(line, b" \t\r").len(), line.len());
+            let has_nul = find_byte(line, 0).is_some();
+            remaining = remaining.saturating_sub(size + 1);
+            number += 1;
+            let Some(line) = self.split_off(end, size) else {
+                return Ok(());
+            };
+            let result = match variable_line::assignment(line) {
+                _ if has_nul => Err("without NUL bytes"),
+                Err(expected) => Err(expected),
+                Ok(variable) => match split_once(variable.to_bytes(), b'=') {
+                    ([], None) => Ok(()),
+                    (name @ [_, ..], Some([])) => {
+                        self.environment.remove(name);
+                        Ok(())
+                    }
+                    _ => edit(&mut self.environment, variable),
+                },
+            };
+            result.map_err(|expected| {
+                let mut place = TextBuf::<20>::new();
+                let Ok(()) = uwrite!(Writer(&mut place), ": line {}: '", number);
+                let (path, line) = (path.to_bytes(), line.to_bytes());
+                eprint(&[path, place.bytes(), line, b"' is not ", expected.as_bytes()]);
+                Exit::FAILED
+            })?;
         }
         Ok(())
     }
 
-    /// Applies one line. Skips blanks at its start, empty lines and comments.
-    fn edit_line(&mut self, line: CliWord, path: CliWord) -> Result<(), Exit> {
-        let blanks = line.to_bytes().iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        let line = cstr_tail(line, blanks).unwrap_or(line);
-        let result = match (line.to_bytes(), split_once(line.to_bytes(), b'=')) {
-            ([] | [b'#', ..], _) => Ok(()),
-            (_, (name @ [_, ..], Some([]))) => {
-                self.environment.remove(name);
-                Ok(())
-            }
-            _ => edit(&mut self.environment, line),
-        };
-        result.map_err(|expected| {
-            let (path, line) = (path.to_bytes(), line.to_bytes());
-            eprint(&[path, b": '", line, b"' is not ", expected.as_bytes()]);
-            Exit::FAILED
-        })
-    }
-
-    /// Splits the first `size` bytes off the buffer and replaces the last of them by a NUL.
-    fn split_off(&mut self, size: usize) -> Option<&'static CStr> {
+    /// Splits the first `size` bytes and the byte behind them off the buffer. Returns the first `end` bytes, where newlines
+    /// replace NUL bytes.
+    fn split_off(&mut self, end: usize, size: usize) -> Option<&'static CStr> {
         let buffer = core::mem::take(&mut self.buffer);
-        let (text, rest) = buffer.split_at_mut_checked(size)?;
+        let (text, rest) = buffer.split_at_mut_checked(size + 1)?;
         self.buffer = rest;
-        *text.last_mut()? = 0;
-        sys::c_str(text)
+        text.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b'\n');
+        *text.get_mut(end)? = 0;
+        sys::c_str(first(text, end + 1))
     }
 }

@@ -37,7 +37,7 @@ pub const OPTIONS: &[Opt<EnvBuilder>] = &[
         if v.on { reported(env.inherit_all()) } else { Ok(()) }
     }),
     opt("-i, --inherit NAME\tTake over one of them.", |env, v| {
-        env.environment.inherit(Some(v.value.to_bytes())).map_err(|Full| TOO_MANY)
+        env.environment.inherit(v.value.to_bytes()).map_err(|Full| TOO_MANY)
     }),
     opt("-E, --environ NAME[=VALUE]\tSet a variable, or remove it.", |env, v| {
         edit(&mut env.environment, v.value)
@@ -58,11 +58,6 @@ fn reported(result: Result<(), Exit>) -> Result<(), Expected> {
     result.map_err(|_| REPORTED)
 }
 
-/// Returns the exit status for the end of denv before it runs the command.
-fn status(exit: Exit) -> Exit {
-    if exit == Exit::SUCCESS { exit } else { FAILED }
-}
-
 /// The exit status of every failure before the command runs, as in envdir of daemontools.
 const FAILED: Exit = Exit(111);
 
@@ -71,7 +66,7 @@ const FAILED: Exit = Exit(111);
 /// # Errors
 /// Status 111 after a message, if the command cannot be executed.
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
-    denv(invocation).map_err(status)
+    execute(invocation, &DENV, packed!(EnvBuilder, OPTIONS)).map_err(status)
 }
 
 /// Runs envdir.
@@ -79,33 +74,36 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
 /// # Errors
 /// The same as for [`run`].
 pub fn run_envdir(invocation: &Invocation) -> Result<Exit, Exit> {
-    envdir(invocation).map_err(status)
+    execute(invocation, &ENVDIR, NO_OPTIONS).map_err(status)
 }
 
-fn denv(invocation: &Invocation) -> Result<Exit, Exit> {
+/// Returns the exit status for the end of denv before it runs the command.
+fn status(exit: Exit) -> Exit {
+    if exit == Exit::SUCCESS { exit } else { FAILED }
+}
+
+/// Builds the environment and executes the command in it. Returns only if that fails.
+#[inline(never)]
+fn execute(
+    invocation: &Invocation,
+    info: &'static AppletInfo,
+    options: Packed<EnvBuilder>,
+) -> Result<Exit, Exit> {
+    let is_envdir = options.effects.is_empty();
     let mut env = EnvBuilder::new()?;
-    let operands_at = invocation.options(&DENV, packed!(EnvBuilder, OPTIONS), &mut env)?;
-    Err(execute(invocation, &DENV, &env, operands_at))
-}
-
-fn envdir(invocation: &Invocation) -> Result<Exit, Exit> {
-    let mut env = EnvBuilder::new()?;
-    let operands_at = invocation.options(&ENVDIR, NO_OPTIONS, &mut env)?;
-    env.inherit_all()?;
-    let directory = invocation.args.word(operands_at);
-    env.read_directory(directory.ok_or_else(|| ENVDIR.missing("no directory given. "))?)?;
-    Err(execute(invocation, &ENVDIR, &env, operands_at + 1))
-}
-
-/// Executes the command at this index of the command line. Returns only if that fails.
-fn execute(invocation: &Invocation, info: &AppletInfo, env: &EnvBuilder, at: usize) -> Exit {
-    env.environment.install();
-    let Some(command) = invocation.args.command(at, invocation.args.count()) else {
-        return info.missing("no command to run. ");
-    };
-    let Some(path_buf) = path_search::claim_path_buf() else {
-        return FAILED;
-    };
-    let error = path_search::execvp(&command, path_buf, Variables::new(None, None));
-    os_error("cannot execute ", command.name().to_bytes(), error)
+    let at = invocation.options(info, options, &mut env)?;
+    let directory = invocation.args.word(at).filter(|_| is_envdir);
+    let command = invocation.args.command(at + usize::from(is_envdir), invocation.args.count());
+    let command = command.ok_or_else(|| info.missing("no command to run. "))?;
+    if let Some(directory) = directory {
+        env.inherit_all()?;
+        env.read_directory(directory)?;
+    } else {
+        // denv searches the PATH of the new environment, as env(1) does; envdir that of its caller, as daemontools does.
+        env.environment.install();
+    }
+    let path_buf = path_search::claim_path_buf().ok_or(FAILED)?;
+    let error =
+        path_search::execvp(&command, path_buf, Variables::new(Some(&env.environment), None));
+    Err(os_error("cannot execute ", command.name().to_bytes(), error))
 }

@@ -4,7 +4,7 @@
 //! memory, and a change of the environment there would affect the other child.
 
 use crate::applets::diag::error;
-use crate::applets::env_edits::USER_VARIABLES;
+use crate::applets::env_edits::{TOO_MANY_VARIABLES, USER_VARIABLES};
 use pure::exit::Exit;
 use pure::text::{Put, Text, TextBuf};
 use sys::c_str;
@@ -20,9 +20,6 @@ pub struct UserVariables {
     pub home: TextBuf<4095>,
     home_variable: TextBuf<{ "HOME=".len() + 4095 + 1 }>,
 }
-
-const TOO_MANY: &str =
-    "cannot set HOME, USER and LOGNAME: more than 1000 variables in the environment";
 
 /// For the command and for the logger. Static, because on the stack they would need more pages.
 static USER_BUFFERS: [StaticCell<UserVariables>; 2] = [const {
@@ -62,7 +59,7 @@ impl UserVariables {
                 text.put(part);
             }
             if set(&mut environment, text).is_err() {
-                return Err(error(TOO_MANY, b"", ""));
+                return Err(error("cannot set HOME, USER and LOGNAME", b"", TOO_MANY_VARIABLES));
             }
         }
         Ok(environment)
@@ -73,7 +70,7 @@ impl UserVariables {
 fn set(environment: &mut Option<Environment>, text: &'static Text) -> Result<(), Full> {
     if environment.is_none() {
         *environment = Environment::claim();
-        environment.as_mut().map_or(Ok(()), |all| all.inherit(None))?;
+        environment.as_mut().map_or(Ok(()), |all| all.inherit_all())?;
     }
     match (environment, c_str(text)) {
         (Some(all), Some(variable)) => all.set(variable),

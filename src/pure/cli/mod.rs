@@ -8,3 +8,4 @@ pub mod option_table;
 pub mod option_value;
 pub mod tokenizer;
 pub mod value;
+pub mod variable_line;
