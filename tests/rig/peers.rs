@@ -1,4 +1,4 @@
-//! Programs of other projects (busybox, multilog, svlogd, s6-log, rsyslogd, sysvinit, OpenRC).
+//! Programs of other projects (busybox, multilog, svlogd, s6-log, rsyslogd, syslog-ng, sysvinit, OpenRC).
 //!
 //! They come only from the folder into which `scripts/setup` unpacks Debian's packages, never from `PATH`.
 //! Otherwise the result of a test would depend on the installed packages. The busybox of most machines is
@@ -15,7 +15,9 @@ pub fn peer(program: &str) -> Option<String> {
 /// Returns the command that runs this unpacked program with its own libraries, or skips the test.
 pub(super) fn call(file: &str) -> Option<String> {
     let path = unpacked(file)?;
-    Some(format!("env LD_LIBRARY_PATH={} {path}", libraries().display()))
+    let folders = [libraries("usr/lib"), libraries("lib"), folder().join("usr/lib/syslog-ng")];
+    let folders = folders.map(|folder| folder.display().to_string()).join(":");
+    Some(format!("env LD_LIBRARY_PATH={folders} {path}"))
 }
 
 /// Returns the path of the static busybox, or skips the test.
@@ -36,12 +38,16 @@ pub(super) fn found(file: &str) -> Option<PathBuf> {
     Some(folder().join(file)).filter(|path| path.is_file())
 }
 
-/// The folder of the unpacked libraries: on x86-64 `usr/lib/x86_64-linux-gnu`.
-pub(super) fn libraries() -> PathBuf {
-    let all = std::fs::read_dir(folder().join("usr/lib")).into_iter().flatten().flatten();
-    let mut of_an_architecture =
-        all.filter(|entry| entry.file_name().to_string_lossy().contains("-linux-gnu"));
-    of_an_architecture.next().map(|entry| entry.path()).unwrap_or_default()
+/// Returns the folder of the unpacked libraries in `usr/lib` or `lib`: on x86-64 `usr/lib/x86_64-linux-gnu`.
+pub(super) fn libraries(parent: &str) -> PathBuf {
+    subfolder(parent, |name| name.contains("-linux-gnu"))
+}
+
+/// Returns the first subfolder of an unpacked folder with such a name.
+pub(super) fn subfolder(parent: &str, is_it: impl Fn(&str) -> bool) -> PathBuf {
+    let all = std::fs::read_dir(folder().join(parent)).into_iter().flatten().flatten();
+    let mut found = all.filter(|entry| is_it(&entry.file_name().to_string_lossy()));
+    found.next().map(|entry| entry.path()).unwrap_or_default()
 }
 
 fn folder() -> PathBuf {

@@ -63,7 +63,7 @@ impl Rsyslogd<'_> {
     /// Writes its configuration, or skips the test.
     pub fn new(rig: &Rig) -> Option<Rsyslogd<'_>> {
         let call = peers::call("usr/sbin/rsyslogd")?;
-        let modules = peers::libraries().join("rsyslog").display().to_string();
+        let modules = peers::libraries("usr/lib").join("rsyslog").display().to_string();
         let port = free_port();
         let folder = rig.path("").display().to_string();
         let config = CONFIG
