@@ -13,6 +13,7 @@ mod env_edits;
 mod line_logger;
 mod log_file;
 mod logger;
+mod memory;
 mod option_sources;
 mod path_search;
 mod pump;

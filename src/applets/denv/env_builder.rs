@@ -5,7 +5,7 @@
 
 use crate::applets::diag::{eprint, error, os_error};
 use crate::applets::env_edits::{TOO_MANY_VARIABLES, edit};
-use crate::applets::whole_file;
+use crate::applets::{memory, whole_file};
 use core::ffi::CStr;
 use pure::cli::option_value::CliWord;
 use pure::cli::variable_line;
@@ -15,7 +15,6 @@ use pure::unix::Errno;
 use sys::dir::Directory;
 use sys::environment::{Environment, Full};
 use sys::file::Mode;
-use sys::static_cell::StaticCell;
 use ufmt::uwrite;
 
 /// The size of all variables from files together, in bytes. Chosen: execve(2) accepts one variable of this size
@@ -23,8 +22,6 @@ use ufmt::uwrite;
 const BUFFER_SIZE: usize = 128 << 10;
 
 const TOO_LONG: &str = ": more than 131072 bytes of variables";
-
-static BUFFER: StaticCell<[u8; BUFFER_SIZE]> = StaticCell::new([0; BUFFER_SIZE]);
 
 /// A new environment, which is empty at first.
 pub struct EnvBuilder {
@@ -34,13 +31,15 @@ pub struct EnvBuilder {
 }
 
 impl EnvBuilder {
-    /// Claims the static environment and buffer.
+    /// Claims the static environment and memory.
     ///
     /// # Errors
     /// [`Exit::FAILED`] without a message, if they are in use. An applet builds only one environment.
     pub fn new() -> Result<Self, Exit> {
-        match (Environment::claim(), BUFFER.take()) {
-            (Some(environment), Some(buffer)) => Ok(Self { environment, buffer }),
+        match (Environment::claim(), memory::claim()) {
+            (Some(environment), Some(memory)) => {
+                Ok(Self { environment, buffer: memory.get_mut(..BUFFER_SIZE).unwrap_or_default() })
+            }
             _ => Err(Exit::FAILED),
         }
     }

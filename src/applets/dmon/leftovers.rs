@@ -13,27 +13,25 @@ use pure::unix::{Errno, Pid, Signal};
 use sys::process::{self, Reaped};
 use sys::{Result, signal};
 
-/// The targets that received the stop signal: process groups by their leader, other processes by their PID. Each receives
-/// it once, because to many programs a second one means "exit at once". A number stays in use while the group has
-/// members, also if its leader is dead. `predecessor.rs` uses the same set before the first start: with two of half a
-/// megabyte, ARM64 code could not address all variables (`.cargo/lean.ld`).
-pub static SIGNALLED: PidSet = PidSet::new();
-
 /// The state of all sweeps.
-pub struct Leftovers {
+pub struct Leftovers<'a> {
+    /// The targets that received the stop signal: process groups by their leader, other processes by their PID. Each
+    /// receives it once, because to many programs a second one means "exit at once". A number stays in use while the
+    /// group has members, also if its leader is dead.
+    signalled: PidSet<'a>,
     /// Orphans among dmon's descendants become its children.
     adopts_orphans: bool,
     /// The process group of a logger's run that received the stop signal. Such a run may end while the command's leftover
-    /// processes are in [`SIGNALLED`].
+    /// processes are in `signalled`.
     log_signalled: Option<Pid>,
     stop_signal: Signal,
 }
 
-impl Leftovers {
+impl<'a> Leftovers<'a> {
     /// Becomes a subreaper, unless dmon already has children. A shell with jobs may have executed dmon, and its
     /// children could not be distinguished from ours.
     #[must_use]
-    pub fn new(stop_signal: Signal) -> Self {
+    pub fn new(stop_signal: Signal, signalled: PidSet<'a>) -> Self {
         let childless = loop {
             match process::reap() {
                 Reaped::Died(..) | Reaped::Stopped(..) => {}
@@ -43,7 +41,8 @@ impl Leftovers {
         };
         // Process 1 adopts orphans on every kernel.
         let adopts = || process::become_subreaper().is_ok() || process::getpid() == 1;
-        Self { adopts_orphans: childless && adopts(), log_signalled: None, stop_signal }
+        let adopts_orphans = childless && adopts();
+        Self { signalled, adopts_orphans, log_signalled: None, stop_signal }
     }
 
     /// Performs `sweep`. `log_group` is the process group of a logger that is still running. `no_children`: the last
@@ -61,7 +60,7 @@ impl Leftovers {
         }
         // Before the drain, a sweep for the logger's processes sees only one group.
         if !found.any && (sweep.role == Role::Cmd || sweep.all_children) {
-            SIGNALLED.clear();
+            self.signalled.clear();
         }
         found
     }
@@ -81,7 +80,7 @@ impl Leftovers {
             };
             if belongs {
                 let whole_group =
-                    group == sweep.group || group == child || SIGNALLED.contains(group);
+                    group == sweep.group || group == child || self.signalled.contains(group);
                 self.signal_target(sweep, if whole_group { group } else { child }, whole_group);
                 found.add(child, signal::kill(child, None));
             }
@@ -132,14 +131,14 @@ impl Leftovers {
             Role::Log if target == sweep.group => {
                 self.log_signalled.replace(target) != Some(target)
             }
-            Role::Log | Role::Cmd => SIGNALLED.insert(target),
+            Role::Log | Role::Cmd => self.signalled.insert(target),
         }
     }
 
     /// Forgets a child that was reaped: its PID may be reused, unless its process group has other members.
-    pub fn forget(reaped: Pid) {
-        if SIGNALLED.contains(reaped) && signal::killpg(reaped, None) == Err(Errno::SRCH) {
-            SIGNALLED.remove(reaped);
+    pub fn forget(&mut self, reaped: Pid) {
+        if self.signalled.contains(reaped) && signal::killpg(reaped, None) == Err(Errno::SRCH) {
+            self.signalled.remove(reaped);
         }
     }
 }

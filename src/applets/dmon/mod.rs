@@ -27,15 +27,17 @@ mod user_variables;
 mod verbose;
 
 use crate::applets::diag::{error, os_error};
-use crate::applets::{Invocation, path_search, print, standard_fds};
+use crate::applets::{Invocation, memory, path_search, print, standard_fds};
 use config::{Config, INFO, OPTIONS};
+use leftovers::Leftovers;
 use log_pipe::LogPipe;
 use pidfile::PidFile;
 use pure::exit::Exit;
 use pure::packed;
+use pure::pid_set::PidSet;
 use pure::supervise::rlimits;
 use pure::unix::Signal;
-use spawn::Job;
+use spawn::{Job, Spawner};
 use status::StatusWriter;
 use supervisor::Supervisor;
 use sys::args::Args;
@@ -71,8 +73,12 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         return dry_run::check(&config, &job, path_buf);
     }
     let status = config.status_path.map(StatusWriter::open).transpose()?;
+    let mut signalled = memory::claim().map(PidSet::new).ok_or(Exit::FAILED)?;
     // This may block. Signals are not caught yet, so SIGTERM still terminates dmon.
-    let pid_file = config.pid_file.map(|path| PidFile::lock(path, &config, &job)).transpose()?;
+    let pid_file = config
+        .pid_file
+        .map(|path| PidFile::lock(path, &config, &job, &mut signalled))
+        .transpose()?;
     let mut terminal = if config.no_daemon { Terminal::find() } else { None };
     if config.no_daemon && pid_file.is_some() && terminal.is_none() {
         // The next dmon recognises the processes of this one by the session. A process group leader cannot begin one.
@@ -85,7 +91,10 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };
     let result = job.log_command.map(|_| LogPipe::create()).transpose().and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        Ok(Supervisor::new(&config, &job, pipe, status, terminal.as_mut(), path_buf, masks)
+        let spawner = Spawner::new(&config, &job, path_buf);
+        // From here on dmon adopts orphans, if it can.
+        let leftovers = Leftovers::new(config.stop_signal, signalled);
+        Ok(Supervisor::new(&config, pipe, status, terminal.as_mut(), masks, spawner, leftovers)
             .run(&config.policy, &mut launch_pipe))
     });
     drop(pid_file);

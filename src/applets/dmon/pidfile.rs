@@ -12,6 +12,7 @@ use crate::applets::diag::{self, error, os_error};
 use pure::cli::option_value::CliWord;
 use pure::cli::value;
 use pure::exit::Exit;
+use pure::pid_set::PidSet;
 use pure::text::{TextBuf, Writer, first};
 use pure::unix::{Errno, Pid};
 use sys::file::{self, File, Mode};
@@ -39,12 +40,18 @@ const PID_TEXT_SIZE: usize = 16;
 
 impl PidFile {
     /// Opens, locks and truncates the file; creates it if necessary. If a dying dmon holds the lock, waits for its exit.
-    /// If the file contains the PID of a killed dmon, stops the processes that it left behind.
+    /// If the file contains the PID of a killed dmon, stops the processes that it left behind. `signalled` is empty
+    /// before and after.
     ///
     /// # Errors
     /// The exit status, after the error was reported: the file cannot be opened, is a link, is not a regular file, has
     /// a second name, or another process holds the lock.
-    pub fn lock(path: CliWord, config: &Config, job: &Job) -> Result<Self, Exit> {
+    pub fn lock(
+        path: CliWord,
+        config: &Config,
+        job: &Job,
+        signalled: &mut PidSet<'static>,
+    ) -> Result<Self, Exit> {
         let cannot = |error| os_error("cannot open ", path.to_bytes(), error);
         let mut waits = MAX_WAITS;
         for _ in 0..ATTEMPTS {
@@ -67,7 +74,8 @@ impl PidFile {
                 Err(error) => return Err(os_error("cannot lock ", path.to_bytes(), error)),
                 Ok(()) if stat::is_sole_name(&file, path) => {
                     if let Some(pid) = read_pid(&file, &mut [0; PID_TEXT_SIZE]).1 {
-                        Predecessor::new(pid, config, job).stop(config.policy.kill_after);
+                        Predecessor::new(pid, config, job, signalled)
+                            .stop(config.policy.kill_after);
                     }
                     file::truncate(&file).map_err(cannot)?;
                     // Whatever the umask is: others read the PID, and only dmon's user may write another one there. A

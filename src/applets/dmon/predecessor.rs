@@ -7,11 +7,11 @@
 //! signalled. The killed dmon's logger carries none: it exits when it has read all.
 
 use super::config::Config;
-use super::leftovers::SIGNALLED;
 use super::mark::{self, Mark};
 use super::process_list::{self, State};
 use super::spawn::Job;
 use crate::applets::diag;
+use pure::pid_set::PidSet;
 use pure::process_stat::ProcessStat;
 use pure::supervise::kill_mode::KillMode;
 use pure::supervise::policy::DEFAULT_KILL_AFTER;
@@ -60,28 +60,30 @@ fn wait_for_exit(pid: Pid) -> bool {
 }
 
 /// A killed dmon whose processes may still run.
-pub struct Predecessor {
+pub struct Predecessor<'a> {
     pid: Pid,
     mark: Mark,
     stop_signal: Signal,
     /// The command starts with dmon's own users.
     keeps_user: bool,
+    /// The processes that received the stop signal. It is empty before and after.
+    signalled: &'a mut PidSet<'static>,
 }
 
-impl Predecessor {
+impl<'a> Predecessor<'a> {
     /// Describes the dmon `pid`, whose options were the same.
     #[must_use]
-    pub fn new(pid: Pid, config: &Config, job: &Job) -> Self {
+    pub fn new(pid: Pid, config: &Config, job: &Job, signalled: &'a mut PidSet<'static>) -> Self {
         let keeps_user = job.credentials.as_ref().is_none_or(|ids| ids.uid.is_none());
         // Nothing has the mark of a dmon with PID 0.
         let leaves_alone = config.policy.kill_mode == KillMode::Process;
         let mark = mark::of(if leaves_alone { 0 } else { pid.number() });
-        Self { pid, mark, stop_signal: config.stop_signal, keeps_user }
+        Self { pid, mark, stop_signal: config.stop_signal, keeps_user, signalled }
     }
 
     /// Stops the marked processes and waits until they are gone. Waits for other processes of the session for at most
     /// `kill_after`. Does nothing if the PID is in use again.
-    pub fn stop(&self, kill_after: Option<Duration>) {
+    pub fn stop(&mut self, kill_after: Option<Duration>) {
         if !process_list::is_proc_own() || !wait_for_exit(self.pid) {
             return;
         }
@@ -93,11 +95,11 @@ impl Predecessor {
             poll::sleep(LONG_POLL_INTERVAL);
         }
         // The numbers of the dead may be in use again.
-        SIGNALLED.clear();
+        self.signalled.clear();
     }
 
     /// Repeats `step` until it finds no process, at most for `limit`. Returns whether it found none.
-    fn is_gone_within(&self, limit: Duration, step: Step) -> bool {
+    fn is_gone_within(&mut self, limit: Duration, step: Step) -> bool {
         let deadline = clock::now().add(limit);
         loop {
             let found = self.search(step);
@@ -109,7 +111,7 @@ impl Predecessor {
     }
 
     /// Performs `step` for each living process of the session, except dmon itself. Returns whether it found any.
-    fn search(&self, step: Step) -> bool {
+    fn search(&mut self, step: Step) -> bool {
         let own = process::getpid();
         let mut found = false;
         let _ = procfs::for_each_process(&mut |pid, stat| {
@@ -121,8 +123,8 @@ impl Predecessor {
     }
 
     /// Performs `step` for one process. Returns whether it counts as found.
-    fn perform(&self, step: Step, pid: Pid, stat: ProcessStat) -> bool {
-        let is_new = step == Step::Stop && SIGNALLED.insert(pid);
+    fn perform(&mut self, step: Step, pid: Pid, stat: ProcessStat) -> bool {
+        let is_new = step == Step::Stop && self.signalled.insert(pid);
         if !is_new && matches!(step, Step::Find | Step::Stop) {
             return true;
         }

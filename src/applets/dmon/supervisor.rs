@@ -14,13 +14,12 @@ use super::log_pipe::LogPipe;
 use super::run_signals::RunSignals;
 use super::sentinel::Sentinel;
 use super::signals::{self, SignalMasks};
-use super::spawn::{Job, Spawner};
+use super::spawn::Spawner;
 use super::start_failure::StartFailure;
 use super::status::StatusWriter;
 use super::terminal::Terminal;
 use super::verbose::VerboseLog;
 use crate::applets::diag;
-use crate::applets::path_search::PathBuf;
 use crate::applets::wait;
 use pure::exit::Exit;
 use pure::supervise::machine::{Action, Event, Machine, Role, Sweep};
@@ -58,20 +57,20 @@ pub struct Supervisor<'a> {
     last_failures: [Option<StartFailure>; 2],
     /// The last exit of the logger that was reported as an error.
     last_log_exit: Option<WaitStatus>,
-    leftovers: Leftovers,
+    leftovers: Leftovers<'a>,
     signals: RunSignals,
 }
 
 impl<'a> Supervisor<'a> {
-    /// Prepares everything but the children. From here on dmon adopts orphans, if it can.
+    /// Prepares everything but the children.
     pub fn new(
         config: &'a Config,
-        job: &'a Job,
         pipe: Option<LogPipe>,
         status: Option<StatusWriter>,
         terminal: Option<&'a mut Terminal>,
-        path_buf: &'static mut PathBuf,
         masks: SignalMasks,
+        spawner: Spawner<'a>,
+        leftovers: Leftovers<'a>,
     ) -> Self {
         Self {
             pipe,
@@ -82,11 +81,11 @@ impl<'a> Supervisor<'a> {
             terminal,
             sentinel: Sentinel::default(),
             cmd_died_of_sigint: false,
-            leftovers: Leftovers::new(config.stop_signal),
+            leftovers,
             signals: RunSignals::default(),
             no_children: false,
             log_group: None,
-            spawner: Spawner::new(config, job, path_buf),
+            spawner,
             last_failures: Default::default(),
             last_log_exit: None,
         }
@@ -199,7 +198,7 @@ impl<'a> Supervisor<'a> {
         loop {
             match process::reap() {
                 Reaped::Died(pid, status) => {
-                    Leftovers::forget(pid);
+                    self.leftovers.forget(pid);
                     if let Some(signal) = self.sentinel.on_death(pid, status) {
                         machine.handle(now, Event::SentinelExited(signal));
                         continue;
