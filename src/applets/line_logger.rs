@@ -234,7 +234,7 @@ impl Sink for LineLogger<'_> {
                 let at = earliest(log_file.retry_at(), next_sync);
                 (SinkState::Ready, None, earliest(at, self.requests_until))
             }
-            Some(Blocked::BufferFull) => (SinkState::Blocked, Some(log_file.fd()), None),
+            Some(Blocked::BufferFull(at)) => (SinkState::Blocked, Some(log_file.fd()), at),
             Some(Blocked::Until(at)) => (SinkState::Blocked, None, Some(at)),
             Some(Blocked::Broken) => (SinkState::Broken, None, None),
         };

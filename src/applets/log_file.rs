@@ -33,8 +33,8 @@ const PIPE_BUF: usize = 4096;
 /// The reason why a log file accepts no data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Blocked {
-    /// The buffer of a pipe or terminal is full until its reader reads.
-    BufferFull,
+    /// The buffer of a pipe or terminal is full until its reader reads. The next attempt is at this time or earlier.
+    BufferFull(Option<Instant>),
     /// A write failed; the next attempt is at this time.
     Until(Instant),
     /// The pipe has lost its last reader (EPIPE).
@@ -46,28 +46,44 @@ pub type LossNotice<'a> = &'a mut dyn FnMut(&mut Line, Loss);
 
 /// The destination of the bytes.
 pub enum Output {
-    File(File),
+    /// A file, FIFO or device that was opened by its name.
+    Named(File),
+    /// A FIFO that grants only write permission, and cannot be opened because it has no reader.
+    Unopened,
+    /// Standard output.
     Stdout,
+    /// Standard output, opened again.
+    OwnStdout(File),
 }
 
 impl Output {
     const fn fd(&self) -> c_int {
         match self {
-            Self::File(file) => file.fd(),
+            Self::Named(file) | Self::OwnStdout(file) => file.fd(),
+            Self::Unopened => -1,
             Self::Stdout => STDOUT,
         }
     }
+
+    /// Returns whether this is a part of a pipeline, in which the reader sets the pace.
+    const fn is_stdout(&self) -> bool {
+        matches!(self, Self::Stdout | Self::OwnStdout(_))
+    }
 }
 
-/// Opens `path` for appending. A FIFO is opened for reading, too. Then open(2) needs no other reader, and the FIFO
-/// keeps its data while readers come and go (fifo(7)).
+/// Opens `path` for appending. A FIFO is opened for reading, too, if its permissions allow it. Then open(2) needs no
+/// other reader, and the FIFO keeps its data while readers come and go (fifo(7)).
 ///
 /// # Errors
-/// `ENOENT`, `EACCES`, `EISDIR`, `EROFS`, `ENOSPC` (open(2)).
+/// `ENOENT`, `EACCES`, `EISDIR`, `EROFS`, `ENOSPC` (open(2)); `EAGAIN` for a FIFO that grants only write permission and
+/// has no reader.
 pub fn open(path: CliWord) -> Result<File, Errno> {
     match File::open(path, Mode::Append) {
-        Err(Errno::NXIO) => File::open(path, Mode::Fifo),
-        Ok(file) if stat::is_fifo(file.fd()) => File::open(path, Mode::Fifo),
+        Err(Errno::NXIO) => match File::open(path, Mode::Fifo) {
+            Err(Errno::ACCES) => Err(Errno::AGAIN),
+            other => other,
+        },
+        Ok(file) if stat::is_fifo(file.fd()) => File::open(path, Mode::Fifo).or(Ok(file)),
         other => other,
     }
 }
@@ -81,6 +97,8 @@ pub struct LogFile {
     on_full: OnFull,
     /// `None`: the file accepts data.
     pub blocked: Option<Blocked>,
+    /// The time at which a full FIFO counts as a failed write; `None` if the last write succeeded.
+    full_until: Option<Instant>,
     state: LogState,
     /// Lines must reach the disk.
     syncs: bool,
@@ -99,6 +117,7 @@ impl LogFile {
             output,
             on_full,
             blocked: None,
+            full_until: None,
             state: LogState::NEW,
             syncs,
             is_dirty: false,
@@ -107,11 +126,11 @@ impl LogFile {
         }
     }
 
-    /// Syncs and closes the old file, and continues with a new one of the same kind. Only for a line boundary or a blocked
+    /// Syncs and closes the old file, and continues with a new one. Only for a line boundary or a blocked
     /// file, because each file contains whole lines.
-    pub fn switch_to(&mut self, file: File) {
+    pub fn switch_to(&mut self, output: Output) {
         self.sync();
-        self.output = Output::File(file);
+        self.output = output;
         self.blocked = None;
         self.state.file_changed();
     }
@@ -150,6 +169,12 @@ impl LogFile {
         self.state.retry_at()
     }
 
+    /// Returns whether to try now to open a FIFO that had no reader.
+    #[must_use]
+    pub fn must_open(&self) -> bool {
+        self.fd() < 0 && self.retry_at().is_none_or(|at| at <= clock::now())
+    }
+
     /// Writes or drops `bytes`. Returns the number of bytes that were written or dropped: all, unless
     /// [`blocked`](Self::blocked) says why not.
     ///
@@ -170,6 +195,7 @@ impl LogFile {
                 Ok(n) => {
                     self.state.written(first(rest, n));
                     self.report.succeeded();
+                    self.full_until = None;
                     done += n;
                 }
                 Err(Errno::INTR) => {}
@@ -189,11 +215,20 @@ impl LogFile {
 
     /// Reports a failed write. Returns how it blocks the file; `None` if lines are dropped instead.
     fn blocked_by(&mut self, error: Errno) -> Option<Blocked> {
+        let is_stdout = self.output.is_stdout();
         if error == Errno::AGAIN {
-            return Some(Blocked::BufferFull);
+            if is_stdout || self.on_full == OnFull::Block {
+                return Some(Blocked::BufferFull(None));
+            }
+            let now = clock::now();
+            let until = *self.full_until.get_or_insert(now.add(RETRY_INTERVAL));
+            if now < until {
+                return Some(Blocked::BufferFull(Some(until)));
+            }
+            self.full_until = None;
         }
         self.report_once(error);
-        if error == Errno::PIPE {
+        if error == Errno::PIPE && is_stdout {
             return Some(Blocked::Broken);
         }
         match self.on_full {
@@ -206,6 +241,7 @@ impl LogFile {
     fn write_some(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
         let piece = match self.kind {
             Kind::Regular => bytes,
+            Kind::Other if self.fd() < 0 => return Err(Errno::NXIO),
             Kind::Other if !fd::is_writable(self.fd()) => return Err(Errno::AGAIN),
             Kind::Other => atomic_piece(bytes),
         };

@@ -62,7 +62,7 @@ fn sigterm_stops_dlog_while_its_fifo_reader_is_stopped() {
     let rig = Rig::new();
     rig.shell("mkfifo fifo").exits(0);
     let reader = rig.start("cat fifo");
-    let (dlog, input) = rig.start_fed("dlog fifo");
+    let (dlog, input) = rig.start_fed("dlog --on-full block fifo");
     rig.wait_for("the FIFO to be open", || {
         proc::descriptors(dlog.pid()).values().any(|path| path.ends_with("fifo"))
     });

@@ -13,6 +13,7 @@ use pure::log::line_prefix::{PrefixOptions, PrefixText};
 use pure::log::on_full::OnFull;
 use pure::packed;
 use pure::time::Duration;
+use pure::unix::Errno;
 use sys::fd;
 use sys::file::{File, Mode};
 use sys::stat::{self, Kind};
@@ -81,7 +82,7 @@ fn start(
 ) -> Result<Exit, Exit> {
     let Config { logger, prefix, sync_interval, on_full } = config;
     let (name, output) = match path {
-        Some(path) => (path.to_bytes(), Output::File(open(path)?)),
+        Some(path) => (path.to_bytes(), open(path)?),
         None => (&b"standard output"[..], standard_output()),
     };
     let syncs = path.is_some() && !logger.buffered;
@@ -104,13 +105,17 @@ fn standard_output() -> Output {
     match stat::kind(fd::STDOUT) {
         Kind::Regular => Output::Stdout,
         Kind::Other => {
-            File::open(c"/proc/self/fd/1", Mode::Console).map_or(Output::Stdout, Output::File)
+            File::open(c"/proc/self/fd/1", Mode::Console).map_or(Output::Stdout, Output::OwnStdout)
         }
     }
 }
 
-fn open(path: CliWord) -> Result<File, Exit> {
-    log_file::open(path).map_err(|error| os_error("cannot open ", path.to_bytes(), error))
+fn open(path: CliWord) -> Result<Output, Exit> {
+    match log_file::open(path) {
+        Ok(file) => Ok(Output::Named(file)),
+        Err(Errno::AGAIN) => Ok(Output::Unopened),
+        Err(error) => Err(os_error("cannot open ", path.to_bytes(), error)),
+    }
 }
 
 /// The log file, or standard output if `path` is `None`.
@@ -129,6 +134,11 @@ impl LogTarget for FileTarget {
     }
 
     fn write(&mut self, bytes: &[u8], loss_notice: LossNotice) -> usize {
+        if let (true, Some(path)) = (self.log_file.must_open(), self.path)
+            && let Ok(file) = log_file::open(path)
+        {
+            self.log_file.switch_to(Output::Named(file));
+        }
         self.log_file.write(bytes, loss_notice, &mut || false)
     }
 
@@ -136,8 +146,8 @@ impl LogTarget for FileTarget {
     fn handle(&mut self, request: Request) {
         match (request, self.path) {
             (Request::Reopen, Some(path)) => {
-                if let Ok(file) = open(path) {
-                    self.log_file.switch_to(file);
+                if let Ok(output) = open(path) {
+                    self.log_file.switch_to(output);
                 }
             }
             (Request::Reopen, None) | (Request::Rotate, _) => {}

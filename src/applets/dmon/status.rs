@@ -74,7 +74,8 @@ impl StatusWriter {
     /// Writes `ROLE KEYWORD PID [NUMBER]`.
     pub fn write_event(&mut self, role: Role, event: ChildEvent, pid: Pid) {
         let mut line = TextBuf::<64>::new();
-        line.put(if self.is_torn { b"\n" } else { b"" });
+        // A program that parses the lines must not take the piece for a whole line.
+        line.put(if self.is_torn { b"?\n" } else { b"" });
         let Ok(()) = uwrite!(
             Writer(&mut line),
             "{}{} {}",

@@ -64,7 +64,7 @@ impl Current {
     /// The error of open(2), if either cannot be opened.
     pub fn open(path: CliWord, syncs: bool) -> Result<Self, DirError> {
         let (dir, file) = open(path)?;
-        let output = Output::File(file);
+        let output = Output::Named(file);
         let log_file = LogFile::new(path.to_bytes(), OnFull::Drop, syncs, output);
         Ok(Self { dir, log_file, file_name: FileName::Current })
     }
@@ -76,7 +76,7 @@ impl Current {
     pub fn reopen(&mut self, path: CliWord) -> Result<(), DirError> {
         let (dir, file) = open(path)?;
         self.dir = dir;
-        self.log_file.switch_to(file);
+        self.log_file.switch_to(Output::Named(file));
         self.file_name = FileName::Current;
         Ok(())
     }
@@ -99,7 +99,7 @@ impl Current {
             .dir
             .open_current()
             .map_err(|errno| DirError::new("cannot make current in ", errno))?;
-        self.log_file.switch_to(file);
+        self.log_file.switch_to(Output::Named(file));
         self.file_name = FileName::Current;
         Ok(Rotated::Done)
     }

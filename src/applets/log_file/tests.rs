@@ -3,7 +3,7 @@
 //! Each write succeeds, succeeds in part, or fails; time passes or not. The tests try all scenarios with a few such
 //! faults.
 
-use super::{Blocked, Errno, Kind, Line, LogFile, OnFull, Output};
+use super::{Blocked, Errno, File, Kind, Line, LogFile, Mode, OnFull, Output};
 use crate::testing::Choices;
 use pure::exit::Exit;
 use pure::log::loss::Loss;
@@ -212,7 +212,12 @@ fn write<'a>(
         match log_file.blocked.take() {
             Some(Blocked::Until(_)) => SCENARIO.with_borrow_mut(|scenario| scenario.seconds += 1),
             Some(Blocked::Broken) => unreachable!(),
-            Some(Blocked::BufferFull) | None => {}
+            Some(Blocked::BufferFull(None)) | None => {}
+            Some(Blocked::BufferFull(Some(_))) => {
+                SCENARIO.with_borrow_mut(|scenario| {
+                    scenario.seconds += scenario.choices.choose(2) as u64;
+                });
+            }
         }
         *dropped |= log_file.is_dropping();
         SCENARIO.with_borrow_mut(|scenario| {
@@ -227,8 +232,8 @@ fn write<'a>(
 }
 
 /// Runs one scenario: the text in its pieces, then the end of the input.
-fn run(on_full: OnFull) {
-    let mut log_file = LogFile::new(b"file", on_full, true, Output::Stdout);
+fn run(on_full: OnFull, output: Output) {
+    let mut log_file = LogFile::new(b"file", on_full, true, output);
     let mut from = 0;
     let mut dropped = false;
     let mut rest = TEXT;
@@ -288,14 +293,21 @@ fn run(on_full: OnFull) {
 fn each_line_is_in_the_file_or_counted_in_its_place() {
     let max_faults = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
     let mut scenarios = 0;
-    for (on_full, is_file) in
-        [(OnFull::Drop, true), (OnFull::Block, true), (OnFull::Drop, false), (OnFull::Block, false)]
-    {
+    let stdout: fn() -> Output = || Output::Stdout;
+    // Its descriptor is not used.
+    let fifo = || Output::Named(File::open(c"/dev/null", Mode::Read).unwrap());
+    for (on_full, is_file, output) in [
+        (OnFull::Drop, true, stdout),
+        (OnFull::Block, true, stdout),
+        (OnFull::Drop, false, stdout),
+        (OnFull::Block, false, stdout),
+        (OnFull::Drop, false, fifo),
+    ] {
         let mut next = Some(Vec::new());
         while let Some(start) = next {
             let choices = Choices::new(start, max_faults);
             SCENARIO.set(Scenario { is_file, choices, ..Scenario::default() });
-            run(on_full);
+            run(on_full, output());
             scenarios += 1;
             next = SCENARIO.take().choices.next();
         }
