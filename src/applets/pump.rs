@@ -33,10 +33,12 @@ const HOLD_TIME: Duration = Duration::from_secs(1);
 /// SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(1);
 
-/// The signals that the loop catches: four are handled. SIGPIPE and SIGXFSZ are caught so that a failing write returns
-/// an error and does not end the logger.
-const CAUGHT: [Signal; 6] =
-    [Signal::TERM, Signal::INT, Signal::HUP, Signal::ALRM, Signal::PIPE, Signal::XFSZ];
+/// The signals that the loop handles.
+const CAUGHT: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::ALRM];
+
+/// The signals that the loop blocks, because they would end the logger: those that dmon forwards, and SIGPIPE and
+/// SIGXFSZ, so that a failing write returns an error. A handler would need one more call for each.
+const BLOCKED: [Signal; 5] = [Signal::QUIT, Signal::USR1, Signal::USR2, Signal::PIPE, Signal::XFSZ];
 
 /// A request to a running logger, sent as a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -152,7 +154,7 @@ pub fn pump(
     sink: &mut dyn Sink,
 ) -> Result<Exit, Exit> {
     let failed = |error| os_error("cannot catch signals", b"", error);
-    let (_, mask) = signal::catch_all(&CAUGHT).map_err(failed)?;
+    let (_, mask) = signal::catch_all(&CAUGHT, &BLOCKED).map_err(failed)?;
     let mut pump = Pump {
         input,
         input_state: Input::Open,

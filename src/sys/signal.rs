@@ -101,16 +101,17 @@ fn sigprocmask(how: c_int, mask: &SignalSet) -> Result<SignalSet> {
     Ok(before)
 }
 
-/// Catches and blocks `signals`. Returns the mask that this process was started with, for commands, and the mask for
-/// ppoll(2), in which `signals` are not blocked.
+/// Catches and blocks `signals`, and blocks `others` for good. Returns the mask that this process was started with, for
+/// commands, and the mask for ppoll(2), in which `signals` are not blocked.
 ///
 /// # Errors
 /// `EINVAL` for a signal that cannot be caught (sigaction(2)).
-pub fn catch_all(signals: &[Signal]) -> Result<(SignalSet, SignalSet)> {
+pub fn catch_all(signals: &[Signal], others: &[Signal]) -> Result<(SignalSet, SignalSet)> {
     let mut blocked = SignalSet::EMPTY;
-    signals.iter().for_each(|signal| blocked.add(*signal));
+    signals.iter().chain(others).for_each(|signal| blocked.add(*signal));
     let inherited = sigprocmask(libc::SIG_BLOCK, &blocked)?;
     let mut waiting = inherited;
+    others.iter().for_each(|signal| waiting.add(*signal));
     for signal in signals {
         waiting.remove(*signal);
         to_caught(*signal)?;

@@ -73,7 +73,7 @@ mod tests {
 
     /// Sends `signal`, which is caught, to a child before its exec. Returns its status and the mask of this process.
     fn signal_child(signal: Signal) -> (WaitStatus, signal::SignalSet) {
-        let (inherited, _) = signal::catch_all(&[signal]).unwrap();
+        let (inherited, _) = signal::catch_all(&[signal], &[]).unwrap();
         let child = vfork(&mut || {
             // It arrives while blocked, and is delivered when the child restores the mask.
             let _ = signal::kill(Pid::new(process::getpid()).unwrap(), Some(signal));

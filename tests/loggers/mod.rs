@@ -7,6 +7,8 @@ use std::collections::HashSet;
 mod fidelity;
 /// SIGTERM while a large pipe is full.
 mod large_pipe;
+/// The signals that dmon forwards.
+mod signals;
 
 /// The text with each digit replaced by 0, to compare the form of dates.
 pub fn digits_as_zeros(text: &str) -> String {

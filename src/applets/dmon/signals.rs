@@ -54,7 +54,7 @@ pub fn catch(on_terminal: bool) -> Result<SignalMasks, Exit> {
     // While SIGTTOU is blocked, dmon may take the terminal back from the background (tcsetpgrp(3)).
     let caught: &[_] = if on_terminal { &CAUGHT } else { ALWAYS_CAUGHT };
     let ignores_hangup = signal::reset_ignored(caught);
-    let (inherited, waiting) = signal::catch_all(caught).map_err(cannot)?;
+    let (inherited, waiting) = signal::catch_all(caught, &[]).map_err(cannot)?;
     Ok(SignalMasks { inherited, waiting, ignores_hangup })
 }
 
