@@ -26,7 +26,7 @@ impl Random {
 /// The choices of one run, for a test that tries every run with a limited number of faults.
 ///
 /// The test repeats the run with the choices that [`next`](Self::next) returns, until it returns `None`.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Choices {
     /// Each choice and the number of its alternatives.
     choices: Vec<(usize, usize)>,

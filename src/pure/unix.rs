@@ -69,7 +69,11 @@ impl Errno {
     pub const NOSYS: Self = Self(by_arch(38, 89));
     pub const LOOP: Self = Self(by_arch(40, 90));
     pub const LIBBAD: Self = Self(by_arch(80, 84));
+    pub const MSGSIZE: Self = Self(by_arch(90, 97));
     pub const PROTOTYPE: Self = Self(by_arch(91, 98));
+    pub const AFNOSUPPORT: Self = Self(by_arch(97, 124));
+    pub const ADDRNOTAVAIL: Self = Self(by_arch(99, 126));
+    pub const NETDOWN: Self = Self(by_arch(100, 127));
     pub const NETUNREACH: Self = Self(by_arch(101, 128));
     pub const CONNRESET: Self = Self(by_arch(104, 131));
     pub const NOBUFS: Self = Self(by_arch(105, 132));
@@ -151,6 +155,11 @@ const REASONS: &[(Errno, &str)] = &[
     (Errno::DQUOT, "Disk quota exceeded"),
     (Errno::LIBBAD, "Accessing a corrupted shared library"),
     (Errno::STALE, "Stale file handle"),
+    (Errno::MSGSIZE, "Message too long"),
+    (Errno::AFNOSUPPORT, "Address family not supported by protocol"),
+    (Errno::ADDRNOTAVAIL, "Cannot assign requested address"),
+    (Errno::NETDOWN, "Network is down"),
+    (Errno::NOBUFS, "No buffer space available"),
     (Errno::CONNREFUSED, "Connection refused"),
     (Errno::CONNRESET, "Connection reset by peer"),
     (Errno::TIMEDOUT, "Connection timed out"),

@@ -112,7 +112,11 @@ const _: () = {
     assert!(Errno::NOSYS.0 == libc::ENOSYS);
     assert!(Errno::LOOP.0 == libc::ELOOP);
     assert!(Errno::LIBBAD.0 == libc::ELIBBAD);
+    assert!(Errno::MSGSIZE.0 == libc::EMSGSIZE);
     assert!(Errno::PROTOTYPE.0 == libc::EPROTOTYPE);
+    assert!(Errno::AFNOSUPPORT.0 == libc::EAFNOSUPPORT);
+    assert!(Errno::ADDRNOTAVAIL.0 == libc::EADDRNOTAVAIL);
+    assert!(Errno::NETDOWN.0 == libc::ENETDOWN);
     assert!(Errno::NETUNREACH.0 == libc::ENETUNREACH);
     assert!(Errno::CONNRESET.0 == libc::ECONNRESET);
     assert!(Errno::NOBUFS.0 == libc::ENOBUFS);

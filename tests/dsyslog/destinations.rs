@@ -26,9 +26,12 @@ fn messages_are_sent_by_udp() {
 fn a_udp_error_loses_one_line_and_the_next_ones_wait() {
     let Some(rig) = with_dsyslog() else { return };
     let port = free_port();
-    rig.write("in", lines(1, 20));
-    let done = rig.run(format!("dsyslog --to udp:127.0.0.1:{port} fan <in"));
-    assert_lost(done, 20, "Connection refused");
+    // The last error is reported after the last call that sends.
+    for count in [1, 2, 20] {
+        rig.write("in", lines(1, count));
+        let done = rig.run(format!("dsyslog --to udp:127.0.0.1:{port} fan <in"));
+        assert_lost(done, count, "Connection refused");
+    }
 
     let (dsyslog, mut input) = rig.start_fed(format!("dsyslog --to udp:127.0.0.1:{port} fan"));
     feed(&mut input, lines(1, 100));
@@ -45,19 +48,21 @@ fn a_udp_error_loses_one_line_and_the_next_ones_wait() {
     drop(input);
     assert_lost(dsyslog.wait(), lost, "Connection refused");
 
-    // The error that a firewall causes for the first line is reported when the second is sent.
-    // An emulator may implement sendmmsg(2) by sendmsg(2).
+    // The error that a firewall, or a router with a small link, causes for the first line is reported when the second is
+    // sent. An emulator may implement sendmmsg(2) by sendmsg(2).
     let calls = "sendmmsg,sendmsg";
-    let Some(trace) = Trace::new(&rig, calls) else { return };
-    let trace = trace.with(&format!("-e inject={calls}:error=EHOSTUNREACH:when=2"));
-    let line = format!("{trace} dsyslog --to udp:127.0.0.1:{port} fan");
-    let (dsyslog, mut input) = rig.start_fed(line);
-    for number in 1..=3 {
-        feed(&mut input, lines(number, number));
-        assert_eq!(receiver.text(), format!("line {number}"));
+    for (error, reason) in [("EHOSTUNREACH", "No route to host"), ("EMSGSIZE", "")] {
+        let Some(trace) = Trace::new(&rig, calls) else { return };
+        let trace = trace.with(&format!("-e inject={calls}:error={error}:when=2"));
+        let line = format!("{trace} dsyslog --to udp:127.0.0.1:{port} fan");
+        let (dsyslog, mut input) = rig.start_fed(line);
+        for number in 1..=3 {
+            feed(&mut input, lines(number, number));
+            assert_eq!(receiver.text(), format!("line {number}"));
+        }
+        drop(input);
+        assert_lost(dsyslog.wait(), 1, reason);
     }
-    drop(input);
-    assert_lost(dsyslog.wait(), 1, "No route to host");
 }
 
 /// Both framings of RFC 6587: a newline after each message, or its length before it.

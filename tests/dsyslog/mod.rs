@@ -25,7 +25,7 @@ mod syslogds;
 const WARNING: u32 = 3 * 8 + 4;
 
 /// The maximum size of a message in the format of RFC 3164.
-const LIMIT: usize = 1024;
+const LIMIT: usize = 1023;
 /// The maximum size of a message in the format of RFC 5424.
 const RFC5424_LIMIT: usize = 2048;
 

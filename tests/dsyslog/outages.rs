@@ -2,8 +2,9 @@
 
 use super::{LossNotice, assert_lines, assert_lost, lines, loss_notice, start};
 use crate::rig::feed;
-use crate::rig::receiver::{Datagrams, Receiver};
+use crate::rig::receiver::{Datagrams, Receiver, Udp};
 use crate::rig::syslogd::with_dsyslog;
+use crate::rig::trace::Trace;
 
 #[test]
 fn lines_wait_for_a_syslogd_that_starts_late() {
@@ -112,4 +113,50 @@ fn a_slow_syslogd_gets_every_line_of_a_small_burst() {
     assert_lines(&receiver.texts(300), 1);
     drop(input);
     dsyslog.wait().exits(0).reports_nothing();
+}
+
+/// The socket is writable all the time, so waiting for that would keep the processor busy.
+#[test]
+fn a_full_interface_queue_is_tried_again_at_growing_intervals() {
+    let Some(rig) = with_dsyslog() else { return };
+    let mut udp = Udp::new("127.0.0.1", 0).expect("127.0.0.1");
+    let to = format!("udp:127.0.0.1:{}", udp.port());
+    let mut local = Datagrams::new(rig.path("socket"));
+    let receivers: [(&mut dyn Receiver, &str); 2] = [(&mut udp, &to), (&mut local, "./socket")];
+    for (receiver, to) in receivers {
+        let calls = "sendmmsg,sendmsg";
+        let Some(trace) = Trace::new(&rig, calls) else { return };
+        let trace = trace.with(&format!("-e inject={calls}:error=ENOBUFS:when=1..6"));
+        let (dsyslog, mut input) = rig.start_fed(format!("{trace} dsyslog --to {to} fan"));
+        feed(&mut input, lines(1, 3));
+        let texts =
+            [receiver.next(), receiver.next(), receiver.next()].map(|message| message.text());
+        assert_lines(&texts, 1);
+        drop(input);
+        dsyslog.wait().exits(0).reports_nothing();
+        let times: Vec<f64> = trace
+            .timed_calls("send")
+            .into_iter()
+            .filter(|(_, call)| call.contains("ENOBUFS"))
+            .map(|(time, _)| time)
+            .collect();
+        assert_eq!(times.len(), 6, "{}", trace.text());
+        let pauses: Vec<f64> = times.windows(2).map(|two| two[1] - two[0]).collect();
+        let least = [0.01, 0.02, 0.04, 0.08, 0.16];
+        assert!(pauses.iter().zip(least).all(|(pause, least)| *pause >= least), "{pauses:?}");
+    }
+}
+
+#[test]
+fn a_message_that_is_too_large_is_lost_and_named() {
+    let Some(rig) = with_dsyslog() else { return };
+    let calls = "sendmmsg,sendmsg";
+    let Some(trace) = Trace::new(&rig, calls) else { return };
+    let mut receiver = Datagrams::new(rig.path("socket"));
+    // Once more on a new socket, for it may be the error of an earlier datagram.
+    let trace = trace.with(&format!("-e inject={calls}:error=EMSGSIZE:when=1..2"));
+    rig.write("in", lines(1, 3));
+    let dsyslog = rig.start(format!("{trace} dsyslog --to ./socket fan <in"));
+    assert_lines(&receiver.texts(2), 2);
+    assert_lost(dsyslog.wait(), 1, "cannot send to ./socket: Message too long");
 }

@@ -37,7 +37,7 @@ impl Trace<'_> {
         self.timed_calls(start).into_iter().map(|(time, _)| time).collect()
     }
 
-    fn timed_calls(&self, start: &str) -> Vec<(f64, String)> {
+    pub fn timed_calls(&self, start: &str) -> Vec<(f64, String)> {
         let parse = |line: &str| {
             // With `-f`, the PID precedes the time.
             let (before, arguments) = line.split_once('(')?;

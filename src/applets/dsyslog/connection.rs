@@ -7,7 +7,7 @@ mod tests;
 
 use core::ffi::c_int;
 use pure::syslog::address::{Address, Transport};
-use pure::syslog::connection::{ConnectionState, Step};
+use pure::syslog::connection::{ConnectionState, Sent, Step};
 use pure::syslog::queue::Queue;
 use pure::unix::Errno;
 use sys::socket::{MAX_MESSAGES, SocketType};
@@ -38,10 +38,20 @@ impl<'a> Connection<'a> {
         self.address.word.to_bytes()
     }
 
-    /// Returns the descriptor that becomes writable when more can be sent; `None` while the connection is down.
+    /// Returns the descriptor that becomes writable when more can be sent; `None` while the connection is down or
+    /// pauses.
     #[must_use]
     pub fn fd(&self) -> Option<c_int> {
-        self.socket.as_ref().map(|(socket, _)| socket.fd())
+        self.socket.as_ref().filter(|_| !self.state.is_paused()).map(|(socket, _)| socket.fd())
+    }
+
+    /// Counts a datagram that was refused after it was sent. Otherwise the next call on the socket reports the error: call
+    /// this after the last one.
+    pub fn check_refused(&mut self) {
+        let error = self.socket.as_ref().and_then(|(socket, _)| socket.error());
+        if let (Transport::Udp(_), Some(error)) = (self.address.transport, error) {
+            self.state.on_send(Err(error));
+        }
     }
 
     /// Connects if an attempt is due, and sends messages until the queue is empty or the receiver blocks. Calls
@@ -66,7 +76,9 @@ impl<'a> Connection<'a> {
                 }
                 Step::Send => {
                     let result = self.send(queue);
-                    self.state.on_send(result);
+                    if self.state.on_send(result) == Sent::TooLarge {
+                        queue.discard_line();
+                    }
                 }
             }
             if self.state.is_down() {

@@ -67,7 +67,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("    --hostname HOST\tName this host in messages to the network.", |c, v| {
         v.to(&mut c.host)
     }),
-    opt("    --size SIZE\tLimit messages to SIZE bytes (default: 1024).", |c, v| v.to(&mut c.size)),
+    opt("    --size SIZE\tLimit messages to SIZE bytes (default: 1023).", |c, v| v.to(&mut c.size)),
     opt("    --prio-prefix\t<3>TEXT sets the priority of that line.", |c, v| {
         v.to(&mut c.format.prefixed)
     }),
@@ -183,6 +183,13 @@ impl Sender<'_> {
             update(origin, *reads_host);
             builder.notice(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
         });
+        self.report_outage();
+        if self.console && self.connection.state.is_down() {
+            self.write_to_console();
+        }
+    }
+
+    fn report_outage(&mut self) {
         let state = &self.connection.state;
         match state.last_error {
             None => self.report.succeeded(),
@@ -190,9 +197,6 @@ impl Sender<'_> {
                 let _ = os_error("cannot send to ", self.connection.receiver(), error);
             }
             Some(_) => {}
-        }
-        if self.console && self.connection.state.is_down() {
-            self.write_to_console();
         }
     }
 
@@ -282,6 +286,8 @@ impl Sink for Sender<'_> {
     }
 
     fn close(&mut self, rest: &[u8]) -> Exit {
+        self.connection.check_refused();
+        self.report_outage();
         self.queue.lose_all();
         let lost = self.queue.total_lost + self.connection.state.refused + lines::count(rest);
         if lost == 0 {

@@ -12,7 +12,7 @@
 mod tests;
 
 use super::address::Transport;
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, earliest};
 use crate::unix::Errno;
 
 /// The minimum and the maximum interval between two attempts to connect. Chosen: a receiver that restarts takes about a
@@ -24,6 +24,11 @@ const MAX_RETRY: Duration = Duration::from_secs(30);
 /// wait. Chosen: longer than the restart of a receiver.
 const STALL_LIMIT: Duration = Duration::from_secs(5);
 
+/// The minimum and the maximum pause after an error of a full buffer. Chosen: the queue of a network interface empties in
+/// milliseconds; a lack of memory lasts longer.
+const MIN_PAUSE: Duration = Duration::from_millis(10);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
 /// The phase of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -31,8 +36,16 @@ enum Phase {
     Down { until: Instant },
     /// The TCP handshake has not finished. It fails at `until`.
     Connecting { until: Instant },
-    /// Messages can be sent. `blocked_since`: the receiver has not read since then.
-    Up { since: Instant, blocked_since: Option<Instant> },
+    /// Messages can be sent. `blocked_since`: the receiver has not read since then. `resend_at`: after an error that the
+    /// kernel does not report the end of, the next attempt is then.
+    Up { since: Instant, blocked_since: Option<Instant>, resend_at: Option<Instant> },
+}
+
+impl Phase {
+    /// Returns the phase after a connect, or after a message was sent.
+    const fn up(since: Instant) -> Self {
+        Self::Up { since, blocked_since: None, resend_at: None }
+    }
 }
 
 /// The next call to make.
@@ -46,6 +59,15 @@ pub enum Step {
     Send,
     /// The pass is over.
     Wait,
+}
+
+/// What became of the oldest message in the queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sent {
+    /// It was sent, or stays in the queue to be sent later.
+    OrLater,
+    /// It can never be sent: drop it.
+    TooLarge,
 }
 
 /// The wait between two passes.
@@ -64,12 +86,16 @@ pub struct ConnectionState {
     phase: Phase,
     /// The wait after the next failure.
     retry_interval: Duration,
+    /// The pause after the next error of a full buffer.
+    pause: Duration,
     /// The time of this pass.
     now: Instant,
     /// The socket was not writable in this pass.
     must_wait: bool,
     /// A broken connection was replaced in this pass. If the new one breaks too, the next attempt is not immediate.
     reconnected: bool,
+    /// Whether a datagram was refused if the next one can be sent.
+    may_be_refused: bool,
     /// Datagrams that the receiver refused after they were sent.
     pub refused: u64,
     /// The last error. `None` once a connection is known to work.
@@ -83,9 +109,11 @@ impl ConnectionState {
             transport,
             phase: Phase::Down { until: now },
             retry_interval: MIN_RETRY,
+            pause: MIN_PAUSE,
             now,
             must_wait: false,
             reconnected: false,
+            may_be_refused: false,
             refused: 0,
             last_error: None,
         }
@@ -94,6 +122,12 @@ impl ConnectionState {
     #[must_use]
     pub const fn is_down(&self) -> bool {
         matches!(self.phase, Phase::Down { .. })
+    }
+
+    /// Returns whether the next attempt to send has a time, so that a writable socket means nothing.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        matches!(self.phase, Phase::Up { resend_at: Some(_), .. })
     }
 
     /// Starts a pass at the time `now`.
@@ -112,6 +146,7 @@ impl ConnectionState {
             _ if queue_is_empty => Step::Wait,
             Phase::Down { until } if until > self.now => Step::Wait,
             Phase::Down { .. } => Step::Connect,
+            Phase::Up { resend_at, .. } if resend_at > Some(self.now) => Step::Wait,
             Phase::Up { .. } => Step::Send,
         }
     }
@@ -121,9 +156,7 @@ impl ConnectionState {
         self.phase = match (result, self.transport) {
             (Err(error), _) => return self.fail(error),
             (Ok(()), Transport::Tcp(_)) => Phase::Connecting { until: self.now.add(STALL_LIMIT) },
-            (Ok(()), Transport::Unix | Transport::Udp(_)) => {
-                Phase::Up { since: self.now, blocked_since: None }
-            }
+            (Ok(()), Transport::Unix | Transport::Udp(_)) => Phase::up(self.now),
         };
     }
 
@@ -133,49 +166,69 @@ impl ConnectionState {
             (_, Some(error)) => self.fail(error),
             (Phase::Connecting { until }, None) if until <= self.now => self.fail(Errno::TIMEDOUT),
             (_, None) if is_writable => {
-                self.phase = Phase::Up { since: self.now, blocked_since: None };
+                self.phase = Phase::up(self.now);
             }
             (_, None) => self.must_wait = true,
         }
     }
 
     /// Handles the result of a call that sent at least one message, or a part of one.
-    pub fn on_send(&mut self, result: Result<(), Errno>) {
-        let Phase::Up { since, blocked_since } = self.phase else {
-            return;
+    pub fn on_send(&mut self, result: Result<(), Errno>) -> Sent {
+        let Phase::Up { since, blocked_since, .. } = self.phase else {
+            return Sent::OrLater;
         };
         match result {
             Ok(()) => {
-                self.phase = Phase::Up { since, blocked_since: None };
+                self.phase = Phase::up(since);
+                self.pause = MIN_PAUSE;
+                self.refused += u64::from(core::mem::take(&mut self.may_be_refused));
                 // The ICMP message that refuses a datagram arrives later, if at all.
                 if !self.is_udp() || since.add(MIN_RETRY) < self.now {
                     self.last_error = None;
                     self.retry_interval = MIN_RETRY;
                 }
             }
-            // ENOBUFS: the queue of the network interface is full (send(2)).
-            Err(Errno::AGAIN | Errno::NOBUFS) => {
+            Err(error @ (Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM)) => {
                 let blocked_since = blocked_since.or(Some(self.now));
-                self.phase = Phase::Up { since, blocked_since };
+                let mut resend_at = None;
+                // The queue of the network interface is full, or there is no memory (send(2)). The socket is writable all
+                // the time.
+                if error != Errno::AGAIN {
+                    resend_at = Some(self.now.add(self.pause));
+                    self.pause = self.pause.double().min(MAX_PAUSE);
+                }
+                self.phase = Phase::Up { since, blocked_since, resend_at };
                 self.must_wait = true;
             }
-            Err(error) => self.on_broken(error),
+            Err(error) => return self.on_broken(error),
         }
+        Sent::OrLater
     }
 
-    fn on_broken(&mut self, error: Errno) {
+    fn on_broken(&mut self, error: Errno) -> Sent {
         let is_first = !core::mem::replace(&mut self.reconnected, true);
         if self.is_udp() && matches!(error, Errno::CONNREFUSED | Errno::HOSTUNREACH) {
             // An ICMP message: the receiver's host, or a firewall, has refused a datagram that was sent earlier.
             self.refused += 1;
-            return self.fail(error);
+            self.fail(error);
+            return Sent::OrLater;
         }
         self.retry_interval = MIN_RETRY;
         if is_first {
             self.last_error = Some(error);
             self.phase = Phase::Down { until: self.now };
+            // It may be such an ICMP message, too: a router could not forward an earlier datagram, which was larger than
+            // its link allows. Then the next attempt succeeds, because the kernel now knows the limit of the path.
+            self.may_be_refused |= self.is_udp() && error == Errno::MSGSIZE;
+            return Sent::OrLater;
+        }
+        self.fail(error);
+        if error == Errno::MSGSIZE {
+            // A new socket reports it, too: it is about this message.
+            self.may_be_refused = false;
+            Sent::TooLarge
         } else {
-            self.fail(error);
+            Sent::OrLater
         }
     }
 
@@ -196,10 +249,10 @@ impl ConnectionState {
             Phase::Down { until } => (Some(until), false),
             // Only the first attempt is worth waiting for.
             Phase::Connecting { until } => (Some(until), self.retry_interval == MIN_RETRY),
-            Phase::Up { blocked_since, .. } => {
+            Phase::Up { blocked_since, resend_at, .. } => {
                 let limit = blocked_since.map(|since| since.add(STALL_LIMIT));
                 let until = limit.filter(|limit| *limit > now);
-                (until, until.is_some())
+                (earliest(until, resend_at), until.is_some())
             }
         };
         Wait { until, soon }

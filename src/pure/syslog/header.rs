@@ -46,14 +46,14 @@ impl Layout {
     /// given.
     #[must_use]
     pub fn max_size(self, wanted: usize) -> usize {
-        match self {
-            Self::Logd if !(1..LOGD_SIZE).contains(&wanted) => LOGD_SIZE,
+        let size = match self {
             _ if wanted > 0 => wanted,
             // Each receiver should accept it: RFC 5424, 6.1.
             Self::Rfc5424 => 2048,
-            // RFC 3164, 4.1.
-            _ => 1024,
-        }
+            // RFC 3164, 4.1, has 1024. But the syslogd of busybox reads at most 1023 bytes into a buffer of 1024.
+            _ => LOGD_SIZE,
+        };
+        if self == Self::Logd { size.min(LOGD_SIZE) } else { size }
     }
 }
 
@@ -236,8 +236,8 @@ mod tests {
     #[test]
     fn sizes_are_those_of_logger_and_of_logd() {
         for (layout, wanted, size) in [
-            (Layout::Local, 0, 1024),
-            (Layout::Network, 0, 1024),
+            (Layout::Local, 0, 1023),
+            (Layout::Network, 0, 1023),
             (Layout::Rfc5424, 0, 2048),
             (Layout::Logd, 0, 1023),
             (Layout::Logd, 8192, 1023),

@@ -390,7 +390,7 @@ mod tests {
     fn a_line_that_just_fits_is_not_cut() {
         let header = "<28>name: ";
         for (last, shown) in [("a", "a"), ("\t", "\t"), ("\u{7f}", "#177")] {
-            let text = "a".repeat(1024 - header.len() - shown.len());
+            let text = "a".repeat(1023 - header.len() - shown.len());
             let line = format!("{text}{last}\n");
             let message = format!("{header}{text}{shown}");
             assert_eq!(build(&format(), &[line.as_bytes()]), [(message, true)]);

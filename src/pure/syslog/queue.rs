@@ -144,6 +144,13 @@ impl Queue {
         let _ = self.entries.push_back(entry);
     }
 
+    /// Drops the oldest line, which can never be sent, without a loss notice: space for one need not be free.
+    pub fn discard_line(&mut self) {
+        let before = self.total_lost;
+        self.drop_line();
+        self.lost -= self.total_lost - before;
+    }
+
     /// Drops the oldest line with all its messages. A partially sent front stays. Then the rest of its line is dropped; if
     /// there is no rest, the next line is.
     fn drop_line(&mut self) {

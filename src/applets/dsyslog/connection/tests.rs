@@ -29,6 +29,10 @@ struct Kernel {
     sent_too_few: Option<bool>,
     /// sendmmsg(2) has failed with ENOSYS, and always will.
     no_sendmmsg: bool,
+    /// A datagram that is too large for this kernel.
+    too_large: Option<String>,
+    /// A router has dropped a datagram.
+    was_dropped: bool,
     is_connected: bool,
     seconds: u64,
     /// Calls since the last flush.
@@ -79,6 +83,29 @@ impl Kernel {
     }
 }
 
+impl Kernel {
+    /// Reports that an earlier datagram was lost; another error if there is none.
+    fn fail_earlier(&mut self, error: Errno) -> Errno {
+        if core::mem::take(&mut self.may_refuse) {
+            self.received.pop();
+            error
+        } else {
+            Errno::PIPE
+        }
+    }
+
+    /// Reports that a router has dropped an earlier datagram, or that this one is too large.
+    fn fail_too_large(&mut self, text: String) -> Errno {
+        // Not both in one run: the sender cannot distinguish them if one follows the other.
+        if !self.may_refuse && !self.was_dropped {
+            self.too_large = Some(text);
+            return Errno::MSGSIZE;
+        }
+        self.was_dropped = true;
+        self.fail_earlier(Errno::MSGSIZE)
+    }
+}
+
 fn choose(alternatives: usize) -> usize {
     KERNEL.with_borrow_mut(|kernel| kernel.choose(alternatives))
 }
@@ -110,20 +137,21 @@ pub mod file {
 
     /// Sends one datagram.
     pub fn write(_: i32, datagram: &[u8]) -> Result<usize, Errno> {
-        let result = choose(3);
+        let text = String::from_utf8(datagram.to_vec()).unwrap();
+        if KERNEL.with_borrow(|kernel| kernel.too_large.as_ref() == Some(&text)) {
+            return Err(Errno::MSGSIZE);
+        }
+        let result = choose(5);
         KERNEL.with_borrow_mut(|kernel| match result {
             0 => {
-                kernel.received.push(String::from_utf8(datagram.to_vec()).unwrap());
+                kernel.received.push(text);
                 kernel.may_refuse = kernel.is_udp;
                 Ok(datagram.len())
             }
             1 => Err(Errno::AGAIN),
-            _ if core::mem::take(&mut kernel.may_refuse) => {
-                // The datagram before this one.
-                kernel.received.pop();
-                Err(Errno::CONNREFUSED)
-            }
-            _ => Err(Errno::PIPE),
+            2 => Err(Errno::NOBUFS),
+            3 => Err(kernel.fail_earlier(Errno::CONNREFUSED)),
+            _ => Err(kernel.fail_too_large(text)),
         })
     }
 }
@@ -147,7 +175,8 @@ impl Socket {
     }
 
     pub fn error(&self) -> Option<Errno> {
-        (choose(2) > 0).then_some(Errno::PIPE)
+        let failed = choose(2) > 0;
+        failed.then(|| KERNEL.with_borrow_mut(|kernel| kernel.fail_earlier(Errno::CONNREFUSED)))
     }
 
     pub fn sendmmsg<'a>(&self, datagrams: impl Iterator<Item = &'a [u8]>) -> Result<usize, Errno> {
@@ -157,34 +186,34 @@ impl Socket {
         let mut texts = datagrams.map(|datagram| String::from_utf8(datagram.to_vec()).unwrap());
         let first = texts.next().unwrap();
         let rest: Vec<String> = texts.collect();
+        if KERNEL.with_borrow(|kernel| kernel.too_large.as_ref() == Some(&first)) {
+            return Err(Errno::MSGSIZE);
+        }
         let is_udp = KERNEL.with_borrow(|kernel| kernel.is_udp);
-        let result = choose(if is_udp && !rest.is_empty() { 6 } else { 5 });
+        let result = choose(if is_udp && !rest.is_empty() { 8 } else { 7 });
         KERNEL.with_borrow_mut(|kernel| {
-            // The next call reports a refused datagram, unless it sends some before it notices.
-            let may_refuse = core::mem::replace(&mut kernel.may_refuse, is_udp && result < 2);
             match result {
-                0 => {
+                0 if kernel.too_large.as_ref().is_none_or(|text| !rest.contains(text)) => {
                     kernel.received.extend([vec![first], rest.clone()].concat());
+                    kernel.may_refuse = is_udp;
                     return Ok(1 + rest.len());
                 }
-                1 => kernel.received.push(first),
-                2 => {
-                    kernel.may_refuse = may_refuse;
-                    return Err(Errno::AGAIN);
+                0 | 1 => {
+                    kernel.received.push(first);
+                    kernel.may_refuse = is_udp;
                 }
+                2 => return Err(Errno::AGAIN),
                 3 => {
-                    (kernel.may_refuse, kernel.no_sendmmsg) = (may_refuse, true);
+                    kernel.no_sendmmsg = true;
                     return Err(Errno::NOSYS);
                 }
-                4 if may_refuse => {
-                    kernel.received.pop();
-                    return Err(Errno::CONNREFUSED);
-                }
-                4 => return Err(Errno::PIPE),
+                4 => return Err(kernel.fail_earlier(Errno::CONNREFUSED)),
+                5 => return Err(kernel.fail_too_large(first)),
+                6 => return Err(Errno::NOBUFS),
                 // The first datagram is sent, then refused before the second.
-                _ => {}
+                _ => kernel.may_refuse = false,
             }
-            kernel.sent_too_few = (is_udp && !rest.is_empty()).then_some(result > 1);
+            kernel.sent_too_few = (is_udp && !rest.is_empty()).then_some(result == 7);
             Ok(1)
         })
     }
@@ -196,11 +225,12 @@ impl Socket {
     ) -> Result<usize, Errno> {
         let all: Vec<u8> = pieces.flatten().copied().collect();
         let rest = &all[skip..];
-        let size = match choose(5) {
+        let size = match choose(6) {
             0 => rest.len(),
             1 => 1,
             2 => rest.len() - 1,
             3 => return Err(Errno::AGAIN),
+            4 => return Err(Errno::NOBUFS),
             _ => return Err(Errno::PIPE),
         };
         KERNEL.with_borrow_mut(|kernel| {
@@ -213,19 +243,21 @@ impl Socket {
 
 fn flush(connection: &mut Connection, queue: &mut Queue) {
     KERNEL.with_borrow_mut(|kernel| kernel.calls = 0);
-    connection.flush(queue, &mut |_, _| panic!("nothing is dropped"));
+    connection.flush(queue, &mut |_, _| panic!("no loss is reported"));
 }
 
 /// Checks the state between two flushes.
-fn check(connection: &Connection) {
+fn check(connection: &Connection, queue: &Queue) {
     let (now, state) = (clock::now(), &connection.state);
     let wait = state.wait(now);
     assert!(wait.until.is_some() || !wait.soon, "the wait has no end");
-    assert!(state.is_down() == connection.fd().is_none());
+    assert!((state.is_down() || state.is_paused()) == connection.fd().is_none());
+    assert!(!state.is_paused() || wait.until.is_some());
     if state.is_down() {
         assert!(state.last_error.is_some(), "the reason is unknown");
         let interval = now.until(wait.until.unwrap());
-        assert!(interval > Duration::ZERO && interval <= MAX_RETRY, "{interval:?}");
+        let is_due = interval == Duration::ZERO && !queue.is_empty();
+        assert!(!is_due && interval <= MAX_RETRY, "{interval:?}");
     }
 }
 
@@ -233,9 +265,10 @@ fn check(connection: &Connection) {
 fn run(address: &Address, queue: &mut Queue) {
     let lines = ["one", "two", "three"];
     let mut connection = Connection::new(address);
+    queue.total_lost = 0;
     let step = |connection: &mut Connection, queue: &mut Queue| {
         flush(connection, queue);
-        check(connection);
+        check(connection, queue);
     };
     for text in lines {
         queue.push(text.as_bytes(), true);
@@ -246,22 +279,23 @@ fn run(address: &Address, queue: &mut Queue) {
     }
     KERNEL.with_borrow_mut(|kernel| kernel.choices.faults = 0);
     while !queue.is_empty() {
-        if connection.state.is_down() {
+        if connection.fd().is_none() {
             KERNEL.with_borrow_mut(|kernel| kernel.seconds += 1);
         }
         step(&mut connection, queue);
         assert!(KERNEL.with_borrow(|kernel| kernel.seconds) < 100, "a message is never sent");
     }
+    KERNEL.with_borrow_mut(|kernel| kernel.choices.faults = 1);
+    connection.check_refused();
     KERNEL.with_borrow(|kernel| {
         let mut rest = lines.iter();
-        assert!(
-            kernel.received.iter().all(|text| rest.any(|line| line == text)),
-            "{:?}",
-            kernel.received
-        );
+        let Kernel { received, choices, .. } = kernel;
+        assert!(received.iter().all(|text| rest.any(|line| line == text)), "{received:?}");
         let refused = connection.state.refused;
-        assert_eq!(kernel.received.len() as u64 + refused, 3, "{:?}", kernel.received);
+        let all = received.len() as u64 + refused + queue.total_lost;
+        assert_eq!(all, 3, "{received:?} {choices:?}");
         assert!(refused == 0 || matches!(address.transport, Transport::Udp(_)));
+        assert!(queue.total_lost == 0 || kernel.too_large.is_some());
     });
 }
 
@@ -303,7 +337,7 @@ fn each_line_is_sent_once_or_counted_as_refused() {
 /// The receiver refuses each connection; or it breaks each one, and dsyslog reconnects immediately, but only once.
 #[test]
 fn an_absent_receiver_is_tried_at_growing_intervals() {
-    for (results, calls) in [(&[(1, 2)][..], 8), (&[(0, 2), (4, 5)], 4 * 120)] {
+    for (results, calls) in [(&[(1, 2)][..], 8), (&[(0, 2), (4, 7)], 4 * 120)] {
         let address = Address { word: c"address", transport: Transport::Unix, is_given: true };
         let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing(false));
         KERNEL

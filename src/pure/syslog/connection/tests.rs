@@ -1,6 +1,9 @@
 //! Exploration of every reachable state of the connection, for each transport.
 
-use super::{ConnectionState, MAX_RETRY, MIN_RETRY, Phase, STALL_LIMIT, Step, Transport, Wait};
+use super::{
+    ConnectionState, MAX_PAUSE, MAX_RETRY, MIN_PAUSE, MIN_RETRY, Phase, STALL_LIMIT, Sent, Step,
+    Transport, Wait,
+};
 use crate::testing::Choices;
 use crate::time::{Duration, Instant};
 use crate::unix::Errno;
@@ -33,21 +36,18 @@ fn connected(transport: Transport) -> ConnectionState {
 const NO_LIMIT: Wait = Wait { until: None, soon: false };
 
 #[test]
-fn enobufs_blocks_like_eagain_until_the_socket_is_writable() {
-    for (transport, errno) in transports()
-        .into_iter()
-        .flat_map(|transport| [Errno::NOBUFS, Errno::AGAIN].map(|errno| (transport, errno)))
-    {
+fn eagain_blocks_until_the_socket_is_writable() {
+    for transport in transports() {
         let mut state = connected(transport);
-        state.on_send(Err(errno));
-        assert_eq!(state.next_step(false), Step::Wait, "{errno:?}");
-        assert!(!state.is_down() && state.last_error.is_none());
+        state.on_send(Err(Errno::AGAIN));
+        assert_eq!(state.next_step(false), Step::Wait);
+        assert!(!state.is_down() && !state.is_paused() && state.last_error.is_none());
         let limit = at(100).add(STALL_LIMIT);
         assert_eq!(state.wait(at(104)), Wait { until: Some(limit), soon: true });
         // Another attempt that fails does not extend the limit.
         state.start_pass(at(104));
         assert_eq!(state.next_step(false), Step::Send);
-        state.on_send(Err(errno));
+        state.on_send(Err(Errno::AGAIN));
         assert_eq!(state.next_step(false), Step::Wait);
         assert_eq!(state.wait(at(104)), Wait { until: Some(limit), soon: true });
         assert_eq!(state.wait(limit), NO_LIMIT);
@@ -55,6 +55,58 @@ fn enobufs_blocks_like_eagain_until_the_socket_is_writable() {
         state.start_pass(at(106));
         state.on_send(Ok(()));
         assert_eq!(state.wait(at(106)), NO_LIMIT);
+    }
+}
+
+#[test]
+fn a_full_buffer_pauses_for_10_ms_to_a_second() {
+    for (transport, errno) in transports()
+        .into_iter()
+        .flat_map(|transport| [Errno::NOBUFS, Errno::NOMEM].map(|errno| (transport, errno)))
+    {
+        let mut state = connected(transport);
+        let mut now = at(100);
+        for pause in [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000, 1000] {
+            state.start_pass(now);
+            assert_eq!(state.next_step(false), Step::Send);
+            state.on_send(Err(errno));
+            assert_eq!(state.next_step(false), Step::Wait);
+            assert!(state.is_paused() && !state.is_down() && state.last_error.is_none());
+            let resend_at = now.add(Duration::from_millis(pause));
+            // New lines do not shorten the pause.
+            state.start_pass(now.add(Duration::from_millis(pause - 1)));
+            assert_eq!(state.next_step(false), Step::Wait);
+            let wait = state.wait(now);
+            assert_eq!(wait.soon, now < at(100).add(STALL_LIMIT));
+            assert!(wait.until == Some(resend_at) || wait.until == Some(at(105)));
+            now = resend_at;
+        }
+        // Success ends it.
+        state.start_pass(now);
+        state.on_send(Ok(()));
+        assert!(!state.is_paused());
+        assert_eq!(state.wait(now), NO_LIMIT);
+        state.on_send(Err(errno));
+        assert_eq!(state.wait(now).until, Some(now.add(MIN_PAUSE)));
+    }
+}
+
+/// Over UDP a router may have reported an earlier datagram: only a new socket shows that this one is too large.
+#[test]
+fn a_message_that_is_too_large_is_dropped() {
+    for transport in transports() {
+        let is_udp = matches!(transport, Transport::Udp(_));
+        let mut state = connected(transport);
+        assert_eq!(state.on_send(Err(Errno::MSGSIZE)), Sent::OrLater);
+        state.on_connect(Ok(()));
+        state.on_connect_check(true, None);
+        let mut other = state.clone();
+        assert_eq!(state.on_send(Err(Errno::MSGSIZE)), Sent::TooLarge);
+        assert_eq!((state.refused, state.last_error), (0, Some(Errno::MSGSIZE)));
+        assert_eq!(state.next_step(false), Step::Wait);
+        assert_eq!(state.wait(at(100)).until, Some(at(101)));
+        assert_eq!(other.on_send(Ok(())), Sent::OrLater);
+        assert_eq!((other.refused, other.is_down()), (u64::from(is_udp), false));
     }
 }
 
@@ -177,14 +229,16 @@ fn run_pass(state: &mut ConnectionState, mut queue_is_empty: bool, choices: &mut
             }
             Step::Send => {
                 assert!(!state.is_down() && !queue_is_empty);
-                let errors = [Errno::AGAIN, Errno::NOBUFS, Errno::PIPE, Errno::CONNREFUSED];
-                let result = choices.choose(if sends < 2 { 6 } else { 5 });
-                sends += usize::from(result == 5);
+                let errors =
+                    [Errno::AGAIN, Errno::NOBUFS, Errno::PIPE, Errno::CONNREFUSED, Errno::MSGSIZE];
+                let result = choices.choose(if sends < 2 { 7 } else { 6 });
+                sends += usize::from(result == 6);
                 queue_is_empty = result == 0;
-                state.on_send(match result {
-                    0 | 5 => Ok(()),
+                let sent = state.on_send(match result {
+                    0 | 6 => Ok(()),
                     _ => Err(errors[result - 1]),
                 });
+                assert!(sent == Sent::OrLater || state.is_down());
             }
         }
     }
@@ -205,9 +259,11 @@ fn check(state: &ConnectionState, now: Instant) {
             assert!(until > now && until <= now.add(STALL_LIMIT), "{state:?}");
             assert_eq!(wait.until, Some(until));
         }
-        Phase::Up { .. } => {
+        Phase::Up { resend_at, .. } => {
             let limit = now.add(STALL_LIMIT);
             assert!(wait.until.is_none_or(|until| until > now && until <= limit), "{state:?}");
+            let limit = now.add(MAX_PAUSE);
+            assert!(resend_at.is_none_or(|until| until > now && until <= limit), "{state:?}");
         }
     }
     assert!(state.retry_interval >= MIN_RETRY && state.retry_interval <= MAX_RETRY, "{state:?}");
@@ -217,15 +273,15 @@ fn check(state: &ConnectionState, now: Instant) {
 /// Returns a key that is equal for states that behave equally. The absolute time does not matter.
 fn key(state: &ConnectionState, now: Instant) -> impl Eq + std::hash::Hash + use<> {
     let phase = match state.phase {
-        Phase::Down { until } => (0, now.until(until), None),
-        Phase::Connecting { until } => (1, now.until(until), None),
+        Phase::Down { until } => (0, now.until(until), None, None),
+        Phase::Connecting { until } => (1, now.until(until), None, None),
         // A connection older than this behaves as one of this age.
-        Phase::Up { since, blocked_since } => {
+        Phase::Up { since, blocked_since, resend_at } => {
             let age = |since: Instant| since.until(now).min(STALL_LIMIT);
-            (2, age(since), blocked_since.map(age))
+            (2, age(since), blocked_since.map(age), resend_at.map(|at| now.until(at)))
         }
     };
-    (phase, state.retry_interval, state.last_error.is_some())
+    (phase, state.retry_interval, state.pause, state.last_error.map(|e| e.0), state.may_be_refused)
 }
 
 #[test]

@@ -50,6 +50,17 @@ fn only_streams_get_the_trailer() {
 }
 
 #[test]
+fn a_discarded_line_is_counted_without_a_notice() {
+    let mut queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::Trailer(0));
+    for (text, last) in [("long", false), ("line", true), ("short", true)] {
+        queue.push(text.as_bytes(), last);
+    }
+    queue.discard_line();
+    assert_eq!(queue.messages(false).collect::<Vec<_>>(), [b"short"]);
+    assert_eq!((queue.total_lost, queue.unreported_loss()), (1, None));
+}
+
+#[test]
 fn a_stream_may_take_any_number_of_bytes() {
     for first in 0..=12 {
         let mut queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::Trailer(0));
