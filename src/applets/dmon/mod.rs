@@ -52,6 +52,16 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     standard_fds::open();
     let mut config = Config::default();
     let operands_at = invocation.options(&INFO, packed!(Config, OPTIONS), &mut config)?;
+    run_with(&mut config, invocation, operands_at)
+}
+
+/// Runs dmon with these options.
+#[inline(never)]
+fn run_with(
+    config: &mut Config,
+    invocation: &Invocation,
+    operands_at: usize,
+) -> Result<Exit, Exit> {
     config.env_edits.install();
     // That of another dmon whose command this dmon is.
     environment::remove(mark::NAME.as_bytes());
@@ -70,14 +80,14 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     load_sampler::check(&config.policy.thresholds)?;
     let path_buf = path_search::claim_path_buf().ok_or(Exit::FAILED)?;
     if config.check {
-        return dry_run::check(&config, &job, path_buf);
+        return dry_run::check(config, &job, path_buf);
     }
     let status = config.status_path.map(StatusWriter::open).transpose()?;
     let mut signalled = memory::claim().map(PidSet::new).ok_or(Exit::FAILED)?;
     // This may block. Signals are not caught yet, so SIGTERM still terminates dmon.
     let pid_file = config
         .pid_file
-        .map(|path| PidFile::lock(path, &config, &job, &mut signalled))
+        .map(|path| PidFile::lock(path, config, &job, &mut signalled))
         .transpose()?;
     let mut terminal = if config.no_daemon { Terminal::find() } else { None };
     if config.no_daemon && pid_file.is_some() && terminal.is_none() {
@@ -91,10 +101,10 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
     let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };
     let result = job.log_command.map(|_| LogPipe::create()).transpose().and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        let spawner = Spawner::new(&config, &job, path_buf);
+        let spawner = Spawner::new(config, &job, path_buf);
         // From here on dmon adopts orphans, if it can.
         let leftovers = Leftovers::new(config.stop_signal, signalled);
-        Ok(Supervisor::new(&config, pipe, status, terminal.as_mut(), masks, spawner, leftovers)
+        Ok(Supervisor::new(config, pipe, status, terminal.as_mut(), masks, spawner, leftovers)
             .run(&config.policy, &mut launch_pipe))
     });
     drop(pid_file);
