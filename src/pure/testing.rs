@@ -82,6 +82,7 @@ pub fn check_rows<C>(options: &[Opt<C>]) {
         assert!(!matches!(letter, Some('h' | 'V')), "{text}: the letter is reserved");
         let start = letter.map_or("    --".into(), |letter| format!("-{letter}, --"));
         assert!(head.starts_with(&start), "{text}: requires the form `-x, --name`");
+        let head = if row.may_take_value() { head.split('[').next().unwrap() } else { head };
         let words: Vec<&str> = head[6..].split(' ').collect();
         assert_eq!(words[0].as_bytes(), row.name());
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

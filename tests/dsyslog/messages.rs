@@ -1,9 +1,9 @@
 //! From a line to a message: text, priority, facility, the formats of RFC 3164 and RFC 5424.
 
 use super::{WARNING, rfc5424_text, texts};
-use crate::rig::Rig;
 use crate::rig::receiver::{Datagrams, Message, Receiver};
 use crate::rig::syslogd::with_dsyslog;
+use crate::rig::{Rig, feed};
 
 /// Runs dsyslog with these options and this input. Returns the messages it sent.
 #[track_caller]
@@ -151,6 +151,9 @@ fn option_p_takes_facility_and_priority_as_logger_does() {
         ("-f mail -p crit", 2 * 8 + 2),
         ("-p crit -f mail", 2 * 8 + 2),
         ("-f mail -p user.crit", 8 + 2),
+        ("-p 6", 3 * 8 + 6),
+        ("-p 32.3", 4 * 8 + 3),
+        ("-f 184 -p 0", 23 * 8),
     ] {
         assert_eq!(sent(&rig, &format!("{options} fan"), "x\n")[0].priority, number, "{options}");
     }
@@ -165,6 +168,11 @@ fn invalid_arguments_fail_at_start() {
         ("-p user. fan", &["-p", "user."]),
         ("-p .err fan", &["-p", ".err"]),
         ("-p fan.err fan", &["-p", "fan.err"]),
+        ("-p 8 fan", &["-p", "8"]),
+        ("-p 3.6 fan", &["-p", "3.6"]),
+        ("-f 192 fan", &["-f", "192"]),
+        ("--id=x fan", &["--id", "x"]),
+        ("--id= fan", &["--id", "takes no value"]),
         ("-f local8 fan", &["-f", "local8"]),
         ("--facility=warning fan", &["--facility", "warning"]),
         ("--to udp:127.0.0.1: fan", &["--to", "udp:127.0.0.1:"]),
@@ -224,13 +232,16 @@ fn control_characters_are_escaped() {
 #[test]
 fn a_line_may_start_with_its_priority_if_allowed() {
     let Some(rig) = with_dsyslog() else { return };
-    let input = "<3>three\nnone\n<7>seven\n<0>\n<3 >no\n<x>no\n<>no\n3>no\n <3>no\n";
+    let input = "<3>three\nnone\n<7>seven\n<30>thirty\n<191>\n<192>no\n<0>\n<3 >no\n<x>no\n<>no\n3>no\n <3>no\n";
     let messages = sent(&rig, "--prio-prefix -f user fan", input);
     let found: Vec<_> = messages.iter().map(|message| (message.priority, message.text())).collect();
     let wanted = [
         (8 + 3, "three"),
         (8 + 4, "none"),
         (8 + 7, "seven"),
+        (30, "thirty"),
+        (191, ""),
+        (8 + 4, "<192>no"),
         (8, ""),
         (8 + 4, "<3 >no"),
         (8 + 4, "<x>no"),
@@ -275,6 +286,26 @@ fn option_rfc5424_selects_the_new_format() {
             "{timestamp} not in {before}..{after}"
         );
     }
+}
+
+#[test]
+fn option_id_adds_a_pid() {
+    let Some(rig) = with_dsyslog() else { return };
+    for (option, expected) in
+        [("--id=4711", "fan[4711]: one"), ("--id=4711 --rfc5424", " fan 4711 - - one")]
+    {
+        let _ = std::fs::remove_file(rig.path("socket"));
+        let mut receiver = Datagrams::new(rig.path("socket"));
+        rig.write("in", "one\n");
+        rig.run(format!("dsyslog --to ./socket {option} fan <in")).exits(0).reports_nothing();
+        let message = String::from_utf8(receiver.bytes()).expect("text");
+        assert!(message.ends_with(expected), "{message}");
+    }
+    let _ = std::fs::remove_file(rig.path("socket"));
+    let mut receiver = Datagrams::new(rig.path("socket"));
+    let (dsyslog, mut input) = rig.start_fed("dsyslog --id --to ./socket fan");
+    feed(&mut input, "one\n");
+    assert_eq!(receiver.next().name, format!("fan[{}]", dsyslog.pid()));
 }
 
 #[test]

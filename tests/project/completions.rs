@@ -193,7 +193,7 @@ fn every_shell_offers_every_option() {
         let help = rig.run(format!("{name} --help")).exits(0).out;
         let rows = help.lines().filter(|line| line.starts_with(' '));
         for row in rows {
-            let option = row[6..].split([' ', '\t']).next().unwrap().trim_start_matches('-');
+            let option = row[6..].split([' ', '\t', '[']).next().unwrap().trim_start_matches('-');
             for (file, form) in [
                 (format!("{name}.bash"), format!("--{option}")),
                 (format!("_{name}"), format!("--{option}")),

@@ -15,14 +15,17 @@ use pure::log::report_once::ReportOnce;
 use pure::log::{lines, loss};
 use pure::packed;
 use pure::syslog::address::{Address, Transport};
-use pure::syslog::header::{self, Host, HostName, Layout, MAX_NAME, MessageFormat, Origin, Tag};
+use pure::syslog::header::{
+    self, Host, HostName, Id, Layout, MAX_NAME, MessageFormat, Origin, Tag,
+};
 use pure::syslog::message::{MAX_SIZE, MaxSize, MessageBuilder};
 use pure::syslog::priority::{Facility, Priority};
 use pure::syslog::queue::{self, Queue};
 use pure::text::{TextBuf, copy, first, spare, split_once};
 use pure::time::{Duration, Instant, earliest};
+use pure::unix::Pid;
 use sys::file::{self, EXECUTE, File, Mode};
-use sys::{clock, sysinfo};
+use sys::{clock, process, sysinfo};
 
 const INFO: AppletInfo = AppletInfo {
     usage: "Usage: dsyslog [options] name
@@ -39,6 +42,7 @@ pub struct Config {
     rfc5424: bool,
     octet_count: bool,
     host: HostName,
+    id: Id,
     size: MaxSize,
     console: bool,
 }
@@ -67,8 +71,9 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("    --hostname HOST\tName this host in messages to the network.", |c, v| {
         v.to(&mut c.host)
     }),
+    opt("    --id[=PID]\tAdd a PID (default: of dsyslog) to the name.", |c, v| v.to(&mut c.id)),
     opt("    --size SIZE\tLimit messages to SIZE bytes (default: 1023).", |c, v| v.to(&mut c.size)),
-    opt("    --prio-prefix\t<3>TEXT sets the priority of that line.", |c, v| {
+    opt("    --prio-prefix\tRead <3> or <30> before a line as its priority.", |c, v| {
         v.to(&mut c.format.prefixed)
     }),
     opt("-c, --console\tWrite to the console when there is no syslog.", |c, v| {
@@ -98,6 +103,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         rfc5424: false,
         octet_count: false,
         host: HostName(Host::new()),
+        id: Id::None,
         size: MaxSize(0),
         console: false,
     };
@@ -127,7 +133,12 @@ fn start(
     };
     config.format.layout = layout;
     config.format.skip_empty = config.logger.skip_empty;
-    if config.format.set_name(name) {
+    let pid = match config.id {
+        Id::None => None,
+        Id::Own => Pid::new(process::getpid()),
+        Id::Pid(pid) => Some(pid),
+    };
+    if config.format.set_name(name, pid) {
         let _ = error("'", name, "' is not a printable name: sent with _ for other characters");
     }
     let Buffers { batch, out, .. } = buffers;

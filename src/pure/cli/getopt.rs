@@ -142,7 +142,9 @@ fn apply(
     &Written { shown, attached, on, takes_value }: &Written,
 ) -> Step {
     let value = if takes_value { attached.or_else(|| source.next()) } else { attached };
-    if takes_value != value.is_some() {
+    // An empty one is the value of a variable that is not set.
+    let may_have = row.may_take_value() && value.is_none_or(|value| !value.is_empty());
+    if takes_value != value.is_some() && !may_have {
         let wrong: &[u8] = if takes_value { b" needs a value" } else { b" takes no value" };
         source.error(&[b"option ", shown, wrong]);
         return Break(Outcome::Failed);
@@ -194,6 +196,10 @@ mod tests {
         opt("-n, --number N\tA number.", |c, v| v.to(&mut c.number)),
         opt("-f, --failing\tFails.", |_, _| Err(REPORTED)),
         opt("    --letterless\tHas no letter.", |_, _| Ok(())),
+        opt("    --maybe[=N]\tMay have a value.", |c, v| match v.value.is_empty() {
+            true => Ok(()),
+            false => v.to(&mut c.number),
+        }),
     ];
 
     /// Returns the settings, the outcome and the index of the first operand, or the message.
@@ -222,6 +228,8 @@ mod tests {
         is(&["--", "-1", "--"], Config::default(), Outcome::Done, 1);
         is(&["-n", "-1", "c"], Config::default(), Outcome::Operand, 2);
         is(&["--letterless"], Config::default(), Outcome::Done, 1);
+        is(&["--maybe=4", "--maybe", "5"], number(4), Outcome::Operand, 2);
+        is(&["--no-maybe"], Config::default(), Outcome::Done, 1);
         is(&[], Config::default(), Outcome::Done, 0);
         assert_eq!(parsed(&["-1h"]).map(|parsed| parsed.1), Ok(Outcome::Help));
         assert_eq!(parsed(&["--version"]).map(|parsed| parsed.1), Ok(Outcome::Version));
@@ -258,6 +266,8 @@ mod tests {
         wrong(&["--number="], "option --number: '' is not a number");
         wrong(&["-nx"], "option -n: 'x' is not a number");
         wrong(&["--on=1"], "option --on takes no value");
+        wrong(&["--maybe="], "option --maybe takes no value");
+        wrong(&["--maybe=x"], "option --maybe: 'x' is not a number");
         wrong(&["--no-number"], "unknown option --no-number (try --help)");
     }
 

@@ -9,7 +9,7 @@ use crate::text::skip;
 /// An option as the help shows it: `-t, --timeout TIME`, a tab, the description.
 ///
 /// Four blanks replace `-t, ` if the option has no letter. An option with a word after its name takes a value;
-/// one without is a switch.
+/// one without is a switch. A switch `--id[=PID]` may have a value, which is in the same word.
 #[derive(Clone, Copy)]
 pub struct Row(pub &'static [u8]);
 
@@ -24,14 +24,24 @@ impl Row {
     #[must_use]
     pub fn name(self) -> &'static [u8] {
         let text = self.without_letter();
-        let end = text.iter().position(|byte| matches!(byte, b' ' | b'\t'));
+        let end = text.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'['));
         end.and_then(|end| text.get(..end)).unwrap_or(text)
     }
 
     /// Returns whether the option requires a value.
     #[must_use]
     pub fn takes_value(self) -> bool {
-        self.without_letter().get(self.name().len()) == Some(&b' ')
+        self.after_name() == Some(&b' ')
+    }
+
+    /// Returns whether a switch may have a value.
+    #[must_use]
+    pub fn may_take_value(self) -> bool {
+        self.after_name() == Some(&b'[')
+    }
+
+    fn after_name(self) -> Option<&'static u8> {
+        self.without_letter().get(self.name().len())
     }
 
     fn without_letter(self) -> &'static [u8] {

@@ -3,8 +3,10 @@
 use super::priority::Priority;
 use crate::calendar::Civil;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
+use crate::cli::value;
 use crate::log::timestamp::put_civil;
 use crate::text::{Put, Text, TextBuf, Writer, put_padded};
+use crate::unix::Pid;
 use heapless::Vec;
 use ufmt::uwrite;
 
@@ -69,10 +71,30 @@ pub struct MessageFormat {
     pub priority: Priority,
     /// The end of each header.
     pub tag: Tag,
-    /// Read `<N>` at the start of a line as its severity (sd-daemon(3)).
+    /// Read `<N>` at the start of a line as its severity (sd-daemon(3)) or PRI value.
     pub prefixed: bool,
     /// Drop empty lines.
     pub skip_empty: bool,
+}
+
+/// The PID of `--id`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Id {
+    None,
+    /// That of dsyslog.
+    Own,
+    Pid(Pid),
+}
+
+impl OptionValue for Id {
+    fn parse(&mut self, Arg { value, on }: Arg) -> Result<(), Expected> {
+        *self = match value.to_bytes() {
+            [] if on => Self::Own,
+            [] => Self::None,
+            word => Self::Pid(value::pid(word).ok_or("a PID")?),
+        };
+        Ok(())
+    }
 }
 
 /// A host name. Linux limits it to 64 bytes.
@@ -103,24 +125,34 @@ pub type Header = TextBuf<200>;
 
 impl MessageFormat {
     /// Sets the name of the sender to printable characters: `_` replaces all others, such as blanks, which would end
-    /// the name. Returns whether there are any.
-    pub fn set_name(&mut self, name: &[u8]) -> bool {
+    /// the name. Returns whether there are any. `pid` is the PID of the sender, if messages have one.
+    pub fn set_name(&mut self, name: &[u8], pid: Option<Pid>) -> bool {
         let mut printable = true;
         for byte in name {
             let is_graphic = byte.is_ascii_graphic();
             printable &= is_graphic;
             self.tag.put(&[if is_graphic { *byte } else { b'_' }]);
         }
-        // PROCID, MSGID and STRUCTURED-DATA are nil.
-        self.tag.put(if self.layout == Layout::Rfc5424 { b" - - - " } else { b": " });
+        // MSGID and STRUCTURED-DATA are nil, and so is PROCID without a PID.
+        let (before, after, nil): (&[u8], &[u8], &[u8]) = match self.layout {
+            Layout::Rfc5424 => (b" ", b" - - ", b" - - - "),
+            _ => (b"[", b"]: ", b": "),
+        };
+        if let Some(pid) = pid {
+            self.tag.put(before);
+            let Ok(()) = uwrite!(Writer(&mut self.tag), "{}", pid.number().unsigned_abs());
+            self.tag.put(after);
+        } else {
+            self.tag.put(nil);
+        }
         !printable
     }
 
-    /// Returns the header of a message. `severity` overrides [`MessageFormat::priority`].
+    /// Returns the header of a message. `prefix` overrides [`MessageFormat::priority`]: see [`Priority::pri`].
     #[must_use]
-    pub fn header(&self, origin: &Origin, severity: Option<u8>) -> Header {
+    pub fn header(&self, origin: &Origin, prefix: Option<u8>) -> Header {
         let mut header = Header::new();
-        let Ok(()) = uwrite!(Writer(&mut header), "<{}>", self.priority.pri(severity));
+        let Ok(()) = uwrite!(Writer(&mut header), "<{}>", u32::from(self.priority.pri(prefix)));
         let (second, nanosecond) = self.layout.shown_part(origin.moment);
         if self.layout == Layout::Rfc5424 {
             header.put(b"1 ");
@@ -175,7 +207,7 @@ mod tests {
         let priority = Priority { facility: Facility(23), severity: 7 };
         let mut format =
             MessageFormat { layout, priority, tag: Tag::new(), prefixed: false, skip_empty: false };
-        format.set_name(name);
+        format.set_name(name, None);
         format
     }
 
@@ -202,7 +234,10 @@ mod tests {
         let host = Host::from_slice(&[b'h'; 64]).unwrap();
         let origin = Origin { moment: (1_794_823_200, 123_456_789), host };
         for layout in [Layout::Local, Layout::Logd, Layout::Network, Layout::Rfc5424] {
-            let mut message = format(layout, &[b'n'; MAX_NAME]).header(&origin, None);
+            let mut format = format(layout, b"");
+            format.tag = Tag::new();
+            format.set_name(&[b'n'; MAX_NAME], Pid::new(i32::MAX));
+            let mut message = format.header(&origin, None);
             let text = b"18446744073709551615 lines lost";
             message.put(text);
             assert!(message.bytes().ends_with(text), "{layout:?}");
@@ -210,15 +245,36 @@ mod tests {
     }
 
     #[test]
+    fn a_pid_follows_the_name() {
+        for (layout, expected) in [(Layout::Local, "fan[7]: "), (Layout::Rfc5424, "fan 7 - - ")] {
+            let mut format = format(layout, b"");
+            format.tag = Tag::new();
+            format.set_name(b"fan", Pid::new(7));
+            assert_eq!(format.tag.bytes(), expected.as_bytes());
+        }
+    }
+
+    #[test]
     fn names_and_hosts_become_printable() {
         assert_eq!(header(Layout::Local, b"a b\tc\x7f\xc3\xa4[7]!~"), "<191>a_b_c___[7]!~: ");
         let mut other = format(Layout::Local, b"");
-        assert!(other.set_name(b"a b") && !other.set_name(b"a-b"));
+        assert!(other.set_name(b"a b", None) && !other.set_name(b"a-b", None));
         for (host, expected) in [(&b"a b\xff."[..], &b"a-b-."[..]), (b"", b"-")] {
             let mut host = Host::from_slice(host).unwrap();
             make_printable(&mut host);
             assert_eq!(host, expected);
         }
+    }
+
+    #[test]
+    fn an_id_is_a_pid_or_that_of_dsyslog() {
+        let parsed = |word, on| {
+            let mut id = Id::None;
+            id.parse(Arg { value: crate::testing::word_of(word), on }).map(|()| id)
+        };
+        assert_eq!((parsed("", true), parsed("", false)), (Ok(Id::Own), Ok(Id::None)));
+        assert_eq!(Ok(parsed("7", true)), Pid::new(7).map(|pid| Ok(Id::Pid(pid))).ok_or(()));
+        assert!(["0", "-1", "x"].iter().all(|word| parsed(word, true).is_err()));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 #[cfg(any(test, fuzzing))]
 use super::header::{Host, Layout, Tag};
 use super::header::{MessageFormat, Origin};
+use super::priority::Priority;
 use crate::byte_scan::copy_until;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
@@ -39,13 +40,13 @@ pub struct MessageBuilder<'a> {
     format: &'a MessageFormat,
     /// The header and a part of a line's text are in `message`.
     in_line: bool,
-    /// The start of the line, while it may still become the prefix `<N>`.
-    prefix: Vec<u8, 3>,
-    /// The severity from that prefix.
-    severity: Option<u8>,
+    /// The start of the line, while it may still become the prefix `<NNN>`.
+    prefix: Vec<u8, 4>,
+    /// The number in that prefix.
+    pri: Option<u8>,
     /// The size of the header at the start of `message`.
     header_len: usize,
-    /// The moment and the severity that this header contains. All lines of a batch, or of a second, share one header.
+    /// The moment and the prefix that this header contains. All lines of a batch, or of a second, share one header.
     header_for: Option<((i64, u32), Option<u8>)>,
     /// The size of the message so far.
     len: usize,
@@ -63,7 +64,7 @@ impl<'a> MessageBuilder<'a> {
             format,
             in_line: false,
             prefix: Vec::new(),
-            severity: None,
+            pri: None,
             header_len: 0,
             header_for: None,
             len: 0,
@@ -88,7 +89,7 @@ impl<'a> MessageBuilder<'a> {
                 return 1;
             }
             if self.format.skip_empty && self.prefix.is_empty() && *first == b'\n' {
-                self.severity = None;
+                self.pri = None;
                 return 1;
             }
             self.start_line(origin);
@@ -134,22 +135,22 @@ impl<'a> MessageBuilder<'a> {
         emit(message.bytes(), true);
     }
 
-    /// Consumes a byte at the start of a line if it continues `<0>` to `<7>`. Returns whether it did.
+    /// Consumes a byte at the start of a line if it continues `<0>` to `<191>`. Returns whether it did.
     fn read_prefix(&mut self, byte: u8) -> bool {
-        let fits = match *self.prefix {
-            _ if !self.format.prefixed || self.severity.is_some() => false,
-            [] => byte == b'<',
-            [_] => matches!(byte, b'0'..=b'7'),
-            _ => byte == b'>',
-        };
-        if fits && self.prefix.push(byte).is_err() {
-            return false;
+        match *self.prefix {
+            _ if !self.format.prefixed || self.pri.is_some() => false,
+            [] => byte == b'<' && self.prefix.push(byte).is_ok(),
+            _ if byte.is_ascii_digit() => self.prefix.push(byte).is_ok(),
+            [_, ref digits @ ..] => {
+                let number =
+                    value::number(digits).ok().and_then(|number| u8::try_from(number).ok());
+                self.pri = number.filter(|number| byte == b'>' && *number <= Priority::MAX_PRI);
+                if self.pri.is_some() {
+                    self.prefix.clear();
+                }
+                self.pri.is_some()
+            }
         }
-        if let [_, digit, _] = *self.prefix {
-            self.severity = Some(digit - b'0');
-            self.prefix.clear();
-        }
-        fits
     }
 
     /// Starts the first message of a line. An incomplete prefix is text.
@@ -163,10 +164,10 @@ impl<'a> MessageBuilder<'a> {
     }
 
     fn start_message(&mut self, origin: &Origin) {
-        let header_for = Some((self.format.layout.shown_part(origin.moment), self.severity));
+        let header_for = Some((self.format.layout.shown_part(origin.moment), self.pri));
         if self.header_for != header_for {
             self.header_for = header_for;
-            let header = self.format.header(origin, self.severity);
+            let header = self.format.header(origin, self.pri);
             self.header_len = copy(header.bytes(), self.message);
         }
         self.len = self.header_len;
@@ -206,7 +207,7 @@ impl<'a> MessageBuilder<'a> {
     fn end_line(&mut self, emit: Emit) {
         emit(first(self.message, self.len), true);
         self.in_line = false;
-        self.severity = None;
+        self.pri = None;
     }
 }
 
@@ -234,11 +235,11 @@ fn partial_char_len(text: &[u8]) -> usize {
 /// Returns a format for the tests.
 #[cfg(any(test, fuzzing))]
 fn tests_format(layout: Layout) -> MessageFormat {
-    use super::priority::{Facility, Priority};
+    use super::priority::Facility;
     let priority = Priority { facility: Facility(3), severity: 4 };
     let mut format =
         MessageFormat { layout, priority, tag: Tag::new(), prefixed: false, skip_empty: false };
-    format.set_name(b"name");
+    format.set_name(b"name", None);
     format
 }
 
@@ -364,24 +365,29 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_sets_the_severity_of_its_line() {
+    fn a_prefix_sets_the_priority_of_its_line() {
         let prefixed = MessageFormat { prefixed: true, ..format() };
         let text = |pri, text| format!("<{pri}>name: {text}");
-        for pieces in [
-            &[&b"<3>bad\n<8>x\n<\n<3\nplain\n<7>\n<3><4>\n<3"[..]][..],
-            &[b"<", b"3", b">", b"bad\n<8", b">x\n<\n<3", b"\nplain\n<7>\n<3>", b"<4>\n<3"],
-        ] {
-            let all = [
-                text(27, "bad"),
-                text(28, "<8>x"),
-                text(28, "<"),
-                text(28, "<3"),
-                text(28, "plain"),
-                text(31, ""),
-                text(27, "<4>"),
-                text(28, "<3"),
-            ];
-            assert_eq!(texts(&prefixed, pieces), all);
+        let input =
+            b"<3>bad\n<8>x\n<\n<3\nplain\n<7>\n<3><4>\n<191>y\n<007>z\n<192>\n<>\n<1234>\n<19";
+        let all = [
+            text(27, "bad"),
+            text(8, "x"),
+            text(28, "<"),
+            text(28, "<3"),
+            text(28, "plain"),
+            text(31, ""),
+            text(27, "<4>"),
+            text(191, "y"),
+            text(31, "z"),
+            text(28, "<192>"),
+            text(28, "<>"),
+            text(28, "<1234>"),
+            text(28, "<19"),
+        ];
+        for size in 1..=input.len() {
+            let pieces: std::vec::Vec<_> = input.chunks(size).collect();
+            assert_eq!(texts(&prefixed, &pieces), all, "{size}");
         }
         assert_eq!(texts(&format(), &[b"<3>bad\n"]), [text(28, "<3>bad")]);
     }
@@ -506,7 +512,7 @@ mod tests {
         for length in 1..=MAX_NAME {
             let name = &"n".repeat(length);
             let mut format = MessageFormat { tag: Tag::new(), ..tests_format(Layout::Logd) };
-            format.set_name(name.as_bytes());
+            format.set_name(name.as_bytes(), None);
             // Blanks at one or two places, then at all but one.
             for (first, second) in (0..24).flat_map(|a| (0..24).map(move |b| (a, b))) {
                 for (others, blank) in [("x", ' '), (" ", 'x')] {

@@ -1,8 +1,9 @@
-//! The priority of a syslog message: facility and severity by the names of syslog(3). dsyslog's options set it.
+//! The priority of a syslog message: facility and severity by the names or numbers of syslog(3). dsyslog's options set it.
 
 use crate::cli::option_value::{Arg, Expected, OptionValue};
+use crate::cli::value;
 use crate::name_table::index_of;
-use crate::text::split_once;
+use crate::text::{split, split_once};
 
 /// A facility and a severity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,11 +25,19 @@ const SEVERITIES: &str =
 const FACILITIES: &str = "kern|kernel user mail daemon auth syslog lpr|print|printer news uucp cron \
     authpriv ftp \0 \0 \0 \0 local0 local1 local2 local3 local4 local5 local6 local7";
 
-fn number_of(names: &str, name: &[u8], expected: Expected) -> Result<u8, Expected> {
-    index_of(names, name).and_then(|index| u8::try_from(index).ok()).ok_or(expected)
+/// Returns the index of a name in such a table. As in logger(1), the number of syslog.h also selects it: `unit` times the
+/// index.
+fn parse(names: &str, unit: u32, word: &[u8], expected: Expected) -> Result<u8, Expected> {
+    let count = split(names.as_bytes(), b' ').count();
+    let by_number = || {
+        let number = value::number(word).ok()?;
+        usize::try_from(number / unit).ok().filter(|index| number % unit == 0 && *index < count)
+    };
+    let index = index_of(names, word).or_else(by_number);
+    index.and_then(|index| u8::try_from(index).ok()).ok_or(expected)
 }
 
-/// Parses the name of a facility.
+/// Parses the name of a facility, or eight times its number.
 impl OptionValue for Facility {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         self.set(value.to_bytes())
@@ -36,30 +45,40 @@ impl OptionValue for Facility {
 }
 
 impl Facility {
-    fn set(&mut self, name: &[u8]) -> Result<(), Expected> {
-        self.0 = number_of(FACILITIES, name, "a facility (like daemon, user, local0)")?;
+    fn set(&mut self, word: &[u8]) -> Result<(), Expected> {
+        self.0 = parse(FACILITIES, 8, word, "a facility (like daemon, user, local0)")?;
         Ok(())
     }
 }
 
-/// Parses the name of a severity, or `facility.severity` as in logger(1).
+/// Parses a severity, or `facility.severity` as in logger(1).
 impl OptionValue for Priority {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         let (first, severity) = split_once(value.to_bytes(), b'.');
         if severity.is_some() {
             self.facility.set(first)?;
         }
-        let name = severity.unwrap_or(first);
-        self.severity = number_of(SEVERITIES, name, "a priority (like warning, info, daemon.err)")?;
+        let word = severity.unwrap_or(first);
+        self.severity = parse(SEVERITIES, 1, word, "a priority (like warning, info, daemon.err)")?;
         Ok(())
     }
 }
 
 impl Priority {
-    /// Returns the PRI value (RFC 3164, 4.1.1): 8 × facility + severity. `severity` overrides `self`.
+    /// The maximum PRI value: local7.debug.
+    pub const MAX_PRI: u8 = 191;
+
+    /// Returns the PRI value (RFC 3164, 4.1.1): 8 × facility + severity.
+    ///
+    /// The prefix of a line overrides the severity. If the prefix has a facility, which is above kern, it overrides both.
     #[must_use]
-    pub fn pri(self, severity: Option<u8>) -> u32 {
-        u32::from(self.facility.0) * 8 + u32::from(severity.unwrap_or(self.severity))
+    pub const fn pri(self, prefix: Option<u8>) -> u8 {
+        let severity = match prefix {
+            Some(pri) if pri >= 8 => return pri,
+            Some(severity) => severity,
+            None => self.severity,
+        };
+        self.facility.0 * 8 + severity
     }
 }
 
@@ -69,12 +88,39 @@ mod tests {
     use crate::testing::word_of;
 
     #[test]
+    fn a_prefix_overrides_severity_or_both() {
+        let priority = Priority { facility: Facility(3), severity: 4 };
+        let pri = [None, Some(0), Some(7), Some(8), Some(191)].map(|prefix| priority.pri(prefix));
+        assert_eq!(pri, [28, 24, 31, 8, 191]);
+    }
+
+    #[test]
     fn facilities_and_severities_have_names() {
         let mut p = Priority { facility: Facility(3), severity: 4 };
         let mut set = |word| p.parse(Arg::new(word_of(word))).map(|()| p.pri(None));
         assert_eq!(set("local7.ERR"), Ok(23 * 8 + 3));
         assert_eq!(set("debug"), Ok(23 * 8 + 7));
-        for bad in ["", ".", "local8.err", "daemon.", ".err", "x", "a.b.c"] {
+        // Numbers as logger(1) accepts them.
+        assert_eq!(set("user.info"), Ok(8 + 6));
+        assert_eq!(set("5"), Ok(8 + 5));
+        assert_eq!(set("24.3"), Ok(24 + 3));
+        assert_eq!(set("184.07"), Ok(184 + 7));
+        assert_eq!(set("0.err"), Ok(3));
+        for bad in [
+            "",
+            ".",
+            "local8.err",
+            "daemon.",
+            ".err",
+            "x",
+            "a.b.c",
+            "8",
+            "30",
+            "3.6",
+            "192.3",
+            "-1",
+            "6.",
+        ] {
             assert!(set(bad).is_err(), "{bad:?}");
         }
         let mut facility = Facility(3);
