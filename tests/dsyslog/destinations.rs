@@ -4,8 +4,7 @@ use super::{WARNING, assert_lines, assert_lost, host_name, lines, rfc5424_text};
 use crate::rig::receiver::{Datagrams, Receiver, Stream, Udp};
 use crate::rig::syslogd::{devices, free_port, with_dsyslog};
 use crate::rig::trace::Trace;
-use crate::rig::{feed, limit, numbers, tools};
-use std::time::Instant;
+use crate::rig::{feed, numbers};
 
 #[test]
 fn messages_are_sent_by_udp() {
@@ -118,53 +117,6 @@ fn remote_messages_name_time_and_host() {
     }
     let line = format!("dsyslog --hostname {} --to {to} fan", "h".repeat(65));
     rig.run(line).exits(125).reports("dsyslog", &["--hostname", "64 bytes"]);
-}
-
-#[test]
-fn the_host_name_is_read_again() {
-    let Some(rig) = with_dsyslog() else { return };
-    let settable = "unshare -u sh -c 'echo x >/proc/sys/kernel/hostname' 2>/dev/null";
-    if !tools::is_root() || rig.shell(settable).code() != Some(0) {
-        tools::skip("needs a UTS namespace");
-        return;
-    }
-    let Some(mut receiver) = Udp::new("127.0.0.1", 0) else { return };
-    let to = format!("udp:127.0.0.1:{}", receiver.port());
-    // Each line renames the host, then is sent.
-    let script = "while read name; do echo $name >/proc/sys/kernel/hostname; echo $name; done";
-    let line = format!("unshare -u sh -c '({script}) | dsyslog --to {to} fan'");
-    let (sender, mut names) = rig.start_fed(line);
-    for name in ["early", "late"] {
-        // dsyslog reads the name when a second begins.
-        let start = Instant::now();
-        let mut host = String::new();
-        while host != name {
-            assert!(start.elapsed() < limit(), "the host is {host}, not {name}");
-            feed(&mut names, format!("{name}\n"));
-            host = receiver.next().host;
-        }
-    }
-    drop(names);
-    sender.wait().exits(0).reports_nothing();
-}
-
-/// A stand-in of OpenWrt's logd, which removes 16 bytes from a message whose sixteenth byte is a blank.
-#[test]
-fn logd_stores_every_byte() {
-    let Some(rig) = with_dsyslog() else { return };
-    let Some(namespace) = devices(&rig) else { return };
-    let mut receiver = Datagrams::new(namespace.path("/dev/log"));
-    rig.shell("mkdir sbin && echo '#!/bin/sh' >sbin/logd && chmod 755 sbin/logd").exits(0);
-    rig.write("in", "nine byte four\n\nsixteen bytes ..\n");
-    let script = "mount --bind sbin /sbin && exec dsyslog fan <in";
-    rig.shell(format!("{namespace} sh -c '{script}'")).exits(0).reports_nothing();
-    for text in ["nine byte four", "", "sixteen bytes .."] {
-        let message = String::from_utf8(receiver.bytes()).expect("text");
-        let rest = message.strip_prefix("<28>").expect("the priority");
-        let (time, rest) = rest.split_at(16);
-        assert!(time.ends_with(' ') && time.as_bytes()[3] == b' ', "{message:?}");
-        assert_eq!(rest, format!("fan: {text}"));
-    }
 }
 
 #[test]

@@ -12,13 +12,15 @@ mod destinations;
 mod exit;
 /// Lines that are longer than a message.
 mod long_lines;
+/// Every receiver with every transport and format.
+mod matrix;
 /// From a line to a message: text, priority, facility, both formats.
 mod messages;
 /// A syslogd that is missing, restarted, slow or stopped.
 mod outages;
 /// Streams that close or stall.
 mod streams;
-/// The syslogd of busybox, and rsyslogd.
+/// Real receivers: names, hosts, restarts, and logger(1) beside dsyslog.
 mod syslogds;
 
 /// The default priority value of a message: facility daemon, severity warning.

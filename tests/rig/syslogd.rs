@@ -1,4 +1,4 @@
-//! Real syslog daemons, each with its own files, sockets and ports.
+//! What tests of dsyslog need: mount namespaces with a `/dev` of their own, busybox's syslogd, free ports.
 
 use super::mount_namespace::MountNamespace;
 use super::{Rig, Running, peers, tools};
@@ -16,80 +16,41 @@ pub fn with_dsyslog() -> Option<Rig> {
 
 /// Makes a mount namespace with an empty `/run` and a `/dev` that has a few devices and no `log`.
 pub fn devices(rig: &Rig) -> Option<MountNamespace<'_>> {
-    let script = "
+    MountNamespace::new(rig, DEVICES)
+}
+
+/// Makes such a mount namespace with the file by which dsyslog recognises OpenWrt's logd.
+pub fn openwrt_devices(rig: &Rig) -> Option<MountNamespace<'_>> {
+    MountNamespace::new(
+        rig,
+        &format!("{DEVICES}\nmount -t tmpfs none /sbin\n: >/sbin/logd\nchmod 755 /sbin/logd"),
+    )
+}
+
+const DEVICES: &str = "
 mkdir dev
 mount -t tmpfs none dev
 for name in null zero full urandom; do
     : >dev/$name
     mount --bind /dev/$name dev/$name
 done
-mount --move dev /dev
+mount --rbind dev /dev
 mount -t tmpfs none /run";
-    MountNamespace::new(rig, script)
-}
 
-/// Starts busybox's syslogd, which writes to `file`, and waits until it listens.
-pub fn busybox<'a>(rig: &'a Rig, namespace: &MountNamespace, file: &str) -> Running<'a> {
+/// Starts busybox's syslogd in a time zone and waits until it listens. It writes to `file`.
+pub fn busybox<'a>(
+    rig: &'a Rig,
+    namespace: &MountNamespace,
+    file: &str,
+    zone: &str,
+) -> Running<'a> {
     let path = rig.path(file);
     let before = rig.lines(file);
-    let syslogd = rig.start(format!("{namespace} busybox syslogd -n -O {}", path.display()));
+    let line = format!("{namespace} env TZ={zone} busybox syslogd -n -O {}", path.display());
+    let syslogd = rig.start(line);
     // It logs its start after it has made its socket.
     rig.wait_lines(file, before + 1);
     syslogd
-}
-
-/// An rsyslogd that listens at the socket `log` in the test's folder and at a UDP and TCP port.
-///
-/// It writes each message as `PRIORITY|NAME| TEXT` into the file `got`.
-pub struct Rsyslogd<'a> {
-    rig: &'a Rig,
-    call: String,
-    pub port: u16,
-}
-
-const CONFIG: &str = r#"
-global(workDirectory="FOLDER" parser.escapeControlCharactersOnReceive="off" maxMessageSize="64k")
-module(load="imuxsock" SysSock.Use="off")
-module(load="imudp")
-module(load="imtcp")
-input(type="imuxsock" Socket="FOLDER/log" UseSysTimeStamp="off" UseSpecialParser="off" RateLimit.Interval="0")
-input(type="imudp" address="127.0.0.1" port="PORT")
-input(type="imtcp" address="127.0.0.1" port="PORT")
-template(name="plain" type="string" string="%pri%|%app-name%|%msg:::sp-if-no-1st-sp%%msg%\n")
-action(type="omfile" file="FOLDER/got" template="plain")
-"#;
-
-impl Rsyslogd<'_> {
-    /// Writes its configuration, or skips the test.
-    pub fn new(rig: &Rig) -> Option<Rsyslogd<'_>> {
-        let call = peers::call("usr/sbin/rsyslogd")?;
-        let modules = peers::libraries("usr/lib").join("rsyslog").display().to_string();
-        let port = free_port();
-        let folder = rig.path("").display().to_string();
-        let config = CONFIG
-            .replace("FOLDER", folder.trim_end_matches('/'))
-            .replace("PORT", &port.to_string());
-        rig.write("rsyslog.conf", config);
-        let call = format!("{call} -M {modules} -n -f {0}rsyslog.conf -i {0}rsyslog.pid", folder);
-        Some(Rsyslogd { rig, call, port })
-    }
-
-    /// Starts it and waits until it listens.
-    pub fn start(&self) -> Running<'_> {
-        let _ = std::fs::remove_file(self.rig.path("log"));
-        let daemon = self.rig.start(&self.call);
-        self.rig.wait_for("rsyslogd to listen", || {
-            assert!(daemon.is_running(), "cannot start rsyslogd: {}", daemon.err());
-            self.rig.has("log") && std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
-        });
-        daemon
-    }
-
-    /// Waits until exactly these messages have arrived, each as `PRIORITY|NAME| TEXT`.
-    pub fn wait_for(&self, wanted: &[String]) {
-        let got = || self.rig.read("got").lines().map(str::to_string).collect::<Vec<_>>();
-        self.rig.wait_for(format!("{wanted:?} in the file `got`"), || got() == wanted);
-    }
 }
 
 /// An address that neither answers nor refuses: see `in_black_hole_network`.
