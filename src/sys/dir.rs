@@ -1,7 +1,7 @@
 //! Directories: their names, and files relative to an open directory.
 
-use super::file::{File, Mode};
-use super::{Result, check, check_long, errno};
+use super::file::{self, File, Mode};
+use super::{Result, check_long, errno};
 use core::ffi::CStr;
 use pure::text::{find_byte, first, skip};
 
@@ -42,9 +42,9 @@ impl Directory {
     /// # Errors
     /// `ENOENT`, `EACCES`, `EPERM`, `EROFS`, `ENOSPC` (renameat(2)).
     pub fn rename(&self, from: &CStr, to: &CStr) -> Result<()> {
-        let dir = self.0.fd();
+        let (call, dir) = (libc::SYS_renameat, self.0.fd());
         // SAFETY: both names end in NUL.
-        check(unsafe { libc::renameat(dir, from.as_ptr(), dir, to.as_ptr()) }).map(drop)
+        check_long(unsafe { libc::syscall(call, dir, from.as_ptr(), dir, to.as_ptr()) }).map(drop)
     }
 
     /// Removes the name of a file.
@@ -52,8 +52,7 @@ impl Directory {
     /// # Errors
     /// `ENOENT`, `EACCES`, `EPERM`, `EROFS` (unlinkat(2)).
     pub fn remove(&self, name: &CStr) -> Result<()> {
-        // SAFETY: the name ends in NUL.
-        check(unsafe { libc::unlinkat(self.0.fd(), name.as_ptr(), 0) }).map(drop)
+        file::remove_at(self.0.fd(), name)
     }
 
     /// Passes the names of regular files and symbolic links to `visit`, unsorted. If the file system does not report types,

@@ -150,8 +150,13 @@ pub fn access(path: &CStr, permissions: c_int) -> Result<()> {
 /// # Errors
 /// `ENOENT`, `EACCES`, `EPERM`, `EROFS` (unlink(2)).
 pub fn remove(path: &CStr) -> Result<()> {
+    remove_at(libc::AT_FDCWD, path)
+}
+
+/// Removes a name, relative to an open directory.
+pub(crate) fn remove_at(from: c_int, path: &CStr) -> Result<()> {
     // SAFETY: the path ends in NUL.
-    check(unsafe { libc::unlink(path.as_ptr()) }).map(drop)
+    check_long(unsafe { libc::syscall(libc::SYS_unlinkat, from, path.as_ptr(), 0) }).map(drop)
 }
 
 /// Reads the file `path` to its end and passes each piece of up to 1024 bytes to `visit`.

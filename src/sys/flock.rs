@@ -1,7 +1,7 @@
 //! Advisory locks on open files (flock(2)).
 
 use super::file::File;
-use super::{Result, check};
+use super::{Result, check_long};
 
 /// Takes the exclusive lock of an open file without waiting.
 ///
@@ -11,6 +11,7 @@ use super::{Result, check};
 /// # Errors
 /// `EAGAIN` if another open file holds the lock.
 pub fn lock(file: &File) -> Result<()> {
+    let (call, operation) = (libc::SYS_flock, libc::LOCK_EX | libc::LOCK_NB);
     // SAFETY: the arguments are numbers.
-    check(unsafe { libc::flock(file.fd(), libc::LOCK_EX | libc::LOCK_NB) }).map(drop)
+    check_long(unsafe { libc::syscall(call, file.fd(), operation) }).map(drop)
 }

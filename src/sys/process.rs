@@ -2,7 +2,7 @@
 
 use super::args::Argv;
 use super::environment::Variables;
-use super::{Result, check, check_int, check_long};
+use super::{Result, check_int, check_long};
 use core::ffi::{CStr, c_int, c_long};
 use pure::unix::{Errno, Pid, Signal, WaitStatus};
 
@@ -10,7 +10,9 @@ use pure::unix::{Errno, Pid, Signal, WaitStatus};
 #[must_use]
 pub fn execve(path: &CStr, command: &Argv, variables: Variables) -> Errno {
     // SAFETY: path, vector and environment are C strings; the vectors end in a null pointer; nothing changes them.
-    unsafe { libc::execve(path.as_ptr(), command.pointer(), variables.pointer()) };
+    unsafe {
+        libc::syscall(libc::SYS_execve, path.as_ptr(), command.pointer(), variables.pointer())
+    };
     super::errno()
 }
 
@@ -97,14 +99,14 @@ pub fn getppid() -> c_int {
 #[must_use]
 pub fn getpgid(of: Pid) -> Option<Pid> {
     // SAFETY: the argument is a number.
-    Pid::new(unsafe { libc::getpgid(of.number()) })
+    check_int(unsafe { libc::syscall(libc::SYS_getpgid, of.number()) }).ok().and_then(Pid::new)
 }
 
 /// Returns the process group of this process.
 #[must_use]
 pub fn getpgrp() -> Option<Pid> {
     // SAFETY: the argument is a number; 0 is this process.
-    Pid::new(unsafe { libc::getpgid(0) })
+    check_int(unsafe { libc::syscall(libc::SYS_getpgid, 0) }).ok().and_then(Pid::new)
 }
 
 /// Makes this process the leader of a new process group.
@@ -112,8 +114,7 @@ pub fn getpgrp() -> Option<Pid> {
 /// # Errors
 /// `EPERM` for a session leader (setpgid(2)).
 pub fn setpgid_self() -> Result<()> {
-    // SAFETY: the arguments are numbers.
-    check(unsafe { libc::setpgid(0, 0) }).map(drop)
+    setpgid(0, 0)
 }
 
 /// Moves `child`, which has executed no command, into this process group.
@@ -121,8 +122,12 @@ pub fn setpgid_self() -> Result<()> {
 /// # Errors
 /// `EPERM` if there is no such group in its session (setpgid(2)).
 pub fn setpgid_child(child: Pid, group: Pid) -> Result<()> {
+    setpgid(child.number(), group.number())
+}
+
+fn setpgid(process: c_int, group: c_int) -> Result<()> {
     // SAFETY: the arguments are numbers.
-    check(unsafe { libc::setpgid(child.number(), group.number()) }).map(drop)
+    check_long(unsafe { libc::syscall(libc::SYS_setpgid, process, group) }).map(drop)
 }
 
 /// Sets the limit of resource `number` for this process (prlimit(2), 64 bits on every machine). Without `hard` the
@@ -148,7 +153,7 @@ pub fn set_rlimit(number: usize, soft: u64, hard: Option<u64>) -> Result<()> {
 /// `ENOENT`, `ENOTDIR`, `EACCES` (chdir(2)).
 pub fn change_directory(path: &CStr) -> Result<()> {
     // SAFETY: the path ends in NUL.
-    check(unsafe { libc::chdir(path.as_ptr()) }).map(drop)
+    check_long(unsafe { libc::syscall(libc::SYS_chdir, path.as_ptr()) }).map(drop)
 }
 
 /// Makes this process the leader of a new session without a controlling terminal.
@@ -157,7 +162,7 @@ pub fn change_directory(path: &CStr) -> Result<()> {
 /// `EPERM` for a process group leader (setsid(2)).
 pub fn setsid() -> Result<()> {
     // SAFETY: there are no arguments.
-    check(unsafe { libc::setsid() }).map(drop)
+    check_long(unsafe { libc::syscall(libc::SYS_setsid) }).map(drop)
 }
 
 /// Makes the kernel send `signal` to this process when its parent dies (PR_SET_PDEATHSIG of prctl(2)). A later change

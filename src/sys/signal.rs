@@ -5,7 +5,7 @@
 //! execve(2) resets caught signals to their default action, but keeps ignored ones ignored. So [`ignore`] is only for a
 //! child that executes a command.
 
-use super::{Result, check, check_long};
+use super::{Result, check_long};
 use core::ffi::{c_int, c_long, c_ulong};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use pure::process_stat;
@@ -43,9 +43,14 @@ fn reraise_in_handler(number: c_int) {
     if let Some(signal) = Signal::new(number) {
         to_default(signal);
     }
-    // SAFETY: the arguments are numbers, and kill(2) is async-signal-safe. raise(3) would use the thread id of the
-    // parent.
-    unsafe { libc::kill(libc::getpid(), number) };
+    // raise(3) would use the thread id of the parent.
+    let _ = send(super::process::getpid(), number);
+}
+
+/// Sends a signal to a process or, with a negative number, to a process group (kill(2), async-signal-safe).
+fn send(to: c_int, number: c_int) -> Result<()> {
+    // SAFETY: the arguments are numbers.
+    check_long(unsafe { libc::syscall(libc::SYS_kill, to, number) }).map(drop)
 }
 
 /// Notes that a child runs in this process's memory, or no longer does.
@@ -271,8 +276,7 @@ fn sigtimedwait(set: &SignalSet, limit: Option<&[c_long; 2]>) -> c_int {
 /// # Errors
 /// `ESRCH` if there is no such process, `EPERM` (kill(2)).
 pub fn kill(to: Pid, signal: Option<Signal>) -> Result<()> {
-    // SAFETY: the arguments are numbers, the first above zero.
-    check(unsafe { libc::kill(to.number(), signal.map_or(0, Signal::number)) }).map(drop)
+    send(to.number(), signal.map_or(0, Signal::number))
 }
 
 /// Sends `signal` to the caller's process group, the caller included.
@@ -280,8 +284,7 @@ pub fn kill(to: Pid, signal: Option<Signal>) -> Result<()> {
 /// # Errors
 /// `EPERM` (kill(2)).
 pub fn killpg_self(signal: Signal) -> Result<()> {
-    // SAFETY: the arguments are numbers.
-    check(unsafe { libc::kill(0, signal.number()) }).map(drop)
+    send(0, signal.number())
 }
 
 /// Stops the caller's process group with this signal, which is caught and blocked. `None`: stops only the caller, with
@@ -292,8 +295,8 @@ pub fn stop(group_signal: Option<Signal>) {
     let mut stop = SignalSet::EMPTY;
     stop.add(signal);
     to_default(signal);
-    // SAFETY: the arguments are numbers; 0 is the caller's process group.
-    unsafe { libc::kill(target, signal.number()) };
+    // 0 is the caller's process group.
+    let _ = send(target, signal.number());
     if let Ok(mask) = sigprocmask(libc::SIG_UNBLOCK, &stop) {
         let _ = set_mask(&mask);
     }
@@ -304,8 +307,7 @@ pub fn stop(group_signal: Option<Signal>) {
 pub fn reraise(signal: Signal) {
     to_default(signal);
     let _ = set_mask(&SignalSet::EMPTY);
-    // SAFETY: the arguments are numbers.
-    unsafe { libc::kill(libc::getpid(), signal.number()) };
+    let _ = send(super::process::getpid(), signal.number());
 }
 
 /// Sends `signal` to a process group; `None` only checks whether it has members.
@@ -315,7 +317,6 @@ pub fn reraise(signal: Signal) {
 pub fn killpg(group: Pid, signal: Option<Signal>) -> Result<()> {
     match group.number() {
         1 => Err(pure::unix::Errno(libc::ESRCH)),
-        // SAFETY: the arguments are numbers, the first below −1.
-        number => check(unsafe { libc::kill(-number, signal.map_or(0, Signal::number)) }).map(drop),
+        number => send(-number, signal.map_or(0, Signal::number)),
     }
 }

@@ -6,7 +6,7 @@ pub fn load() -> u64 {
     // SAFETY: all zeros are a valid sysinfo.
     let mut info: libc::sysinfo = unsafe { core::mem::zeroed() };
     // SAFETY: `info` is writable.
-    unsafe { libc::sysinfo(&raw mut info) };
+    unsafe { libc::syscall(libc::SYS_sysinfo, &raw mut info) };
     let [one_minute, ..] = info.loads;
     u64::from(one_minute)
 }
@@ -16,7 +16,7 @@ pub fn put_host_name(text: &mut heapless::Vec<u8, 64>) {
     // SAFETY: all zeros are a valid utsname.
     let mut names: libc::utsname = unsafe { core::mem::zeroed() };
     // SAFETY: `names` is writable.
-    unsafe { libc::uname(&raw mut names) };
+    unsafe { libc::syscall(libc::SYS_uname, &raw mut names) };
     #[allow(clippy::unnecessary_cast, reason = "c_char is signed on some machines")]
     let bytes = names.nodename.iter().map(|c| *c as u8);
     for byte in bytes.take_while(|byte| *byte != 0) {
