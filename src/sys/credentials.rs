@@ -2,32 +2,42 @@
 //!
 //! The calls that change IDs are made by number. The C library's functions change all threads of a process, which requires locks.
 
-use super::{Result, check, check_long};
-use core::ffi::c_int;
+use super::{Result, check_int, check_long};
+use core::ffi::{c_int, c_long};
 use pure::accounts::ProcessIds;
 
 // On these machines the calls without a suffix take 16-bit IDs.
 #[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
-use libc::{SYS_setgid as SETGID, SYS_setgroups as SETGROUPS, SYS_setuid as SETUID};
+use libc::{
+    SYS_getgroups as GETGROUPS, SYS_getresgid as GETRESGID, SYS_getresuid as GETRESUID,
+    SYS_setgid as SETGID, SYS_setgroups as SETGROUPS, SYS_setuid as SETUID,
+};
 #[cfg(any(target_arch = "arm", target_arch = "x86"))]
-use libc::{SYS_setgid32 as SETGID, SYS_setgroups32 as SETGROUPS, SYS_setuid32 as SETUID};
+use libc::{
+    SYS_getgroups32 as GETGROUPS, SYS_getresgid32 as GETRESGID, SYS_getresuid32 as GETRESUID,
+    SYS_setgid32 as SETGID, SYS_setgroups32 as SETGROUPS, SYS_setuid32 as SETUID,
+};
 
 /// Stores the IDs of this process.
 ///
 /// # Errors
 /// `EINVAL` for more groups than [`ProcessIds`] can hold (getgroups(2)).
 pub fn get(ids: &mut ProcessIds) -> Result<()> {
-    let [real, effective, saved] = &mut ids.uids;
-    // SAFETY: the call writes three numbers.
-    check(unsafe { libc::getresuid(real, effective, saved) })?;
-    let [real, effective, saved] = &mut ids.gids;
-    // SAFETY: as above.
-    check(unsafe { libc::getresgid(real, effective, saved) })?;
+    get_three(GETRESUID, &mut ids.uids)?;
+    get_three(GETRESGID, &mut ids.gids)?;
     let size = c_int::try_from(ids.groups.len()).unwrap_or(0);
     // SAFETY: the call writes at most `size` numbers.
-    let count = check(unsafe { libc::getgroups(size, ids.groups.as_mut_ptr()) })?;
+    let count = check_int(unsafe { libc::syscall(GETGROUPS, size, ids.groups.as_mut_ptr()) })?;
     ids.group_count = usize::try_from(count).unwrap_or(0);
     Ok(())
+}
+
+/// Stores the real, effective and saved ID.
+#[inline(never)]
+fn get_three(call: c_long, [real, effective, saved]: &mut [u32; 3]) -> Result<()> {
+    // SAFETY: the call writes three numbers.
+    check_long(unsafe { libc::syscall(call, &raw mut *real, &raw mut *effective, &raw mut *saved) })
+        .map(drop)
 }
 
 /// Replaces the supplementary groups.
