@@ -30,6 +30,8 @@ pub struct UserSpec {
 }
 
 /// The values of all options.
+// Field order: see src/lib.rs.
+#[repr(C)]
 pub struct Config {
     pub no_daemon: bool,
     /// Only check the options, commands and files.
@@ -44,11 +46,11 @@ pub struct Config {
     pub status_path: Option<CliWord>,
     pub directory: Option<CliWord>,
     pub env_edits: EnvEdits,
-    pub rlimits: Rlimits,
     load_high: Option<Threshold>,
     load_low: Option<Threshold>,
-    pressure: Pressure,
     pub policy: Policy,
+    pressure: Pressure,
+    pub rlimits: Rlimits,
 }
 
 impl Default for Config {

@@ -39,7 +39,6 @@ pub struct Policy {
     pub kill_mode: KillMode,
     /// Time in which the logger may read the rest of the pipe.
     pub drain: Duration,
-    pub thresholds: Thresholds,
     /// Forward signals to the command, to the logger.
     pub forward_cmd: bool,
     pub forward_log: bool,
@@ -49,6 +48,7 @@ pub struct Policy {
     pub terminal: bool,
     /// dmon stops when that terminal is gone. False if SIGHUP was ignored when it started (nohup).
     pub ends_with_terminal: bool,
+    pub thresholds: Thresholds,
     /// Minimum times between two starts, one for each consecutive failure. Empty:
     /// [`MIN_START_INTERVAL`](super::machine::MIN_START_INTERVAL).
     pub delays: Vec<Duration, MAX_DELAYS>,
