@@ -42,10 +42,12 @@ use sys::vfork::vfork;
 use sys::{credentials, process, terminal};
 
 /// The commands to run, and their users.
+// Field order: see src/lib.rs.
+#[repr(C)]
 pub struct Job {
     pub command: Argv,
-    pub credentials: Option<Credentials>,
     pub log_command: Option<Argv>,
+    pub credentials: Option<Credentials>,
     pub log_credentials: Option<Credentials>,
 }
 
