@@ -111,17 +111,18 @@ pub fn ignored_signals(status: &[u8]) -> Option<&[u8]> {
 
 /// Passes the signals of such a mask to `visit`.
 pub fn for_each_signal(mask: &[u8], visit: &mut dyn FnMut(Signal)) {
-    let mut number = 4 * mask.len();
+    let mut number = 4 * mask.len() as i32;
     for digit in mask {
         number -= 4;
         // The last four bits of a letter are one for `a`.
-        let value = if digit.is_ascii_digit() { *digit } else { *digit + 9 } & 15;
-        for bit in (0..4).filter(|bit| value >> bit & 1 != 0) {
-            i32::try_from(number + bit + 1)
-                .ok()
-                .and_then(Signal::new)
-                .into_iter()
-                .for_each(&mut *visit);
+        let mut bits = if digit.is_ascii_digit() { *digit } else { *digit + 9 } & 15;
+        let mut signal = number;
+        while bits > 0 {
+            signal += 1;
+            if bits & 1 != 0 {
+                Signal::new(signal).into_iter().for_each(&mut *visit);
+            }
+            bits >>= 1;
         }
     }
 }
