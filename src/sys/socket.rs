@@ -63,8 +63,9 @@ impl Socket {
     /// writable: see [`Socket::error`].
     ///
     /// # Errors
-    /// `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EAFNOSUPPORT`; never `EINPROGRESS` (connect(2)).
-    pub fn inet(to: SocketAddr, socket_type: SocketType) -> Result<Self> {
+    /// `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EAFNOSUPPORT`; never `EINPROGRESS` (connect(2)); `ENODEV` if there
+    /// is no interface `zone`.
+    pub fn inet(to: SocketAddr, zone: &[u8], socket_type: SocketType) -> Result<Self> {
         match to {
             SocketAddr::V4(to) => {
                 // SAFETY: all zeros are a valid sockaddr_in.
@@ -80,10 +81,31 @@ impl Socket {
                 address.sin6_family = libc::AF_INET6 as u16;
                 address.sin6_port = to.port().to_be();
                 address.sin6_addr.s6_addr = to.ip().octets();
-                address.sin6_scope_id = to.scope_id();
+                address.sin6_scope_id = match zone {
+                    [] => to.scope_id(),
+                    _ => Self::interface_index(zone)?,
+                };
                 Self::connect(socket_type, (&raw const address).cast(), size_of_val(&address))
             }
         }
+    }
+
+    /// Returns the number of a network interface (netdevice(7)).
+    fn interface_index(name: &[u8]) -> Result<u32> {
+        /// The part of struct ifreq that is used, and more bytes than the rest has on any machine.
+        #[repr(C)]
+        struct Request {
+            name: [u8; libc::IFNAMSIZ],
+            index: u32,
+            rest: [u64; 4],
+        }
+        let mut request = Request { name: [0; libc::IFNAMSIZ], index: 0, rest: [0; 4] };
+        pure::text::copy(name, &mut request.name);
+        let socket = Self::new(libc::AF_INET6, SocketType::Datagram)?;
+        let (fd, call) = (socket.fd(), libc::SIOCGIFINDEX);
+        // SAFETY: the request is writable and as large as struct ifreq.
+        check_long(unsafe { libc::syscall(libc::SYS_ioctl, fd, call, &raw mut request) })?;
+        Ok(request.index)
     }
 
     /// Opens a socket and connects it to an address of this size.

@@ -2,7 +2,7 @@
 
 use super::{WARNING, assert_lines, assert_lost, host_name, lines, rfc5424_text};
 use crate::rig::receiver::{Datagrams, Receiver, Stream, Udp};
-use crate::rig::syslogd::{devices, free_port, with_dsyslog};
+use crate::rig::syslogd::{devices, free_port, in_link_local_network, with_dsyslog};
 use crate::rig::trace::Trace;
 use crate::rig::{feed, numbers};
 
@@ -62,6 +62,24 @@ fn a_udp_error_loses_one_line_and_the_next_ones_wait() {
         drop(input);
         assert_lost(dsyslog.wait(), 1, reason);
     }
+}
+
+/// The kernel accepts a link-local address only with the number of its interface.
+#[test]
+fn an_ipv6_address_may_have_a_zone() {
+    let Some(rig) = with_dsyslog() else { return };
+    let Some(network) = in_link_local_network() else { return };
+    for (zone, reason) in
+        [("lo", "Connection refused"), ("1", "Connection refused"), ("nosuch0", "No such device")]
+    {
+        let to = format!("tcp:[fe80::1%{zone}]:9");
+        let done = rig.shell(format!("echo x | {network} dsyslog --to '{to}' fan"));
+        assert_lost(done, 1, &format!("cannot send to {to}: {reason}"));
+    }
+    let long = "n".repeat(16);
+    rig.run(format!("dsyslog --to udp:[fe80::1%{long}] x"))
+        .exits(125)
+        .reports("dsyslog", &["--to", &long]);
 }
 
 /// Both framings of RFC 6587: a newline after each message, or its length before it.

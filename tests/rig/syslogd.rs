@@ -58,15 +58,28 @@ pub const BLACK_HOLE: &str = "tcp:10.9.9.2:514";
 
 /// Returns the command that runs another one in a network namespace with the address `BLACK_HOLE`, or skips the test.
 pub fn in_black_hole_network() -> Option<String> {
+    // The loopback interface gets these packets back, and drops them: the address is not its own.
+    in_network("ip addr add 10.9.9.1/32 dev lo && ip route add 10.9.9.2 dev lo")
+}
+
+/// Returns the command that runs another one in a network namespace whose loopback interface, number 1, has the address
+/// fe80::1, or skips the test.
+pub fn in_link_local_network() -> Option<String> {
+    if !std::path::Path::new("/proc/net/if_inet6").exists() {
+        tools::skip("needs IPv6");
+        return None;
+    }
+    in_network("ip addr add fe80::1/64 dev lo")
+}
+
+/// Returns the command that runs another one in a network namespace that these commands have set up.
+fn in_network(setup: &str) -> Option<String> {
     let busybox = peers::busybox()?;
     if !tools::can_mount() {
         return None;
     }
-    // The loopback interface gets these packets back, and drops them: the address is not its own.
-    let script = format!(
-        "ip() {{ {busybox} ip \"$@\"; }}; ip link set lo up && ip addr add 10.9.9.1/32 dev lo && \
-        ip route add 10.9.9.2 dev lo && exec \"$@\""
-    );
+    let script =
+        format!("ip() {{ {busybox} ip \"$@\"; }}; ip link set lo up && {setup} && exec \"$@\"");
     Some(format!("{} -n sh -c '{script}' sh", tools::unshare_mounts()))
 }
 

@@ -106,7 +106,7 @@ fn connect(address: &Address) -> Result<(Socket, SocketType), Errno> {
     let connect = |socket_type| {
         let socket = match address.transport {
             Transport::Unix => Socket::unix(address.word, socket_type),
-            Transport::Udp(to) | Transport::Tcp(to) => Socket::inet(to, socket_type),
+            Transport::Udp(to) | Transport::Tcp(to) => Socket::inet(to, address.zone, socket_type),
         };
         socket.map(|socket| (socket, socket_type))
     };

@@ -99,7 +99,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
             prefixed: false,
             skip_empty: false,
         },
-        to: Address { word: c"/dev/log", transport: Transport::Unix, is_given: false },
+        to: Address { word: c"/dev/log", transport: Transport::Unix, zone: b"", is_given: false },
         rfc5424: false,
         octet_count: false,
         host: HostName(Host::new()),

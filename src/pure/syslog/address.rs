@@ -12,6 +12,8 @@ pub struct Address {
     /// The word of the command line: the path of [`Transport::Unix`], and the receiver's name in error messages.
     pub word: CliWord,
     pub transport: Transport,
+    /// The name of the IPv6 zone; empty without one.
+    pub zone: &'static [u8],
     /// Whether this is not the default.
     pub is_given: bool,
 }
@@ -34,16 +36,17 @@ const SUN_PATH_SIZE: usize = 108;
 impl OptionValue for Address {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         const EXPECTED: Expected =
-            "an address (udp:10.0.0.1, tcp:[fd00::1]:601) or a path with a slash";
+            "an address (udp:10.0.0.1, tcp:[fe80::1%eth0]:601) or a path with a slash";
         self.word = value;
         self.is_given = true;
+        let mut parse = |rest| {
+            let (to, zone) = socket_addr::parse(rest).ok_or(EXPECTED)?;
+            self.zone = zone;
+            Ok(to)
+        };
         self.transport = match value.to_bytes() {
-            [b'u', b'd', b'p', b':', rest @ ..] => {
-                Transport::Udp(socket_addr::parse(rest).ok_or(EXPECTED)?)
-            }
-            [b't', b'c', b'p', b':', rest @ ..] => {
-                Transport::Tcp(socket_addr::parse(rest).ok_or(EXPECTED)?)
-            }
+            [b'u', b'd', b'p', b':', rest @ ..] => Transport::Udp(parse(rest)?),
+            [b't', b'c', b'p', b':', rest @ ..] => Transport::Tcp(parse(rest)?),
             path if path.len() >= SUN_PATH_SIZE => return Err("a path of at most 107 bytes"),
             path => match split_once(path, b'/') {
                 // `tls://10.0.0.1` is not a path.
@@ -76,7 +79,8 @@ mod tests {
     #[test]
     fn addresses_are_ports_or_paths() {
         let transport = |word: &str| {
-            let mut address = Address { word: c"", transport: Transport::Unix, is_given: false };
+            let mut address =
+                Address { word: c"", transport: Transport::Unix, zone: b"", is_given: false };
             let word = word_of(word);
             Arg::new(word).to(&mut address).map(|()| {
                 assert_eq!(address.word, word);

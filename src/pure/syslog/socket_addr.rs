@@ -1,32 +1,45 @@
-//! The parser of `IP:PORT` words: `10.0.0.1`, `10.0.0.1:514`, `[fd00::1]:601`. dsyslog's --to calls it.
+//! The parser of `IP:PORT` words: `10.0.0.1`, `10.0.0.1:514`, `[fd00::1]:601`, `[fe80::1%eth0]`. dsyslog's --to calls it.
 //!
 //! It accepts numbers only, because a resolver of names would need a heap. The standard library's parser adds 4 KiB to
 //! the executable.
 
 use crate::cli::value;
 use crate::text::{split, split_once};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// The port of syslog over UDP: RFC 5426, 3.3. That of TCP has no assignment; receivers use the same number.
 const DEFAULT_PORT: u16 = 514;
 
+/// An address with its port, and the name of its zone: the interface of a link-local address (RFC 4007, 11). The name is
+/// empty if there is no zone, or if it is a number, which the address then contains.
+pub type ZonedAddr = (SocketAddr, &'static [u8]);
+
+/// The maximum length of an interface's name: IFNAMSIZ without a NUL (netdevice(7)).
+const MAX_ZONE: usize = 15;
+
 /// Parses an address, in brackets if it is one of IPv6, and a port other than 0, which may be missing.
 #[must_use]
-pub fn parse(word: &[u8]) -> Option<SocketAddr> {
-    let (ip, port) = if let [b'[', rest @ ..] = word {
-        let (v6, rest) = split_once(rest, b']');
-        let port = match rest? {
-            [] => None,
-            [b':', port @ ..] => Some(port),
+pub fn parse(word: &'static [u8]) -> Option<ZonedAddr> {
+    let (bracketed, port) = match word {
+        [b'[', rest @ ..] => match split_once(rest, b']') {
+            (v6, Some([])) => (Some(v6), None),
+            (v6, Some([b':', port @ ..])) => (Some(v6), Some(port)),
             _ => return None,
-        };
-        (IpAddr::V6(parse_v6(v6)?), port)
-    } else {
-        let (v4, port) = split_once(word, b':');
-        (IpAddr::V4(parse_v4(v4)?), port)
+        },
+        _ => (None, split_once(word, b':').1),
     };
-    let port = port.map_or(Some(DEFAULT_PORT), decimal)?;
-    (port > 0).then_some(SocketAddr::new(ip, port))
+    let port = port.map_or(Some(DEFAULT_PORT), decimal).filter(|port| *port > 0)?;
+    let Some(v6) = bracketed else {
+        let v4 = parse_v4(split_once(word, b':').0)?;
+        return Some((SocketAddr::V4(SocketAddrV4::new(v4, port)), &[]));
+    };
+    let (v6, zone) = split_once(v6, b'%');
+    let (number, name) = match zone.map(|zone| (zone, value::number(zone))) {
+        None => (0, &[][..]),
+        Some((_, Ok(number))) => (number, &[][..]),
+        Some((name, Err(_))) => (0, (1..=MAX_ZONE).contains(&name.len()).then_some(name)?),
+    };
+    Some((SocketAddr::V6(SocketAddrV6::new(parse_v6(v6)?, port, 0, number)), name))
 }
 
 fn decimal(word: &[u8]) -> Option<u16> {
@@ -88,7 +101,13 @@ fn hexadecimal(group: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Random;
+    use crate::testing::{Random, word_of};
+
+    fn parse(word: &str) -> Option<SocketAddr> {
+        let (address, zone) = super::parse(word_of(word).to_bytes())?;
+        assert_eq!(zone, b"", "{word}");
+        Some(address)
+    }
 
     #[test]
     fn addresses_parse_as_in_the_standard_library() {
@@ -97,15 +116,16 @@ mod tests {
             "[::1]:514",
             "[fd00::1:2]:65535",
             "[1:2:3:4:5:6:7:8]:1",
+            "[fe80::1%7]:514",
             "[::]:9",
             "[1::]:9",
         ] {
-            assert_eq!(parse(good.as_bytes()), good.parse().ok(), "{good}");
-            assert!(parse(good.as_bytes()).is_some(), "{good}");
+            assert_eq!(parse(good), good.parse().ok(), "{good}");
+            assert!(parse(good).is_some(), "{good}");
         }
         for without_port in ["10.0.0.1", "[::1]", "[fd00::1:2]"] {
             let with_port = format!("{without_port}:514");
-            assert_eq!(parse(without_port.as_bytes()), with_port.parse().ok(), "{with_port}");
+            assert_eq!(parse(without_port), with_port.parse().ok(), "{with_port}");
         }
         for bad in [
             "",
@@ -130,15 +150,23 @@ mod tests {
             "[12345::]:5",
             "[g::]:5",
             "a:5",
+            "[::1%]:5",
+            "[::1%a-name-of-16-byt]:5",
+            "10.0.0.1%eth0:5",
         ] {
-            assert_eq!(parse(bad.as_bytes()), None, "{bad}");
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+        for (word, address) in [("[fe80::1%eth0]", "[fe80::1]:514"), ("[::1%br.1]:9", "[::1]:9")] {
+            let (parsed, zone) = super::parse(word_of(word).to_bytes()).unwrap();
+            assert_eq!(parsed, address.parse().unwrap());
+            assert!(word.contains(&format!("%{}]", String::from_utf8_lossy(zone))));
         }
         let mut random = Random(9);
         for _ in 0..100_000 {
             let alphabet = b"0123.:[]af:";
             let word: String =
                 (0..random.below(20)).map(|_| char::from(alphabet[random.below(11)])).collect();
-            if let Some(address) = parse(word.as_bytes()) {
+            if let Some(address) = parse(&word) {
                 let with_port = word.parse().or_else(|_| format!("{word}:514").parse());
                 assert_eq!(Some(address), with_port.ok(), "{word}");
             }

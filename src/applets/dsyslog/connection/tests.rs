@@ -166,7 +166,7 @@ impl Socket {
         })
     }
 
-    pub fn inet(_: SocketAddr, _: SocketType) -> Result<Self, Errno> {
+    pub fn inet(_: SocketAddr, _: &[u8], _: SocketType) -> Result<Self, Errno> {
         KERNEL.with_borrow_mut(Kernel::connect)
     }
 
@@ -311,7 +311,7 @@ fn each_line_is_sent_once_or_counted_as_refused() {
         (Transport::Tcp(to), true, false),
         (Transport::Tcp(to), true, true),
     ] {
-        let address = Address { word: c"address", transport, is_given: true };
+        let address = Address { word: c"address", transport, zone: b"", is_given: true };
         let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing(octet_count));
         let mut next = Some(Vec::new());
         while let Some(start) = next {
@@ -338,7 +338,8 @@ fn each_line_is_sent_once_or_counted_as_refused() {
 #[test]
 fn an_absent_receiver_is_tried_at_growing_intervals() {
     for (results, calls) in [(&[(1, 2)][..], 8), (&[(0, 2), (4, 7)], 4 * 120)] {
-        let address = Address { word: c"address", transport: Transport::Unix, is_given: true };
+        let address =
+            Address { word: c"address", transport: Transport::Unix, zone: b"", is_given: true };
         let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing(false));
         KERNEL
             .set(Kernel { choices: Choices::new(results.repeat(1000), 2000), ..Kernel::default() });
