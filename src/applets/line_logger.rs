@@ -13,9 +13,10 @@ use pure::diag::Line;
 use pure::exit::Exit;
 use pure::log::line_prefix::{Copied, LinePrefixer, PrefixOptions};
 use pure::log::lines;
-use pure::log::loss::{self, Loss};
+use pure::log::loss::{self, Fate, Loss};
+use pure::log::rate::RateLimit;
 use pure::log::timestamp::Clock;
-use pure::text::{Put, Writer, first, skip, spare};
+use pure::text::{Put, Writer, copy, first, skip, spare};
 use pure::time::{Duration, Instant, earliest};
 use sys::clock;
 use ufmt::uwrite;
@@ -39,6 +40,7 @@ pub trait LogTarget {
 pub struct LineOptions {
     /// The descriptor to read.
     pub input: c_int,
+    pub rate: RateLimit,
     pub prefix: PrefixOptions,
     /// Minimum time between two syncs; `None`: sync after each batch.
     pub sync_interval: Option<Duration>,
@@ -66,7 +68,7 @@ pub fn run(
         requests: RequestSet::default(),
         requests_until: None,
     };
-    pump(options.input, Lines::Whole, batch, &mut logger)
+    pump(options.input, Lines::Whole, options.rate, batch, &mut logger)
 }
 
 struct LineLogger<'a> {
@@ -117,7 +119,7 @@ impl RequestSet {
 impl LineLogger<'_> {
     fn write(&mut self, bytes: &[u8]) -> usize {
         let Self { target, prefixer, .. } = self;
-        target.write(bytes, &mut |line, loss| put_loss_notice(prefixer, line, loss))
+        target.write(bytes, &mut |line, loss| put_notice(prefixer, line, loss, Fate::Lost))
     }
 
     /// Copies `batch` with prefixes to the output, and writes it. Returns the number of bytes that were taken.
@@ -141,7 +143,7 @@ impl LineLogger<'_> {
         let Self { target, prefixer, out, pending, .. } = self;
         let bytes = out.get(pending.clone()).unwrap_or(&[]);
         pending.start +=
-            target.write(bytes, &mut |line, loss| put_loss_notice(prefixer, line, loss));
+            target.write(bytes, &mut |line, loss| put_notice(prefixer, line, loss, Fate::Lost));
     }
 
     /// Handles the waiting requests at a line boundary. If the log file is blocked, handles them at once, because a new
@@ -181,11 +183,16 @@ impl LineLogger<'_> {
 }
 
 /// Appends the line that replaces dropped lines.
-fn put_loss_notice(prefixer: &mut LinePrefixer, line: &mut Line, Loss { lines, bytes }: Loss) {
+fn put_notice(
+    prefixer: &mut LinePrefixer,
+    line: &mut Line,
+    Loss { lines, bytes }: Loss,
+    fate: Fate,
+) {
     set_time(prefixer);
     prefixer.put_prefix(line);
     let Ok(()) = uwrite!(Writer(line), "{}: ", name());
-    loss::put_notice(line, lines, Some(bytes));
+    loss::put_notice(line, lines, Some(bytes), fate);
     line.put(b"\n");
 }
 
@@ -220,6 +227,14 @@ impl Sink for LineLogger<'_> {
             self.apply_requests_at_boundary();
         }
         taken
+    }
+
+    fn report_held_back(&mut self, loss: Loss) {
+        let mut line = Line::new();
+        put_notice(&mut self.prefixer, &mut line, loss, Fate::HeldBack);
+        // The sink is ready, so `out` contains no pending output.
+        self.pending = 0..copy(line.bytes(), &mut self.out[..]);
+        self.flush();
     }
 
     fn batch_done(&mut self) {
@@ -273,7 +288,7 @@ impl Sink for LineLogger<'_> {
         let mut lost_lines = 0;
         target.log_file_mut().give_up([pending, rest], &mut |line, loss| {
             lost_lines = loss.lines;
-            put_loss_notice(prefixer, line, loss);
+            put_notice(prefixer, line, loss, Fate::Lost);
         });
         target.log_file_mut().sync();
         if target.log_file().is_dropping() {

@@ -12,6 +12,7 @@ use pure::cli::option_table::{Opt, OptionTable, Packed, Table, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::line_prefix::{PREFIX_SIZE, PrefixBuf};
+use pure::log::rate::RateLimit;
 use pure::log::timestamp::TimestampFormat;
 use sys::fd;
 use sys::static_cell::StaticCell;
@@ -26,11 +27,17 @@ pub struct LoggerConfig {
     pub buffered: bool,
     /// `None`: no timestamp.
     pub timestamp: Option<TimestampFormat>,
+    pub rate: RateLimit,
 }
 
 impl LoggerConfig {
-    pub const DEFAULT: Self =
-        Self { input: fd::STDIN, skip_empty: false, buffered: false, timestamp: None };
+    pub const DEFAULT: Self = Self {
+        input: fd::STDIN,
+        skip_empty: false,
+        buffered: false,
+        timestamp: None,
+        rate: RateLimit(None),
+    };
 }
 
 /// The row of `--timestamp`.
@@ -55,6 +62,13 @@ pub const fn input_fd<C: AsMut<LoggerConfig>>() -> Opt<C> {
 pub const fn buffered<C: AsMut<LoggerConfig>>() -> Opt<C> {
     opt("-b, --buffered\tDo not wait until lines are on the disk.", |c, v| {
         v.to(&mut c.as_mut().buffered)
+    })
+}
+
+/// The row of `--rate`.
+pub const fn rate<C: AsMut<LoggerConfig>>() -> Opt<C> {
+    opt("    --rate N/TIME\tLog at most N lines within each TIME.", |c, v| {
+        v.to(&mut c.as_mut().rate)
     })
 }
 

@@ -13,6 +13,8 @@ use core::ffi::c_int;
 use core::ops::Range;
 use pure::exit::Exit;
 use pure::log::lines;
+use pure::log::loss::Loss;
+use pure::log::rate::{RateLimit, RateLimiter};
 use pure::text::first;
 use pure::time::{Duration, Instant, earliest};
 use pure::unix::{Errno, Signal};
@@ -62,6 +64,9 @@ pub trait Sink {
     /// Takes bytes from the start of `batch`. With [`Lines::Whole`] it consists of whole lines, or of a piece of a line
     /// without its newline. Returns their number, which is 0 only if the sink is no longer [`SinkState::Ready`].
     fn take(&mut self, batch: &[u8]) -> usize;
+
+    /// Logs a report of lines that `--rate` has held back. The sink is ready, and at the start of a line.
+    fn report_held_back(&mut self, loss: Loss);
 
     /// Called when the sink has taken a whole batch, and the loop will wait for input.
     fn batch_done(&mut self);
@@ -127,11 +132,13 @@ struct Pump<'a> {
     input: c_int,
     input_state: Input,
     lines: Lines,
+    /// `None` without `--rate`.
+    limiter: Option<RateLimiter>,
     buffer: &'a mut Batch,
     /// The part of `buffer` that the sink can take.
     batch: Range<usize>,
-    /// The end of the incomplete line that follows `batch`.
-    end: usize,
+    /// The incomplete line that follows the lines of the batch.
+    piece: Range<usize>,
     /// The time to pass on the incomplete line. `None` until the loop has found that the pipe is empty.
     hold_until: Option<Instant>,
     /// Signals to block during a wait.
@@ -150,6 +157,7 @@ struct Pump<'a> {
 pub fn pump(
     input: c_int,
     lines: Lines,
+    rate: RateLimit,
     buffer: &mut Batch,
     sink: &mut dyn Sink,
 ) -> Result<Exit, Exit> {
@@ -159,9 +167,10 @@ pub fn pump(
         input,
         input_state: Input::Open,
         lines,
+        limiter: RateLimiter::new(rate),
         buffer,
         batch: 0..0,
-        end: 0,
+        piece: 0..0,
         hold_until: None,
         mask,
         deadline: None,
@@ -171,7 +180,7 @@ pub fn pump(
         let interest = sink.interest();
         match (interest.state, pump.input_state) {
             (SinkState::Broken, _) => break sink.close(pump.rest()),
-            (SinkState::Ready, _) if !pump.batch.is_empty() => pump.feed(sink),
+            (SinkState::Ready, _) if pump.has_output() => pump.feed(sink),
             (SinkState::Ready, Input::Draining(left)) => pump.drain(left, sink),
             (SinkState::Ready, Input::Ended) => break sink.close(&[]),
             (SinkState::Ready, Input::Open) | (SinkState::Blocked, _) => {
@@ -195,22 +204,37 @@ enum Deadline {
 impl Pump<'_> {
     /// Returns all bytes that the sink has not taken.
     fn rest(&self) -> &[u8] {
-        self.buffer.get(self.batch.start..self.end).unwrap_or(&[])
+        self.buffer.get(self.batch.start..self.piece.end).unwrap_or(&[])
     }
 
-    /// Returns whether an incomplete line waits for its newline.
-    const fn holds_piece(&self) -> bool {
-        self.batch.end < self.end
+    /// Returns whether there is something for the sink.
+    fn has_output(&self) -> bool {
+        !self.batch.is_empty() || self.limiter.as_ref().is_some_and(RateLimiter::has_report)
     }
 
-    /// Makes the incomplete line a part of the batch.
-    const fn release_piece(&mut self) {
-        self.batch.end = self.end;
+    /// Makes `lines` the batch, as far as the limiter passes them. The rest of the input is an incomplete line.
+    fn set_batch(&mut self, lines: Range<usize>) {
+        self.piece.start = lines.end;
         self.hold_until = None;
+        self.batch = lines;
+        if let (Some(limiter), Some(bytes)) =
+            (&mut self.limiter, self.buffer.get(self.batch.clone()))
+        {
+            let part = limiter.limit(bytes, clock::now());
+            self.batch = self.batch.start + part.start..self.batch.start + part.end;
+        }
     }
 
-    /// Passes the batch to the sink.
+    /// Makes the incomplete line the batch.
+    fn release_piece(&mut self) {
+        self.set_batch(self.piece.clone());
+    }
+
+    /// Passes a report or the batch to the sink.
     fn feed(&mut self, sink: &mut dyn Sink) {
+        if let Some(loss) = self.limiter.as_mut().and_then(RateLimiter::take_report) {
+            return sink.report_held_back(loss);
+        }
         self.batch.start += sink.take(self.buffer.get(self.batch.clone()).unwrap_or(&[]));
         if self.batch.is_empty() {
             sink.batch_done();
@@ -224,10 +248,10 @@ impl Pump<'_> {
         let n = if left > 0 { self.read(left, sink) } else { 0 };
         if n > 0 {
             self.input_state = Input::Draining(left.saturating_sub(n));
-        } else if self.holds_piece() {
+        } else if !self.piece.is_empty() {
             self.input_state = Input::Draining(0);
             self.release_piece();
-        } else {
+        } else if !self.limiter.as_mut().is_some_and(RateLimiter::make_report) {
             self.input_state = Input::Ended;
             sink.end();
         }
@@ -236,19 +260,22 @@ impl Pump<'_> {
     /// Waits for input, for an event of `interest`, for the deadline or for a signal, and handles them.
     fn wait(&mut self, interest: Interest, sink: &mut dyn Sink) -> Deadline {
         let reads = self.input_state == Input::Open && interest.state == SinkState::Ready;
-        let holds = reads && self.holds_piece();
+        let holds = reads && !self.piece.is_empty();
         let hold_until = self.hold_until.filter(|_| holds);
+        let limiter = self.limiter.as_ref().filter(|_| reads);
+        let report_at = limiter.and_then(RateLimiter::report_at);
         let limit = if holds && hold_until.is_none() {
             // The rest of the line is usually in the pipe. The clock is read only if it is not.
             Some(Duration::ZERO)
         } else {
-            let next = earliest(earliest(interest.at, self.deadline), hold_until);
+            let own = earliest(earliest(self.deadline, hold_until), report_at);
+            let next = earliest(interest.at, own);
             next.map(|at| clock::now().until(at))
         };
         let ready = wait(&self.mask, reads.then_some(self.input), interest.writable, limit);
         self.handle_signals(sink);
         let holds = holds && !ready.input;
-        let has_timer = holds || interest.at.is_some() || self.deadline.is_some();
+        let has_timer = holds || earliest(interest.at, self.deadline).or(report_at).is_some();
         let now = has_timer.then(clock::now);
         let has_passed = |at: Option<Instant>| at.is_some() && now >= at;
         if has_passed(self.deadline) {
@@ -259,6 +286,8 @@ impl Pump<'_> {
         }
         if ready.input {
             self.read(BATCH_SIZE, sink);
+        } else if has_passed(report_at) {
+            let _ = self.limiter.as_mut().map(RateLimiter::make_report);
         }
         if let (true, Some(now)) = (holds, now) {
             let until = *self.hold_until.get_or_insert(now.add(HOLD_TIME));
@@ -288,27 +317,27 @@ impl Pump<'_> {
     /// Reads at most `limit` bytes and returns their number. The sink has taken the batch. An input that cannot be read
     /// has ended.
     fn read(&mut self, limit: usize, sink: &mut dyn Sink) -> usize {
-        let (start, end) = (self.batch.end, self.end);
+        let Range { start, end } = self.piece;
         // The checks are those of `copy_within`, which cannot panic then.
         if start <= end && end <= self.buffer.len() {
             self.buffer.copy_within(start..end, 0);
         }
         let held = end.saturating_sub(start);
         self.batch = 0..0;
-        self.end = held;
+        self.piece = 0..held;
         let space = self.buffer.get_mut(held..held + limit.min(BATCH_SIZE)).unwrap_or(&mut []);
         match file::read(self.input, space) {
             Ok(0) => self.input_state = Input::Draining(0),
             Ok(n) => {
                 sink.input_arrived(held > 0);
-                self.end = held + n;
-                if self.lines == Lines::InPieces {
-                    self.batch.end = self.end;
-                } else if let Some(after) = lines::after_last(first(space, n)) {
-                    self.batch.end = self.end - after;
-                    self.hold_until = None;
-                } else if self.end >= BATCH_SIZE {
-                    self.release_piece();
+                self.piece.end = held + n;
+                let after = match self.lines {
+                    Lines::Whole => lines::after_last(first(space, n)),
+                    Lines::InPieces => Some(0),
+                };
+                let after = after.or((held + n >= BATCH_SIZE).then_some(0));
+                if let Some(after) = after {
+                    self.set_batch(0..held + n - after);
                 }
                 return n;
             }

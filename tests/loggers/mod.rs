@@ -7,6 +7,8 @@ use std::collections::HashSet;
 mod fidelity;
 /// SIGTERM while a large pipe is full.
 mod large_pipe;
+/// `--rate`.
+mod rate;
 /// The signals that dmon forwards.
 mod signals;
 

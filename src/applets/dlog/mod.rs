@@ -58,6 +58,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("    --on-full drop|block\tWhat to do when the disk is full; drop.", |c, v| {
         v.to(&mut c.on_full)
     }),
+    logger::rate(),
 ];
 
 /// Runs dlog.
@@ -87,11 +88,11 @@ fn start(
     };
     let syncs = path.is_some() && !logger.buffered;
     let mut target = FileTarget { path, log_file: LogFile::new(name, *on_full, syncs, output) };
-    let LoggerConfig { input, skip_empty, timestamp, .. } = *logger;
+    let LoggerConfig { input, skip_empty, timestamp, rate, .. } = *logger;
     let prefix = PrefixOptions { timestamp, text: *prefix, skip_empty };
     line_logger::run(
         &mut target,
-        &LineOptions { input, prefix, sync_interval: *sync_interval },
+        &LineOptions { input, rate, prefix, sync_interval: *sync_interval },
         buffers,
     )
 }

@@ -56,6 +56,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     logger::skip_empty(),
     logger::input_fd(),
     logger::buffered(),
+    logger::rate(),
 ];
 
 /// Runs drlog.
@@ -83,11 +84,12 @@ fn start(
     let Some(path) = path else {
         return Err(INFO.missing("no directory given. "));
     };
-    let LoggerConfig { input, skip_empty, buffered, timestamp } = config.logger;
+    let LoggerConfig { input, skip_empty, buffered, timestamp, rate } = config.logger;
     let mut target =
         DirTarget::open(path, config.limits, !buffered).map_err(|error| error.report(path))?;
     let prefix = PrefixOptions { timestamp, text: PrefixText::default(), skip_empty };
-    line_logger::run(&mut target, &LineOptions { input, prefix, sync_interval: None }, buffers)
+    let options = LineOptions { input, rate, prefix, sync_interval: None };
+    line_logger::run(&mut target, &options, buffers)
 }
 
 /// The directory of log files.

@@ -11,8 +11,9 @@ use core::ffi::CStr;
 use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
+use pure::log::lines;
+use pure::log::loss::{self, Fate, Loss};
 use pure::log::report_once::ReportOnce;
-use pure::log::{lines, loss};
 use pure::packed;
 use pure::syslog::address::{Address, Transport};
 use pure::syslog::header::{
@@ -81,6 +82,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     }),
     logger::skip_empty(),
     logger::input_fd(),
+    logger::rate(),
 ];
 
 /// Runs dsyslog.
@@ -157,7 +159,8 @@ fn start(
         line,
         queue: Queue::new(queue, config.to.framing(config.octet_count)),
     };
-    pump::pump(config.logger.input, Lines::InPieces, batch, &mut sender)
+    let LoggerConfig { input, rate, .. } = config.logger;
+    pump::pump(input, Lines::InPieces, rate, batch, &mut sender)
 }
 
 /// Sends the messages of the input's lines.
@@ -190,7 +193,7 @@ impl Sender<'_> {
         let Self { builder, queue, connection, origin, reads_host, .. } = self;
         connection.flush(queue, &mut |queue, lines| {
             let mut text = TextBuf::<32>::new();
-            loss::put_notice(&mut text, lines, None);
+            loss::put_notice(&mut text, lines, None, Fate::Lost);
             update(origin, *reads_host);
             builder.notice(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
         });
@@ -260,6 +263,15 @@ impl Sink for Sender<'_> {
             taken += builder.feed(rest, origin, &mut |message, last| queue.push(message, last));
         }
         taken
+    }
+
+    fn report_held_back(&mut self, loss: Loss) {
+        let mut text = TextBuf::<32>::new();
+        loss::put_notice(&mut text, loss.lines, None, Fate::HeldBack);
+        update(&mut self.origin, self.reads_host);
+        let Self { builder, queue, origin, .. } = self;
+        builder.notice(text.bytes(), origin, &mut |message, last| queue.push(message, last));
+        self.flush();
     }
 
     fn batch_done(&mut self) {

@@ -195,6 +195,15 @@ pub fn signal(word: &[u8]) -> Result<Signal, Expected> {
     Signal::named(word).or_else(by_number).ok_or(SIGNAL)
 }
 
+/// Parses `COUNT` or `COUNT/TIME`. The time is not zero; a count below zero is `None`, as in [`count`].
+#[must_use]
+pub fn count_per_time(word: &[u8]) -> Option<(Option<u32>, Option<Duration>)> {
+    let (count, time) = split_once(word, b'/');
+    let count = self::count(count).ok()?;
+    let time = time.map(self::time).transpose().ok()?;
+    (time != Some(Duration::ZERO)).then_some((count, time))
+}
+
 /// A time.
 impl OptionValue for Duration {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {

@@ -20,8 +20,17 @@ impl Loss {
     }
 }
 
+/// The reason why lines are missing in the log.
+#[derive(Clone, Copy)]
+pub enum Fate {
+    /// They could not be written.
+    Lost,
+    /// `--rate` allowed no more.
+    HeldBack,
+}
+
 /// Appends the text of a loss notice, without a newline. `bytes` is `None` if only lines were counted (dsyslog).
-pub fn put_notice(text: &mut Text, lines: u64, bytes: Option<u64>) {
+pub fn put_notice(text: &mut Text, lines: u64, bytes: Option<u64>, fate: Fate) {
     put_number(text, lines);
     text.put(b" lines");
     if let Some(bytes) = bytes {
@@ -29,7 +38,10 @@ pub fn put_notice(text: &mut Text, lines: u64, bytes: Option<u64>) {
         put_number(text, bytes);
         text.put(b" bytes)");
     }
-    text.put(b" lost");
+    text.put(match fate {
+        Fate::Lost => b" lost",
+        Fate::HeldBack => b" held back",
+    });
 }
 
 #[cfg(test)]
@@ -49,7 +61,7 @@ mod tests {
     fn a_notice_contains_the_counts() {
         let notice = |lines, bytes| {
             let mut text = TextBuf::<64>::new();
-            put_notice(&mut text, lines, bytes);
+            put_notice(&mut text, lines, bytes, Fate::Lost);
             String::from_utf8(text.bytes().to_vec()).unwrap()
         };
         assert_eq!(notice(2, Some(5)), "2 lines (5 bytes) lost");

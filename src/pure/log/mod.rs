@@ -6,6 +6,7 @@ pub mod lines;
 pub mod loss;
 pub mod on_full;
 pub mod outage;
+pub mod rate;
 pub mod report_once;
 pub mod rotate;
 pub mod timestamp;

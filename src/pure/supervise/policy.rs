@@ -7,7 +7,7 @@ use super::load::Thresholds;
 use super::machine::MIN_START_INTERVAL;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
-use crate::text::{split, split_once};
+use crate::text::split;
 use crate::time::Duration;
 use heapless::Vec;
 
@@ -122,12 +122,7 @@ impl Policy {
 impl OptionValue for RestartLimit {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         const WANTED: Expected = "a count, or at most 64/TIME (like 5, 5/1m, -1)";
-        let (count, window) = split_once(value.to_bytes(), b'/');
-        self.max = value::count(count).map_err(|_| WANTED)?;
-        self.window = window.map(value::time).transpose().map_err(|_| WANTED)?;
-        if self.window.is_some_and(Duration::is_zero) {
-            return Err(WANTED);
-        }
+        (self.max, self.window) = value::count_per_time(value.to_bytes()).ok_or(WANTED)?;
         let too_many = self.max.is_some_and(|n| usize::try_from(n).is_ok_and(|n| n > MAX_RECENT));
         if self.window.is_some() && too_many { Err(WANTED) } else { Ok(()) }
     }
