@@ -4,17 +4,16 @@
 //! a line that is longer than a batch or arrives slowly, and at most [`REQUEST_DELAY`].
 
 use super::diag::name;
+use super::line_options::LineConfig;
 use super::log_file::{Blocked, LogFile, LossNotice};
-use super::logger::{Buffers, Out, report_lost_lines};
+use super::logger::{Buffers, LoggerConfig, Out, report_lost_lines};
 use super::pump::{Interest, Lines, Request, Sink, SinkState, pump};
-use core::ffi::c_int;
 use core::ops::Range;
 use pure::diag::Line;
 use pure::exit::Exit;
 use pure::log::line_prefix::{Copied, LinePrefixer, PrefixOptions};
 use pure::log::lines;
 use pure::log::loss::{self, Fate, Loss};
-use pure::log::rate::RateLimit;
 use pure::log::timestamp::Clock;
 use pure::text::{Put, Writer, copy, first, skip, spare};
 use pure::time::{Duration, Instant, earliest};
@@ -36,39 +35,31 @@ pub trait LogTarget {
     fn handle(&mut self, request: Request);
 }
 
-/// Options of a line logger.
-pub struct LineOptions {
-    /// The descriptor to read.
-    pub input: c_int,
-    pub rate: RateLimit,
-    pub prefix: PrefixOptions,
-    /// Minimum time between two syncs; `None`: sync after each batch.
-    pub sync_interval: Option<Duration>,
-}
-
 /// Logs the input to `target` until the input ends or a signal stops the logger.
 ///
 /// # Errors
 /// [`Exit::FAILED`] if the input cannot be read.
 pub fn run(
     target: &mut dyn LogTarget,
-    options: &LineOptions,
+    config: &LineConfig,
     buffers: &'static mut Buffers,
 ) -> Result<Exit, Exit> {
     let Buffers { prefix, batch, out } = buffers;
+    let LoggerConfig { input, skip_empty, rate } = config.logger;
+    let options = PrefixOptions { timestamp: config.timestamp, text: config.prefix, skip_empty };
     let mut logger = LineLogger {
         target,
-        prefixer: LinePrefixer::new(options.prefix, prefix),
-        is_identity: options.prefix.is_identity(),
+        prefixer: LinePrefixer::new(options, prefix),
+        is_identity: options.is_identity(),
         continues: false,
         out,
         pending: 0..0,
-        sync_interval: options.sync_interval,
+        sync_interval: config.sync_interval,
         next_sync: None,
         requests: RequestSet::default(),
         requests_until: None,
     };
-    pump(options.input, Lines::Whole, options.rate, batch, &mut logger)
+    pump(input, Lines::Whole, rate, batch, &mut logger)
 }
 
 struct LineLogger<'a> {

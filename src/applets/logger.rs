@@ -13,39 +13,20 @@ use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::line_prefix::{PREFIX_SIZE, PrefixBuf};
 use pure::log::rate::RateLimit;
-use pure::log::timestamp::TimestampFormat;
 use sys::fd;
 use sys::static_cell::StaticCell;
 
-/// The values of the shared options. A logger that lacks the row of an option keeps its default.
+/// The values of the options that all loggers have.
 pub struct LoggerConfig {
     /// The descriptor to read.
     pub input: c_int,
     /// Drop lines that contain only a newline.
     pub skip_empty: bool,
-    /// Do not sync the log to the disk.
-    pub buffered: bool,
-    /// `None`: no timestamp.
-    pub timestamp: Option<TimestampFormat>,
     pub rate: RateLimit,
 }
 
 impl LoggerConfig {
-    pub const DEFAULT: Self = Self {
-        input: fd::STDIN,
-        skip_empty: false,
-        buffered: false,
-        timestamp: None,
-        rate: RateLimit(None),
-    };
-}
-
-/// The row of `--timestamp`.
-pub const fn timestamp<C: AsMut<LoggerConfig>>() -> Opt<C> {
-    opt("-t, --timestamp\tPut the time before each line (UTC).", |c, v| {
-        c.as_mut().timestamp = v.on.then_some(TimestampFormat::Utc);
-        Ok(())
-    })
+    pub const DEFAULT: Self = Self { input: fd::STDIN, skip_empty: false, rate: RateLimit(None) };
 }
 
 /// The row of `--skip-empty`.
@@ -56,13 +37,6 @@ pub const fn skip_empty<C: AsMut<LoggerConfig>>() -> Opt<C> {
 /// The row of `--input-fd`.
 pub const fn input_fd<C: AsMut<LoggerConfig>>() -> Opt<C> {
     opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c, v| v.to(&mut c.as_mut().input))
-}
-
-/// The row of `--buffered`.
-pub const fn buffered<C: AsMut<LoggerConfig>>() -> Opt<C> {
-    opt("-b, --buffered\tDo not wait until lines are on the disk.", |c, v| {
-        v.to(&mut c.as_mut().buffered)
-    })
 }
 
 /// The row of `--rate`.

@@ -11,6 +11,7 @@ mod drlog;
 pub mod dsyslog;
 mod env_edits;
 mod line_logger;
+mod line_options;
 mod log_file;
 mod logger;
 mod memory;

@@ -17,6 +17,8 @@ mod clock;
 mod faults;
 /// Names of old files: nothing is overwritten.
 mod names;
+/// The options that drlog shares with dlog.
+mod options;
 /// Which old files are removed.
 mod removal;
 /// When `current` is rotated, and that no line is split or lost.

@@ -1,18 +1,16 @@
 //! dlog: appends standard input to a file, line by line. The table of applets calls it.
 
 use crate::applets::diag::os_error;
-use crate::applets::line_logger::{self, LineOptions, LogTarget};
+use crate::applets::line_logger::{self, LogTarget};
+#[cfg(test)]
+pub use crate::applets::line_options::OPTIONS;
+use crate::applets::line_options::{DLOG_PACKED, LineConfig};
 use crate::applets::log_file::{self, LogFile, LossNotice, Output};
-use crate::applets::logger::{self, Buffers, LoggerConfig};
+use crate::applets::logger::{self, Buffers};
 use crate::applets::option_sources::{AppletInfo, Invocation};
 use crate::applets::pump::Request;
-use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
-use pure::log::line_prefix::{PrefixOptions, PrefixText};
-use pure::log::on_full::OnFull;
-use pure::packed;
-use pure::time::Duration;
 use pure::unix::Errno;
 use sys::fd;
 use sys::file::{File, Mode};
@@ -25,76 +23,27 @@ Append standard input to a file (or to standard output), line by line.\n\n",
     has_file: false,
 };
 
-/// The values of all options.
-pub struct Config {
-    logger: LoggerConfig,
-    prefix: PrefixText,
-    /// `None`: sync after each batch.
-    sync_interval: Option<Duration>,
-    on_full: OnFull,
-}
-
-impl AsMut<LoggerConfig> for Config {
-    fn as_mut(&mut self) -> &mut LoggerConfig {
-        &mut self.logger
-    }
-}
-
-/// The rows of all options, in the order of the help.
-pub const OPTIONS: &[Opt<Config>] = &[
-    logger::timestamp(),
-    opt("    --time FORMAT\tThe same as utc, iso, tai64n, epoch or mono.", |c, v| {
-        v.to(&mut c.logger.timestamp)
-    }),
-    opt("-p, --prefix TEXT\tPut this text before each line, after the time.", |c, v| {
-        v.to(&mut c.prefix)
-    }),
-    logger::skip_empty(),
-    logger::input_fd(),
-    logger::buffered(),
-    opt("    --sync TIME\tPut them on the disk at most that often.", |c, v| {
-        v.to(&mut c.sync_interval)
-    }),
-    opt("    --on-full drop|block\tWhat to do when the disk is full; drop.", |c, v| {
-        v.to(&mut c.on_full)
-    }),
-    logger::rate(),
-];
-
 /// Runs dlog.
 ///
 /// # Errors
 /// [`Exit::FAILED`] for wrong options, and if the file cannot be opened or the input cannot be read.
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
-    let config = Config {
-        logger: LoggerConfig::DEFAULT,
-        prefix: PrefixText::default(),
-        sync_interval: None,
-        on_full: OnFull::Drop,
-    };
-    logger::run(invocation, &INFO, packed!(Config, OPTIONS), config, start)
+    logger::run(invocation, &INFO, DLOG_PACKED, LineConfig::DEFAULT, start)
 }
 
 /// Logs to the file `path`, or to standard output without it.
 fn start(
-    config: &mut Config,
+    config: &mut LineConfig,
     path: Option<CliWord>,
     buffers: &'static mut Buffers,
 ) -> Result<Exit, Exit> {
-    let Config { logger, prefix, sync_interval, on_full } = config;
     let (name, output) = match path {
         Some(path) => (path.to_bytes(), open(path)?),
         None => (&b"standard output"[..], standard_output()),
     };
-    let syncs = path.is_some() && !logger.buffered;
-    let mut target = FileTarget { path, log_file: LogFile::new(name, *on_full, syncs, output) };
-    let LoggerConfig { input, skip_empty, timestamp, rate, .. } = *logger;
-    let prefix = PrefixOptions { timestamp, text: *prefix, skip_empty };
-    line_logger::run(
-        &mut target,
-        &LineOptions { input, rate, prefix, sync_interval: *sync_interval },
-        buffers,
-    )
+    let syncs = path.is_some() && !config.buffered;
+    let log_file = LogFile::new(name, config.on_full, syncs, output);
+    line_logger::run(&mut FileTarget { path, log_file }, config, buffers)
 }
 
 /// Returns standard output. A pipe or terminal is opened again with `O_NONBLOCK`, because the flag on the inherited open

@@ -62,10 +62,10 @@ impl Current {
     ///
     /// # Errors
     /// The error of open(2), if either cannot be opened.
-    pub fn open(path: CliWord, syncs: bool) -> Result<Self, DirError> {
+    pub fn open(path: CliWord, on_full: OnFull, syncs: bool) -> Result<Self, DirError> {
         let (dir, file) = open(path)?;
         let output = Output::Named(file);
-        let log_file = LogFile::new(path.to_bytes(), OnFull::Drop, syncs, output);
+        let log_file = LogFile::new(path.to_bytes(), on_full, syncs, output);
         Ok(Self { dir, log_file, file_name: FileName::Current })
     }
 

@@ -3,23 +3,21 @@
 mod current;
 mod log_dir;
 
-use crate::applets::line_logger::{self, LineOptions, LogTarget};
+use crate::applets::line_logger::{self, LogTarget};
+#[cfg(test)]
+pub use crate::applets::line_options::OPTIONS;
+use crate::applets::line_options::{DRLOG_PACKED, LineConfig};
 use crate::applets::log_file::{LogFile, LossNotice};
-use crate::applets::logger::{self, Buffers, LoggerConfig};
+use crate::applets::logger::{self, Buffers};
 use crate::applets::option_sources::{AppletInfo, Invocation};
 use crate::applets::pump::Request;
 use current::{Current, DirError, Rotated};
-use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
-use pure::cli::value::{Count, LongTime, Size};
 use pure::exit::Exit;
 use pure::log::archive::{ArchiveName, Archives};
-use pure::log::line_prefix::{PrefixOptions, PrefixText};
 use pure::log::report_once::ReportOnce;
-use pure::log::rotate::{Due, RotateLimits, Rotation};
-use pure::packed;
+use pure::log::rotate::{Due, Rotation};
 use pure::text::{first, skip};
-use pure::time::Duration;
 use sys::clock;
 
 const INFO: AppletInfo = AppletInfo {
@@ -29,67 +27,25 @@ Append standard input to DIRECTORY/current; rotate it by size and age.\n\n",
     has_file: false,
 };
 
-/// The values of all options.
-pub struct Config {
-    logger: LoggerConfig,
-    limits: RotateLimits,
-}
-
-impl AsMut<LoggerConfig> for Config {
-    fn as_mut(&mut self) -> &mut LoggerConfig {
-        &mut self.logger
-    }
-}
-
-/// The rows of all options, in the order of the help.
-pub const OPTIONS: &[Opt<Config>] = &[
-    opt("-s, --max-size SIZE\tRotate when current has grown to this; 150k.", |c, v| {
-        v.to(&mut c.limits.size)
-    }),
-    opt("-T, --max-time TIME\tRotate when it has been used so long; 5d.", |c, v| {
-        v.to(&mut c.limits.time)
-    }),
-    opt("-m, --max-files COUNT\tKeep so many old logs; 10, 0 is no limit.", |c, v| {
-        v.to(&mut c.limits.files)
-    }),
-    logger::timestamp(),
-    logger::skip_empty(),
-    logger::input_fd(),
-    logger::buffered(),
-    logger::rate(),
-];
-
 /// Runs drlog.
 ///
 /// # Errors
 /// [`Exit::FAILED`] for wrong options, and if the directory cannot be opened or the input cannot be read.
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
-    let config = Config {
-        logger: LoggerConfig::DEFAULT,
-        limits: RotateLimits {
-            size: Size(150 << 10),
-            time: LongTime(Duration::from_secs(5 * 86_400)),
-            files: Count(10),
-        },
-    };
-    logger::run(invocation, &INFO, packed!(Config, OPTIONS), config, start)
+    logger::run(invocation, &INFO, DRLOG_PACKED, LineConfig::DEFAULT, start)
 }
 
 /// Logs to the directory `path`.
 fn start(
-    config: &mut Config,
+    config: &mut LineConfig,
     path: Option<CliWord>,
     buffers: &'static mut Buffers,
 ) -> Result<Exit, Exit> {
     let Some(path) = path else {
         return Err(INFO.missing("no directory given. "));
     };
-    let LoggerConfig { input, skip_empty, buffered, timestamp, rate } = config.logger;
-    let mut target =
-        DirTarget::open(path, config.limits, !buffered).map_err(|error| error.report(path))?;
-    let prefix = PrefixOptions { timestamp, text: PrefixText::default(), skip_empty };
-    let options = LineOptions { input, rate, prefix, sync_interval: None };
-    line_logger::run(&mut target, &options, buffers)
+    let mut target = DirTarget::open(path, config).map_err(|error| error.report(path))?;
+    line_logger::run(&mut target, config, buffers)
 }
 
 /// The directory of log files.
@@ -101,9 +57,9 @@ struct DirTarget {
 }
 
 impl DirTarget {
-    fn open(path: CliWord, limits: RotateLimits, syncs: bool) -> Result<Self, DirError> {
-        let current = Current::open(path, syncs)?;
-        let rotation = Rotation::new(limits, current.size(), current.created_at());
+    fn open(path: CliWord, config: &LineConfig) -> Result<Self, DirError> {
+        let current = Current::open(path, config.on_full, !config.buffered)?;
+        let rotation = Rotation::new(config.limits, current.size(), current.created_at());
         Ok(Self { path, current, rotation, report: ReportOnce::default() })
     }
 

@@ -24,6 +24,10 @@ pub type PrefixBuf = Vec<u8, PREFIX_SIZE>;
 #[derive(Clone, Copy, Default)]
 pub struct PrefixText(Option<CliWord>);
 
+impl PrefixText {
+    pub const NONE: Self = Self(None);
+}
+
 impl OptionValue for PrefixText {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         self.0 = Some(value);

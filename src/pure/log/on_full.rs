@@ -1,4 +1,4 @@
-//! The value of `--on-full`. dlog parses it; drlog always drops.
+//! The value of `--on-full`. dlog and drlog parse it.
 
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 
