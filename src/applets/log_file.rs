@@ -44,11 +44,22 @@ pub enum Blocked {
 /// Appends the line that replaces dropped lines.
 pub type LossNotice<'a> = &'a mut dyn FnMut(&mut Line, Loss);
 
+/// What to do after a failed write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recovery {
+    /// Write again: some space was freed.
+    Retry,
+    /// Return: the caller will open another file.
+    Leave,
+    /// The write has failed.
+    Fail,
+}
+
 /// The destination of the bytes.
 pub enum Output {
     /// A file, FIFO or device that was opened by its name.
     Named(File),
-    /// A FIFO that grants only write permission, and cannot be opened because it has no reader.
+    /// No file. A FIFO that grants only write permission cannot be opened while it has no reader, or the file was removed.
     Unopened,
     /// Standard output.
     Stdout,
@@ -135,6 +146,15 @@ impl LogFile {
         self.state.file_changed();
     }
 
+    /// Closes a removed file, which the caller reports. Each write fails until [`switch_to`](Self::switch_to).
+    /// `is_lost`: lines were written to it that must not be lost.
+    pub fn file_removed(&mut self, is_lost: bool) {
+        self.output = Output::Unopened;
+        self.is_dirty = false;
+        self.lost_data |= is_lost;
+        let _ = self.report.is_first();
+    }
+
     #[must_use]
     pub const fn fd(&self) -> c_int {
         self.output.fd()
@@ -178,12 +198,12 @@ impl LogFile {
     /// Writes or drops `bytes`. Returns the number of bytes that were written or dropped: all, unless
     /// [`blocked`](Self::blocked) says why not.
     ///
-    /// `free_space` is called when the disk is full. It returns whether it has freed some space.
+    /// `recover` is called with the error of a failed write.
     pub fn write(
         &mut self,
         bytes: &[u8],
         loss_notice: LossNotice,
-        free_space: &mut dyn FnMut() -> bool,
+        recover: &mut dyn FnMut(Errno) -> Recovery,
     ) -> usize {
         if self.is_dropping() && !self.end_outage(loss_notice) {
             self.state.drop_bytes(bytes);
@@ -199,15 +219,18 @@ impl LogFile {
                     done += n;
                 }
                 Err(Errno::INTR) => {}
-                Err(Errno::NOSPC | Errno::DQUOT) if free_space() => {}
-                Err(error) => {
-                    let Some(blocked) = self.blocked_by(error) else {
-                        self.drop_bytes(rest);
-                        return bytes.len();
-                    };
-                    self.blocked = Some(blocked);
-                    return done;
-                }
+                Err(error) => match recover(error) {
+                    Recovery::Retry => {}
+                    Recovery::Leave => return done,
+                    Recovery::Fail => {
+                        let Some(blocked) = self.blocked_by(error) else {
+                            self.drop_bytes(rest);
+                            return bytes.len();
+                        };
+                        self.blocked = Some(blocked);
+                        return done;
+                    }
+                },
             }
         }
         done

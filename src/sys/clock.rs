@@ -1,4 +1,4 @@
-//! The clocks: CLOCK_MONOTONIC for waiting, CLOCK_REALTIME for timestamps.
+//! The clocks: CLOCK_MONOTONIC for waiting, CLOCK_REALTIME for timestamps, CLOCK_BOOTTIME for the age of a file.
 
 #[cfg(target_env = "musl")]
 use core::ffi::c_long;
@@ -56,6 +56,13 @@ pub fn now() -> Instant {
 #[must_use]
 pub fn monotonic() -> (i64, u32) {
     read(libc::CLOCK_MONOTONIC)
+}
+
+/// Returns the seconds of CLOCK_BOOTTIME, which also counts while the machine is suspended (Linux 2.6.39). Setting the
+/// clock does not change it.
+#[must_use]
+pub fn boot() -> i64 {
+    read(libc::CLOCK_BOOTTIME).0
 }
 
 /// Returns the seconds since 1970 and the nanoseconds of CLOCK_REALTIME.

@@ -1,8 +1,8 @@
 //! Directories: their names, and files relative to an open directory.
 
 use super::file::{self, File, Mode};
-use super::{Result, check_long, errno};
-use core::ffi::CStr;
+use super::{Result, check_long, errno, stat};
+use core::ffi::{CStr, c_int};
 use pure::text::{find_byte, first, skip};
 
 /// An open directory.
@@ -17,12 +17,24 @@ impl Directory {
         File::open(path, Mode::Directory).map(Self)
     }
 
-    /// Opens the file `name` of this directory. A new file gets the mode 0640 less umask.
+    /// Opens the file `name` of this directory. A new file gets the mode `permissions` less umask.
     ///
     /// # Errors
     /// `ENOENT`; `EACCES`; `EEXIST` for [`Mode::CreateNew`]; `ELOOP` for a link that is not followed (openat(2)).
-    pub fn open_file(&self, name: &CStr, mode: Mode) -> Result<File> {
-        File::open_at(self.0.fd(), name, mode, 0o640)
+    pub fn open_file(&self, name: &CStr, mode: Mode, permissions: u32) -> Result<File> {
+        File::open_at(self.0.fd(), name, mode, permissions)
+    }
+
+    /// Returns whether `path` names this directory.
+    #[must_use]
+    pub fn is_at(&self, path: &CStr) -> bool {
+        stat::named(self.0.fd(), libc::AT_FDCWD, path).is_some()
+    }
+
+    /// Returns whether `name` in this directory names the open file `fd`.
+    #[must_use]
+    pub fn contains(&self, name: &CStr, fd: c_int) -> bool {
+        stat::named(fd, self.0.fd(), name).is_some()
     }
 
     /// Renames the file `from` to `to`, which must not exist (renameat2(2), `RENAME_NOREPLACE`).

@@ -1,7 +1,7 @@
 //! Files: opened by path, read, written, truncated, removed.
 
 use super::{Result, check, check_int, check_long, check_size};
-use core::ffi::{CStr, c_int};
+use core::ffi::{CStr, c_int, c_long};
 use libc::{
     O_APPEND, O_CLOEXEC, O_CREAT, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR,
     O_WRONLY,
@@ -26,6 +26,8 @@ pub enum Mode {
     AppendNoFollow,
     /// Read, and append; created if it does not exist; never through a symbolic link, and without blocking.
     LockFile,
+    /// As `LockFile`, and write at any offset.
+    State,
     /// Append, without blocking; created if it does not exist.
     Append,
     /// A FIFO for reading and writing, so that open(2) does not wait for the other end.
@@ -61,6 +63,7 @@ impl File {
             Mode::ReadWrite => O_RDWR,
             Mode::CreateNew => O_WRONLY | O_CREAT | libc::O_EXCL,
             Mode::LockFile => O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
+            Mode::State => O_RDWR | O_CREAT | O_NONBLOCK | O_NOFOLLOW,
             Mode::Append => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK,
             Mode::AppendNoFollow => O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW,
             Mode::Fifo => O_RDWR | O_NONBLOCK,
@@ -104,6 +107,17 @@ pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
     check_size(unsafe { libc::syscall(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) })
 }
 
+/// Writes some of `bytes` at the start of a file and returns how many.
+///
+/// # Errors
+/// `ENOSPC`, `EDQUOT`, `EIO` (pwrite(2)).
+pub fn write_at_start(fd: c_int, bytes: &[u8]) -> Result<usize> {
+    let (call, start, none): (_, _, c_long) = (libc::SYS_pwrite64, bytes.as_ptr(), 0);
+    // On 32 bits the offset takes two words, on some machines after an unused one.
+    // SAFETY: pointer and length are those of a slice.
+    check_size(unsafe { libc::syscall(call, fd, start, bytes.len(), none, none, none) })
+}
+
 /// Waits until the written data is on the disk (fdatasync(2)).
 ///
 /// # Errors
@@ -129,6 +143,22 @@ pub fn truncate(file: &File) -> Result<()> {
 pub fn fchmod(file: &File, mode: u32) -> Result<()> {
     // SAFETY: the arguments are numbers.
     check_long(unsafe { libc::syscall(libc::SYS_fchmod, file.0, mode) }).map(drop)
+}
+
+/// Sets the group of an open file.
+///
+/// # Errors
+/// `EPERM` if the process is not in that group; `EROFS` (fchownat(2), `AT_EMPTY_PATH`).
+pub fn set_group(fd: c_int, group: u32) -> Result<()> {
+    let (path, same, flags) = (c"".as_ptr(), u32::MAX, libc::AT_EMPTY_PATH);
+    // SAFETY: the path ends in NUL.
+    check_long(unsafe { libc::syscall(libc::SYS_fchownat, fd, path, same, group, flags) }).map(drop)
+}
+
+/// Sets the umask to 0 and returns the previous one.
+pub fn clear_umask() -> u32 {
+    // SAFETY: the argument is a number.
+    u32::try_from(unsafe { libc::syscall(libc::SYS_umask, 0) }).unwrap_or(0)
 }
 
 /// Permissions for [`access`].

@@ -33,12 +33,32 @@ pub fn size(fd: c_int) -> u64 {
 /// Returns whether `path` names the open file, and no other path does.
 #[must_use]
 pub fn is_sole_name(file: &File, path: &CStr) -> bool {
-    match (fstat(file.fd()), fstatat(libc::AT_FDCWD, path)) {
-        (Some(open), Some(named)) => {
-            open.st_dev == named.st_dev && open.st_ino == named.st_ino && named.st_nlink < 2
-        }
-        _ => false,
-    }
+    named(file.fd(), libc::AT_FDCWD, path).is_some_and(|status| status.st_nlink < 2)
+}
+
+/// Returns the status of `path`, relative to the directory `from`, if it names the open file `fd`.
+pub(crate) fn named(fd: c_int, from: c_int, path: &CStr) -> Option<libc::stat64> {
+    let (open, named) = (fstat(fd)?, fstatat(from, path)?);
+    (open.st_dev == named.st_dev && open.st_ino == named.st_ino).then_some(named)
+}
+
+/// Returns whether an open file has a name.
+#[must_use]
+pub fn has_name(fd: c_int) -> bool {
+    fstat(fd).is_some_and(|status| status.st_nlink > 0)
+}
+
+/// Returns whether an open file is regular and has no second name.
+#[must_use]
+pub fn is_private(fd: c_int) -> bool {
+    fstat(fd)
+        .is_some_and(|status| status.st_mode & libc::S_IFMT == libc::S_IFREG && status.st_nlink < 2)
+}
+
+/// Returns the permissions and the group of an open file.
+#[must_use]
+pub fn permissions(fd: c_int) -> Option<(u32, u32)> {
+    fstat(fd).map(|status| (status.st_mode & 0o777, status.st_gid))
 }
 
 fn has_type(fd: c_int, file_type: libc::mode_t) -> bool {

@@ -25,6 +25,7 @@ fn lines_are_appended_to_current() {
 fn check_modes(rig: &Rig, is_valid: fn(u32) -> bool) -> usize {
     let files = fs::read_dir(rig.path("d")).expect("the directory").flatten();
     files
+        .filter(|file| file.file_name() != ".lock")
         .map(|file| {
             let mode = file.metadata().expect("a file").permissions().mode() & 0o777;
             assert!(is_valid(mode), "{mode:o} of {:?}", file.file_name());

@@ -1,9 +1,10 @@
 //! `.timestamp`, and clocks that are wrong at start or set while drlog runs.
 
 use super::{created_at, feed_line, now, old_files, old_texts, whole_log, with_directory};
-use crate::rig::{Rig, feed, tools};
+use crate::rig::{Rig, feed, pace, tools};
 use nix::sys::signal::Signal;
 use std::fs;
+use std::time::{Duration, Instant};
 
 /// The command that runs drlog with the time in the file `clock`, or `None` without libfaketime.
 ///
@@ -11,7 +12,8 @@ use std::fs;
 fn with_clock(rig: &Rig) -> Option<String> {
     let library = tools::faketime()?;
     rig.shell(format!("mkdir host; ln -s {} host/drlog", env!("CARGO_BIN_EXE_dmon"))).exits(0);
-    let clock = "FAKETIME_TIMESTAMP_FILE=clock FAKETIME_NO_CACHE=1";
+    // CLOCK_BOOTTIME stays as it is.
+    let clock = "FAKETIME_TIMESTAMP_FILE=clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1";
     Some(format!("env LD_PRELOAD={library} {clock} host/drlog"))
 }
 
@@ -36,9 +38,10 @@ fn an_invalid_timestamp_file_is_replaced() {
 }
 
 #[test]
-fn a_timestamp_in_the_future_rotates_at_most_once() {
+fn a_timestamp_in_the_future_is_kept_and_rotates_nothing() {
     let rig = with_directory();
-    rig.write("d/.timestamp", format!("{}\n", now() + 10 * 365 * 86_400));
+    let future = now() + 10 * 365 * 86_400;
+    rig.write("d/.timestamp", format!("{future}\n"));
     rig.write("d/current", "old\n");
     let (drlog, mut input) = rig.start_fed("drlog -T 1d d");
     for at in 1..=20 {
@@ -47,7 +50,8 @@ fn a_timestamp_in_the_future_rotates_at_most_once() {
     }
     drop(input);
     drlog.wait().exits(0).reports_nothing();
-    assert!(old_files(&rig).len() <= 1, "{} files", old_files(&rig).len());
+    assert_eq!(old_files(&rig), []);
+    assert_eq!(created_at(&rig), future);
 }
 
 #[test]
@@ -72,12 +76,53 @@ fn a_clock_that_was_wrong_loses_no_log() {
     }
     drop(input);
     drlog.wait().exits(0).reports_nothing();
-    // A clock without a battery starts in 1970. drlog rotates once, not at each line.
-    rig.shell("rm d/*").exits(0);
-    rig.write("d/.timestamp", "60\n");
-    rig.write("d/current", "boot\n");
-    rig.shell("seq 1 100 | drlog d").exits(0).reports_nothing();
-    assert_eq!(old_texts(&rig), ["boot\n"]);
+}
+
+/// On a board without a clock chip, `current` was created in 1970. The time is correct when the next drlog starts.
+#[test]
+fn a_file_from_1970_is_not_old() {
+    let rig = with_directory();
+    for boot in 1..=6 {
+        rig.write("d/.timestamp", "60\n");
+        rig.shell(format!("echo {boot} | drlog d")).exits(0).reports_nothing();
+        assert!(now() - created_at(&rig) < 60);
+    }
+    assert_eq!(old_files(&rig), []);
+    assert_eq!(rig.lines("d/current"), 6);
+}
+
+/// Each boot starts in 1970, and NTP sets the clock while drlog runs. drlog may be started again afterwards.
+#[test]
+fn boots_without_a_clock_chip_keep_the_history() {
+    let rig = with_directory();
+    let Some(call) = with_clock(&rig) else { return };
+    for day in 10..20 {
+        rig.write(&format!("d/log-2026-01-{day}-00:00:00"), "history\n");
+    }
+    let mut lines = 0;
+    for boot in 1..=6 {
+        set_clock(&rig, "1970-01-01 00:00:35");
+        let (drlog, mut input) = rig.start_fed(format!("{call} d"));
+        for clock in ["1970-01-01 00:01:00".into(), format!("2026-11-20 1{boot}:00:00")] {
+            set_clock(&rig, &clock);
+            // drlog looks at the clock once a second.
+            let until = Instant::now() + Duration::from_millis(1100);
+            while Instant::now() < until {
+                lines += 1;
+                feed_line(&rig, &mut input, &format!("{lines}\n"));
+                pace(Duration::from_millis(100));
+            }
+        }
+        drop(input);
+        drlog.wait().exits(0).reports_nothing();
+        rig.shell(format!("echo again | {call} d")).exits(0).reports_nothing();
+        lines += 1;
+    }
+    assert_eq!(old_texts(&rig), ["history\n"; 10]);
+    assert_eq!(rig.lines("d/current"), lines);
+    // The clock was set while this file was written for the first time.
+    let first = rig.shell("date -u -d '2026-11-20 11:00' +%s").out;
+    assert!(created_at(&rig).abs_diff(first.trim().parse().expect("a time")) < 3600, "{first}");
 }
 
 #[test]
@@ -116,17 +161,30 @@ fn a_clock_that_jumps_loses_no_log() {
 }
 
 #[test]
-fn a_file_ages_after_the_clock_is_set_back() {
+fn no_clock_step_rotates_or_lowers_the_timestamp() {
     let rig = with_directory();
     let Some(call) = with_clock(&rig) else { return };
-    set_clock(&rig, "2038-01-01 00:00:00");
+    set_clock(&rig, "2026-11-25 10:00:00");
     let (drlog, mut input) = rig.start_fed(format!("{call} -T 1h d"));
-    for (clock, files) in
-        [("2038-01-01 00:00:00", 0), ("2026-11-25 10:00:00", 0), ("2026-11-25 11:00:01", 1)]
-    {
+    rig.wait_file("d/.timestamp");
+    let mut latest = 0;
+    for clock in [
+        "2026-11-25 10:00:00",
+        "2036-11-25 10:00:00",
+        "2026-11-25 10:00:00",
+        "2016-11-25 10:00:00",
+        "1970-01-01 00:00:10",
+        "2026-11-25 11:00:01",
+    ] {
         set_clock(&rig, clock);
-        feed_line(&rig, &mut input, &format!("{clock}\n"));
-        assert_eq!(old_files(&rig).len(), files, "at {clock}");
+        let until = Instant::now() + Duration::from_millis(1100);
+        while Instant::now() < until {
+            feed_line(&rig, &mut input, &format!("{clock}\n"));
+            pace(Duration::from_millis(100));
+        }
+        assert_eq!(old_files(&rig), [], "at {clock}");
+        assert!(created_at(&rig) >= latest, "at {clock}");
+        latest = created_at(&rig);
     }
     drop(input);
     drlog.wait().exits(0).reports_nothing();

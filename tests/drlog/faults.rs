@@ -90,6 +90,80 @@ fn on_a_full_disk_the_oldest_files_are_removed() {
     assert!(log.len() > 30_000, "only {} bytes are left", log.len());
 }
 
+/// The disk has space but no inode. tmpfs uses one for its root.
+#[test]
+fn without_an_inode_the_oldest_file_makes_space() {
+    let rig = Rig::new();
+    let files = "(cd disk; : >log-2001-01-01-00:00:00; : >log-2002-01-01-00:00:00; \
+                 : >.lock; : >.timestamp; : >current)";
+    let Some(disk) = Disk::prepared(&rig, "1m,nr_inodes=6", files) else { return };
+    rig.write("in", numbers(100));
+    rig.run(format!("{disk} drlog -s 250 -m 0 disk <in")).exits(0).reports_nothing();
+    let old: Vec<_> = old_files_in(&disk.path("")).into_iter().map(|(name, _)| name).collect();
+    assert_eq!((old.len(), old[0].as_str()), (2, "log-2002-01-01-00:00:00"));
+    assert!(numbers(100).ends_with(&disk.read("current")) && !disk.read("current").is_empty());
+}
+
+#[test]
+fn without_any_inode_current_keeps_its_name() {
+    let rig = Rig::new();
+    let files = "(cd disk; : >.lock; : >.timestamp; : >current)";
+    let Some(disk) = Disk::prepared(&rig, "64k,nr_inodes=4", files) else { return };
+    let (drlog, mut input) = rig.start_fed(format!("{disk} drlog -b -s 4k -m 3 disk"));
+    feed(&mut input, numbers(10_000));
+    rig.wait_for("the lines", || disk.read("current") == numbers(10_000));
+    // The disk becomes full. The file that is written must not make space for itself.
+    feed(&mut input, numbers(10_000));
+    rig.wait_for("a second message", || drlog.err().lines().count() == 2);
+    drop(input);
+    let done = drlog.wait().exits(1);
+    assert!(done.err.starts_with("drlog: cannot rotate disk: No space left on device\n"));
+    assert!(disk.read("current").starts_with(&numbers(10_000)));
+    assert_eq!(old_files_in(&disk.path("")), []);
+}
+
+#[test]
+fn the_newest_old_file_is_kept_on_a_full_disk() {
+    let rig = Rig::new();
+    let Some(disk) = Disk::new(&rig) else { return };
+    let newest = "log-2001-01-02-00:00:00";
+    for name in ["log-2001-01-01-00:00:00", newest] {
+        std::fs::write(disk.path(name), "x".repeat(4 * PAGE)).expect("an old file");
+    }
+    rig.write("in", numbers(20_000));
+    let done = rig.run(format!("{disk} drlog -s 0 disk <in")).exits(1);
+    assert!(done.err.starts_with("drlog: cannot write disk: No space left on device\n"), "{done}");
+    let old: Vec<_> = old_files_in(&disk.path("")).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(old, [newest]);
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_rotated() {
+    let rig = with_directory();
+    rig.write("in", numbers(30_000));
+    // POSIX counts in blocks of 512 bytes.
+    rig.shell("ulimit -f 64; drlog -b -s 1m -m 0 d <in").exits(0).reports_nothing();
+    assert!(old_files(&rig).len() > 2, "{} old files", old_files(&rig).len());
+    assert_eq!(whole_log(&rig), numbers(30_000));
+    // No file can contain anything. drlog must not rotate empty files.
+    rig.shell("rm -f d/*").exits(0);
+    rig.write("d/current", "old\n");
+    rig.write("d/.timestamp", "4000000000\n");
+    // Its standard error is a file, too.
+    rig.shell("ulimit -f 0; echo lost | drlog -b d").exits(1);
+    assert_eq!(old_files(&rig).len(), 1);
+}
+
+#[test]
+fn a_timestamp_that_cannot_be_written_is_reported_once() {
+    let rig = with_directory();
+    std::fs::create_dir(rig.path("d/.timestamp")).expect("mkdir");
+    rig.write("in", numbers(1000));
+    let done = rig.run("drlog -s 100 -m 0 d <in").exits(0);
+    assert_eq!(done.err, "drlog: cannot write .timestamp in d: File exists\n");
+    assert_eq!(whole_log(&rig), numbers(1000));
+}
+
 #[test]
 fn drlog_counts_the_lines_lost_on_a_full_disk() {
     let rig = Rig::new();

@@ -15,12 +15,16 @@ mod basic;
 mod clock;
 /// Rotation or removal that fails, a full disk, a removed directory.
 mod faults;
+/// The lock: one drlog in a directory.
+mod lock;
 /// Names of old files: nothing is overwritten.
 mod names;
 /// The options that drlog shares with dlog.
 mod options;
 /// Which old files are removed.
 mod removal;
+/// A directory or a file that is removed or replaced while drlog runs.
+mod replaced;
 /// When `current` is rotated, and that no line is split or lost.
 mod rotation;
 /// Repeated failures of a rotation, and the size of `current` after an outage.

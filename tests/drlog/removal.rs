@@ -35,7 +35,11 @@ fn foreign_files_are_never_removed() {
         "log-notes",
         "xlog-2001-01-01-00:00:00",
         "log-2001-01-01-00:00:00x",
-        "log-2001-01-01-00:00:00.gz",
+        "log-2001-01-01-00:00:00.tar",
+        "log-2001-01-01-00:00:00.gz.log",
+        "log-9999-99-99-99:99:99",
+        "log-2001-13-01-00:00:00",
+        "log-2001-01-01-00:00:00.0000",
         "log-2001-01-01-00:00:00.",
         "log-2001-01-01-00:00:00.1x",
         "log-2001-01-01 00:00:00",
@@ -57,16 +61,34 @@ fn foreign_files_are_never_removed() {
         assert_eq!(rig.read(&format!("d/{name}")), "theirs\n", "{name}");
     }
     assert!(rig.has("d/log-2001-01-01-00:00:01"));
-    // One old file, and that directory.
-    assert_eq!(old_files(&rig).len(), 2);
-    assert!(numbers(1000).ends_with(&whole_log(&rig)));
+    // One old file, that directory, and three of the names.
+    assert_eq!(old_files(&rig).len(), 5);
+    assert!(numbers(1000).ends_with(&rig.read("d/current")));
+}
+
+#[test]
+fn compressed_files_count_and_are_removed_in_turn() {
+    let rig = with_directory();
+    let names = ["01-00:00:00.gz", "02-00:00:00.0001.xz", "03-00-00-00.7.bz2", "04-00:00:00.zst"];
+    for name in names {
+        rig.write(&format!("d/log-2001-01-{name}"), "compressed\n");
+    }
+    rig.write("d/log-2001-01-05-00:00:00.lz4", "newest\n");
+    // Each run rotates once.
+    rig.write("in", numbers(100));
+    for (left, name) in (1..=4).rev().zip(names) {
+        rig.run("drlog -s 250 -m 5 d <in").exits(0).reports_nothing();
+        assert!(!rig.has(&format!("d/log-2001-01-{name}")), "{name} is still there");
+        let done = rig.shell("ls d | grep -c '^log-2001'");
+        assert_eq!(done.out, format!("{left}\n"), "after the removal of {name}");
+    }
 }
 
 #[test]
 fn old_files_of_an_earlier_drlog_are_removed() {
     let rig = with_directory();
     for name in
-        ["log-2001-01-01-00:00:00", "log-2001-01-01-00:00:00.1", "log-2001-01-01-00:00:00.10"]
+        ["log-2001-01-01-00:00:00", "log-2001-01-01-00:00:00.1", "log-2001-01-01-00:00:00.0010"]
     {
         rig.write(&format!("d/{name}"), "ours\n");
     }

@@ -5,7 +5,9 @@ use crate::loggers::closed_after_sync;
 use crate::rig::trace::Trace;
 use crate::rig::{assert_same, feed, numbers, pace, proc, scaled, tools};
 use nix::sys::signal::Signal;
+use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 #[test]
@@ -155,7 +157,8 @@ fn a_line_is_never_split_over_two_files() {
     rig.write("in", &text);
     for options in ["", "-t"] {
         rig.shell("rm -f d/*").exits(0);
-        rig.run(format!("drlog {options} -s 1k -m 0 d <in")).exits(0).reports_nothing();
+        rig.run(format!("drlog {options} -s 299k -m 0 d <in")).exits(0).reports_nothing();
+        assert!(!old_files(&rig).is_empty());
         for (name, file) in old_files(&rig) {
             assert!(file.ends_with('\n'), "{name} ends within a line");
         }
@@ -166,6 +169,42 @@ fn a_line_is_never_split_over_two_files() {
             assert_same(line.as_bytes(), wanted.as_bytes(), options);
         }
     }
+}
+
+#[test]
+fn endless_output_without_a_newline_is_rotated() {
+    let rig = with_directory();
+    let (drlog, mut input) = rig.start_fed("drlog -b -s 100k -m 3 d");
+    // Much more than a pipe holds, so drlog reads it in pieces.
+    let text = "=".repeat(1_000_000);
+    for _ in 0..3 {
+        feed(&mut input, &text);
+    }
+    drop(input);
+    drlog.wait().exits(0).reports_nothing();
+    let old = old_files(&rig);
+    assert_eq!(old.len(), 3);
+    for (name, text) in &old {
+        assert!(text.len() < 300_000, "{name}: {} bytes", text.len());
+        assert!(text.bytes().all(|byte| byte == b'='), "{name}");
+    }
+    assert!(rig.read("d/current").len() < 300_000);
+}
+
+#[test]
+fn a_new_file_has_the_mode_and_the_group_of_the_old_one() {
+    let rig = with_directory();
+    let (drlog, mut input) = rig.start_fed("sh -c 'umask 077; exec drlog d'");
+    feed_line(&rig, &mut input, "one\n");
+    let group = if tools::is_root() { 4 } else { nix::unistd::getegid().as_raw() };
+    rig.shell(format!("chmod 664 d/current; chgrp {group} d/current")).exits(0);
+    rotate(&rig, &drlog);
+    rig.wait_file("d/current");
+    feed_line(&rig, &mut input, "two\n");
+    let metadata = fs::metadata(rig.path("d/current")).expect("current");
+    assert_eq!((metadata.mode() & 0o777, metadata.gid()), (0o664, group));
+    drop(input);
+    drlog.wait().exits(0).reports_nothing();
 }
 
 #[test]

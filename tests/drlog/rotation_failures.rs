@@ -50,7 +50,7 @@ fn repeated_rotation_failures_are_reported_once() {
     }
     let Input { pipe, written } = input.into_inner();
     drop(pipe);
-    let message = "drlog: cannot rename current in d: Permission denied\n";
+    let message = "drlog: cannot rotate d: Permission denied\n";
     assert_eq!(drlog.wait().exits(0).err, message.repeat(2));
     assert_same(&rig.rotated("d").concat(), written.as_bytes(), "the log");
 }

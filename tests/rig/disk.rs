@@ -23,8 +23,14 @@ impl Disk<'_> {
 
     /// Mounts a disk of this size, as tmpfs(5) takes it, or skips the test.
     pub fn sized<'a>(rig: &'a Rig, size: &str) -> Option<Disk<'a>> {
+        Disk::prepared(rig, size, ":")
+    }
+
+    /// As `sized`, then runs a shell command in the folder that contains the disk.
+    pub fn prepared<'a>(rig: &'a Rig, size: &str, command: &str) -> Option<Disk<'a>> {
         let mount = format!("mkdir disk\nmount -t tmpfs -o size={size},mode=777 none disk");
-        Some(Disk { namespace: MountNamespace::new(rig, &mount)? })
+        let namespace = MountNamespace::new(rig, &format!("{mount}\n{command}"))?;
+        Some(Disk { namespace })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -53,22 +53,15 @@ impl Rig {
 
     /// Returns the contents of all files of a drlog folder, the oldest first.
     pub fn rotated(&self, folder: &str) -> Vec<Vec<u8>> {
-        let mut names: Vec<(String, usize)> = fs::read_dir(self.path(folder))
+        let mut names: Vec<String> = fs::read_dir(self.path(folder))
             .into_iter()
             .flatten()
             .flatten()
             .map(|entry| entry.file_name().to_string_lossy().into_owned())
             .filter(|name| name.starts_with("log-"))
-            .map(|name| match name.split_once('.') {
-                Some((stamp, number)) => (stamp.to_string(), number.parse().expect("a number")),
-                None => (name, 0),
-            })
             .collect();
         names.sort();
-        let file = |(stamp, number)| match number {
-            0 => self.bytes(&format!("{folder}/{stamp}")),
-            _ => self.bytes(&format!("{folder}/{stamp}.{number}")),
-        };
+        let file = |name| self.bytes(&format!("{folder}/{name}"));
         let mut files: Vec<_> = names.into_iter().map(file).collect();
         files.push(self.bytes(&format!("{folder}/current")));
         files

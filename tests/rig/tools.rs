@@ -87,14 +87,6 @@ pub fn can_adopt() -> bool {
         || skip("needs Linux 3.4, which lets orphans be adopted")
 }
 
-/// Whether renameat2(2) has RENAME_NOREPLACE.
-pub fn can_rename_without_replacing() -> bool {
-    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-    let answer = renameat2(AT_FDCWD, "", AT_FDCWD, "", RenameFlags::RENAME_NOREPLACE);
-    // Without the call some C libraries return EINVAL, not ENOSYS.
-    answer == Err(nix::Error::ENOENT) || skip("needs Linux 3.15, which renames without replacing")
-}
-
 /// Whether a test can have a mount namespace.
 pub fn can_mount() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();

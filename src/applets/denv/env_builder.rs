@@ -91,7 +91,7 @@ impl EnvBuilder {
         let mut start = copy(bytes, self.buffer);
         start += copy(b"=", spare(self.buffer, start));
         let space = spare(self.buffer, start);
-        let file = directory.open_file(name, Mode::ReadNonblock);
+        let file = directory.open_file(name, Mode::ReadNonblock, 0);
         let size = match file.and_then(|file| whole_file::fill(&file, space)) {
             Ok(size) => size,
             // The directory lists only files, but `name` may be a symbolic link, or the file system reports no types.

@@ -5,7 +5,7 @@ use crate::applets::line_logger::{self, LogTarget};
 #[cfg(test)]
 pub use crate::applets::line_options::OPTIONS;
 use crate::applets::line_options::{DLOG_PACKED, LineConfig};
-use crate::applets::log_file::{self, LogFile, LossNotice, Output};
+use crate::applets::log_file::{self, LogFile, LossNotice, Output, Recovery};
 use crate::applets::logger::{self, Buffers};
 use crate::applets::option_sources::{AppletInfo, Invocation};
 use crate::applets::pump::Request;
@@ -89,7 +89,7 @@ impl LogTarget for FileTarget {
         {
             self.log_file.switch_to(Output::Named(file));
         }
-        self.log_file.write(bytes, loss_notice, &mut || false)
+        self.log_file.write(bytes, loss_notice, &mut |_| Recovery::Fail)
     }
 
     /// Opens the file again by its name. If that fails, logging continues in the old file.

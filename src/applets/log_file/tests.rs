@@ -3,7 +3,7 @@
 //! Each write succeeds, succeeds in part, or fails; time passes or not. The tests try all scenarios with a few such
 //! faults.
 
-use super::{Blocked, Errno, File, Kind, Line, LogFile, Mode, OnFull, Output};
+use super::{Blocked, Errno, File, Kind, Line, LogFile, Mode, OnFull, Output, Recovery};
 use crate::testing::Choices;
 use pure::exit::Exit;
 use pure::log::loss::Loss;
@@ -22,7 +22,7 @@ struct Scenario {
     reported: bool,
     /// The loss notice is being written. No space is freed for it.
     in_notice: bool,
-    /// The disk is full, and `free_space` was not called yet.
+    /// The disk is full, and `recover` was not called yet.
     full: bool,
     /// The reader has space.
     writable: bool,
@@ -60,7 +60,7 @@ pub mod file {
 
     pub fn write(_: i32, bytes: &[u8]) -> Result<usize, Errno> {
         SCENARIO.with_borrow_mut(|scenario| {
-            assert!(!scenario.full, "free_space was not called");
+            assert!(!scenario.full, "recover was not called");
             assert!(scenario.is_file || scenario.writable, "the write may wait for the reader");
             scenario.writable = false;
         });
@@ -143,11 +143,11 @@ fn loss_notice(line: &mut Line, Loss { lines, bytes }: Loss) {
     let Ok(()) = uwrite!(Writer(line), "[{} {}]\n", lines, bytes);
 }
 
-/// Called when the disk is full. Frees some space, or none.
-fn free_space() -> bool {
+/// Called with the error of a failed write. Frees some space on a full disk, or none.
+fn recover(_: Errno) -> Recovery {
     SCENARIO.with_borrow_mut(|scenario| {
-        assert!(core::mem::take(&mut scenario.full), "free_space was called without need");
-        scenario.choices.choose(2) > 0
+        let is_freed = core::mem::take(&mut scenario.full) && scenario.choices.choose(2) > 0;
+        if is_freed { Recovery::Retry } else { Recovery::Fail }
     })
 }
 
@@ -205,8 +205,8 @@ fn write<'a>(
         }
         assert!(calls < 20, "blocked forever");
         SCENARIO.with_borrow_mut(|scenario| scenario.in_notice = false);
-        let done = log_file.write(rest, &mut loss_notice, &mut free_space);
-        assert!(!SCENARIO.with_borrow(|scenario| scenario.full), "free_space was not called");
+        let done = log_file.write(rest, &mut loss_notice, &mut recover);
+        assert!(!SCENARIO.with_borrow(|scenario| scenario.full), "recover was not called");
         rest = &rest[done..];
         assert!(rest.is_empty() == log_file.blocked.is_none(), "blocked, or all is done");
         match log_file.blocked.take() {

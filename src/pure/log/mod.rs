@@ -9,4 +9,5 @@ pub mod outage;
 pub mod rate;
 pub mod report_once;
 pub mod rotate;
+pub mod rotation_steps;
 pub mod timestamp;

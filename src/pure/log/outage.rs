@@ -84,9 +84,12 @@ impl LogState {
         }
     }
 
-    /// Records that the next bytes go to another file, which ends with a whole line.
+    /// Records that the next bytes go to another file, which ends with a whole line. The outage may end at once.
     pub const fn file_changed(&mut self) {
         self.written(b"\n");
+        if let Self::Dropping(outage) = self {
+            outage.retry_at = Instant::from_clock(Duration::ZERO);
+        }
     }
 
     /// Drops these bytes at `now`, after a failed write. This starts an outage, or continues it until the next attempt.
@@ -192,6 +195,7 @@ mod tests {
         }
         let mut other_file = scenario.clone();
         other_file.state.file_changed();
+        other_file.retry_at = 0;
         other_file.file = b"\n".to_vec();
         scenarios + explore(&other_file, now + 1, steps - 1)
     }
@@ -215,5 +219,9 @@ mod tests {
         state.written(b"a");
         state.file_changed();
         assert_eq!(state, LogState::NEW);
+        state.write_failed(b"b\n", at(0));
+        assert!(state.retry_at() > Some(at(0)));
+        state.file_changed();
+        assert!(state.retry_at() <= Some(at(0)));
     }
 }

@@ -1,10 +1,12 @@
 //! The rotation of drlog's `current`: its time, and the number of archives to remove. `applets/drlog` calls it with the
 //! time, and does the I/O.
+//!
+//! Age is counted in seconds of CLOCK_BOOTTIME, which no one can set. The clock of the calendar only gives the age at
+//! the start, from `.timestamp`. A clock that is wrong then, or set later, causes no rotation.
 
 use crate::cli::value::{self, Count, LongTime, Size};
 use crate::log::lines;
-use crate::log::outage;
-use crate::time::{Duration, Instant};
+use crate::text::split_once;
 
 /// The limits of `--max-size`, `--max-time` and `--max-files`. 0 means no limit.
 #[derive(Clone, Copy, Debug)]
@@ -18,72 +20,76 @@ pub struct RotateLimits {
 /// service for long in a directory with many archives.
 const MAX_REMOVED: u32 = 64;
 
+/// The limits as numbers that are never reached if there is no limit.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// In bytes.
+    size: u64,
+    /// In seconds.
+    age: i64,
+    files: u32,
+}
+
 impl RotateLimits {
+    fn numbers(self) -> Limits {
+        let (age, _) = self.time.0.as_timespec();
+        Limits {
+            size: if self.size.0 == 0 { u64::MAX } else { self.size.0 },
+            age: i64::try_from(age).ok().filter(|age| *age > 0).unwrap_or(i64::MAX),
+            files: if self.files.0 == 0 { u32::MAX } else { self.files.0 },
+        }
+    }
+}
+
+impl Limits {
     /// Returns how many of `bytes` to append to a file of `size` bytes: up to the end of the line that fills it.
-    #[must_use]
-    pub fn take_until_full(&self, size: u64, bytes: &[u8]) -> usize {
-        let space = match self.size.0 {
-            0 => return bytes.len(),
-            limit => usize::try_from(limit.saturating_sub(size)).unwrap_or(usize::MAX).max(1),
-        };
+    fn take_until_full(self, size: u64, bytes: &[u8]) -> usize {
+        let space = usize::try_from(self.size.saturating_sub(size)).unwrap_or(usize::MAX).max(1);
         // The line that fills the file ends at this index or later.
         let from = space - 1;
         let line = bytes.get(from..).and_then(lines::first_line);
         line.map_or(bytes.len(), |line| from + line)
     }
 
-    /// Returns whether a file of this size, created in this second, has reached a limit at `now`. An empty file never
-    /// reaches one.
+    /// Returns whether a file has reached a limit. An empty file never does. Within a line, a file has reached one only
+    /// if that line alone is larger than `--max-size`: it started before the limit, and the file is twice as large.
+    const fn are_reached(self, size: u64, age: i64, at_line_start: bool) -> bool {
+        if at_line_start {
+            size >= self.size || size > 0 && age >= self.age
+        } else {
+            size / 2 >= self.size
+        }
+    }
+
+    fn surplus(self, count: u32) -> u32 {
+        count.saturating_sub(self.files).min(MAX_REMOVED)
+    }
+}
+
+/// The state of `current` from which its rotation follows. Times are seconds of CLOCK_BOOTTIME.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    limits: Limits,
+    /// Bytes in `current`.
+    size: u64,
+    /// The second in which `current` was created, perhaps before the boot.
+    created_at: i64,
+    /// Earliest time of the next attempt after one that failed.
+    retry_at: Option<i64>,
+    /// A rotation must take place without a limit or a line boundary.
+    is_owed: bool,
+}
+
+impl Rotation {
     #[must_use]
-    pub fn is_due(&self, size: u64, created_at: i64, now: i64) -> bool {
-        let (time, _) = self.time.0.as_timespec();
-        let age = u64::try_from(now.saturating_sub(created_at)).unwrap_or(0);
-        size > 0 && (self.size.0 > 0 && size >= self.size.0 || time > 0 && age >= time)
+    pub fn new(limits: RotateLimits) -> Self {
+        Self { limits: limits.numbers(), size: 0, created_at: 0, retry_at: None, is_owed: false }
     }
 
     /// Returns how many archives to remove if there are `count`.
     #[must_use]
     pub fn surplus(&self, count: u32) -> u32 {
-        match self.files.0 {
-            0 => 0,
-            limit => count.saturating_sub(limit).min(MAX_REMOVED),
-        }
-    }
-}
-
-/// Time between a failed rotation and the next attempt. Chosen: the same as after a failed write.
-const RETRY_INTERVAL: Duration = outage::RETRY_INTERVAL;
-
-/// The state of `current` from which its rotation follows.
-#[derive(Clone, Copy, Debug)]
-pub struct Rotation {
-    limits: RotateLimits,
-    /// Bytes in `current`.
-    size: u64,
-    /// The second in which `current` was created.
-    created_at: i64,
-    /// Time of the next attempt after a rotation that failed.
-    retry_at: Option<Instant>,
-}
-
-/// Whether to rotate.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Due {
-    No,
-    Now,
-    /// A rotation has failed; the next attempt is not before this time.
-    At(Instant),
-}
-
-impl Rotation {
-    #[must_use]
-    pub const fn new(limits: RotateLimits, size: u64, created_at: i64) -> Self {
-        Self { limits, size, created_at, retry_at: None }
-    }
-
-    #[must_use]
-    pub const fn limits(&self) -> &RotateLimits {
-        &self.limits
+        self.limits.surplus(count)
     }
 
     #[must_use]
@@ -91,18 +97,30 @@ impl Rotation {
         self.size == 0
     }
 
-    /// Restarts the age at `now` if the clock was set back.
-    pub fn clock_read(&mut self, now: i64) {
-        self.created_at = self.created_at.min(now);
+    /// Returns the second in which `current` was created.
+    #[must_use]
+    pub const fn created_at(&self) -> i64 {
+        self.created_at
     }
 
-    /// Returns whether to rotate at `now`, a time of the real-time clock.
+    /// Returns whether to rotate at `now`.
     #[must_use]
-    pub fn due(&self, now: i64) -> Due {
-        if !self.limits.is_due(self.size, self.created_at, now) {
-            return Due::No;
-        }
-        self.retry_at.map_or(Due::Now, Due::At)
+    pub fn is_due(&self, now: i64, at_line_start: bool) -> bool {
+        let age = now.wrapping_sub(self.created_at);
+        self.may_rotate(now)
+            && (self.is_owed || self.limits.are_reached(self.size, age, at_line_start))
+    }
+
+    /// Returns whether the last attempt succeeded, or its successor may follow. Attempts are a second apart, as
+    /// after a failed write.
+    fn may_rotate(&self, now: i64) -> bool {
+        self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    /// Makes a rotation due, because the file system allows no larger file. Returns false if one has just failed.
+    pub fn require(&mut self, now: i64) -> bool {
+        self.is_owed |= self.may_rotate(now);
+        self.may_rotate(now)
     }
 
     /// Returns how many of `bytes` to append before the next rotation. After a failed rotation, all
@@ -127,34 +145,44 @@ impl Rotation {
 
     /// Records that `current` is another file.
     pub const fn file_changed(&mut self, size: u64, created_at: i64) {
-        self.size = size;
-        self.created_at = created_at;
+        (self.size, self.created_at) = (size, created_at);
+        (self.retry_at, self.is_owed) = (None, false);
     }
 
-    /// Records that a rotation succeeded.
-    pub const fn succeeded(&mut self) {
-        self.retry_at = None;
+    /// Records that a rotation failed at `now`: it is still owed.
+    pub const fn failed(&mut self, now: i64) {
+        self.postpone(now);
+        self.is_owed = true;
     }
 
-    /// Records that a rotation failed at `now`, a time of the monotonic clock.
-    pub fn failed(&mut self, now: Instant) {
-        self.retry_at = Some(now.add(RETRY_INTERVAL));
+    /// Delays the next rotation, because an archive could not be removed.
+    pub const fn postpone(&mut self, now: i64) {
+        self.retry_at = Some(now + 1);
     }
 }
 
-/// Parses `.timestamp`, which contains the second in which `current` was created. `None` for any other content, and for
-/// a second after `now`, which was written before the clock was set back.
+/// The first second that a correct clock can show, in September 2001. A clock without a battery starts before it.
+const FIRST_SECOND: i64 = 1_000_000_000;
+
+/// Returns the second in which `current` was created, from the text of `.timestamp`; 0 if it is unknown.
 #[must_use]
-pub fn created_at(text: &[u8], now: i64) -> Option<i64> {
-    let line = text.split(|b| *b == b'\n').next()?;
-    let second = value::number_u64(line).ok().and_then(|n| i64::try_from(n).ok())?;
-    (second <= now).then_some(second)
+pub fn recorded_second(text: &[u8]) -> i64 {
+    let (line, _) = split_once(text, b'\n');
+    value::number_u64(line).ok().and_then(|n| i64::try_from(n).ok()).unwrap_or(0)
+}
+
+/// Returns the age of a file that was created in the second `recorded`. 0 if that is unknown or later than `now`, or
+/// if the clock was not set then.
+#[must_use]
+pub fn age(recorded: i64, now: i64) -> i64 {
+    if recorded < FIRST_SECOND { 0 } else { now.saturating_sub(recorded).max(0) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::Random;
+    use crate::time::Duration;
 
     /// For random lines in random batches: each file ends with a whole line and exceeds its limit by less than a line,
     /// and the files contain the input unchanged.
@@ -163,7 +191,7 @@ mod tests {
         let mut random = Random(5);
         for _ in 0..500 {
             let size = Size(random.below(50) as u64);
-            let limits = RotateLimits { size, time: LongTime(Duration::ZERO), files: Count(3) };
+            let limits = RotateLimits { size, ..LIMITS }.numbers();
             let input: Vec<u8> =
                 (0..600).map(|_| if random.below(9) == 0 { b'\n' } else { b'x' }).collect();
             let mut files = vec![Vec::new()];
@@ -174,8 +202,8 @@ mod tests {
                 while !batch.is_empty() {
                     let current = files.last_mut().unwrap();
                     let at_line_start = current.last().is_none_or(|b| *b == b'\n');
-                    if at_line_start && limits.is_due(current.len() as u64, 0, 0) {
-                        assert!(current.len() as u64 >= limits.size.0);
+                    if at_line_start && limits.are_reached(current.len() as u64, 0, true) {
+                        assert!(current.len() as u64 >= limits.size);
                         files.push(Vec::new());
                         continue;
                     }
@@ -191,7 +219,7 @@ mod tests {
                 assert!(file.ends_with(b"\n"));
                 let before_last =
                     file[..file.len() - 1].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-                assert!((before_last as u64) < limits.size.0, "the file was full a line earlier");
+                assert!((before_last as u64) < limits.size, "the file was full a line earlier");
             }
             assert_eq!(files.concat(), input);
         }
@@ -206,11 +234,7 @@ mod tests {
             let text: Vec<u8> =
                 (0..length).map(|at| if bits >> at & 1 == 0 { b'x' } else { b'\n' }).collect();
             for (limit, size) in (0..12).flat_map(|limit| (0..12).map(move |size| (limit, size))) {
-                let limits = RotateLimits {
-                    size: Size(limit),
-                    time: LongTime(Duration::ZERO),
-                    files: Count(0),
-                };
+                let limits = RotateLimits { size: Size(limit), ..LIMITS }.numbers();
                 let fills = |end: &usize| {
                     limit > 0 && size + *end as u64 >= limit && text[end - 1] == b'\n'
                 };
@@ -220,27 +244,48 @@ mod tests {
                     expected,
                     "{text:?} into {size} of {limit}"
                 );
-                let is_due = size > 0 && limit > 0 && size >= limit;
-                assert_eq!(limits.is_due(size, 0, 0), is_due, "{size} of {limit}");
+                let is_full = size > 0 && limit > 0 && size >= limit;
+                assert_eq!(limits.are_reached(size, 0, true), is_full, "{size} of {limit}");
+                let is_double = limit > 0 && size >= 2 * limit;
+                assert_eq!(limits.are_reached(size, 0, false), is_double, "{size} of {limit}");
             }
         }
     }
 
     #[test]
     fn age_is_counted_from_the_creation() {
-        let limits = RotateLimits {
+        let options = RotateLimits {
             size: Size(0),
             time: LongTime(Duration::from_secs(100)),
             files: Count(0),
         };
-        assert!(!limits.is_due(5, 1000, 1099));
-        assert!(limits.is_due(5, 1000, 1100));
-        assert!(!limits.is_due(0, 1000, 1100));
-        assert!(!limits.is_due(5, 1000, 0));
-        assert_eq!(created_at(b"1000\n", 2000), Some(1000));
-        assert_eq!(created_at(b"3000\n", 2000), None);
-        assert_eq!(created_at(b"", 2000), None);
-        assert_eq!(created_at(b"x\n", 2000), None);
+        let limits = options.numbers();
+        assert!(!limits.are_reached(5, 99, true));
+        assert!(limits.are_reached(5, 100, true));
+        assert!(!limits.are_reached(5, 100, false));
+        assert!(!limits.are_reached(0, 100, true));
+        assert!(!limits.are_reached(5, -1000, true));
+        // The file may be older than the machine is up.
+        let mut rotation = Rotation::new(options);
+        rotation.file_changed(5, -60);
+        assert!(!rotation.is_due(39, true));
+        assert!(rotation.is_due(40, true));
+    }
+
+    #[test]
+    fn only_a_correct_clock_gives_an_age() {
+        assert_eq!(recorded_second(b"1795000000\n"), 1_795_000_000);
+        assert_eq!(recorded_second(b"1795000000"), 1_795_000_000);
+        // A shorter number has replaced a longer one.
+        assert_eq!(recorded_second(b"60\n5000000\n"), 60);
+        for text in [&b""[..], b"x\n", b"-5\n", b"99999999999999999999\n", b" 7\n"] {
+            assert_eq!(recorded_second(text), 0);
+        }
+        assert_eq!(age(1_795_000_000, 1_795_000_100), 100);
+        assert_eq!(age(1_795_000_000, 1_794_000_000), 0);
+        assert_eq!(age(1_795_000_000, 60), 0);
+        assert_eq!(age(60, 1_795_000_000), 0);
+        assert_eq!(age(0, 1_795_000_000), 0);
     }
 
     const LIMITS: RotateLimits =
@@ -248,43 +293,51 @@ mod tests {
 
     #[test]
     fn surplus_archives_are_removed_a_few_at_a_time() {
-        assert_eq!([0, 3, 4, 66, 67, 68].map(|count| LIMITS.surplus(count)), [0, 0, 1, 63, 64, 64]);
+        assert_eq!(
+            [0, 3, 4, 66, 67, 68].map(|count| LIMITS.numbers().surplus(count)),
+            [0, 0, 1, 63, 64, 64]
+        );
         let unlimited = RotateLimits { files: Count(0), ..LIMITS };
-        assert_eq!(unlimited.surplus(u32::MAX), 0);
+        assert_eq!(unlimited.numbers().surplus(u32::MAX), 0);
     }
 
     #[test]
     fn a_failed_rotation_is_retried_a_second_later() {
-        let at = |seconds| Instant::from_clock(Duration::from_secs(seconds));
-        let mut rotation = Rotation::new(LIMITS, 0, 1000);
-        assert!(rotation.is_empty());
-        assert_eq!(
-            (rotation.due(1000), rotation.take_until_full(b"12345678\nabc\nd")),
-            (Due::No, 13)
-        );
+        let mut rotation = Rotation::new(LIMITS);
+        assert!(rotation.is_empty() && !rotation.is_due(5, true));
+        assert_eq!(rotation.take_until_full(b"12345678\nabc\nd"), 13);
         rotation.appended(13);
         assert!(!rotation.is_empty());
-        assert_eq!(rotation.due(1000), Due::Now);
-        rotation.failed(at(5));
-        assert_eq!(rotation.due(1000), Due::At(at(6)));
+        assert!(rotation.is_due(5, true) && !rotation.is_due(5, false));
+        rotation.failed(5);
+        assert!(!rotation.is_due(5, true) && rotation.is_due(6, true));
         assert_eq!(rotation.take_until_full(b"a\nb\n"), 4);
+        // A rotation by a signal needs no limit, and neither does its repetition.
         rotation.set_size(9);
-        assert_eq!(rotation.due(1000), Due::No);
-        rotation.set_size(10);
-        rotation.succeeded();
-        assert_eq!(rotation.due(1000), Due::Now);
+        assert!(rotation.is_due(6, false));
+        rotation.file_changed(9, 0);
+        assert!(!rotation.is_due(6, true));
         assert_eq!(rotation.take_until_full(b"a\nb\n"), 2);
-        rotation.file_changed(0, 1000);
-        assert_eq!(rotation.due(1000), Due::No);
     }
 
     #[test]
-    fn a_clock_that_was_set_back_restarts_the_age() {
-        let limits = RotateLimits { time: LongTime(Duration::from_secs(100)), ..LIMITS };
-        let mut rotation = Rotation::new(limits, 1, 1000);
-        rotation.clock_read(1050);
-        rotation.clock_read(500);
-        assert_eq!(rotation.due(599), Due::No);
-        assert_eq!(rotation.due(600), Due::Now);
+    fn a_failed_removal_delays_only_the_next_rotation() {
+        let mut rotation = Rotation::new(LIMITS);
+        rotation.postpone(5);
+        rotation.appended(10);
+        assert!(!rotation.is_due(5, true) && rotation.is_due(6, true));
+        rotation.set_size(9);
+        assert!(!rotation.is_due(6, true));
+    }
+
+    #[test]
+    fn a_file_that_may_not_grow_is_rotated_within_a_line() {
+        let mut rotation = Rotation::new(LIMITS);
+        rotation.appended(3);
+        assert!(!rotation.is_due(5, false));
+        assert!(rotation.require(5) && rotation.is_due(5, false));
+        rotation.failed(5);
+        assert!(!rotation.require(5) && !rotation.is_due(5, true));
+        assert!(rotation.require(6) && rotation.is_due(6, false));
     }
 }

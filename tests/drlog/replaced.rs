@@ -1,0 +1,124 @@
+//! A directory or a file that is removed or replaced while drlog runs.
+
+use super::{feed_line, old_files, whole_log, with_directory};
+use crate::rig::{feed, numbers};
+use nix::sys::signal::Signal;
+use std::io::Write;
+
+#[test]
+fn drlog_continues_in_a_directory_that_is_created_again() {
+    let rig = with_directory();
+    let (drlog, mut input) = rig.start_fed("drlog -s 8k -m 0 d");
+    feed_line(&rig, &mut input, "one\n");
+    // In a loaded machine drlog may notice the second of the first line only now.
+    rig.shell("rm -r d; mkdir d").exits(0);
+    rig.wait_for("a new current", || {
+        (&input).write_all(b"more\n").expect("write");
+        rig.has("d/current")
+    });
+    feed(&mut input, numbers(3000));
+    drop(input);
+    drlog.wait();
+    assert!(whole_log(&rig).ends_with(&numbers(3000)));
+    assert!(!old_files(&rig).is_empty() && rig.has("d/.lock") && rig.has("d/.timestamp"));
+}
+
+#[test]
+fn lines_of_a_removed_directory_are_counted() {
+    let rig = with_directory();
+    let (drlog, mut input) = rig.start_fed("drlog d");
+    feed_line(&rig, &mut input, "one\n");
+    rig.shell("rm -r d").exits(0);
+    rig.wait_for("the message", || {
+        (&input).write_all(b"lost\n").expect("write");
+        !drlog.err().is_empty()
+    });
+    feed(&mut input, "lost\n");
+    rig.wait_state(drlog.pid(), 'S');
+    rig.shell("mkdir d").exits(0);
+    // drlog tries again once a second, also without new lines.
+    rig.wait_for("the loss notice", || rig.read("d/current").ends_with(" lost\n"));
+    feed_line(&rig, &mut input, "two\n");
+    drop(input);
+    let done = drlog.wait().exits(1);
+    assert_eq!(done.err, "drlog: cannot open d: No such file or directory\n");
+}
+
+#[test]
+fn lines_lost_with_a_removed_file_are_not_silent() {
+    let rig = with_directory();
+    let (drlog, mut input) = rig.start_fed("drlog d");
+    feed_line(&rig, &mut input, "one\n");
+    rig.shell("rm -r d").exits(0);
+    feed(&mut input, "two\n");
+    drop(input);
+    let done = drlog.wait().exits(1);
+    assert!(done.err.lines().count() >= 1, "{done}");
+}
+
+#[test]
+fn drlog_follows_a_directory_that_is_moved() {
+    let rig = with_directory();
+    let (drlog, mut input) = rig.start_fed("drlog d");
+    feed_line(&rig, &mut input, "one\n");
+    rig.shell("mv d old").exits(0);
+    // Nothing is lost while no directory has the name.
+    rig.wait_for("the message", || {
+        (&input).write_all(b"one\n").expect("write");
+        !drlog.err().is_empty()
+    });
+    rig.shell("mkdir d").exits(0);
+    rig.wait_for("a new current", || {
+        (&input).write_all(b"one\n").expect("write");
+        rig.has("d/current")
+    });
+    drop(input);
+    let done = drlog.wait().exits(0);
+    assert_eq!(done.err, "drlog: cannot open d: No such file or directory\n");
+    let log = rig.read("old/current") + &rig.read("d/current");
+    assert!(log.lines().all(|line| line == "one"), "{log}");
+}
+
+#[test]
+fn the_lock_of_a_replaced_directory_is_awaited() {
+    let rig = with_directory();
+    let (drlog, mut input) = rig.start_fed("drlog d");
+    feed_line(&rig, &mut input, "one\n");
+    rig.shell("mkdir new; mv d old").exits(0);
+    let (other, mut others) = rig.start_fed("drlog new");
+    feed(&mut others, "theirs\n");
+    rig.wait_lines("new/current", 1);
+    rig.shell("mv new d").exits(0);
+    rig.wait_for("the message", || {
+        (&input).write_all(b"one\n").expect("write");
+        !drlog.err().is_empty()
+    });
+    assert_eq!(drlog.err(), "drlog: cannot lock d: in use by another process\n");
+    feed(&mut others, "theirs\n");
+    rig.wait_lines("d/current", 2);
+    assert_eq!(rig.read("d/current"), "theirs\ntheirs\n");
+    other.signal(Signal::SIGTERM);
+    other.wait();
+    rig.wait_for("the new directory", || {
+        (&input).write_all(b"one\n").expect("write");
+        rig.read("d/current").ends_with("one\n")
+    });
+    drop(input);
+    assert_eq!(drlog.wait().exits(0).err.lines().count(), 1);
+}
+
+#[test]
+fn a_removed_current_is_created_again() {
+    let rig = with_directory();
+    let (drlog, mut input) = rig.start_fed("drlog d");
+    feed_line(&rig, &mut input, "one\n");
+    rig.shell("rm d/current").exits(0);
+    rig.wait_for("a new current", || {
+        (&input).write_all(b"x\n").expect("write");
+        rig.has("d/current")
+    });
+    feed(&mut input, "two\n");
+    drop(input);
+    drlog.wait();
+    assert!(whole_log(&rig).ends_with("two\n"));
+}
