@@ -190,7 +190,7 @@ fn sigterm_stops_drlog_on_a_full_disk() {
     disk.fill();
     let (drlog, mut input) = rig.start_fed(format!("{disk} drlog disk"));
     feed(&mut input, "one\n");
-    rig.wait_for("the message", || !drlog.err().is_empty());
+    rig.wait_for("the message", || drlog.err().contains("cannot write disk"));
     drlog.signal(Signal::SIGTERM);
     drlog.wait().exits(1);
 }

@@ -172,7 +172,7 @@ fn a_line_of_100_mib_takes_drlog_no_memory() {
     assert_constant_memory(&rig, drlog.pid(), &mut input);
     drop(input);
     drlog.wait().exits(0).reports_nothing();
-    assert_eq!(rig.read("d/current"), "end\n");
+    assert!(rig.read("d/current").ends_with("end\n"));
 }
 
 #[test]
@@ -303,8 +303,10 @@ fn drlog_stores_random_lines_in_files_of_random_size() {
         feed_in_pieces(&rig, drlog.pid(), input, &text, &mut random);
         drlog.wait().exits(0).reports_nothing();
         let files = rig.rotated("d");
+        // Only a line that alone is larger than a file is split.
         let is_whole = |file: &Vec<u8>| file.is_empty() || file.ends_with(b"\n");
-        assert!(files.iter().all(is_whole), "a file ends within a line");
+        let is_valid = |file: &Vec<u8>| is_whole(file) || file.len() >= 2 * size;
+        assert!(files.iter().all(is_valid), "a file ends within a line");
         let log = files.concat();
         let log = if timestamp.is_empty() { log } else { strip_timestamps(&log) };
         let expected = split_lines(&text).concat();
