@@ -5,6 +5,8 @@ use std::collections::HashSet;
 
 /// Large input, long lines, arbitrary bytes in pieces of any length: nothing is changed.
 mod fidelity;
+/// The signals that dmon forwards, while its command writes lines.
+mod forwarded_signals;
 /// SIGTERM while a large pipe is full.
 mod large_pipe;
 /// `--rate`.
