@@ -19,7 +19,8 @@ BUILT = $(OUTPUT)/$(TARGET)/release
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 .PHONY: all build host all-targets install install-files uninstall setup check check-msrv check-binary test \
-    test-linux-3.2 storm soak budget bench ci boot man completions dist packages fuzz mutants try update-demo clean help
+    test-linux-3.2 storm soak budget bench bench-flash ci boot man completions dist packages fuzz mutants try \
+    update-demo clean help
 
 all: build man completions ## the executable, manuals and completions
 
@@ -71,6 +72,9 @@ budget: build ## compare system calls, instructions and memory with the limits i
 
 bench: setup build ## compare it with similar programs, in ten minutes (QUICK=1: three), into target/bench
 	QUICK="$(QUICK)" scripts/bench/run "$(BUILT)/dmon" bench.py
+
+bench-flash: build ## measure how many bytes a log writes to flash, with and without --sync, in five minutes
+	scripts/bench/run "$(BUILT)/dmon" flash.py
 
 ci: setup check check-msrv dist packages budget test ## all that must pass before a change is merged
 	scripts/test-compat "$(BUILT)/dmon"

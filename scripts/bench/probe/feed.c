@@ -2,6 +2,7 @@
 //
 //   feed bulk BYTES LENGTH     as many lines as fit into BYTES, 64 KiB per write
 //   feed lines COUNT LENGTH    one line per write
+//   feed paced COUNT RATE      RATE lines of 100 bytes per second, in at most 50 writes per second
 //   feed latency COUNT FILE    one line at a time: waits until FILE has grown, and prints on standard error how many
 //                              nanoseconds that took
 #define _GNU_SOURCE
@@ -47,6 +48,18 @@ static void feed_latency(long count, const char *path) {
     }
 }
 
+static void feed_paced(char *text, long count, long rate) {
+    long lines = rate > 50 ? rate / 50 : 1;
+    for (long n = 1; n <= lines; n++) text[n * 100 - 1] = '\n';
+    long long next = clock_now();
+    for (; count > 0; count -= lines) {
+        put(text, lines * 100);
+        next += lines * 1000000000LL / rate;
+        struct timespec time = {.tv_sec = next / 1000000000, .tv_nsec = next % 1000000000};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
+    }
+}
+
 static void feed_lines(char *text, long long count, size_t length) {
     text[length - 1] = '\n';
     for (; count > 0; count--) put(text, length);
@@ -80,7 +93,9 @@ int main(int argc, char **argv) {
     size_t size = length > CHUNK ? CHUNK : length * (CHUNK / length + 1) + CHUNK;
     char *text = malloc(size);
     memset(text, 'x', size);
-    if (!strcmp(argv[1], "lines")) {
+    if (!strcmp(argv[1], "paced")) {
+        feed_paced(text, amount, length);
+    } else if (!strcmp(argv[1], "lines")) {
         feed_lines(text, amount, length);
     } else if (length <= CHUNK) {
         feed_short(text, size, amount - amount % length, length);
