@@ -13,19 +13,38 @@ pub const TOO_MANY: Expected = "possible: an environment has at most 2000 variab
 /// The end of other messages about such a variable.
 pub const TOO_MANY_VARIABLES: &str = ": more than 2000 variables in the environment";
 
-/// Sets or removes one variable.
+/// Sets or removes one variable. `NAME=` removes it if `empty_removes` is true.
 ///
 /// # Errors
 /// The expected form, if the name is empty; [`TOO_MANY`].
-pub fn edit(environment: &mut Environment, word: CliWord) -> Result<(), Expected> {
+pub fn edit(
+    environment: &mut Environment,
+    word: CliWord,
+    empty_removes: bool,
+) -> Result<(), Expected> {
     match split_once(word.to_bytes(), b'=') {
         ([], _) => Err(FORM),
-        (_, Some(_)) => environment.set(word).map_err(|Full| TOO_MANY),
-        (name, None) => {
+        (_, Some(value)) if !empty_removes || !value.is_empty() => {
+            environment.set(word).map_err(|Full| TOO_MANY)
+        }
+        (name, _) => {
             environment.remove(name);
             Ok(())
         }
     }
+}
+
+/// Sets or removes a variable in a copy of this process's environment. The first call makes the copy.
+///
+/// # Errors
+/// As for [`edit`].
+pub fn edit_copy(copy: &mut Option<Environment>, word: CliWord) -> Result<(), Expected> {
+    if copy.is_none() {
+        *copy = Environment::claim();
+        copy.as_mut().map_or(Ok(()), Environment::inherit_all).map_err(|Full| TOO_MANY)?;
+    }
+    // dmon claims one for `-E` and one for each of its children, so `claim` succeeds.
+    copy.as_mut().map_or(Err(TOO_MANY), |copy| edit(copy, word, false))
 }
 
 /// The variables that name a user, which `-u` sets unless `-E` sets or removes them.
@@ -51,17 +70,10 @@ impl EnvEdits {
 /// The option may be repeated: each use adds an edit.
 impl OptionValue for EnvEdits {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        if self.environment.is_none() {
-            self.environment = Environment::claim();
-            let inherited =
-                self.environment.as_mut().map_or(Ok(()), |environment| environment.inherit_all());
-            inherited.map_err(|Full| TOO_MANY)?;
-        }
         let name = split_once(value.to_bytes(), b'=').0;
         for (variable, edited) in USER_VARIABLES.iter().zip(&mut self.edited) {
             *edited |= variable.as_bytes() == name;
         }
-        // dmon's first environment is claimed here, so `claim` succeeds.
-        self.environment.as_mut().map_or(Err(TOO_MANY), |environment| edit(environment, value))
+        edit_copy(&mut self.environment, value)
     }
 }

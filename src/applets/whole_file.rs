@@ -16,22 +16,26 @@ const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// # Errors
 /// [`Exit::FAILED`] after a message, if the file cannot be read, or is `too_long`: the end of the message says so.
 pub fn read(path: CliWord, buffer: &mut [u8], too_long: &str) -> Result<usize, Exit> {
-    let size = File::open(path, Mode::Read).and_then(|file| fill(&file, buffer));
+    let size = fill(File::open(path, Mode::Read), buffer);
     let size = size.map_err(|error| os_error("cannot read ", path.to_bytes(), error))?;
     if size == buffer.len() {
         return Err(error("", path.to_bytes(), too_long));
     }
-    let start = buffer.first_chunk_mut().filter(|start| **start == BYTE_ORDER_MARK);
-    start.into_iter().for_each(|mark| *mark = *b"   ");
+    if let Some(start) = buffer.first_chunk_mut()
+        && *start == BYTE_ORDER_MARK
+    {
+        *start = *b"   ";
+    }
     Ok(size)
 }
 
-/// Reads from an open file until its end, or until the buffer is full, and returns the number of bytes.
+/// Reads from a file that was just opened until its end, or until the buffer is full, and returns the number of bytes.
 ///
 /// # Errors
-/// `EISDIR`, `EIO`, `EAGAIN` (read(2)).
+/// That of the open; `EISDIR`, `EIO`, `EAGAIN` (read(2)).
 #[inline(never)]
-pub fn fill(file: &File, buffer: &mut [u8]) -> Result<usize, Errno> {
+pub fn fill(file: Result<File, Errno>, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let file = file?;
     let mut size = 0;
     loop {
         match file::read(file.fd(), spare(buffer, size))? {

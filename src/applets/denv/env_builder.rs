@@ -60,15 +60,15 @@ impl EnvBuilder {
     /// # Errors
     /// [`Exit::FAILED`] after a message, if the directory or a file cannot be read or does not fit.
     pub fn read_directory(&mut self, path: CliWord) -> Result<(), Exit> {
-        let cannot_read = |error| os_error("cannot read ", path.to_bytes(), error);
-        let directory = Directory::open(path).map_err(cannot_read)?;
         let mut result = Ok(());
-        let read = directory.for_each_file(&mut |name| {
-            if result.is_ok() {
-                result = self.read_variable(&directory, path, name);
-            }
+        let read = Directory::open(path).and_then(|directory| {
+            directory.for_each_file(&mut |name| {
+                if result.is_ok() {
+                    result = self.read_variable(&directory, path, name);
+                }
+            })
         });
-        read.map_err(cannot_read)?;
+        read.map_err(|error| os_error("cannot read ", path.to_bytes(), error))?;
         result
     }
 
@@ -92,7 +92,7 @@ impl EnvBuilder {
         start += copy(b"=", spare(self.buffer, start));
         let space = spare(self.buffer, start);
         let file = directory.open_file(name, Mode::ReadNonblock, 0);
-        let size = match file.and_then(|file| whole_file::fill(&file, space)) {
+        let size = match whole_file::fill(file, space) {
             Ok(size) => size,
             // The directory lists only files, but `name` may be a symbolic link, or the file system reports no types.
             Err(Errno::ISDIR) => return Ok(()),
@@ -131,17 +131,15 @@ impl EnvBuilder {
             let Some(line) = self.split_off(end, size) else {
                 return Ok(());
             };
-            let result = match variable_line::assignment(line) {
-                _ if has_nul => Err("without NUL bytes"),
-                Err(expected) => Err(expected),
-                Ok(variable) => match split_once(variable.to_bytes(), b'=') {
-                    ([], None) => Ok(()),
-                    (name @ [_, ..], Some([])) => {
-                        self.environment.remove(name);
-                        Ok(())
-                    }
-                    _ => edit(&mut self.environment, variable),
-                },
+            let variable = variable_line::assignment(line);
+            let result = if has_nul {
+                Err("without NUL bytes")
+            } else if let Ok(variable) = variable
+                && variable.is_empty()
+            {
+                continue;
+            } else {
+                variable.and_then(|variable| edit(&mut self.environment, variable, true))
             };
             result.map_err(|expected| {
                 let mut place = TextBuf::<20>::new();

@@ -40,7 +40,7 @@ pub const OPTIONS: &[Opt<EnvBuilder>] = &[
         env.environment.inherit(v.value.to_bytes()).map_err(|Full| TOO_MANY)
     }),
     opt("-E, --environ NAME[=VALUE]\tSet a variable, or remove it.", |env, v| {
-        edit(&mut env.environment, v.value)
+        edit(&mut env.environment, v.value, false)
     }),
     opt("-d, --envdir DIR\tA file a variable; an empty one removes it.", |env, v| {
         reported(env.read_directory(v.value))
@@ -93,8 +93,10 @@ fn execute(
     let mut env = EnvBuilder::new()?;
     let at = invocation.options(info, options, &mut env)?;
     let directory = invocation.args.word(at).filter(|_| is_envdir);
-    let command = invocation.args.command(at + usize::from(is_envdir), invocation.args.count());
-    let command = command.ok_or_else(|| info.missing("no command to run. "))?;
+    let at = at + usize::from(is_envdir);
+    let Some(command) = invocation.args.command(at, invocation.args.count()) else {
+        return Err(info.missing("no command to run. "));
+    };
     if let Some(directory) = directory {
         env.inherit_all()?;
         env.read_directory(directory)?;
@@ -102,7 +104,9 @@ fn execute(
         // denv searches the PATH of the new environment, as env(1) does; envdir that of its caller, as daemontools does.
         env.environment.install();
     }
-    let path_buf = path_search::claim_path_buf().ok_or(FAILED)?;
+    let Some(path_buf) = path_search::claim_path_buf() else {
+        return Err(FAILED);
+    };
     let error =
         path_search::execvp(&command, path_buf, Variables::new(Some(&env.environment), None));
     Err(os_error("cannot execute ", command.name().to_bytes(), error))

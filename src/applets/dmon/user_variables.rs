@@ -4,11 +4,11 @@
 //! memory, and a change of the environment there would affect the other child.
 
 use crate::applets::diag::error;
-use crate::applets::env_edits::{TOO_MANY_VARIABLES, USER_VARIABLES};
+use crate::applets::env_edits::{TOO_MANY_VARIABLES, USER_VARIABLES, edit_copy};
 use pure::exit::Exit;
 use pure::text::{Put, Text, TextBuf};
 use sys::c_str;
-use sys::environment::{Environment, Full};
+use sys::environment::Environment;
 use sys::static_cell::StaticCell;
 
 /// The texts `NAME=VALUE` of the variables, each with its NUL.
@@ -58,22 +58,11 @@ impl UserVariables {
             for part in [name.as_bytes(), b"=", value, b"\0"] {
                 text.put(part);
             }
-            if set(&mut environment, text).is_err() {
+            let set = c_str(text).map_or(Ok(()), |word| edit_copy(&mut environment, word));
+            if set.is_err() {
                 return Err(error("cannot set HOME, USER and LOGNAME", b"", TOO_MANY_VARIABLES));
             }
         }
         Ok(environment)
-    }
-}
-
-/// Sets a variable. The first one copies the environment of this process.
-fn set(environment: &mut Option<Environment>, text: &'static Text) -> Result<(), Full> {
-    if environment.is_none() {
-        *environment = Environment::claim();
-        environment.as_mut().map_or(Ok(()), |all| all.inherit_all())?;
-    }
-    match (environment, c_str(text)) {
-        (Some(all), Some(variable)) => all.set(variable),
-        _ => Ok(()),
     }
 }

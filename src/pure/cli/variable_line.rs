@@ -16,12 +16,13 @@ pub fn assignment(line: &CStr) -> Result<&CStr, Expected> {
     let mut rest = line;
     loop {
         let (name, _) = split_once(rest.to_bytes(), b'=');
-        let word_size = match name.iter().position(|byte| matches!(byte, b' ' | b'\t')) {
-            _ if name.starts_with(b"#") => return Ok(c""),
-            None => return Ok(rest),
-            Some(at) => at,
+        if name.starts_with(b"#") {
+            return Ok(c"");
+        }
+        let Some(word_size) = name.iter().position(|byte| matches!(byte, b' ' | b'\t')) else {
+            return Ok(rest);
         };
-        if !matches!(first(name, word_size), b"" | b"export") {
+        if word_size > 0 && first(name, word_size) != b"export" {
             return Err(FORM);
         }
         rest = cstr_tail(rest, word_size + 1).unwrap_or(c"");
