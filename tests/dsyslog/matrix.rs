@@ -85,6 +85,7 @@ struct Cell {
 
 /// The host that the sender names over the network.
 const HOST: &str = "kitchen";
+const PID: &str = "4711";
 
 /// Returns the combinations of a row. `to` is the value of `--to` for a transport.
 fn cells(row: Row, to: impl Fn(Transport) -> String) -> Vec<Cell> {
@@ -96,7 +97,7 @@ fn cells(row: Row, to: impl Fn(Transport) -> String) -> Vec<Cell> {
             }
             let receiver = row.0.replace(|c: char| !c.is_ascii_alphabetic(), "");
             let name = format!("{receiver}-{transport:?}{format}");
-            let mut options = format!("--prio-prefix {format} --to {}", to(transport));
+            let mut options = format!("--prio-prefix --id={PID} {format} --to {}", to(transport));
             if !matches!(transport, Transport::Datagram | Transport::Stream) {
                 options += &format!(" --hostname {HOST}");
             }
@@ -119,6 +120,10 @@ trait Store {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
         name.trim_end().split('.').next().unwrap_or_default().to_string()
     }
+    /// The number of facilities that it stores.
+    fn facilities(&self) -> u32 {
+        24
+    }
     /// Returns the part of a text that it stores.
     fn stored<'a>(&self, text: &'a str) -> &'a str {
         text
@@ -136,11 +141,13 @@ impl Store for LogServer<'_> {
 }
 
 /// Returns the input of a part, and the messages that it causes: priority and text.
-fn part(part: &str) -> (String, Vec<(u32, String)>) {
+fn part(part: &str, facilities: u32) -> (String, Vec<(u32, String)>) {
     let mut lines = Vec::new();
-    for severity in 0..8 {
-        let text = format!("{part} severity {severity}");
-        lines.push((format!("<{severity}>{text}"), WARNING / 8 * 8 + severity, text));
+    for facility in 0..facilities {
+        let (number, text) = (facility * 8 + facility % 8, format!("{part} facility {facility}"));
+        // A prefix below 8 sets the severity alone.
+        let priority = if number < 8 { WARNING / 8 * 8 + number } else { number };
+        lines.push((format!("<{number}>{text}"), priority, text));
     }
     let mut add =
         |line: &str, text: &str| lines.push((line.to_string(), WARNING, text.to_string()));
@@ -169,7 +176,7 @@ fn assert_matrix(rig: &Rig, prefix: &str, cells: &[Cell], store: &dyn Store) {
         if name == "second" {
             store.restart();
         }
-        let (input, wanted) = part(name);
+        let (input, wanted) = part(name, store.facilities());
         let (seen, from) = (store.records().len(), now());
         for (cell, (_, pipe)) in cells.iter().zip(&mut senders) {
             // One line is enough to see a wrong result.
@@ -226,7 +233,7 @@ fn assert_right(
     let limit = if cell.format.is_empty() { super::LIMIT } else { super::RFC5424_LIMIT };
     for record in got {
         assert!(record.text.len() < limit, "{}: {record:?}", cell.name);
-        assert_eq!((&*record.host, &*record.pid), (&*host, ""), "{}: {record:?}", cell.name);
+        assert_eq!((&*record.host, &*record.pid), (&*host, PID), "{}: {record:?}", cell.name);
         assert!(times.contains(&record.time), "{}: {times:?}: {record:?}", cell.name);
     }
     // The long line is in several messages; the other lines are in one each.
@@ -323,6 +330,9 @@ fn openwrts_logd_gets_each_field_right() {
         }
         fn local_host(&self) -> String {
             String::new()
+        }
+        fn facilities(&self) -> u32 {
+            23
         }
         fn stored<'a>(&self, text: &'a str) -> &'a str {
             text.trim_end()

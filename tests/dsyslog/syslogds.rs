@@ -155,12 +155,17 @@ fn openwrts_logd_gets_every_byte() {
     rig.write("in", texts.join("\n"));
     for length in 1..=24 {
         let name = "n".repeat(length);
-        let before = logd.records().len();
-        rig.run(format!("{namespace} dsyslog {name} <in")).exits(0).reports_nothing();
-        let records = logd.records();
-        let found: Vec<_> =
-            records[before..].iter().map(|record| (&*record.program, &*record.text)).collect();
-        assert_eq!(found, texts.map(|text| (&*name, text)));
+        for id in ["", "--id=7"] {
+            let before = logd.records().len();
+            rig.run(format!("{namespace} dsyslog {id} {name} <in")).exits(0).reports_nothing();
+            let records = logd.records();
+            let found: Vec<_> = records[before..]
+                .iter()
+                .map(|Record { program, pid, text, .. }| (&**program, &**pid, &**text))
+                .collect();
+            let pid = id.trim_start_matches("--id=");
+            assert_eq!(found, texts.map(|text| (&*name, pid, text)));
+        }
     }
 }
 
@@ -227,11 +232,11 @@ fn loggers_messages_have_the_same_fields() {
         ];
         let mut count = 0;
         for (logger, dsyslog) in ways {
-            for priority in ["user.notice", "local3.err"] {
+            for (id, priority) in [("", "user.notice"), ("--id=4711", "local3.err")] {
                 let text = "ä one: two";
                 rig.shell(format!(
-                    "TZ={ZONE} logger {logger} -p {priority} -t fan '{text}'
-                     echo '{text}' | dsyslog {dsyslog} -p {priority} fan"
+                    "TZ={ZONE} logger {logger} {id} -p {priority} -t fan '{text}'
+                     echo '{text}' | dsyslog {dsyslog} {id} -p {priority} fan"
                 ))
                 .exits(0)
                 .reports_nothing();
