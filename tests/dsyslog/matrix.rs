@@ -6,7 +6,7 @@ use super::WARNING;
 use crate::rig::log_server::{LogServer, ZONE, ZONE_OFFSET};
 use crate::rig::logd::Logd;
 use crate::rig::mount_namespace::MountNamespace;
-use crate::rig::syslog_record::{Record, busybox_records, now};
+use crate::rig::syslog_record::{Record, busybox_records, now, s6_records};
 use crate::rig::syslogd::{busybox, devices, openwrt_devices, with_dsyslog};
 use crate::rig::{Rig, Running, feed, tools};
 use nix::sys::signal::Signal;
@@ -71,7 +71,12 @@ const LOGD: Row = (
     [[Right, Misread], [NoListener; 2], [NoListener; 2], [NoListener; 2], [NoListener; 2]],
 );
 
-const MATRIX: [Row; 5] = [BUSYBOX, RSYSLOGD, SYSLOG_NG, SYSLOG_NG_DRIVER, LOGD];
+const S6: Row = (
+    "s6-socklog, ucspilogd",
+    [[Right, Misread], [Right, Misread], [NoListener; 2], [NoListener; 2], [NoListener; 2]],
+);
+
+const MATRIX: [Row; 6] = [BUSYBOX, RSYSLOGD, SYSLOG_NG, SYSLOG_NG_DRIVER, LOGD, S6];
 
 /// A combination to try.
 struct Cell {
@@ -120,9 +125,9 @@ trait Store {
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
         name.trim_end().split('.').next().unwrap_or_default().to_string()
     }
-    /// The number of facilities that it stores.
-    fn facilities(&self) -> u32 {
-        24
+    /// Whether it stores messages of this facility, with its number.
+    fn stores_facility(&self, _: u32) -> bool {
+        true
     }
     /// Returns the part of a text that it stores.
     fn stored<'a>(&self, text: &'a str) -> &'a str {
@@ -141,9 +146,9 @@ impl Store for LogServer<'_> {
 }
 
 /// Returns the input of a part, and the messages that it causes: priority and text.
-fn part(part: &str, facilities: u32) -> (String, Vec<(u32, String)>) {
+fn part(part: &str, store: &dyn Store) -> (String, Vec<(u32, String)>) {
     let mut lines = Vec::new();
-    for facility in 0..facilities {
+    for facility in (0..24).filter(|&facility| store.stores_facility(facility)) {
         let (number, text) = (facility * 8 + facility % 8, format!("{part} facility {facility}"));
         // A prefix below 8 sets the severity alone.
         let priority = if number < 8 { WARNING / 8 * 8 + number } else { number };
@@ -176,7 +181,7 @@ fn assert_matrix(rig: &Rig, prefix: &str, cells: &[Cell], store: &dyn Store) {
         if name == "second" {
             store.restart();
         }
-        let (input, wanted) = part(name, store.facilities());
+        let (input, wanted) = part(name, store);
         let (seen, from) = (store.records().len(), now());
         for (cell, (_, pipe)) in cells.iter().zip(&mut senders) {
             // One line is enough to see a wrong result.
@@ -331,8 +336,8 @@ fn openwrts_logd_gets_each_field_right() {
         fn local_host(&self) -> String {
             String::new()
         }
-        fn facilities(&self) -> u32 {
-            23
+        fn stores_facility(&self, facility: u32) -> bool {
+            facility != 23
         }
         fn stored<'a>(&self, text: &'a str) -> &'a str {
             text.trim_end()
@@ -344,6 +349,58 @@ fn openwrts_logd_gets_each_field_right() {
     let socket = Socket { path, logd: RefCell::default(), earlier: RefCell::default() };
     let cells = cells(LOGD, |_| "/dev/log".to_string());
     assert_matrix(&rig, &namespace.to_string(), &cells, &socket);
+}
+
+/// s6-socklog reads datagrams, ucspilogd streams.
+#[test]
+fn the_receivers_of_s6_get_each_field_right() {
+    struct Receivers<'a> {
+        rig: &'a Rig,
+        calls: [String; 2],
+        running: RefCell<Vec<Running<'a>>>,
+    }
+    impl Store for Receivers<'_> {
+        fn restart(&self) {
+            // SIGQUIT also stops the processes that s6-ipcserverd has started.
+            for (receiver, stop) in
+                self.running.take().into_iter().zip([Signal::SIGTERM, Signal::SIGQUIT])
+            {
+                receiver.signal(stop);
+                receiver.wait();
+            }
+            for socket in ["dgram", "stream"] {
+                let _ = std::fs::remove_file(self.rig.path(socket));
+            }
+            self.running.replace(self.calls.iter().map(|call| self.rig.start(call)).collect());
+            self.rig.wait_file("dgram");
+            self.rig.wait_file("stream");
+        }
+        fn records(&self) -> Vec<Record> {
+            s6_records(&self.rig.read("messages"))
+        }
+        fn local_host(&self) -> String {
+            String::new()
+        }
+        fn stores_facility(&self, facility: u32) -> bool {
+            !(12..16).contains(&facility)
+        }
+    }
+    let Some(rig) = with_dsyslog() else { return };
+    let programs = ["s6-socklog", "s6-ipcserver-socketbinder", "s6-ipcserverd", "ucspilogd"];
+    let [Some(socklog), Some(binder), Some(server), Some(logger)] = programs.map(tools::peer)
+    else {
+        return;
+    };
+    let calls = [
+        format!("{socklog} -x {} >>messages", rig.path("dgram").display()),
+        format!("{binder} -- stream {server} sh -c 'exec {logger} >>messages'"),
+    ];
+    let receivers = Receivers { rig: &rig, calls, running: RefCell::default() };
+    let to = |transport| match transport {
+        Transport::Datagram => "./dgram".to_string(),
+        _ => "./stream".to_string(),
+    };
+    assert_matrix(&rig, "", &cells(S6, to), &receivers);
 }
 
 /// Returns the options that a receiver requires over these transports, as the manual names them.

@@ -62,21 +62,33 @@ fn position(names: &str, name: &str) -> Option<u32> {
     u32::try_from(names.split_whitespace().position(|word| word == name)?).ok()
 }
 
+/// Parses `FACILITY.SEVERITY` or `<NUMBER>`.
+fn priority(word: &str) -> Option<u32> {
+    let Some((facility, severity)) = word.split_once('.') else {
+        return word.strip_prefix('<')?.strip_suffix('>')?.parse().ok();
+    };
+    Some(position(FACILITIES, facility)? * 8 + position(SEVERITIES, severity)?)
+}
+
+/// Parses the complete lines of s6's syslog receivers: `FACILITY.SEVERITY: TAG: TEXT`. They store no time.
+pub fn s6_records(log: &str) -> Vec<Record> {
+    let record = |line: &str| {
+        let (word, message) = line.split_once(": ")?;
+        Some(Record::of_tag(now(), "", priority(word)?, message))
+    };
+    let record = |line| record(line).unwrap_or_else(|| panic!("not a line of s6: {line:?}"));
+    complete_lines(log).map(record).collect()
+}
+
 /// Parses the complete lines of the log of busybox's syslogd: `Mmm dd HH:MM:SS HOST PRIORITY TAG: TEXT`.
 ///
-/// PRIORITY is `FACILITY.SEVERITY`, or `<NUMBER>` if the facility has no name. `zone` is the daemon's time zone in
+/// PRIORITY is `<NUMBER>` if the facility has no name. `zone` is the daemon's time zone in
 /// seconds east of UTC.
 pub fn busybox_records(log: &str, zone: i64) -> Vec<Record> {
     let record = |line: &str| {
         let time = seconds(line.get(..15)?)? - zone;
         let mut words = line.get(16..)?.splitn(3, ' ');
-        let (host, priority) = (words.next()?, words.next()?);
-        let priority = match priority.split_once('.') {
-            Some((facility, severity)) => {
-                position(FACILITIES, facility)? * 8 + position(SEVERITIES, severity)?
-            }
-            None => priority.strip_prefix('<')?.strip_suffix('>')?.parse().ok()?,
-        };
+        let (host, priority) = (words.next()?, priority(words.next()?)?);
         Some(Record::of_tag(time, host, priority, words.next()?))
     };
     let record = |line| record(line).unwrap_or_else(|| panic!("not a line of syslogd: {line:?}"));
