@@ -107,12 +107,18 @@ pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
     check_size(unsafe { libc::syscall(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) })
 }
 
+/// The number of pwrite(2). The libc crate has no name for that of MIPS (arch/mips/kernel/syscalls).
+#[cfg(not(target_arch = "mips"))]
+const PWRITE: c_long = libc::SYS_pwrite64;
+#[cfg(target_arch = "mips")]
+const PWRITE: c_long = 4201;
+
 /// Writes some of `bytes` at the start of a file and returns how many.
 ///
 /// # Errors
 /// `ENOSPC`, `EDQUOT`, `EIO` (pwrite(2)).
 pub fn write_at_start(fd: c_int, bytes: &[u8]) -> Result<usize> {
-    let (call, start, none): (_, _, c_long) = (libc::SYS_pwrite64, bytes.as_ptr(), 0);
+    let (call, start, none): (_, _, c_long) = (PWRITE, bytes.as_ptr(), 0);
     // On 32 bits the offset takes two words, on some machines after an unused one.
     // SAFETY: pointer and length are those of a slice.
     check_size(unsafe { libc::syscall(call, fd, start, bytes.len(), none, none, none) })
