@@ -61,8 +61,8 @@ pub fn monotonic() -> (i64, u32) {
 /// Returns the seconds of CLOCK_BOOTTIME, which also counts while the machine is suspended (Linux 2.6.39). Setting the
 /// clock does not change it.
 #[must_use]
-pub fn boot() -> i64 {
-    read(libc::CLOCK_BOOTTIME).0
+pub fn boot() -> u32 {
+    u32::try_from(read(libc::CLOCK_BOOTTIME).0).unwrap_or(0)
 }
 
 /// Returns the seconds since 1970 and the nanoseconds of CLOCK_REALTIME.

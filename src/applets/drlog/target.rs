@@ -30,7 +30,7 @@ pub struct DirTarget {
     log_file: LogFile,
     rotation: Rotation,
     /// The second of CLOCK_BOOTTIME in which drlog has looked at the names.
-    checked_at: i64,
+    checked_at: u32,
     /// Something was written since then.
     is_unchecked: bool,
     /// The clock was not behind `.timestamp` when the age was read from it. Otherwise a clock that is set later would
@@ -97,19 +97,19 @@ impl DirTarget {
         let recorded = self.dir.read_timestamp();
         let (now, (time, _)) = (clock::boot(), clock::real());
         let age = if size > 0 { rotate::age(recorded, time) } else { 0 };
-        self.rotation.file_changed(size, now - age);
+        self.rotation.file_changed(size, age, now);
         self.is_timed = recorded <= time;
-        self.record(time - age);
+        self.record(time, age);
     }
 
-    /// Records in `.timestamp` when `current` was created.
-    fn record(&mut self, created_at: i64) {
-        let result = self.dir.record(created_at);
+    /// Records in `.timestamp` when `current` was created, by its age at `time`.
+    fn record(&mut self, time: i64, age: u32) {
+        let result = self.dir.record(time - i64::from(age));
         report_once(&mut self.timestamp_report, "cannot write .timestamp in ", result, self.path);
     }
 
     /// Looks at the names of file and directory, and opens them again if others have their names now.
-    fn check(&mut self, now: i64) {
+    fn check(&mut self, now: u32) {
         self.checked_at = now;
         let mut is_lost = core::mem::take(&mut self.is_unchecked);
         let mut what = CANNOT_OPEN_CURRENT;
@@ -118,7 +118,7 @@ impl DirTarget {
             is_lost &= self.is_removed();
             if self.is_removed() {
                 self.log_file.file_removed(is_lost);
-                self.rotation.file_changed(0, now);
+                self.rotation.file_changed(0, 0, now);
             }
             result = self.reopen(&mut what);
             if is_lost && result.is_ok() {
@@ -127,8 +127,7 @@ impl DirTarget {
         }
         if result.is_ok() && self.is_timed {
             // If the clock was set, the time of the creation has changed, too.
-            let age = now - self.rotation.created_at();
-            self.record(clock::real().0 - age);
+            self.record(clock::real().0, self.rotation.age(now));
         }
         report_once(&mut self.reopen_report, what, result, self.path);
     }
@@ -151,7 +150,7 @@ impl DirTarget {
     }
 
     /// Rotates, then removes the oldest archives. If the rotation fails, the old file is used until the next attempt.
-    fn rotate(&mut self, now: i64) {
+    fn rotate(&mut self, now: u32) {
         // Unless `file_changed` follows, the rotation has failed.
         self.rotation.failed(now);
         let mut archives = Archives::default();
@@ -172,7 +171,7 @@ impl DirTarget {
     ///
     /// # Errors
     /// The first error of a step; `ENOENT` if there is no `current`.
-    fn try_to_rotate(&mut self, now: i64, archives: &mut Archives) -> Result<(), Errno> {
+    fn try_to_rotate(&mut self, now: u32, archives: &mut Archives) -> Result<(), Errno> {
         self.dir.list(archives)?;
         let (time, _) = clock::real();
         let name = ArchiveName::after(archives.newest, time).ok_or(Errno::EXIST)?;
@@ -186,9 +185,9 @@ impl DirTarget {
                         // Only root, or a member of the group, may set it.
                         let _ = file::set_group(file.fd(), group);
                         self.log_file.switch_to(Output::Named(file));
-                        self.rotation.file_changed(0, now);
+                        self.rotation.file_changed(0, 0, now);
                         self.is_timed = true;
-                        self.record(time);
+                        self.record(time, 0);
                         return Ok(());
                     }
                     Err(errno) => Err(errno),
@@ -206,7 +205,7 @@ impl DirTarget {
     }
 
     /// Removes the oldest archives. `archives` are those before the rotation, which has added one.
-    fn remove_surplus(&mut self, archives: &mut Archives, now: i64) -> Result<(), Errno> {
+    fn remove_surplus(&mut self, archives: &mut Archives, now: u32) -> Result<(), Errno> {
         for more in (0..self.rotation.surplus(archives.count + 1)).rev() {
             let removed = self.dir.remove_oldest(archives);
             if removed.is_err() {

@@ -26,7 +26,7 @@ struct Limits {
     /// In bytes.
     size: u64,
     /// In seconds.
-    age: i64,
+    age: u32,
     files: u32,
 }
 
@@ -35,7 +35,7 @@ impl RotateLimits {
         let (age, _) = self.time.0.as_timespec();
         Limits {
             size: if self.size.0 == 0 { u64::MAX } else { self.size.0 },
-            age: i64::try_from(age).ok().filter(|age| *age > 0).unwrap_or(i64::MAX),
+            age: u32::try_from(age).ok().filter(|age| *age > 0).unwrap_or(u32::MAX),
             files: if self.files.0 == 0 { u32::MAX } else { self.files.0 },
         }
     }
@@ -53,7 +53,7 @@ impl Limits {
 
     /// Returns whether a file has reached a limit. An empty file never does. Within a line, a file has reached one only
     /// if that line alone is larger than `--max-size`: it started before the limit, and the file is twice as large.
-    const fn are_reached(self, size: u64, age: i64, at_line_start: bool) -> bool {
+    const fn are_reached(self, size: u64, age: u32, at_line_start: bool) -> bool {
         if at_line_start {
             size >= self.size || size > 0 && age >= self.age
         } else {
@@ -72,10 +72,10 @@ pub struct Rotation {
     limits: Limits,
     /// Bytes in `current`.
     size: u64,
-    /// The second in which `current` was created, perhaps before the boot.
-    created_at: i64,
+    /// The second in which `current` was created. It wraps around if that was before the boot.
+    created_at: u32,
     /// Earliest time of the next attempt after one that failed.
-    retry_at: Option<i64>,
+    retry_at: Option<u32>,
     /// A rotation must take place without a limit or a line boundary.
     is_owed: bool,
 }
@@ -97,28 +97,27 @@ impl Rotation {
         self.size == 0
     }
 
-    /// Returns the second in which `current` was created.
+    /// Returns the age of `current` in seconds.
     #[must_use]
-    pub const fn created_at(&self) -> i64 {
-        self.created_at
+    pub const fn age(&self, now: u32) -> u32 {
+        now.wrapping_sub(self.created_at)
     }
 
     /// Returns whether to rotate at `now`.
     #[must_use]
-    pub fn is_due(&self, now: i64, at_line_start: bool) -> bool {
-        let age = now.wrapping_sub(self.created_at);
+    pub fn is_due(&self, now: u32, at_line_start: bool) -> bool {
         self.may_rotate(now)
-            && (self.is_owed || self.limits.are_reached(self.size, age, at_line_start))
+            && (self.is_owed || self.limits.are_reached(self.size, self.age(now), at_line_start))
     }
 
     /// Returns whether the last attempt succeeded, or its successor may follow. Attempts are a second apart, as
     /// after a failed write.
-    fn may_rotate(&self, now: i64) -> bool {
+    fn may_rotate(&self, now: u32) -> bool {
         self.retry_at.is_none_or(|at| at <= now)
     }
 
     /// Makes a rotation due, because the file system allows no larger file. Returns false if one has just failed.
-    pub fn require(&mut self, now: i64) -> bool {
+    pub fn require(&mut self, now: u32) -> bool {
         self.is_owed |= self.may_rotate(now);
         self.may_rotate(now)
     }
@@ -143,20 +142,20 @@ impl Rotation {
         self.size = size;
     }
 
-    /// Records that `current` is another file.
-    pub const fn file_changed(&mut self, size: u64, created_at: i64) {
-        (self.size, self.created_at) = (size, created_at);
+    /// Records that `current` is another file, which has this age at `now`.
+    pub const fn file_changed(&mut self, size: u64, age: u32, now: u32) {
+        (self.size, self.created_at) = (size, now.wrapping_sub(age));
         (self.retry_at, self.is_owed) = (None, false);
     }
 
     /// Records that a rotation failed at `now`: it is still owed.
-    pub const fn failed(&mut self, now: i64) {
+    pub const fn failed(&mut self, now: u32) {
         self.postpone(now);
         self.is_owed = true;
     }
 
     /// Delays the next rotation, because an archive could not be removed.
-    pub const fn postpone(&mut self, now: i64) {
+    pub const fn postpone(&mut self, now: u32) {
         self.retry_at = Some(now + 1);
     }
 }
@@ -174,8 +173,9 @@ pub fn recorded_second(text: &[u8]) -> i64 {
 /// Returns the age of a file that was created in the second `recorded`. 0 if that is unknown or later than `now`, or
 /// if the clock was not set then.
 #[must_use]
-pub fn age(recorded: i64, now: i64) -> i64 {
-    if recorded < FIRST_SECOND { 0 } else { now.saturating_sub(recorded).max(0) }
+pub fn age(recorded: i64, now: i64) -> u32 {
+    let age = if recorded < FIRST_SECOND { 0 } else { now.saturating_sub(recorded) };
+    u32::try_from(age).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -264,10 +264,9 @@ mod tests {
         assert!(limits.are_reached(5, 100, true));
         assert!(!limits.are_reached(5, 100, false));
         assert!(!limits.are_reached(0, 100, true));
-        assert!(!limits.are_reached(5, -1000, true));
         // The file may be older than the machine is up.
         let mut rotation = Rotation::new(options);
-        rotation.file_changed(5, -60);
+        rotation.file_changed(5, 90, 30);
         assert!(!rotation.is_due(39, true));
         assert!(rotation.is_due(40, true));
     }
@@ -315,7 +314,7 @@ mod tests {
         // A rotation by a signal needs no limit, and neither does its repetition.
         rotation.set_size(9);
         assert!(rotation.is_due(6, false));
-        rotation.file_changed(9, 0);
+        rotation.file_changed(9, 0, 6);
         assert!(!rotation.is_due(6, true));
         assert_eq!(rotation.take_until_full(b"a\nb\n"), 2);
     }
