@@ -7,7 +7,7 @@ use super::check;
 use super::file::{self, File};
 use super::{Result, check_int, check_long, check_size, poll};
 use core::ffi::{CStr, c_int};
-use core::net::SocketAddr;
+use pure::syslog::socket_addr::SocketAddr;
 use pure::unix::Errno;
 
 /// The type of a socket (socket(2)).
@@ -64,30 +64,27 @@ impl Socket {
     ///
     /// # Errors
     /// `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EAFNOSUPPORT`; never `EINPROGRESS` (connect(2)); `ENODEV` if there
-    /// is no interface `zone`.
-    pub fn inet(to: SocketAddr, zone: &[u8], socket_type: SocketType) -> Result<Self> {
-        match to {
-            SocketAddr::V4(to) => {
-                // SAFETY: all zeros are a valid sockaddr_in.
-                let mut address: libc::sockaddr_in = unsafe { core::mem::zeroed() };
-                address.sin_family = libc::AF_INET as u16;
-                address.sin_port = to.port().to_be();
-                address.sin_addr.s_addr = u32::from_ne_bytes(to.ip().octets());
-                Self::connect(socket_type, (&raw const address).cast(), size_of_val(&address))
-            }
-            SocketAddr::V6(to) => {
-                // SAFETY: all zeros are a valid sockaddr_in6.
-                let mut address: libc::sockaddr_in6 = unsafe { core::mem::zeroed() };
-                address.sin6_family = libc::AF_INET6 as u16;
-                address.sin6_port = to.port().to_be();
-                address.sin6_addr.s6_addr = to.ip().octets();
-                address.sin6_scope_id = match zone {
-                    [] => to.scope_id(),
-                    _ => Self::interface_index(zone)?,
-                };
-                Self::connect(socket_type, (&raw const address).cast(), size_of_val(&address))
-            }
-        }
+    /// is no interface with the name of the zone.
+    pub fn inet(to: &SocketAddr, socket_type: SocketType) -> Result<Self> {
+        // SAFETY: all zeros are a valid sockaddr_in6.
+        let mut address: libc::sockaddr_in6 = unsafe { core::mem::zeroed() };
+        address.sin6_port = to.port.to_be();
+        let size = if to.is_v6 {
+            address.sin6_family = libc::AF_INET6 as u16;
+            address.sin6_addr.s6_addr = to.ip;
+            address.sin6_scope_id = match to.zone {
+                [] => to.zone_number,
+                name => Self::interface_index(name)?,
+            };
+            size_of_val(&address)
+        } else {
+            // A sockaddr_in has its address at this place.
+            address.sin6_family = libc::AF_INET as u16;
+            let [a, b, c, d, ..] = to.ip;
+            address.sin6_flowinfo = u32::from_ne_bytes([a, b, c, d]);
+            size_of::<libc::sockaddr_in>()
+        };
+        Self::connect(socket_type, (&raw const address).cast(), size)
     }
 
     /// Returns the number of a network interface (netdevice(7)).
@@ -154,13 +151,34 @@ impl Socket {
         Some(file::read(fd, &mut [0]).err().unwrap_or(Errno::PIPE))
     }
 
-    /// Sends at most [`MAX_MESSAGES`] datagrams and returns how many were sent.
+    /// Sends at most [`MAX_MESSAGES`] messages. Returns how many datagrams were sent, or how many bytes a stream has
+    /// taken, without the first `skip` bytes of the first message.
     ///
     /// # Errors
-    /// If the first datagram was not sent: `EAGAIN`, `ENOBUFS`, `ECONNREFUSED`, `EMSGSIZE` (send(2)); `ENOSYS` before
-    /// Linux 3.0 (sendmmsg(2)).
-    pub fn sendmmsg<'a>(&self, datagrams: impl Iterator<Item = &'a [u8]>) -> Result<usize> {
-        let (mut pieces, count) = gather(datagrams);
+    /// If nothing was sent: `EAGAIN`, `ENOBUFS`; of datagrams `ECONNREFUSED`, `EMSGSIZE` (send(2)) and `ENOSYS` before Linux
+    /// 3.0 (sendmmsg(2)); of a stream `EPIPE`, `ECONNRESET` (writev(2)).
+    pub fn send<'a>(
+        &self,
+        messages: impl Iterator<Item = &'a [u8]>,
+        socket_type: SocketType,
+        skip: usize,
+    ) -> Result<usize> {
+        // SAFETY: all zeros are valid iovecs.
+        let mut pieces: [libc::iovec; MAX_MESSAGES] = unsafe { core::mem::zeroed() };
+        let mut count = 0;
+        for (piece, message) in pieces.iter_mut().zip(messages) {
+            let skip = if count == 0 { skip } else { 0 };
+            let rest = pure::text::skip(message, skip);
+            piece.iov_base = rest.as_ptr().cast_mut().cast();
+            piece.iov_len = rest.len();
+            count += 1;
+        }
+        if socket_type == SocketType::Stream {
+            // SAFETY: `count` entries, each with a slice that is still borrowed.
+            let written =
+                unsafe { libc::syscall(libc::SYS_writev, self.fd(), pieces.as_ptr(), count) };
+            return check_size(written);
+        }
         // SAFETY: all zeros are valid message headers.
         let mut headers: [libc::mmsghdr; MAX_MESSAGES] = unsafe { core::mem::zeroed() };
         for (header, piece) in headers.iter_mut().zip(&mut pieces) {
@@ -170,35 +188,6 @@ impl Socket {
         let (socket, first) = (self.fd(), headers.as_mut_ptr());
         // By number, because musl's function sends them one by one.
         // SAFETY: `count` headers are filled in, each with one slice that is still borrowed.
-        let sent = unsafe { libc::syscall(libc::SYS_sendmmsg, socket, first, count, 0) };
-        check_long(sent).map(|sent| usize::try_from(sent).unwrap_or(0))
+        check_size(unsafe { libc::syscall(libc::SYS_sendmmsg, socket, first, count, 0) })
     }
-
-    /// Writes at most [`MAX_MESSAGES`] pieces to a stream, without the first `skip` bytes of the first piece, and
-    /// returns how many bytes were written.
-    ///
-    /// # Errors
-    /// `EAGAIN`, `EPIPE`, `ECONNRESET` (writev(2)).
-    pub fn writev<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>, skip: usize) -> Result<usize> {
-        let (mut pieces, count) = gather(pieces);
-        if let Some(rest) = pieces[0].iov_len.checked_sub(skip) {
-            let start = pieces[0].iov_base.cast::<u8>().wrapping_add(skip);
-            pieces[0] = libc::iovec { iov_base: start.cast(), iov_len: rest };
-        }
-        // SAFETY: `count` entries, each with a slice that is still borrowed.
-        check_size(unsafe { libc::syscall(libc::SYS_writev, self.fd(), pieces.as_ptr(), count) })
-    }
-}
-
-/// Returns the first [`MAX_MESSAGES`] slices in the layout of struct iovec, and their number.
-fn gather<'a>(slices: impl Iterator<Item = &'a [u8]>) -> ([libc::iovec; MAX_MESSAGES], c_int) {
-    // SAFETY: all zeros are valid iovecs.
-    let mut pieces: [libc::iovec; MAX_MESSAGES] = unsafe { core::mem::zeroed() };
-    let mut count = 0;
-    for (piece, slice) in pieces.iter_mut().zip(slices) {
-        piece.iov_base = slice.as_ptr().cast_mut().cast();
-        piece.iov_len = slice.len();
-        count += 1;
-    }
-    (pieces, count)
 }

@@ -49,7 +49,7 @@ impl<'a> Connection<'a> {
     /// this after the last one.
     pub fn check_refused(&mut self) {
         let error = self.socket.as_ref().and_then(|(socket, _)| socket.error());
-        if let (Transport::Udp(_), Some(error)) = (self.address.transport, error) {
+        if let (Transport::Udp, Some(error)) = (self.address.transport, error) {
             self.state.on_send(Err(error));
         }
     }
@@ -90,14 +90,37 @@ impl<'a> Connection<'a> {
 
     /// Sends messages with one call, and removes from the queue those that were sent.
     fn send(&self, queue: &mut Queue) -> Result<(), Errno> {
-        match &self.socket {
-            None => Err(Errno::PIPE),
-            Some((socket, SocketType::Stream)) => send_stream(socket, queue),
-            Some((socket, SocketType::Datagram)) => {
-                let is_udp = matches!(self.address.transport, Transport::Udp(_));
-                send_datagrams(socket, queue, is_udp)
-            }
+        let Some((socket, socket_type)) = &self.socket else {
+            return Err(Errno::PIPE);
+        };
+        let is_stream = *socket_type == SocketType::Stream;
+        // After the receiver has closed the connection, one more write would succeed, and its messages would be lost.
+        if is_stream && let Some(error) = socket.error() {
+            return Err(error);
         }
+        let mut max = MAX_MESSAGES;
+        let result = socket.send(queue.messages(is_stream), *socket_type, queue.front_sent());
+        let sent = match result {
+            // A seccomp filter or an emulator lacks the call. Send one datagram, and expect no more.
+            Err(Errno::NOSYS) => {
+                max = 1;
+                let first = queue.messages(false).next().unwrap_or(&[]);
+                file::write(socket.fd(), first).map(|_| 1)
+            }
+            result => result,
+        }?;
+        if is_stream {
+            queue.sent_bytes(sent);
+            return Ok(());
+        }
+        queue.sent(sent);
+        // sendmmsg(2) returns the count if a later message fails, and drops its error. If the socket is writable, the
+        // error was ECONNREFUSED for an earlier datagram.
+        let is_udp = matches!(self.address.transport, Transport::Udp);
+        if is_udp && sent < max && !queue.is_empty() && fd::is_writable(socket.fd()) {
+            return Err(Errno::CONNREFUSED);
+        }
+        Ok(())
     }
 }
 
@@ -106,44 +129,16 @@ fn connect(address: &Address) -> Result<(Socket, SocketType), Errno> {
     let connect = |socket_type| {
         let socket = match address.transport {
             Transport::Unix => Socket::unix(address.word, socket_type),
-            Transport::Udp(to) | Transport::Tcp(to) => Socket::inet(to, address.zone, socket_type),
+            Transport::Udp | Transport::Tcp => Socket::inet(&address.to, socket_type),
         };
         socket.map(|socket| (socket, socket_type))
     };
     match address.transport {
-        Transport::Tcp(_) => connect(SocketType::Stream),
-        Transport::Udp(_) => connect(SocketType::Datagram),
+        Transport::Tcp => connect(SocketType::Stream),
+        Transport::Udp => connect(SocketType::Datagram),
         Transport::Unix => match connect(SocketType::Datagram) {
             Err(Errno::PROTOTYPE) => connect(SocketType::Stream),
             result => result,
         },
     }
-}
-
-fn send_stream(socket: &Socket, queue: &mut Queue) -> Result<(), Errno> {
-    // After the receiver has closed the connection, one more write would succeed, and its messages would be lost.
-    if let Some(error) = socket.error() {
-        return Err(error);
-    }
-    let bytes = socket.writev(queue.messages(true), queue.front_sent())?;
-    queue.sent_bytes(bytes);
-    Ok(())
-}
-
-fn send_datagrams(socket: &Socket, queue: &mut Queue, is_udp: bool) -> Result<(), Errno> {
-    let (count, max) = match socket.sendmmsg(queue.messages(false)) {
-        // A seccomp filter or an emulator lacks the call. Send one datagram, and expect no more: 1 of 1.
-        Err(Errno::NOSYS) => {
-            let first = queue.messages(false).next().unwrap_or(&[]);
-            file::write(socket.fd(), first).map(|_| (1, 1))
-        }
-        result => result.map(|count| (count, MAX_MESSAGES)),
-    }?;
-    queue.sent(count);
-    // sendmmsg(2) returns the count if a later message fails, and drops its error. If the socket is writable, the
-    // error was ECONNREFUSED for an earlier datagram.
-    if is_udp && count < max && !queue.is_empty() && fd::is_writable(socket.fd()) {
-        return Err(Errno::CONNREFUSED);
-    }
-    Ok(())
 }

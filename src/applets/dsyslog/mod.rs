@@ -16,12 +16,11 @@ use pure::log::loss::{self, Fate, Loss};
 use pure::log::report_once::ReportOnce;
 use pure::packed;
 use pure::syslog::address::{Address, Transport};
-use pure::syslog::header::{
-    self, Host, HostName, Id, Layout, MAX_NAME, MessageFormat, Origin, Tag,
-};
+use pure::syslog::header::{self, Host, Id, Layout, MAX_NAME, MessageFormat, Origin, Tag};
 use pure::syslog::message::{MAX_SIZE, MaxSize, MessageBuilder};
 use pure::syslog::priority::{Facility, Priority};
 use pure::syslog::queue::{self, Queue};
+use pure::syslog::socket_addr::SocketAddr;
 use pure::text::{TextBuf, copy, first, spare, split_once};
 use pure::time::{Duration, Instant, earliest};
 use pure::unix::Pid;
@@ -42,7 +41,7 @@ pub struct Config {
     to: Address,
     rfc5424: bool,
     octet_count: bool,
-    host: HostName,
+    origin: Origin,
     id: Id,
     size: MaxSize,
     console: bool,
@@ -70,7 +69,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
         v.to(&mut c.octet_count)
     }),
     opt("    --hostname HOST\tName this host in messages to the network.", |c, v| {
-        v.to(&mut c.host)
+        v.to(&mut c.origin)
     }),
     opt("    --id[=PID]\tAdd a PID (default: of dsyslog) to the name.", |c, v| v.to(&mut c.id)),
     opt("    --size SIZE\tLimit messages to SIZE bytes (default: 1023).", |c, v| v.to(&mut c.size)),
@@ -101,10 +100,15 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
             prefixed: false,
             skip_empty: false,
         },
-        to: Address { word: c"/dev/log", transport: Transport::Unix, zone: b"", is_given: false },
+        to: Address {
+            word: c"/dev/log",
+            transport: Transport::Unix,
+            to: SocketAddr { is_v6: false, port: 0, ip: [0; 16], zone: b"", zone_number: 0 },
+            is_given: false,
+        },
         rfc5424: false,
         octet_count: false,
-        host: HostName(Host::new()),
+        origin: Origin { moment: (i64::MIN, 0), host: Host::new() },
         id: Id::None,
         size: MaxSize(0),
         console: false,
@@ -129,7 +133,7 @@ fn start(
     }
     let layout = match config.to.transport {
         _ if config.rfc5424 => Layout::Rfc5424,
-        Transport::Udp(_) | Transport::Tcp(_) => Layout::Network,
+        Transport::Udp | Transport::Tcp => Layout::Network,
         Transport::Unix if file::access(c"/sbin/logd", EXECUTE).is_ok() => Layout::Logd,
         Transport::Unix => Layout::Local,
     };
@@ -147,17 +151,17 @@ fn start(
     let (queue, rest) = out.split_at_mut(queue::CAPACITY);
     let (message, line) = rest.split_at_mut(MAX_SIZE);
     let message = message.get_mut(..layout.max_size(config.size.0)).unwrap_or(&mut []);
-    let host = core::mem::take(&mut config.host.0);
+    let mut queue = Queue::new(queue, config.to.framing(config.octet_count));
     let mut sender = Sender {
         console: config.console,
         report: ReportOnce::default(),
         deadline: None,
         connection: Connection::new(&config.to),
-        reads_host: layout.has_host() && host.is_empty(),
-        origin: Origin { moment: (i64::MIN, 0), host },
+        reads_host: layout.has_host() && config.origin.host.is_empty(),
+        origin: &mut config.origin,
         builder: MessageBuilder::new(&config.format, message),
         line,
-        queue: Queue::new(queue, config.to.framing(config.octet_count)),
+        queue: &mut queue,
     };
     let LoggerConfig { input, rate, .. } = config.logger;
     pump::pump(input, Lines::InPieces, rate, batch, &mut sender)
@@ -176,11 +180,11 @@ struct Sender<'a> {
     connection: Connection<'a>,
     /// The host name in `origin` is the kernel's.
     reads_host: bool,
-    origin: Origin,
+    origin: &'a mut Origin,
     builder: MessageBuilder<'a>,
     /// Memory for one line to the console.
     line: &'static mut [u8],
-    queue: Queue,
+    queue: &'a mut Queue,
 }
 
 /// Time to send the rest of the queue after the end of the input. dmon waits equally long for its logger.
@@ -250,7 +254,7 @@ fn update(Origin { moment, host }: &mut Origin, reads_host: bool) {
 
 impl Sink for Sender<'_> {
     fn take(&mut self, batch: &[u8]) -> usize {
-        update(&mut self.origin, self.reads_host);
+        update(self.origin, self.reads_host);
         let mut taken = 0;
         while let Some(rest) = batch.get(taken..).filter(|rest| !rest.is_empty()) {
             if self.is_full() {

@@ -155,8 +155,8 @@ impl ConnectionState {
     pub fn on_connect(&mut self, result: Result<(), Errno>) {
         self.phase = match (result, self.transport) {
             (Err(error), _) => return self.fail(error),
-            (Ok(()), Transport::Tcp(_)) => Phase::Connecting { until: self.now.add(STALL_LIMIT) },
-            (Ok(()), Transport::Unix | Transport::Udp(_)) => Phase::up(self.now),
+            (Ok(()), Transport::Tcp) => Phase::Connecting { until: self.now.add(STALL_LIMIT) },
+            (Ok(()), Transport::Unix | Transport::Udp) => Phase::up(self.now),
         };
     }
 
@@ -239,7 +239,7 @@ impl ConnectionState {
     }
 
     const fn is_udp(&self) -> bool {
-        matches!(self.transport, Transport::Udp(_))
+        matches!(self.transport, Transport::Udp)
     }
 
     /// Returns the wait after a pass. `now` is the present.

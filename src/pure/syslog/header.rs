@@ -5,10 +5,9 @@ use crate::calendar::Civil;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
 use crate::log::timestamp::put_civil;
-use crate::text::{Put, Text, TextBuf, Writer, put_padded};
+use crate::text::{Put, Text, TextBuf, put_number, put_padded};
 use crate::unix::Pid;
 use heapless::Vec;
-use ufmt::uwrite;
 
 /// The maximum length of a sender's name, in bytes: APP-NAME of RFC 5424, 6.
 pub const MAX_NAME: usize = 48;
@@ -100,24 +99,22 @@ impl OptionValue for Id {
 /// A host name. Linux limits it to 64 bytes.
 pub type Host = Vec<u8, 64>;
 
-/// The host name of `--hostname`; empty: the name of this host.
-pub struct HostName(pub Host);
-
-impl OptionValue for HostName {
-    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        self.0 =
-            Vec::from_slice(value.to_bytes()).map_err(|_| "a host name of at most 64 bytes")?;
-        make_printable(&mut self.0);
-        Ok(())
-    }
-}
-
 /// The time and the host that a header names.
 pub struct Origin {
     /// Seconds since 1970 and nanoseconds.
     pub moment: (i64, u32),
     /// Printable ASCII: see [`make_printable`].
     pub host: Host,
+}
+
+/// Sets the host to the value of `--hostname`.
+impl OptionValue for Origin {
+    fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
+        self.host =
+            Vec::from_slice(value.to_bytes()).map_err(|_| "a host name of at most 64 bytes")?;
+        make_printable(&mut self.host);
+        Ok(())
+    }
 }
 
 /// A header, with space for the text of a loss notice.
@@ -140,7 +137,7 @@ impl MessageFormat {
         };
         if let Some(pid) = pid {
             self.tag.put(before);
-            let Ok(()) = uwrite!(Writer(&mut self.tag), "{}", pid.number().unsigned_abs());
+            put_number(&mut self.tag, pid.number().unsigned_abs().into());
             self.tag.put(after);
         } else {
             self.tag.put(nil);
@@ -148,31 +145,30 @@ impl MessageFormat {
         !printable
     }
 
-    /// Returns the header of a message. `prefix` overrides [`MessageFormat::priority`]: see [`Priority::pri`].
-    #[must_use]
-    pub fn header(&self, origin: &Origin, prefix: Option<u8>) -> Header {
-        let mut header = Header::new();
-        let Ok(()) = uwrite!(Writer(&mut header), "<{}>", u32::from(self.priority.pri(prefix)));
+    /// Appends the header of a message with this PRI value: see [`Priority::pri`].
+    pub fn put_header(&self, header: &mut Text, origin: &Origin, pri: u8) {
+        header.put(b"<");
+        put_number(header, pri.into());
+        header.put(b">");
         let (second, nanosecond) = self.layout.shown_part(origin.moment);
         if self.layout == Layout::Rfc5424 {
             header.put(b"1 ");
         }
         let time = Civil::of_epoch(second);
         if self.layout == Layout::Logd {
-            put_bsd_time(&mut header, time);
+            put_bsd_time(header, time);
         }
         if self.layout.has_host() {
-            put_civil(&mut header, time, b'T', b':');
+            put_civil(header, time, b'T', b':');
             if self.layout == Layout::Rfc5424 {
                 header.put(b".");
-                put_padded(&mut header, nanosecond / 1000, 6, false);
+                put_padded(header, nanosecond / 1000, 6, false);
             }
             header.put(b"Z ");
             header.put(&origin.host);
             header.put(b" ");
         }
         header.put(self.tag.bytes());
-        header
     }
 }
 
@@ -189,8 +185,9 @@ fn put_bsd_time(text: &mut Text, time: Civil) {
     const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let start = usize::from(time.month.wrapping_sub(1)) * 3;
     let month = MONTHS.get(start..start + 3).unwrap_or("???");
-    let pad = if time.day < 10 { " " } else { "" };
-    let Ok(()) = uwrite!(Writer(text), "{} {}{}", month, pad, u32::from(time.day));
+    text.put(month.as_bytes());
+    text.put(if time.day < 10 { b"  " } else { b" " });
+    put_number(text, time.day.into());
     for (separator, number) in [(b' ', time.hour), (b':', time.minute), (b':', time.second)] {
         text.put(&[separator]);
         put_padded(text, number.into(), 2, false);
@@ -214,7 +211,9 @@ mod tests {
     fn header(layout: Layout, name: &[u8]) -> String {
         let host = Host::from_slice(b"box").unwrap();
         let origin = Origin { moment: (1_794_823_200, 123_456_789), host };
-        String::from_utf8(format(layout, name).header(&origin, None).bytes().to_vec()).unwrap()
+        let mut header = Header::new();
+        format(layout, name).put_header(&mut header, &origin, 191);
+        String::from_utf8(header.bytes().to_vec()).unwrap()
     }
 
     #[test]
@@ -237,7 +236,8 @@ mod tests {
             let mut format = format(layout, b"");
             format.tag = Tag::new();
             format.set_name(&[b'n'; MAX_NAME], Pid::new(i32::MAX));
-            let mut message = format.header(&origin, None);
+            let mut message = Header::new();
+            format.put_header(&mut message, &origin, 191);
             let text = b"18446744073709551615 lines lost";
             message.put(text);
             assert!(message.bytes().ends_with(text), "{layout:?}");
@@ -280,8 +280,8 @@ mod tests {
     #[test]
     fn a_given_host_name_has_at_most_64_bytes() {
         let parsed = |word: &str| {
-            let mut name = HostName(Host::new());
-            name.parse(Arg::new(crate::testing::word_of(word))).map(|()| name.0)
+            let mut origin = Origin { moment: (0, 0), host: Host::new() };
+            origin.parse(Arg::new(crate::testing::word_of(word))).map(|()| origin.host)
         };
         assert_eq!(parsed("box").as_deref(), Ok(&b"box"[..]));
         assert_eq!(parsed("a b").as_deref(), Ok(&b"a-b"[..]));

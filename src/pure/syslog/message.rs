@@ -4,9 +4,9 @@
 //! Each line becomes one message, or several if it is too long. Control characters are escaped, because a receiver may
 //! print messages to a terminal: `#` and three octal digits, as rsyslogd does.
 
+use super::header::{Header, MessageFormat, Origin};
 #[cfg(any(test, fuzzing))]
 use super::header::{Host, Layout, Tag};
-use super::header::{MessageFormat, Origin};
 use super::priority::Priority;
 use crate::byte_scan::copy_until;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
@@ -44,10 +44,10 @@ pub struct MessageBuilder<'a> {
     prefix: Vec<u8, 4>,
     /// The number in that prefix.
     pri: Option<u8>,
-    /// The size of the header at the start of `message`.
+    /// The size of the header at the start of `message`; 0: there is none yet.
     header_len: usize,
-    /// The moment and the prefix that this header contains. All lines of a batch, or of a second, share one header.
-    header_for: Option<((i64, u32), Option<u8>)>,
+    /// The moment and the PRI value that this header contains. All lines of a batch, or of a second, share one header.
+    header_for: ((i64, u32), u8),
     /// The size of the message so far.
     len: usize,
     /// The buffer has the maximum size of a message.
@@ -66,7 +66,7 @@ impl<'a> MessageBuilder<'a> {
             prefix: Vec::new(),
             pri: None,
             header_len: 0,
-            header_for: None,
+            header_for: ((0, 0), 0),
             len: 0,
             message,
         }
@@ -130,7 +130,8 @@ impl<'a> MessageBuilder<'a> {
 
     /// Builds a message of dsyslog itself, even in the middle of a line.
     pub fn notice(&self, text: &[u8], origin: &Origin, emit: Emit) {
-        let mut message = self.format.header(origin, None);
+        let mut message = Header::new();
+        self.format.put_header(&mut message, origin, self.format.priority.pri(None));
         message.put(text);
         emit(message.bytes(), true);
     }
@@ -164,10 +165,12 @@ impl<'a> MessageBuilder<'a> {
     }
 
     fn start_message(&mut self, origin: &Origin) {
-        let header_for = Some((self.format.layout.shown_part(origin.moment), self.pri));
-        if self.header_for != header_for {
+        let pri = self.format.priority.pri(self.pri);
+        let header_for = (self.format.layout.shown_part(origin.moment), pri);
+        if self.header_len == 0 || self.header_for != header_for {
             self.header_for = header_for;
-            let header = self.format.header(origin, self.pri);
+            let mut header = Header::new();
+            self.format.put_header(&mut header, origin, pri);
             self.header_len = copy(header.bytes(), self.message);
         }
         self.len = self.header_len;

@@ -4,42 +4,58 @@
 //! the executable.
 
 use crate::cli::value;
-use crate::text::{split, split_once};
-use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use crate::text::{copy, first, skip, spare, split, split_once};
 
 /// The port of syslog over UDP: RFC 5426, 3.3. That of TCP has no assignment; receivers use the same number.
 const DEFAULT_PORT: u16 = 514;
 
-/// An address with its port, and the name of its zone: the interface of a link-local address (RFC 4007, 11). The name is
-/// empty if there is no zone, or if it is a number, which the address then contains.
-pub type ZonedAddr = (SocketAddr, &'static [u8]);
+/// An internet address and a port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SocketAddr {
+    pub is_v6: bool,
+    pub port: u16,
+    /// In the order of the network; 4 bytes of an IPv4 address.
+    pub ip: [u8; 16],
+    /// The name of the zone: the interface of a link-local address (RFC 4007, 11). Empty without a zone, or if it is a
+    /// number.
+    pub zone: &'static [u8],
+    /// The number of the zone; 0 without one.
+    pub zone_number: u32,
+}
 
 /// The maximum length of an interface's name: IFNAMSIZ without a NUL (netdevice(7)).
 const MAX_ZONE: usize = 15;
 
-/// Parses an address, in brackets if it is one of IPv6, and a port other than 0, which may be missing.
-#[must_use]
-pub fn parse(word: &'static [u8]) -> Option<ZonedAddr> {
-    let (bracketed, port) = match word {
-        [b'[', rest @ ..] => match split_once(rest, b']') {
-            (v6, Some([])) => (Some(v6), None),
-            (v6, Some([b':', port @ ..])) => (Some(v6), Some(port)),
-            _ => return None,
-        },
-        _ => (None, split_once(word, b':').1),
-    };
-    let port = port.map_or(Some(DEFAULT_PORT), decimal).filter(|port| *port > 0)?;
-    let Some(v6) = bracketed else {
-        let v4 = parse_v4(split_once(word, b':').0)?;
-        return Some((SocketAddr::V4(SocketAddrV4::new(v4, port)), &[]));
-    };
-    let (v6, zone) = split_once(v6, b'%');
-    let (number, name) = match zone.map(|zone| (zone, value::number(zone))) {
-        None => (0, &[][..]),
-        Some((_, Ok(number))) => (number, &[][..]),
-        Some((name, Err(_))) => (0, (1..=MAX_ZONE).contains(&name.len()).then_some(name)?),
-    };
-    Some((SocketAddr::V6(SocketAddrV6::new(parse_v6(v6)?, port, 0, number)), name))
+impl SocketAddr {
+    /// Sets an address, in brackets if it is one of IPv6, and a port other than 0, which may be missing. `None` for any
+    /// other word.
+    #[must_use]
+    pub fn set(&mut self, word: &'static [u8]) -> Option<()> {
+        let (v4, mut port) = split_once(word, b':');
+        self.is_v6 = false;
+        if let [b'[', rest @ ..] = word {
+            let (v6, rest) = split_once(rest, b']');
+            port = match rest? {
+                [] => None,
+                [b':', port @ ..] => Some(port),
+                _ => return None,
+            };
+            self.is_v6 = true;
+            let (v6, zone) = split_once(v6, b'%');
+            parse_v6(v6, &mut self.ip)?;
+            (self.zone, self.zone_number) = (b"", 0);
+            match zone.map(|zone| (zone, value::number(zone))) {
+                None => {}
+                Some((_, Ok(number))) => self.zone_number = number,
+                Some((name, Err(_))) if (1..=MAX_ZONE).contains(&name.len()) => self.zone = name,
+                _ => return None,
+            }
+        } else {
+            parse_v4(v4, &mut self.ip)?;
+        }
+        self.port = port.map_or(Some(DEFAULT_PORT), decimal)?;
+        (self.port > 0).then_some(())
+    }
 }
 
 fn decimal(word: &[u8]) -> Option<u16> {
@@ -47,44 +63,35 @@ fn decimal(word: &[u8]) -> Option<u16> {
 }
 
 /// Parses four decimal octets.
-fn parse_v4(word: &[u8]) -> Option<Ipv4Addr> {
-    let mut parts = split(word, b'.').map(|part| u8::try_from(decimal(part)?).ok());
-    let mut octets = [0; 4];
-    for octet in &mut octets {
-        *octet = parts.next()??;
+fn parse_v4(word: &[u8], ip: &mut [u8; 16]) -> Option<()> {
+    let mut parts = split(word, b'.');
+    for octet in ip.iter_mut().take(4) {
+        *octet = u8::try_from(decimal(parts.next()?)?).ok()?;
     }
-    parts.next().is_none().then_some(Ipv4Addr::from(octets))
+    parts.next().is_none().then_some(())
 }
 
 /// Parses eight hexadecimal groups, or fewer around one `::` (RFC 4291, 2.2).
-fn parse_v6(word: &[u8]) -> Option<Ipv6Addr> {
-    let gap = word.windows(2).position(|pair| pair == b"::");
-    let mut segments = [0; 8];
-    match gap {
-        None => (parse_groups(word, &mut segments)? == 8).then_some(())?,
-        Some(at) => {
-            let mut tail = [0; 8];
-            let before = parse_groups(word.get(..at)?, &mut segments)?;
-            let after = parse_groups(word.get(at + 2..)?, &mut tail)?;
-            (before + after < 8).then_some(())?;
-            let last_segments = segments.iter_mut().skip(8 - after);
-            last_segments.zip(tail).for_each(|(segment, group)| *segment = group);
-        }
-    }
-    Some(Ipv6Addr::from(segments))
+fn parse_v6(word: &[u8], ip: &mut [u8; 16]) -> Option<()> {
+    *ip = [0; 16];
+    let Some(gap) = word.windows(2).position(|pair| pair == b"::") else {
+        return (parse_groups(word, ip)? == 16).then_some(());
+    };
+    let mut tail = [0; 16];
+    let before = parse_groups(first(word, gap), ip)?;
+    let after = parse_groups(skip(word, gap + 2), &mut tail)?;
+    copy(first(&tail, after), spare(ip, 16 - after));
+    (before + after < 16).then_some(())
 }
 
-/// Parses groups separated by colons into `segments` and returns their number. An empty word has no groups.
-fn parse_groups(word: &[u8], segments: &mut [u16; 8]) -> Option<usize> {
-    if word.is_empty() {
-        return Some(0);
+/// Parses groups separated by colons and returns the number of their bytes. An empty word has no groups.
+fn parse_groups(word: &[u8], bytes: &mut [u8; 16]) -> Option<usize> {
+    let mut at = 0;
+    for group in split(word, b':').filter(|_| !word.is_empty()) {
+        *spare(bytes, at).first_chunk_mut()? = hexadecimal(group)?.to_be_bytes();
+        at += 2;
     }
-    let mut count = 0;
-    for group in split(word, b':') {
-        *segments.get_mut(count)? = hexadecimal(group)?;
-        count += 1;
-    }
-    Some(count)
+    Some(at)
 }
 
 /// Parses one to four hexadecimal digits.
@@ -102,11 +109,22 @@ fn hexadecimal(group: &[u8]) -> Option<u16> {
 mod tests {
     use super::*;
     use crate::testing::{Random, word_of};
+    use core::net;
 
-    fn parse(word: &str) -> Option<SocketAddr> {
-        let (address, zone) = super::parse(word_of(word).to_bytes())?;
-        assert_eq!(zone, b"", "{word}");
-        Some(address)
+    /// Parses the word, and converts the address to that of the standard library.
+    fn parse(word: &str) -> Option<net::SocketAddr> {
+        // The address may be set twice.
+        let (ip, zone) = ([0xff; 16], &b"old"[..]);
+        let mut address = super::SocketAddr { ip, zone, zone_number: 9, ..SocketAddr::default() };
+        address.set(word_of(word).to_bytes())?;
+        let SocketAddr { ip, is_v6, port, zone, zone_number } = address;
+        Some(if is_v6 {
+            assert_eq!(zone, b"", "{word}");
+            net::SocketAddrV6::new(ip.into(), port, 0, zone_number).into()
+        } else {
+            let [a, b, c, d, ..] = ip;
+            net::SocketAddrV4::new([a, b, c, d].into(), port).into()
+        })
     }
 
     #[test]
@@ -157,9 +175,12 @@ mod tests {
             assert_eq!(parse(bad), None, "{bad}");
         }
         for (word, address) in [("[fe80::1%eth0]", "[fe80::1]:514"), ("[::1%br.1]:9", "[::1]:9")] {
-            let (parsed, zone) = super::parse(word_of(word).to_bytes()).unwrap();
-            assert_eq!(parsed, address.parse().unwrap());
-            assert!(word.contains(&format!("%{}]", String::from_utf8_lossy(zone))));
+            let mut parsed = SocketAddr::default();
+            assert!(parsed.set(word_of(word).to_bytes()).is_some());
+            let zone = String::from_utf8_lossy(core::mem::take(&mut parsed.zone));
+            assert!(word.contains(&format!("%{zone}]")));
+            let mut without = SocketAddr::default();
+            assert!(without.set(word_of(address).to_bytes()).is_some() && parsed == without);
         }
         let mut random = Random(9);
         for _ in 0..100_000 {

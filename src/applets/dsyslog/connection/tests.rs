@@ -6,7 +6,7 @@
 use super::{Address, Connection, Errno, Queue, Transport};
 use crate::testing::Choices;
 use core::cell::RefCell;
-use core::net::SocketAddr;
+use pure::syslog::socket_addr::SocketAddr;
 use pure::time::{Duration, Instant};
 use sys::socket::SocketType;
 
@@ -166,7 +166,7 @@ impl Socket {
         })
     }
 
-    pub fn inet(_: SocketAddr, _: &[u8], _: SocketType) -> Result<Self, Errno> {
+    pub fn inet(_: &SocketAddr, _: SocketType) -> Result<Self, Errno> {
         KERNEL.with_borrow_mut(Kernel::connect)
     }
 
@@ -179,7 +179,19 @@ impl Socket {
         failed.then(|| KERNEL.with_borrow_mut(|kernel| kernel.fail_earlier(Errno::CONNREFUSED)))
     }
 
-    pub fn sendmmsg<'a>(&self, datagrams: impl Iterator<Item = &'a [u8]>) -> Result<usize, Errno> {
+    pub fn send<'a>(
+        &self,
+        messages: impl Iterator<Item = &'a [u8]>,
+        socket_type: SocketType,
+        skip: usize,
+    ) -> Result<usize, Errno> {
+        match socket_type {
+            SocketType::Stream => self.writev(messages, skip),
+            SocketType::Datagram => self.sendmmsg(messages),
+        }
+    }
+
+    fn sendmmsg<'a>(&self, datagrams: impl Iterator<Item = &'a [u8]>) -> Result<usize, Errno> {
         if KERNEL.with_borrow(|kernel| kernel.no_sendmmsg) {
             return Err(Errno::NOSYS);
         }
@@ -218,7 +230,7 @@ impl Socket {
         })
     }
 
-    pub fn writev<'a>(
+    fn writev<'a>(
         &self,
         pieces: impl Iterator<Item = &'a [u8]>,
         skip: usize,
@@ -294,7 +306,7 @@ fn run(address: &Address, queue: &mut Queue) {
         let refused = connection.state.refused;
         let all = received.len() as u64 + refused + queue.total_lost;
         assert_eq!(all, 3, "{received:?} {choices:?}");
-        assert!(refused == 0 || matches!(address.transport, Transport::Udp(_)));
+        assert!(refused == 0 || matches!(address.transport, Transport::Udp));
         assert!(queue.total_lost == 0 || kernel.too_large.is_some());
     });
 }
@@ -303,20 +315,20 @@ fn run(address: &Address, queue: &mut Queue) {
 fn each_line_is_sent_once_or_counted_as_refused() {
     let faults = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
     let mut scenarios = 0;
-    let to = "10.0.0.1:514".parse().unwrap();
     for (transport, is_stream, octet_count) in [
         (Transport::Unix, false, false),
         (Transport::Unix, true, false),
-        (Transport::Udp(to), false, false),
-        (Transport::Tcp(to), true, false),
-        (Transport::Tcp(to), true, true),
+        (Transport::Udp, false, false),
+        (Transport::Tcp, true, false),
+        (Transport::Tcp, true, true),
     ] {
-        let address = Address { word: c"address", transport, zone: b"", is_given: true };
+        let address =
+            Address { word: c"address", transport, to: SocketAddr::default(), is_given: true };
         let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing(octet_count));
         let mut next = Some(Vec::new());
         while let Some(start) = next {
-            let is_tcp = matches!(transport, Transport::Tcp(_));
-            let is_udp = matches!(transport, Transport::Udp(_));
+            let is_tcp = matches!(transport, Transport::Tcp);
+            let is_udp = matches!(transport, Transport::Udp);
             let choices = Choices::new(start, faults);
             KERNEL.set(Kernel {
                 is_stream,
@@ -338,8 +350,12 @@ fn each_line_is_sent_once_or_counted_as_refused() {
 #[test]
 fn an_absent_receiver_is_tried_at_growing_intervals() {
     for (results, calls) in [(&[(1, 2)][..], 8), (&[(0, 2), (4, 7)], 4 * 120)] {
-        let address =
-            Address { word: c"address", transport: Transport::Unix, zone: b"", is_given: true };
+        let address = Address {
+            word: c"address",
+            transport: Transport::Unix,
+            to: SocketAddr::default(),
+            is_given: true,
+        };
         let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing(false));
         KERNEL
             .set(Kernel { choices: Choices::new(results.repeat(1000), 2000), ..Kernel::default() });
