@@ -273,7 +273,7 @@ impl Pump<'_> {
             next.map(|at| clock::now().until(at))
         };
         let ready = wait(&self.mask, reads.then_some(self.input), interest.writable, limit);
-        self.handle_signals(sink);
+        let mut is_changed = self.handle_signals(sink);
         let holds = holds && !ready.input;
         let has_timer = holds || earliest(interest.at, self.deadline).or(report_at).is_some();
         let now = has_timer.then(clock::now);
@@ -283,9 +283,14 @@ impl Pump<'_> {
         }
         if ready.output || has_passed(interest.at) {
             sink.retry();
+            is_changed = true;
         }
         if ready.input {
             self.read(BATCH_SIZE, sink);
+            // The sink is still ready, so its interest need not be read again.
+            if self.has_output() && !is_changed {
+                self.feed(sink);
+            }
         } else if has_passed(report_at) {
             let _ = self.limiter.as_mut().map(RateLimiter::make_report);
         }
@@ -298,11 +303,14 @@ impl Pump<'_> {
         Deadline::Pending
     }
 
-    /// Passes requests to the sink. SIGTERM and SIGINT limit the input to the bytes that are in the pipe now.
-    fn handle_signals(&mut self, sink: &mut dyn Sink) {
+    /// Passes requests to the sink. SIGTERM and SIGINT limit the input to the bytes that are in the pipe now. Returns
+    /// whether there was a request.
+    fn handle_signals(&mut self, sink: &mut dyn Sink) -> bool {
+        let mut is_requested = false;
         for (signal, request) in REQUESTS {
             if signal::take(signal) {
                 sink.handle(request);
+                is_requested = true;
             }
         }
         // `|` clears both flags, where `||` would leave the second one set.
@@ -312,6 +320,7 @@ impl Pump<'_> {
             }
             self.deadline = self.deadline.or_else(|| Some(clock::now().add(TERM_GRACE)));
         }
+        is_requested
     }
 
     /// Reads at most `limit` bytes and returns their number. The sink has taken the batch. An input that cannot be read

@@ -41,8 +41,11 @@ pub fn after_last(bytes: &[u8], byte: u8) -> Option<usize> {
     let mut end = bytes.len();
     // With less than a block left, the start wraps around and `get` returns `None`.
     while let Some(block) = bytes.get(end.wrapping_sub(WIDTH)..end)
-        && block.first_chunk().is_some_and(|block| !Block::load(block).eq(byte).any())
+        && let Some(block) = block.first_chunk()
     {
+        if let Some(at) = Block::load(block).last(byte) {
+            return Some(bytes.len() - end + WIDTH - 1 - at);
+        }
         end -= WIDTH;
     }
     let at = first(bytes, end).iter().rev().position(|one| *one == byte)?;

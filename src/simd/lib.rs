@@ -61,6 +61,7 @@ mod tests {
                     assert_eq!(first, bytes.iter().position(|byte| matches(*byte)), "{bytes:?}");
                 }
                 assert!(<$block>::splat(bytes[0]).eq(bytes[0]).any());
+                assert_eq!(block.last(0x0a), bytes.iter().rposition(|byte| *byte == 0x0a));
             }
         }};
     }

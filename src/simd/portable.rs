@@ -39,6 +39,19 @@ impl Block {
         Self(self.0 ^ Self::splat(byte).0).le(0)
     }
 
+    /// Returns the index of the last byte that is equal to `byte`; `None` if there is none.
+    ///
+    /// The sum sets the high bit of each byte whose low bits are not all zero, and never carries into the next.
+    #[inline(always)]
+    pub const fn last(self, byte: u8) -> Option<usize> {
+        let differs = self.0 ^ Self::splat(byte).0;
+        let matches = !((differs & !HIGHS).wrapping_add(!HIGHS) | differs) & HIGHS;
+        match matches.checked_ilog2() {
+            Some(bit) => Some(bit as usize / 8),
+            None => None,
+        }
+    }
+
     /// Compares each byte: less than or equal to `byte`, which must be below 0x7f.
     ///
     /// This is Alan Mycroft's test for a zero byte: the subtraction borrows in each byte that is smaller, and a borrow

@@ -48,6 +48,13 @@ impl Block {
         ByteMask(unsafe { arch::_mm_cmpeq_epi8(self.0, Self::splat(byte).0) })
     }
 
+    /// Returns the index of the last byte that is equal to `byte`; `None` if there is none.
+    #[inline(always)]
+    #[must_use]
+    pub fn last(self, byte: u8) -> Option<usize> {
+        self.eq(byte).bits().checked_ilog2().map(|bit| bit as usize)
+    }
+
     /// Compares each byte: less than or equal to `byte`.
     #[inline(always)]
     #[must_use]
