@@ -38,6 +38,7 @@ pub fn plan(seed: u64, environment: &Environment) -> Plan {
             (Logger::Dlog, "dlog -b log"),
             (Logger::Dlog, "dlog -t log"),
             (Logger::Dlog, "dlog -b -p P log"),
+            (Logger::Dlog, "dlog --sync 0.05 --on-full block log"),
             (Logger::Drlog, "drlog -b -s 4k -m 0 folder"),
             (Logger::Drlog, "drlog -t -s 30k -m 0 folder"),
             (Logger::Dsyslog, "dsyslog --to ./socket storm"),

@@ -3,7 +3,7 @@
 use super::checks::{Checker, Instance};
 use super::journal::{StatusLine, status_lines, term_signal};
 use super::log_lines::{self, Record, disorder, missing, strip};
-use super::plan::Logger;
+use super::plan::{FORWARDED, Logger};
 
 impl Checker<'_> {
     /// Compares the log and standard error with the line counts of all commands.
@@ -73,10 +73,16 @@ impl Checker<'_> {
     }
 
     /// How many log commands were killed by a signal. Each loses the data that it has read but not written.
+    ///
+    /// A signal that dmon can forward kills our loggers only before they have read anything.
     fn log_kills(&self) -> usize {
         let all = self.seen.instances.iter().flat_map(|instance| status_lines(&instance.status));
+        let is_harmless = |signal| {
+            self.plan.logger != Logger::Cat && FORWARDED.iter().any(|one| *one as i32 == signal)
+        };
         let is_kill = |line: &StatusLine| {
-            (line.role, line.event) == ("log", "exit") && term_signal(line.number) != 0
+            let signal = term_signal(line.number);
+            (line.role, line.event) == ("log", "exit") && signal != 0 && !is_harmless(signal)
         };
         all.filter(is_kill).count()
     }
