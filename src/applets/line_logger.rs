@@ -3,22 +3,20 @@
 //! A request waits for a line boundary, so that each file contains whole lines. It waits at most until the next piece of
 //! a line that is longer than a batch or arrives slowly, and at most [`REQUEST_DELAY`].
 
-use super::diag::name;
 use super::line_options::LineConfig;
 use super::log_file::{Blocked, LogFile, LossNotice};
-use super::logger::{Buffers, LoggerConfig, Out, report_lost_lines};
+use super::logger::{Buffers, Out, put_loss_notice, report_lost_lines};
 use super::pump::{Interest, Lines, Request, Sink, SinkState, pump};
 use core::ops::Range;
 use pure::diag::Line;
 use pure::exit::Exit;
 use pure::log::line_prefix::{Copied, LinePrefixer, PrefixOptions};
 use pure::log::lines;
-use pure::log::loss::{self, Fate, Loss};
+use pure::log::loss::Loss;
 use pure::log::timestamp::Clock;
-use pure::text::{Put, Writer, copy, first, skip, spare};
+use pure::text::{first, skip, spare};
 use pure::time::{Duration, Instant, earliest};
 use sys::clock;
-use ufmt::uwrite;
 
 /// The time that a request waits for a line boundary. Chosen: the time that an incomplete line waits for its newline.
 const REQUEST_DELAY: Duration = Duration::from_secs(1);
@@ -41,12 +39,15 @@ pub trait LogTarget {
 /// [`Exit::FAILED`] if the input cannot be read.
 pub fn run(
     target: &mut dyn LogTarget,
-    config: &LineConfig,
+    config: &mut LineConfig,
     buffers: &'static mut Buffers,
 ) -> Result<Exit, Exit> {
     let Buffers { prefix, batch, out } = buffers;
-    let LoggerConfig { input, skip_empty, rate } = config.logger;
-    let options = PrefixOptions { timestamp: config.timestamp, text: config.prefix, skip_empty };
+    let options = PrefixOptions {
+        timestamp: config.timestamp,
+        text: config.prefix,
+        skip_empty: config.logger.skip_empty,
+    };
     let mut logger = LineLogger {
         target,
         prefixer: LinePrefixer::new(options, prefix),
@@ -59,7 +60,7 @@ pub fn run(
         requests: RequestSet::default(),
         requests_until: None,
     };
-    pump(input, Lines::Whole, rate, batch, &mut logger)
+    pump(Lines::Whole, &mut config.logger, batch, &mut logger)
 }
 
 struct LineLogger<'a> {
@@ -110,7 +111,7 @@ impl RequestSet {
 impl LineLogger<'_> {
     fn write(&mut self, bytes: &[u8]) -> usize {
         let Self { target, prefixer, .. } = self;
-        target.write(bytes, &mut |line, loss| put_notice(prefixer, line, loss, Fate::Lost))
+        target.write(bytes, &mut |line, loss| put_notice(prefixer, line, loss))
     }
 
     /// Copies `batch` with prefixes to the output, and writes it. Returns the number of bytes that were taken.
@@ -133,8 +134,7 @@ impl LineLogger<'_> {
     fn flush(&mut self) {
         let Self { target, prefixer, out, pending, .. } = self;
         let bytes = out.get(pending.clone()).unwrap_or(&[]);
-        pending.start +=
-            target.write(bytes, &mut |line, loss| put_notice(prefixer, line, loss, Fate::Lost));
+        pending.start += target.write(bytes, &mut |line, loss| put_notice(prefixer, line, loss));
     }
 
     /// Handles the waiting requests at a line boundary. If the log file is blocked, handles them at once, because a new
@@ -174,17 +174,10 @@ impl LineLogger<'_> {
 }
 
 /// Appends the line that replaces dropped lines.
-fn put_notice(
-    prefixer: &mut LinePrefixer,
-    line: &mut Line,
-    Loss { lines, bytes }: Loss,
-    fate: Fate,
-) {
+fn put_notice(prefixer: &mut LinePrefixer, line: &mut Line, loss: Loss) {
     set_time(prefixer);
     prefixer.put_prefix(line);
-    let Ok(()) = uwrite!(Writer(line), "{}: ", name());
-    loss::put_notice(line, lines, Some(bytes), fate);
-    line.put(b"\n");
+    put_loss_notice(line, loss, " lost");
 }
 
 /// Sets the timestamp of the next lines to the present. Without timestamps, it reads no clock.
@@ -218,14 +211,6 @@ impl Sink for LineLogger<'_> {
             self.apply_requests_at_boundary();
         }
         taken
-    }
-
-    fn report_held_back(&mut self, loss: Loss) {
-        let mut line = Line::new();
-        put_notice(&mut self.prefixer, &mut line, loss, Fate::HeldBack);
-        // The sink is ready, so `out` contains no pending output.
-        self.pending = 0..copy(line.bytes(), &mut self.out[..]);
-        self.flush();
     }
 
     fn batch_done(&mut self) {
@@ -279,7 +264,7 @@ impl Sink for LineLogger<'_> {
         let mut lost_lines = 0;
         target.log_file_mut().give_up([pending, rest], &mut |line, loss| {
             lost_lines = loss.lines;
-            put_notice(prefixer, line, loss, Fate::Lost);
+            put_notice(prefixer, line, loss);
         });
         target.log_file_mut().sync();
         if target.log_file().is_dropping() {

@@ -3,7 +3,7 @@
 //! The row of each shared option is a function of the logger's settings. A logger joins such rows with its own rows into
 //! one table, in the order of its help.
 
-use super::diag::{self, error};
+use super::diag::{self, error, name};
 use super::option_sources::{AppletInfo, Invocation};
 use super::pump::Batch;
 use super::standard_fds;
@@ -12,9 +12,12 @@ use pure::cli::option_table::{Opt, OptionTable, Packed, Table, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::line_prefix::{PREFIX_SIZE, PrefixBuf};
-use pure::log::rate::RateLimit;
+use pure::log::loss::{self, Loss};
+use pure::log::rate::RateLimiter;
+use pure::text::{Put, Text, Writer};
 use sys::fd;
 use sys::static_cell::StaticCell;
+use ufmt::uwrite;
 
 /// The values of the options that all loggers have.
 pub struct LoggerConfig {
@@ -22,11 +25,11 @@ pub struct LoggerConfig {
     pub input: c_int,
     /// Drop lines that contain only a newline.
     pub skip_empty: bool,
-    pub rate: RateLimit,
+    pub rate: RateLimiter,
 }
 
 impl LoggerConfig {
-    pub const DEFAULT: Self = Self { input: fd::STDIN, skip_empty: false, rate: RateLimit(None) };
+    pub const DEFAULT: Self = Self { input: fd::STDIN, skip_empty: false, rate: RateLimiter::NEW };
 }
 
 /// The row of `--skip-empty`.
@@ -89,6 +92,13 @@ fn prepare(
     let operand = invocation.operand(invocation.read(info, table)?)?;
     let buffers = BUFFERS.take().ok_or_else(|| error("two loggers in one process", b"", ""))?;
     Ok((operand, buffers))
+}
+
+/// Appends a line that reports missing lines in the log. `fate` says what happened to them.
+pub fn put_loss_notice(line: &mut Text, loss: Loss, fate: &str) {
+    let Ok(()) = uwrite!(Writer(line), "{}: ", name());
+    loss::put_notice(line, loss, fate);
+    line.put(b"\n");
 }
 
 /// Reports on standard error how many lines were lost, if the log itself does not contain a loss notice.

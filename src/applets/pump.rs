@@ -6,16 +6,19 @@
 //! A sink may want whole lines. Then an incomplete line at the end of the input so far stays in the buffer until its
 //! newline arrives. It is passed on as it is after [`HOLD_TIME`], at the end of the input, and if it is as long as a
 //! batch.
+//!
+//! The report of lines that `--rate` has held back is a line in the place of these lines.
 
 use super::diag::os_error;
+use super::logger::{LoggerConfig, put_loss_notice};
 use super::wait::wait;
 use core::ffi::c_int;
 use core::ops::Range;
 use pure::exit::Exit;
 use pure::log::lines;
 use pure::log::loss::Loss;
-use pure::log::rate::{RateLimit, RateLimiter};
-use pure::text::first;
+use pure::log::rate::RateLimiter;
+use pure::text::{TextBuf, copy, first, spare};
 use pure::time::{Duration, Instant, earliest};
 use pure::unix::{Errno, Signal};
 use sys::signal::SignalSet;
@@ -24,12 +27,18 @@ use sys::{clock, fd, file, signal};
 /// The default capacity of a pipe (pipe(7)), so that one read empties it.
 pub const BATCH_SIZE: usize = 64 << 10;
 
-/// Memory for the input: one batch after an incomplete line, which is shorter than a batch.
-pub type Batch = [u8; 2 * BATCH_SIZE];
+/// Maximum length of a report of `--rate`: the name of the logger, a number, and the words.
+type Report = TextBuf<48>;
+
+/// Memory for the input: one batch after an incomplete line, which is shorter than a batch. A report may come before.
+pub type Batch = [u8; Report::CAPACITY + 2 * BATCH_SIZE];
 
 /// The time that an incomplete line waits for its newline. Chosen: longer than a program takes to write a line in
 /// pieces, short enough to see a prompt or the last words of a command that hangs.
 const HOLD_TIME: Duration = Duration::from_secs(1);
+
+/// A time that has passed: the loop looks for input without a wait.
+const SOON: Instant = Instant::from_clock(Duration::ZERO);
 
 /// Time for the sink to store the rest after SIGTERM. Chosen: one second; a service manager that cannot wait sends
 /// SIGKILL.
@@ -64,9 +73,6 @@ pub trait Sink {
     /// Takes bytes from the start of `batch`. With [`Lines::Whole`] it consists of whole lines, or of a piece of a line
     /// without its newline. Returns their number, which is 0 only if the sink is no longer [`SinkState::Ready`].
     fn take(&mut self, batch: &[u8]) -> usize;
-
-    /// Logs a report of lines that `--rate` has held back. The sink is ready, and at the start of a line.
-    fn report_held_back(&mut self, loss: Loss);
 
     /// Called when the sink has taken a whole batch, and the loop will wait for input.
     fn batch_done(&mut self);
@@ -132,14 +138,14 @@ struct Pump<'a> {
     input: c_int,
     input_state: Input,
     lines: Lines,
-    /// `None` without `--rate`.
-    limiter: Option<RateLimiter>,
+    limiter: &'a mut RateLimiter,
     buffer: &'a mut Batch,
-    /// The part of `buffer` that the sink can take.
+    /// The part of `buffer` that the sink can take. Before it is space for a report.
     batch: Range<usize>,
     /// The incomplete line that follows the lines of the batch.
     piece: Range<usize>,
-    /// The time to pass on the incomplete line. `None` until the loop has found that the pipe is empty.
+    /// The time to pass on the incomplete line; `None` if there is none. [`SOON`] until the loop has found that the pipe is
+    /// empty: the rest of the line is usually there, and the clock is read only if it is not.
     hold_until: Option<Instant>,
     /// Signals to block during a wait.
     mask: SignalSet,
@@ -149,25 +155,24 @@ struct Pump<'a> {
     read_error: Result<(), Exit>,
 }
 
-/// Pumps `input` into `sink` until the input ends, the sink breaks, or a signal stops it. Returns the exit status
+/// Pumps the input into `sink` until the input ends, the sink breaks, or a signal stops it. Returns the exit status
 /// from the sink.
 ///
 /// # Errors
-/// [`Exit::FAILED`] if `input` cannot be read. The sink has stored everything that was read before.
+/// [`Exit::FAILED`] if the input cannot be read. The sink has stored everything that was read before.
 pub fn pump(
-    input: c_int,
     lines: Lines,
-    rate: RateLimit,
+    config: &mut LoggerConfig,
     buffer: &mut Batch,
     sink: &mut dyn Sink,
 ) -> Result<Exit, Exit> {
     let failed = |error| os_error("cannot catch signals", b"", error);
     let (_, mask) = signal::catch_all(&CAUGHT, &BLOCKED).map_err(failed)?;
     let mut pump = Pump {
-        input,
+        input: config.input,
         input_state: Input::Open,
         lines,
-        limiter: RateLimiter::new(rate),
+        limiter: &mut config.rate,
         buffer,
         batch: 0..0,
         piece: 0..0,
@@ -180,7 +185,7 @@ pub fn pump(
         let interest = sink.interest();
         match (interest.state, pump.input_state) {
             (SinkState::Broken, _) => break sink.close(pump.rest()),
-            (SinkState::Ready, _) if pump.has_output() => pump.feed(sink),
+            (SinkState::Ready, _) if !pump.batch.is_empty() => pump.feed(sink),
             (SinkState::Ready, Input::Draining(left)) => pump.drain(left, sink),
             (SinkState::Ready, Input::Ended) => break sink.close(&[]),
             (SinkState::Ready, Input::Open) | (SinkState::Blocked, _) => {
@@ -207,21 +212,34 @@ impl Pump<'_> {
         self.buffer.get(self.batch.start..self.piece.end).unwrap_or(&[])
     }
 
-    /// Returns whether there is something for the sink.
-    fn has_output(&self) -> bool {
-        !self.batch.is_empty() || self.limiter.as_ref().is_some_and(RateLimiter::has_report)
-    }
-
     /// Makes `lines` the batch, as far as the limiter passes them. The rest of the input is an incomplete line.
     fn set_batch(&mut self, lines: Range<usize>) {
         self.piece.start = lines.end;
         self.hold_until = None;
         self.batch = lines;
-        if let (Some(limiter), Some(bytes)) =
-            (&mut self.limiter, self.buffer.get(self.batch.clone()))
-        {
-            let part = limiter.limit(bytes, clock::now());
-            self.batch = self.batch.start + part.start..self.batch.start + part.end;
+        if self.limiter.has_limit() {
+            self.limit_batch();
+        }
+    }
+
+    #[inline(never)]
+    fn limit_batch(&mut self) {
+        let bytes = self.buffer.get(self.batch.clone()).unwrap_or(&[]);
+        let (skipped, passed) = self.limiter.limit(bytes, clock::now());
+        self.batch.start += skipped;
+        self.batch.end = self.batch.start + passed;
+        let lines = self.limiter.take_report();
+        self.put_report(lines);
+    }
+
+    /// Puts a report before the batch, if there are lines to report.
+    fn put_report(&mut self, lines: u32) {
+        if lines > 0 {
+            let mut line = Report::new();
+            let loss = Loss { lines: lines.into(), bytes: 0 };
+            put_loss_notice(&mut line, loss, " held back");
+            self.batch.start = self.batch.start.saturating_sub(line.len());
+            copy(line.bytes(), spare(self.buffer, self.batch.start));
         }
     }
 
@@ -230,11 +248,8 @@ impl Pump<'_> {
         self.set_batch(self.piece.clone());
     }
 
-    /// Passes a report or the batch to the sink.
+    /// Passes the batch to the sink.
     fn feed(&mut self, sink: &mut dyn Sink) {
-        if let Some(loss) = self.limiter.as_mut().and_then(RateLimiter::take_report) {
-            return sink.report_held_back(loss);
-        }
         self.batch.start += sink.take(self.buffer.get(self.batch.clone()).unwrap_or(&[]));
         if self.batch.is_empty() {
             sink.batch_done();
@@ -251,7 +266,9 @@ impl Pump<'_> {
         } else if !self.piece.is_empty() {
             self.input_state = Input::Draining(0);
             self.release_piece();
-        } else if !self.limiter.as_mut().is_some_and(RateLimiter::make_report) {
+        } else if self.limiter.report_at().is_some() {
+            self.report_held_back();
+        } else {
             self.input_state = Input::Ended;
             sink.end();
         }
@@ -260,47 +277,52 @@ impl Pump<'_> {
     /// Waits for input, for an event of `interest`, for the deadline or for a signal, and handles them.
     fn wait(&mut self, interest: Interest, sink: &mut dyn Sink) -> Deadline {
         let reads = self.input_state == Input::Open && interest.state == SinkState::Ready;
-        let holds = reads && !self.piece.is_empty();
-        let hold_until = self.hold_until.filter(|_| holds);
-        let limiter = self.limiter.as_ref().filter(|_| reads);
-        let report_at = limiter.and_then(RateLimiter::report_at);
-        let limit = if holds && hold_until.is_none() {
-            // The rest of the line is usually in the pipe. The clock is read only if it is not.
-            Some(Duration::ZERO)
-        } else {
-            let own = earliest(earliest(self.deadline, hold_until), report_at);
-            let next = earliest(interest.at, own);
-            next.map(|at| clock::now().until(at))
-        };
+        let mut at = earliest(interest.at, self.deadline);
+        if reads {
+            at = earliest(earliest(at, self.hold_until), self.limiter.report_at());
+        }
+        let limit = at.map(|at| if at == SOON { Duration::ZERO } else { clock::now().until(at) });
         let ready = wait(&self.mask, reads.then_some(self.input), interest.writable, limit);
         let mut is_changed = self.handle_signals(sink);
-        let holds = holds && !ready.input;
-        let has_timer = holds || earliest(interest.at, self.deadline).or(report_at).is_some();
-        let now = has_timer.then(clock::now);
-        let has_passed = |at: Option<Instant>| at.is_some() && now >= at;
-        if has_passed(self.deadline) {
-            return Deadline::Passed;
-        }
-        if ready.output || has_passed(interest.at) {
+        if ready.output {
             sink.retry();
             is_changed = true;
         }
         if ready.input {
             self.read(BATCH_SIZE, sink);
             // The sink is still ready, so its interest need not be read again.
-            if self.has_output() && !is_changed {
+            if !self.batch.is_empty() && !is_changed {
                 self.feed(sink);
             }
-        } else if has_passed(report_at) {
-            let _ = self.limiter.as_mut().map(RateLimiter::make_report);
+            return Deadline::Pending;
         }
-        if let (true, Some(now)) = (holds, now) {
-            let until = *self.hold_until.get_or_insert(now.add(HOLD_TIME));
-            if until <= now {
+        if at.is_none() {
+            return Deadline::Pending;
+        }
+        let now = clock::now();
+        let has_passed = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if has_passed(self.deadline) {
+            return Deadline::Passed;
+        }
+        if has_passed(interest.at) {
+            sink.retry();
+        }
+        if reads && has_passed(self.hold_until) {
+            if self.hold_until == Some(SOON) {
+                self.hold_until = Some(now.add(HOLD_TIME));
+            } else {
                 self.release_piece();
             }
+        } else if reads && has_passed(self.limiter.report_at()) {
+            self.report_held_back();
         }
         Deadline::Pending
+    }
+
+    /// Makes a report the batch, which is empty.
+    fn report_held_back(&mut self) {
+        let lines = self.limiter.take_held_back();
+        self.put_report(lines);
     }
 
     /// Passes requests to the sink. SIGTERM and SIGINT limit the input to the bytes that are in the pipe now. Returns
@@ -327,26 +349,31 @@ impl Pump<'_> {
     /// has ended.
     fn read(&mut self, limit: usize, sink: &mut dyn Sink) -> usize {
         let Range { start, end } = self.piece;
-        // The checks are those of `copy_within`, which cannot panic then.
-        if start <= end && end <= self.buffer.len() {
-            self.buffer.copy_within(start..end, 0);
+        // The last check is that of `copy_within`, which cannot panic then.
+        if Report::CAPACITY < start && start < end && end <= self.buffer.len() {
+            self.buffer.copy_within(start..end, Report::CAPACITY);
         }
-        let held = end.saturating_sub(start);
-        self.batch = 0..0;
-        self.piece = 0..held;
+        self.batch = Report::CAPACITY..Report::CAPACITY;
+        let held = Report::CAPACITY + end.saturating_sub(start);
+        self.piece = Report::CAPACITY..held;
         let space = self.buffer.get_mut(held..held + limit.min(BATCH_SIZE)).unwrap_or(&mut []);
         match file::read(self.input, space) {
             Ok(0) => self.input_state = Input::Draining(0),
             Ok(n) => {
-                sink.input_arrived(held > 0);
-                self.piece.end = held + n;
+                sink.input_arrived(start < end);
+                let end = held + n;
+                self.piece.end = end;
                 let after = match self.lines {
                     Lines::Whole => lines::after_last(first(space, n)),
                     Lines::InPieces => Some(0),
                 };
-                let after = after.or((held + n >= BATCH_SIZE).then_some(0));
                 if let Some(after) = after {
-                    self.set_batch(0..held + n - after);
+                    self.set_batch(Report::CAPACITY..end - after);
+                } else if end >= Report::CAPACITY + BATCH_SIZE {
+                    self.release_piece();
+                }
+                if !self.piece.is_empty() {
+                    self.hold_until.get_or_insert(SOON);
                 }
                 return n;
             }

@@ -12,7 +12,7 @@ use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::lines;
-use pure::log::loss::{self, Fate, Loss};
+use pure::log::loss::{self, Loss};
 use pure::log::report_once::ReportOnce;
 use pure::packed;
 use pure::syslog::address::{Address, Transport};
@@ -163,8 +163,7 @@ fn start(
         line,
         queue: &mut queue,
     };
-    let LoggerConfig { input, rate, .. } = config.logger;
-    pump::pump(input, Lines::InPieces, rate, batch, &mut sender)
+    pump::pump(Lines::InPieces, &mut config.logger, batch, &mut sender)
 }
 
 /// Sends the messages of the input's lines.
@@ -197,7 +196,7 @@ impl Sender<'_> {
         let Self { builder, queue, connection, origin, reads_host, .. } = self;
         connection.flush(queue, &mut |queue, lines| {
             let mut text = TextBuf::<32>::new();
-            loss::put_notice(&mut text, lines, None, Fate::Lost);
+            loss::put_notice(&mut text, Loss { lines, bytes: 0 }, " lost");
             update(origin, *reads_host);
             builder.notice(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
         });
@@ -267,15 +266,6 @@ impl Sink for Sender<'_> {
             taken += builder.feed(rest, origin, &mut |message, last| queue.push(message, last));
         }
         taken
-    }
-
-    fn report_held_back(&mut self, loss: Loss) {
-        let mut text = TextBuf::<32>::new();
-        loss::put_notice(&mut text, loss.lines, None, Fate::HeldBack);
-        update(&mut self.origin, self.reads_host);
-        let Self { builder, queue, origin, .. } = self;
-        builder.notice(text.bytes(), origin, &mut |message, last| queue.push(message, last));
-        self.flush();
     }
 
     fn batch_done(&mut self) {

@@ -20,28 +20,17 @@ impl Loss {
     }
 }
 
-/// The reason why lines are missing in the log.
-#[derive(Clone, Copy)]
-pub enum Fate {
-    /// They could not be written.
-    Lost,
-    /// `--rate` allowed no more.
-    HeldBack,
-}
-
-/// Appends the text of a loss notice, without a newline. `bytes` is `None` if only lines were counted (dsyslog).
-pub fn put_notice(text: &mut Text, lines: u64, bytes: Option<u64>, fate: Fate) {
-    put_number(text, lines);
+/// Appends the text of a loss notice, without a newline. Bytes that were not counted are 0. `fate` says
+/// what happened to the lines.
+pub fn put_notice(text: &mut Text, loss: Loss, fate: &str) {
+    put_number(text, loss.lines);
     text.put(b" lines");
-    if let Some(bytes) = bytes {
+    if loss.bytes > 0 {
         text.put(b" (");
-        put_number(text, bytes);
+        put_number(text, loss.bytes);
         text.put(b" bytes)");
     }
-    text.put(match fate {
-        Fate::Lost => b" lost",
-        Fate::HeldBack => b" held back",
-    });
+    text.put(fate.as_bytes());
 }
 
 #[cfg(test)]
@@ -61,10 +50,10 @@ mod tests {
     fn a_notice_contains_the_counts() {
         let notice = |lines, bytes| {
             let mut text = TextBuf::<64>::new();
-            put_notice(&mut text, lines, bytes, Fate::Lost);
+            put_notice(&mut text, Loss { lines, bytes }, " lost");
             String::from_utf8(text.bytes().to_vec()).unwrap()
         };
-        assert_eq!(notice(2, Some(5)), "2 lines (5 bytes) lost");
-        assert_eq!(notice(3, None), "3 lines lost");
+        assert_eq!(notice(2, 5), "2 lines (5 bytes) lost");
+        assert_eq!(notice(3, 0), "3 lines lost");
     }
 }
