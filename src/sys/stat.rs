@@ -2,6 +2,7 @@
 
 use super::file::File;
 use core::ffi::{CStr, c_int, c_long};
+use core::mem::MaybeUninit;
 
 /// The type of an open file, as far as writing to it differs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,6 +11,17 @@ pub enum Kind {
     Regular,
     /// A pipe, a terminal, a device.
     Other,
+}
+
+/// The part of a file's status that this module uses.
+#[derive(Clone, Copy)]
+pub(crate) struct Status {
+    device: u64,
+    inode: u64,
+    size: i64,
+    pub mode: u32,
+    pub links: u32,
+    group: u32,
 }
 
 /// Returns the type of an open file.
@@ -27,45 +39,45 @@ pub fn is_fifo(fd: c_int) -> bool {
 /// Returns the size of an open file in bytes; 0 if the kernel does not report it.
 #[must_use]
 pub fn size(fd: c_int) -> u64 {
-    fstat(fd).and_then(|status| u64::try_from(status.st_size).ok()).unwrap_or(0)
+    fstat(fd).and_then(|status| u64::try_from(status.size).ok()).unwrap_or(0)
 }
 
 /// Returns whether `path` names the open file, and no other path does.
 #[must_use]
 pub fn is_sole_name(file: &File, path: &CStr) -> bool {
-    named(file.fd(), libc::AT_FDCWD, path).is_some_and(|status| status.st_nlink < 2)
+    named(file.fd(), libc::AT_FDCWD, path).is_some_and(|status| status.links < 2)
 }
 
 /// Returns the status of `path`, relative to the directory `from`, if it names the open file `fd`.
-pub(crate) fn named(fd: c_int, from: c_int, path: &CStr) -> Option<libc::stat64> {
+pub(crate) fn named(fd: c_int, from: c_int, path: &CStr) -> Option<Status> {
     let (open, named) = (fstat(fd)?, fstatat(from, path)?);
-    (open.st_dev == named.st_dev && open.st_ino == named.st_ino).then_some(named)
+    (open.device == named.device && open.inode == named.inode).then_some(named)
 }
 
 /// Returns whether an open file has a name.
 #[must_use]
 pub fn has_name(fd: c_int) -> bool {
-    fstat(fd).is_some_and(|status| status.st_nlink > 0)
+    fstat(fd).is_some_and(|status| status.links > 0)
 }
 
 /// Returns whether an open file is regular and has no second name.
 #[must_use]
 pub fn is_private(fd: c_int) -> bool {
     fstat(fd)
-        .is_some_and(|status| status.st_mode & libc::S_IFMT == libc::S_IFREG && status.st_nlink < 2)
+        .is_some_and(|status| status.mode & libc::S_IFMT == libc::S_IFREG && status.links < 2)
 }
 
 /// Returns the permissions and the group of an open file.
 #[must_use]
 pub fn permissions(fd: c_int) -> Option<(u32, u32)> {
-    fstat(fd).map(|status| (status.st_mode & 0o777, status.st_gid))
+    fstat(fd).map(|status| (status.mode & 0o777, status.group))
 }
 
 fn has_type(fd: c_int, file_type: libc::mode_t) -> bool {
-    fstat(fd).is_some_and(|status| status.st_mode & libc::S_IFMT == file_type)
+    fstat(fd).is_some_and(|status| status.mode & libc::S_IFMT == file_type)
 }
 
-fn fstat(fd: c_int) -> Option<libc::stat64> {
+fn fstat(fd: c_int) -> Option<Status> {
     fstatat(fd, c"")
 }
 
@@ -85,11 +97,24 @@ const FSTATAT: c_long = {
 ///
 /// The C library's function would convert the times, which nobody reads: 1.2 kB on 32 bits. Its structure begins with
 /// the kernel's.
-fn fstatat(from: c_int, path: &CStr) -> Option<libc::stat64> {
-    // SAFETY: all zeros are a valid stat64.
-    let mut status: libc::stat64 = unsafe { core::mem::zeroed() };
-    let (path, buffer, flags) = (path.as_ptr(), &raw mut status, libc::AT_EMPTY_PATH);
-    // SAFETY: the path ends in NUL; `status` is writable and not smaller than the kernel's structure.
-    let answer = unsafe { libc::syscall(FSTATAT, from, path, buffer, flags) };
-    (answer == 0).then_some(status)
+fn fstatat(from: c_int, path: &CStr) -> Option<Status> {
+    let mut buffer = MaybeUninit::<libc::stat64>::uninit();
+    let (path, flags) = (path.as_ptr(), libc::AT_EMPTY_PATH);
+    // SAFETY: the path ends in NUL; `buffer` is writable and not smaller than the kernel's structure.
+    let answer = unsafe { libc::syscall(FSTATAT, from, path, buffer.as_mut_ptr(), flags) };
+    if answer != 0 {
+        return None;
+    }
+    let status = buffer.as_ptr();
+    // SAFETY: the kernel has written these fields.
+    unsafe {
+        Some(Status {
+            device: (*status).st_dev,
+            inode: (*status).st_ino,
+            size: (*status).st_size,
+            mode: (*status).st_mode,
+            links: (*status).st_nlink as u32,
+            group: (*status).st_gid,
+        })
+    }
 }
