@@ -59,11 +59,11 @@ pub struct Buffers {
     pub out: Out,
 }
 
-static BUFFERS: StaticCell<Buffers> = StaticCell::new(Buffers {
+static BUFFERS: StaticCell<Buffers, 4> = StaticCell::new([Buffers {
     prefix: PrefixBuf::new(),
     batch: [0; size_of::<Batch>()],
     out: [0; size_of::<Out>()],
-});
+}]);
 
 /// Parses the options into `config`, then calls `start` with it, the operand, and the memory of the process.
 ///

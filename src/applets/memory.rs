@@ -8,7 +8,7 @@ use sys::static_cell::StaticCell;
 /// The block: large enough for the set, which is the larger one.
 pub type Memory = [u8; pid_set::SIZE];
 
-static BUFFER: StaticCell<Memory> = StaticCell::new([0; pid_set::SIZE]);
+static BUFFER: StaticCell<Memory, 3> = StaticCell::new([[0; pid_set::SIZE]]);
 
 /// Returns the block, which contains zeros, to the first caller; `None` to each later one.
 pub fn claim() -> Option<&'static mut Memory> {

@@ -44,7 +44,7 @@ const BUFFER_SIZE: usize = 16 << 10;
 
 const TOO_LONG: &str = ": more than 16384 bytes of options";
 
-static BUFFER: StaticCell<[u8; BUFFER_SIZE]> = StaticCell::new([0; BUFFER_SIZE]);
+static BUFFER: StaticCell<[u8; BUFFER_SIZE], 5> = StaticCell::new([[0; BUFFER_SIZE]]);
 
 impl Invocation {
     /// Reads the options from all sources into `config`, and returns the index of the first operand on the command line.

@@ -14,7 +14,7 @@ use sys::static_cell::StaticCell;
 pub type PathBuf = TextBuf<{ 4096 + 256 }>;
 
 /// Static, because on the stack it would need two more pages.
-static PATH_BUF: StaticCell<PathBuf> = StaticCell::new(PathBuf::new());
+static PATH_BUF: StaticCell<PathBuf, 2> = StaticCell::new([PathBuf::new()]);
 
 /// Directories to search if $PATH is not set: those of musl's execvp.
 const DEFAULT_PATH: &CStr = c"/usr/local/bin:/bin:/usr/bin";

@@ -13,8 +13,8 @@ pub const MAX_VARIABLES: usize = 2000;
 type Vector = [Cell<*const c_char>; MAX_VARIABLES + 2];
 
 /// One for `-E`, one for each of dmon's two children. A page that is not written takes no memory.
-static VECTORS: [StaticCell<Vector>; 3] =
-    [const { StaticCell::new([const { Cell::new(core::ptr::null()) }; MAX_VARIABLES + 2]) }; 3];
+static VECTORS: StaticCell<Vector, 6, 3> =
+    StaticCell::new([const { [const { Cell::new(core::ptr::null()) }; MAX_VARIABLES + 2] }; 3]);
 
 unsafe extern "C" {
     /// musl's copy of `AT_SECURE` (getauxval(3)).
@@ -140,8 +140,9 @@ fn name_of(variable: &CStr) -> &[u8] {
 
 impl Environment {
     /// Returns an empty environment; `None` on the fourth call, because there is memory for three.
+    #[inline(never)]
     pub fn claim() -> Option<Self> {
-        Some(Self { vector: VECTORS.iter().find_map(StaticCell::take)?, count: 0 })
+        Some(Self { vector: VECTORS.take()?, count: 0 })
     }
 
     /// Returns the place of the first variable.

@@ -63,8 +63,7 @@ pub fn has_name(fd: c_int) -> bool {
 /// Returns whether an open file is regular and has no second name.
 #[must_use]
 pub fn is_private(fd: c_int) -> bool {
-    fstat(fd)
-        .is_some_and(|status| status.mode & libc::S_IFMT == libc::S_IFREG && status.links < 2)
+    fstat(fd).is_some_and(|status| status.mode & libc::S_IFMT == libc::S_IFREG && status.links < 2)
 }
 
 /// Returns the permissions and the group of an open file.

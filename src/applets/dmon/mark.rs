@@ -15,7 +15,7 @@ pub const NAME: &str = "DMON_PID";
 pub type Mark = TextBuf<{ NAME.len() + "=2147483647\0".len() }>;
 
 /// The mark of dmon's own command, to which its environment refers.
-static OWN: StaticCell<Mark> = StaticCell::new(Mark::new());
+static OWN: StaticCell<Mark, 0> = StaticCell::new([Mark::new()]);
 
 /// Returns the mark of a dmon with this PID; `None` on the second call.
 pub fn own(pid: c_int) -> Option<&'static CStr> {

@@ -22,19 +22,21 @@ pub struct UserVariables {
 }
 
 /// For the command and for the logger. Static, because on the stack they would need more pages.
-static USER_BUFFERS: [StaticCell<UserVariables>; 2] = [const {
-    StaticCell::new(UserVariables {
-        user: TextBuf::new(),
-        logname: TextBuf::new(),
-        home: TextBuf::new(),
-        home_variable: TextBuf::new(),
-    })
-}; 2];
+static USER_BUFFERS: StaticCell<UserVariables, 1, 2> = StaticCell::new(
+    [const {
+        UserVariables {
+            user: TextBuf::new(),
+            logname: TextBuf::new(),
+            home: TextBuf::new(),
+            home_variable: TextBuf::new(),
+        }
+    }; 2],
+);
 
 impl UserVariables {
     /// Returns empty variables; `None` on the third call.
     pub fn claim() -> Option<&'static mut Self> {
-        USER_BUFFERS.iter().find_map(StaticCell::take)
+        USER_BUFFERS.take()
     }
 
     /// Returns the environment with the variables of the user `login`, except those that are `edited` by `-E` and those
