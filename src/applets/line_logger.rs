@@ -15,7 +15,7 @@ use pure::log::lines;
 use pure::log::loss::Loss;
 use pure::log::timestamp::Clock;
 use pure::text::{first, skip, spare};
-use pure::time::{Duration, Instant, earliest};
+use pure::time::{Duration, Instant};
 use sys::clock;
 
 /// The time that a request waits for a line boundary. Chosen: the time that an incomplete line waits for its newline.
@@ -56,9 +56,9 @@ pub fn run(
         out,
         pending: 0..0,
         sync_interval: config.sync_interval,
-        next_sync: None,
+        next_sync: Instant::START,
         requests: RequestSet::default(),
-        requests_until: None,
+        requests_until: Instant::NEVER,
     };
     pump(Lines::Whole, &mut config.logger, batch, &mut logger)
 }
@@ -74,12 +74,12 @@ struct LineLogger<'a> {
     /// The part of `out` that is not written yet.
     pending: Range<usize>,
     sync_interval: Option<Duration>,
-    /// Earliest time of the next sync; `None`: at once.
-    next_sync: Option<Instant>,
+    /// Earliest time of the next sync.
+    next_sync: Instant,
     /// Requests that wait for a line boundary.
     requests: RequestSet,
-    /// The time at which they wait no longer; `None` if there are none.
-    requests_until: Option<Instant>,
+    /// The time at which they wait no longer; never if there are none.
+    requests_until: Instant,
 }
 
 /// A set of requests, each at most once.
@@ -146,11 +146,16 @@ impl LineLogger<'_> {
         }
     }
 
+    fn has_requests(&self) -> bool {
+        self.requests_until < Instant::NEVER
+    }
+
     /// Handles the waiting requests.
     fn apply_requests(&mut self) {
-        if self.requests_until.take().is_none() {
+        if !self.has_requests() {
             return;
         }
+        self.requests_until = Instant::NEVER;
         for request in self.requests.take() {
             self.target.handle(request);
         }
@@ -164,10 +169,10 @@ impl LineLogger<'_> {
         }
         if let Some(interval) = self.sync_interval {
             let now = clock::now();
-            if self.next_sync.is_some_and(|at| now < at) {
+            if now < self.next_sync {
                 return;
             }
-            self.next_sync = Some(now.add(interval));
+            self.next_sync = now.add(interval);
         }
         self.target.log_file_mut().sync();
     }
@@ -199,7 +204,7 @@ impl Sink for LineLogger<'_> {
     }
 
     fn take(&mut self, mut batch: &[u8]) -> usize {
-        if self.requests_until.is_some() {
+        if self.has_requests() {
             match lines::first_line(batch) {
                 // The requests wait for the end of this line.
                 Some(end) => batch = first(batch, end),
@@ -207,7 +212,7 @@ impl Sink for LineLogger<'_> {
             }
         }
         let taken = if self.is_identity { self.write(batch) } else { self.copy(batch) };
-        if self.requests_until.is_some() {
+        if self.has_requests() {
             self.apply_requests_at_boundary();
         }
         taken
@@ -219,15 +224,20 @@ impl Sink for LineLogger<'_> {
 
     fn interest(&self) -> Interest {
         let log_file = self.target.log_file();
-        let next_sync = self.next_sync.filter(|_| log_file.is_dirty());
         let (state, writable, at) = match log_file.blocked {
             None => {
-                let at = earliest(log_file.retry_at(), next_sync);
-                (SinkState::Ready, None, earliest(at, self.requests_until))
+                let mut at = self.requests_until;
+                if log_file.is_dirty() {
+                    at = at.min(self.next_sync);
+                }
+                if let Some(retry_at) = log_file.retry_at() {
+                    at = at.min(retry_at);
+                }
+                (SinkState::Ready, None, at)
             }
             Some(Blocked::BufferFull(at)) => (SinkState::Blocked, Some(log_file.fd()), at),
-            Some(Blocked::Until(at)) => (SinkState::Blocked, None, Some(at)),
-            Some(Blocked::Broken) => (SinkState::Broken, None, None),
+            Some(Blocked::Until(at)) => (SinkState::Blocked, None, at),
+            Some(Blocked::Broken) => (SinkState::Broken, None, Instant::NEVER),
         };
         Interest { state, writable, at }
     }
@@ -241,7 +251,7 @@ impl Sink for LineLogger<'_> {
 
     fn handle(&mut self, request: Request) {
         self.requests.insert(request);
-        self.requests_until.get_or_insert_with(|| clock::now().add(REQUEST_DELAY));
+        self.requests_until = self.requests_until.min(clock::now().add(REQUEST_DELAY));
         self.apply_requests_at_boundary();
     }
 
@@ -254,7 +264,7 @@ impl Sink for LineLogger<'_> {
             self.pending = 0..1;
             self.flush();
         }
-        self.next_sync = None;
+        self.next_sync = Instant::START;
         self.sync_if_due();
     }
 

@@ -33,8 +33,8 @@ const PIPE_BUF: usize = 4096;
 /// The reason why a log file accepts no data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Blocked {
-    /// The buffer of a pipe or terminal is full until its reader reads. The next attempt is at this time or earlier.
-    BufferFull(Option<Instant>),
+    /// The buffer of a pipe or terminal is full until its reader reads. The next attempt is at this time at the latest.
+    BufferFull(Instant),
     /// A write failed; the next attempt is at this time.
     Until(Instant),
     /// The pipe has lost its last reader (EPIPE).
@@ -241,12 +241,12 @@ impl LogFile {
         let is_stdout = self.output.is_stdout();
         if error == Errno::AGAIN {
             if is_stdout || self.on_full == OnFull::Block {
-                return Some(Blocked::BufferFull(None));
+                return Some(Blocked::BufferFull(Instant::NEVER));
             }
             let now = clock::now();
             let until = *self.full_until.get_or_insert(now.add(RETRY_INTERVAL));
             if now < until {
-                return Some(Blocked::BufferFull(Some(until)));
+                return Some(Blocked::BufferFull(until));
             }
             self.full_until = None;
         }

@@ -19,7 +19,7 @@ use pure::log::lines;
 use pure::log::loss::Loss;
 use pure::log::rate::RateLimiter;
 use pure::text::{TextBuf, copy, first, spare};
-use pure::time::{Duration, Instant, earliest};
+use pure::time::{Duration, Instant};
 use pure::unix::{Errno, Signal};
 use sys::signal::SignalSet;
 use sys::{clock, fd, file, signal};
@@ -38,7 +38,7 @@ pub type Batch = [u8; Report::CAPACITY + 2 * BATCH_SIZE];
 const HOLD_TIME: Duration = Duration::from_secs(1);
 
 /// A time that has passed: the loop looks for input without a wait.
-const SOON: Instant = Instant::from_clock(Duration::ZERO);
+const SOON: Instant = Instant::START;
 
 /// Time for the sink to store the rest after SIGTERM. Chosen: one second; a service manager that cannot wait sends
 /// SIGKILL.
@@ -59,10 +59,6 @@ pub enum Request {
     /// SIGALRM: rotate the log file.
     Rotate,
 }
-
-/// The signal of each request.
-const REQUESTS: [(Signal, Request); 2] =
-    [(Signal::HUP, Request::Reopen), (Signal::ALRM, Request::Rotate)];
 
 /// The destination of the input.
 pub trait Sink {
@@ -119,8 +115,8 @@ pub struct Interest {
     pub state: SinkState,
     /// Call [`Sink::retry`] when this descriptor can be written.
     pub writable: Option<c_int>,
-    /// Call [`Sink::retry`] at this time.
-    pub at: Option<Instant>,
+    /// Call [`Sink::retry`] at this time, which may be never.
+    pub at: Instant,
 }
 
 /// The state of the input.
@@ -144,13 +140,13 @@ struct Pump<'a> {
     batch: Range<usize>,
     /// The incomplete line that follows the lines of the batch.
     piece: Range<usize>,
-    /// The time to pass on the incomplete line; `None` if there is none. [`SOON`] until the loop has found that the pipe is
+    /// The time to pass on the incomplete line; never if there is none. [`SOON`] until the loop has found that the pipe is
     /// empty: the rest of the line is usually there, and the clock is read only if it is not.
-    hold_until: Option<Instant>,
+    hold_until: Instant,
     /// Signals to block during a wait.
     mask: SignalSet,
-    /// Time to close the sink. `None` before the first SIGTERM or SIGINT.
-    deadline: Option<Instant>,
+    /// Time to close the sink; never before the first SIGTERM or SIGINT.
+    deadline: Instant,
     /// The error of an input that cannot be read.
     read_error: Result<(), Exit>,
 }
@@ -176,9 +172,9 @@ pub fn pump(
         buffer,
         batch: 0..0,
         piece: 0..0,
-        hold_until: None,
+        hold_until: Instant::NEVER,
         mask,
-        deadline: None,
+        deadline: Instant::NEVER,
         read_error: Ok(()),
     };
     let exit = loop {
@@ -215,7 +211,7 @@ impl Pump<'_> {
     /// Makes `lines` the batch, as far as the limiter passes them. The rest of the input is an incomplete line.
     fn set_batch(&mut self, lines: Range<usize>) {
         self.piece.start = lines.end;
-        self.hold_until = None;
+        self.hold_until = Instant::NEVER;
         self.batch = lines;
         if self.limiter.has_limit() {
             self.limit_batch();
@@ -266,7 +262,7 @@ impl Pump<'_> {
         } else if !self.piece.is_empty() {
             self.input_state = Input::Draining(0);
             self.release_piece();
-        } else if self.limiter.report_at().is_some() {
+        } else if self.limiter.report_at() < Instant::NEVER {
             self.report_held_back();
         } else {
             self.input_state = Input::Ended;
@@ -277,11 +273,15 @@ impl Pump<'_> {
     /// Waits for input, for an event of `interest`, for the deadline or for a signal, and handles them.
     fn wait(&mut self, interest: Interest, sink: &mut dyn Sink) -> Deadline {
         let reads = self.input_state == Input::Open && interest.state == SinkState::Ready;
-        let mut at = earliest(interest.at, self.deadline);
+        let mut at = interest.at.min(self.deadline);
         if reads {
-            at = earliest(earliest(at, self.hold_until), self.limiter.report_at());
+            at = at.min(self.hold_until).min(self.limiter.report_at());
         }
-        let limit = at.map(|at| if at == SOON { Duration::ZERO } else { clock::now().until(at) });
+        let limit = match at {
+            Instant::NEVER => None,
+            SOON => Some(Duration::ZERO),
+            at => Some(clock::now().until(at)),
+        };
         let ready = wait(&self.mask, reads.then_some(self.input), interest.writable, limit);
         let mut is_changed = self.handle_signals(sink);
         if ready.output {
@@ -296,24 +296,23 @@ impl Pump<'_> {
             }
             return Deadline::Pending;
         }
-        if at.is_none() {
+        if limit.is_none() {
             return Deadline::Pending;
         }
         let now = clock::now();
-        let has_passed = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        if has_passed(self.deadline) {
+        if self.deadline <= now {
             return Deadline::Passed;
         }
-        if has_passed(interest.at) {
+        if interest.at <= now {
             sink.retry();
         }
-        if reads && has_passed(self.hold_until) {
-            if self.hold_until == Some(SOON) {
-                self.hold_until = Some(now.add(HOLD_TIME));
+        if reads && self.hold_until <= now {
+            if self.hold_until == SOON {
+                self.hold_until = now.add(HOLD_TIME);
             } else {
                 self.release_piece();
             }
-        } else if reads && has_passed(self.limiter.report_at()) {
+        } else if reads && self.limiter.report_at() <= now {
             self.report_held_back();
         }
         Deadline::Pending
@@ -329,18 +328,20 @@ impl Pump<'_> {
     /// whether there was a request.
     fn handle_signals(&mut self, sink: &mut dyn Sink) -> bool {
         let mut is_requested = false;
-        for (signal, request) in REQUESTS {
-            if signal::take(signal) {
-                sink.handle(request);
-                is_requested = true;
-            }
+        if signal::take(Signal::HUP) {
+            sink.handle(Request::Reopen);
+            is_requested = true;
+        }
+        if signal::take(Signal::ALRM) {
+            sink.handle(Request::Rotate);
+            is_requested = true;
         }
         // `|` clears both flags, where `||` would leave the second one set.
         if signal::take(Signal::TERM) | signal::take(Signal::INT) {
             if self.input_state == Input::Open {
                 self.input_state = Input::Draining(fd::bytes_readable(self.input));
             }
-            self.deadline = self.deadline.or_else(|| Some(clock::now().add(TERM_GRACE)));
+            self.deadline = self.deadline.min(clock::now().add(TERM_GRACE));
         }
         is_requested
     }
@@ -372,8 +373,8 @@ impl Pump<'_> {
                 } else if end >= Report::CAPACITY + BATCH_SIZE {
                     self.release_piece();
                 }
-                if !self.piece.is_empty() {
-                    self.hold_until.get_or_insert(SOON);
+                if !self.piece.is_empty() && self.hold_until == Instant::NEVER {
+                    self.hold_until = SOON;
                 }
                 return n;
             }

@@ -65,6 +65,9 @@ impl Duration {
 pub struct Instant(NonZeroU64);
 
 impl Instant {
+    /// The first point on the clock, which has passed.
+    pub const START: Self = Self(NonZeroU64::MIN);
+
     /// The last point on the clock, which is never reached.
     pub const NEVER: Self = Self(NonZeroU64::MAX);
 

@@ -274,7 +274,7 @@ impl Sink for Sender<'_> {
 
     fn interest(&self) -> Interest {
         if self.queue.is_empty() {
-            return Interest { state: SinkState::Ready, writable: None, at: None };
+            return Interest { state: SinkState::Ready, writable: None, at: Instant::NEVER };
         }
         let now = clock::now();
         let wait = self.connection.state.wait(now);
@@ -284,7 +284,7 @@ impl Sink for Sender<'_> {
             None if wait.soon && self.is_full() => SinkState::Blocked,
             None => SinkState::Ready,
         };
-        let at = earliest(wait.until, self.deadline);
+        let at = earliest(wait.until, self.deadline).unwrap_or(Instant::NEVER);
         Interest { state, writable: self.connection.fd(), at }
     }
 

@@ -212,8 +212,8 @@ fn write<'a>(
         match log_file.blocked.take() {
             Some(Blocked::Until(_)) => SCENARIO.with_borrow_mut(|scenario| scenario.seconds += 1),
             Some(Blocked::Broken) => unreachable!(),
-            Some(Blocked::BufferFull(None)) | None => {}
-            Some(Blocked::BufferFull(Some(_))) => {
+            Some(Blocked::BufferFull(Instant::NEVER)) | None => {}
+            Some(Blocked::BufferFull(_)) => {
                 SCENARIO.with_borrow_mut(|scenario| {
                     scenario.seconds += scenario.choices.choose(2) as u64;
                 });

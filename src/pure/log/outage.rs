@@ -88,7 +88,7 @@ impl LogState {
     pub const fn file_changed(&mut self) {
         self.written(b"\n");
         if let Self::Dropping(outage) = self {
-            outage.retry_at = Instant::from_clock(Duration::ZERO);
+            outage.retry_at = Instant::START;
         }
     }
 

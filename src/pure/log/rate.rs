@@ -45,7 +45,7 @@ impl RateLimiter {
         lines: 0,
         period: Duration::ZERO,
         left: 0,
-        until: Instant::from_clock(Duration::ZERO),
+        until: Instant::START,
         midline: false,
         passes: false,
         held_back: 0,
@@ -57,10 +57,10 @@ impl RateLimiter {
         self.lines > 0
     }
 
-    /// Returns the time at which the lines that were held back must be reported; `None` if there are none.
+    /// Returns the time at which the lines that were held back must be reported; never if there are none.
     #[must_use]
-    pub fn report_at(&self) -> Option<Instant> {
-        (self.held_back > 0).then_some(self.until)
+    pub const fn report_at(&self) -> Instant {
+        if self.held_back > 0 { self.until } else { Instant::NEVER }
     }
 
     /// Returns how many lines were held back since the last report, and must be reported now.
@@ -152,11 +152,10 @@ mod tests {
             while !rest.is_empty() {
                 now += random.below(2) as u64;
                 let piece = &rest[..(1 + random.below(9)).min(rest.len())];
-                assert_eq!(limiter.report_at().is_some(), lines > 0);
+                assert_eq!(limiter.report_at() < Instant::NEVER, lines > 0);
                 let is_start = |place: usize| place == 0 || input[place - 1] == b'\n';
                 let starts_in = |part: Range<usize>| part.filter(|at| is_start(*at)).count() as u32;
-                if limiter.report_at().is_some_and(|until| until <= at(now)) && random.below(2) > 0
-                {
+                if limiter.report_at() <= at(now) && random.below(2) > 0 {
                     assert_eq!(limiter.take_held_back(), lines);
                     lines = 0;
                 }
