@@ -14,6 +14,13 @@ pub fn index_of(table: &str, name: &[u8]) -> Option<usize> {
         .position(|names| split(names, b'|').any(|other| eq_ignore_case(other, name)))
 }
 
+/// Returns the entry with this index in a table with this `separator`; an empty one if there are fewer.
+#[must_use]
+#[inline(never)]
+pub fn entry(table: &'static str, separator: u8, index: usize) -> &'static [u8] {
+    split(table.as_bytes(), separator).nth(index).unwrap_or_default()
+}
+
 /// Returns whether two names are equal if the case of ASCII letters is ignored.
 #[must_use]
 pub fn eq_ignore_case(a: &[u8], b: &[u8]) -> bool {

@@ -51,18 +51,30 @@ pub struct Job {
     pub log_credentials: Option<Credentials>,
 }
 
+impl Job {
+    /// Returns the command of a child. Without a log command, no logger is started.
+    fn command_of(&self, role: Role) -> &Argv {
+        match (role, &self.log_command) {
+            (Role::Log, Some(command)) => command,
+            (Role::Log, None) | (Role::Cmd, _) => &self.command,
+        }
+    }
+}
+
 /// Everything that a child needs to start.
 struct SpawnSpec<'a> {
+    settings: &'a Settings<'a>,
     role: Role,
-    command: &'a Argv,
-    /// `None` keeps dmon's.
-    credentials: Option<&'a Credentials>,
-    /// dmon's end of the log pipe: the command's standard output or the logger's standard input.
-    pipe: Option<c_int>,
+    /// The log pipe: the command's standard output or the logger's standard input.
+    pipe: Option<&'a LogPipe>,
     /// The terminal: the command becomes its foreground job. The logger never does, and may write to it.
     terminal: Option<c_int>,
-    /// The settings of the command.
+}
+
+/// What all starts have in common.
+struct Settings<'a> {
     config: &'a Config,
+    job: &'a Job,
     /// An additional variable of the command.
     mark: Option<&'static CStr>,
     supervisor_pid: c_int,
@@ -70,10 +82,7 @@ struct SpawnSpec<'a> {
 
 /// Starts children.
 pub struct Spawner<'a> {
-    config: &'a Config,
-    job: &'a Job,
-    mark: Option<&'static CStr>,
-    supervisor_pid: c_int,
+    settings: Settings<'a>,
     /// A child has run in dmon's memory, so vfork(2) works as the kernel promises.
     shares_memory: bool,
     /// The buffer in which a child builds the path of its command.
@@ -85,38 +94,13 @@ impl<'a> Spawner<'a> {
     pub fn new(config: &'a Config, job: &'a Job, path_buf: &'static mut PathBuf) -> Self {
         let supervisor_pid = process::getpid();
         let mark = mark::own(supervisor_pid);
-        Self { config, job, mark, supervisor_pid, shares_memory: false, path_buf }
+        let settings = Settings { config, job, mark, supervisor_pid };
+        Self { settings, shares_memory: false, path_buf }
     }
 
-    /// Returns the command of a child. Without a log command, no logger is started.
-    pub fn command(&self, role: Role) -> &'a Argv {
-        match (role, &self.job.log_command) {
-            (Role::Log, Some(command)) => command,
-            (Role::Log, None) | (Role::Cmd, _) => &self.job.command,
-        }
-    }
-
-    /// Describes a child.
-    fn describe(
-        &self,
-        role: Role,
-        pipe: Option<&LogPipe>,
-        terminal: Option<c_int>,
-    ) -> SpawnSpec<'a> {
-        let (credentials, pipe, mark) = match role {
-            Role::Cmd => (&self.job.credentials, pipe.and_then(LogPipe::writer), self.mark),
-            Role::Log => (&self.job.log_credentials, pipe.map(LogPipe::reader), None),
-        };
-        SpawnSpec {
-            role,
-            command: self.command(role),
-            credentials: credentials.as_ref(),
-            pipe,
-            terminal,
-            config: self.config,
-            mark,
-            supervisor_pid: self.supervisor_pid,
-        }
+    /// Returns the command of a child.
+    pub fn command(&self, role: Role) -> &Argv {
+        self.settings.job.command_of(role)
     }
 
     /// Starts the child and waits until it has executed its command or failed.
@@ -129,9 +113,9 @@ impl<'a> Spawner<'a> {
         pipe: Option<&LogPipe>,
         terminal: Option<c_int>,
     ) -> Result<Pid, StartFailure> {
-        let spec = self.describe(role, pipe, terminal);
-        let Self { path_buf, shares_memory, .. } = self;
-        let cannot_fork = |error| StartFailure { stage: Stage::FORK, error };
+        let Self { settings, path_buf, shares_memory } = self;
+        let spec = SpawnSpec { settings, role, pipe, terminal };
+        let cannot_fork = |error| StartFailure::new(Stage::FORK, error);
         let pipe = (!*shares_memory).then(fd::pipe).transpose().map_err(cannot_fork)?;
         let mut failure = None;
         let pid = vfork(&mut || {
@@ -156,35 +140,45 @@ impl<'a> Spawner<'a> {
 
 /// Waits for the child's failure; `None` once it has executed its command.
 fn read_failure(reader: &File) -> Option<StartFailure> {
-    let mut bytes = [0; StartFailure::SIZE];
+    let mut bytes = [0; 4];
     loop {
         match file::read(reader.fd(), &mut bytes) {
-            Ok(StartFailure::SIZE) => return Some(StartFailure::from_bytes(bytes)),
             Err(Errno::INTR) => {}
-            Ok(_) | Err(_) => return None,
+            Ok(_) | Err(_) => return StartFailure::from_bytes(bytes),
         }
     }
 }
 
 /// Executes the command; returns only if that fails.
 fn exec_command(spec: &SpawnSpec, path_buf: &mut PathBuf) -> StartFailure {
-    match prepare(spec) {
+    let Settings { job, mark, .. } = *spec.settings;
+    let (credentials, mark) = match spec.role {
+        Role::Cmd => (&job.credentials, mark),
+        Role::Log => (&job.log_credentials, None),
+    };
+    let mut stage = Stage::PREPARE;
+    let error = match prepare(spec, credentials.as_ref(), &mut stage) {
         Ok(()) => {
-            let environment = spec.credentials.and_then(|one| one.environment.as_ref());
-            let variables = Variables::new(environment, spec.mark);
-            let error = execvp(spec.command, path_buf, variables);
-            StartFailure { stage: Stage::EXEC, error }
+            stage = Stage::EXEC;
+            let environment = credentials.as_ref().and_then(|one| one.environment.as_ref());
+            execvp(job.command_of(spec.role), path_buf, Variables::new(environment, mark))
         }
-        Err(failure) => failure,
-    }
+        Err(error) => error,
+    };
+    StartFailure::new(stage, error)
 }
 
-/// Applies `spec` to the child, except its command.
-fn prepare(spec: &SpawnSpec) -> Result<(), StartFailure> {
-    let failed_at = |stage| move |error| StartFailure { stage, error };
+/// Applies `spec` to the child, except its command. `stage` is the one that fails.
+#[inline(never)]
+fn prepare(
+    spec: &SpawnSpec,
+    credentials: Option<&Credentials>,
+    stage: &mut Stage,
+) -> Result<(), Errno> {
+    let settings = spec.settings;
     // A process group, not a session: if dmon dies, a suspended command is in an orphaned process group, and the
     // kernel sends it SIGHUP and SIGCONT (setpgid(2)).
-    process::setpgid_self().map_err(failed_at(Stage::PROCESS_GROUP))?;
+    process::setpgid_self()?;
     match (spec.role, spec.terminal) {
         (_, None) => {}
         // Otherwise the command would receive SIGTTIN when it reads from the terminal.
@@ -194,58 +188,54 @@ fn prepare(spec: &SpawnSpec) -> Result<(), StartFailure> {
         // Otherwise SIGTTOU would stop the logger when it writes to a terminal with `stty tostop`.
         (Role::Log, Some(_)) => signal::ignore(Signal::TTOU),
     }
-    redirect(spec).map_err(failed_at(Stage::REDIRECT))?;
-    if spec.role == Role::Cmd {
-        set_rlimits(&spec.config.rlimits)?;
+    *stage = Stage::REDIRECT;
+    if let Some(pipe) = spec.pipe {
+        let (from, to) = match spec.role {
+            Role::Cmd => (pipe.writer(), STDOUT),
+            Role::Log => (Some(pipe.reader()), STDIN),
+        };
+        from.map_or(Ok(()), |from| fd::dup_onto(from, to))?;
     }
-    if let Some(credentials) = spec.credentials {
+    if spec.role == Role::Cmd {
+        if settings.config.stderr_to_stdout {
+            fd::dup_onto(STDOUT, STDERR)?;
+        }
+        set_rlimits(&settings.config.rlimits, stage)?;
+    }
+    *stage = Stage::USER;
+    if let Some(credentials) = credentials {
         if !credentials.are_current {
-            credentials::set_groups(&credentials.groups).map_err(failed_at(Stage::GROUPS))?;
-            credentials::set_gid(credentials.gid).map_err(failed_at(Stage::GID))?;
-            let uid = credentials.uid.map_or(Ok(()), credentials::set_uid);
-            uid.map_err(failed_at(Stage::UID))?;
+            credentials::set_groups(&credentials.groups)?;
+            credentials::set_gid(credentials.gid)?;
+            credentials.uid.map_or(Ok(()), credentials::set_uid)?;
         }
         if credentials.uid.is_some() {
             // setuid(2) drops root's capabilities, but not those of a dmon that is not root.
             let _ = process::drop_capabilities();
         }
     }
+    *stage = Stage::PREPARE;
     if spec.role == Role::Cmd {
-        let signal = spec.config.stop_signal;
         // The kernel sends this signal when dmon dies, so that a command does not outlive its supervisor and run beside
         // a second instance of itself. The logger needs none: it stops at the end of its input and loses nothing.
         // A change of user cancels this setting (prctl(2)), so it comes last.
-        process::set_parent_death_signal(signal).map_err(failed_at(Stage::PARENT_DEATH_SIGNAL))?;
+        process::set_parent_death_signal(settings.config.stop_signal)?;
         // 0: dmon is outside of the child's PID namespace (`unshare -p dmon`).
         let parent = process::getppid();
-        if parent != spec.supervisor_pid && parent != 0 {
+        if parent != settings.supervisor_pid && parent != 0 {
             // dmon died before the call, so the kernel will not send the signal.
             process::exit(Exit::FAILED.0);
         }
     }
     // Not the mask that dmon was started with: a blocked SIGTERM would make the command unstoppable.
-    signal::set_mask(&SignalSet::EMPTY).map_err(failed_at(Stage::SIGNAL_MASK))
+    signal::set_mask(&SignalSet::EMPTY)
 }
 
-fn redirect(spec: &SpawnSpec) -> Result<(), Errno> {
-    if let Some(pipe) = spec.pipe {
-        let target = match spec.role {
-            Role::Cmd => STDOUT,
-            Role::Log => STDIN,
-        };
-        fd::dup_onto(pipe, target)?;
-    }
-    if spec.role == Role::Cmd && spec.config.stderr_to_stdout {
-        fd::dup_onto(STDOUT, STDERR)?;
-    }
-    Ok(())
-}
-
-fn set_rlimits(limits: &Rlimits) -> Result<(), StartFailure> {
+fn set_rlimits(limits: &Rlimits, stage: &mut Stage) -> Result<(), Errno> {
     for (number, limit) in (0_u8..).zip(&limits.all) {
+        *stage = Stage::rlimit(number);
         if let Some(limit) = limit {
-            process::set_rlimit(number.into(), limit.soft, limit.hard)
-                .map_err(|error| StartFailure { stage: Stage::rlimit(number), error })?;
+            process::set_rlimit(number.into(), limit.soft, limit.hard)?;
         }
     }
     Ok(())

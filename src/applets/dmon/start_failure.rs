@@ -3,8 +3,10 @@
 //! The child leaves a [`StartFailure`] for the [`spawner`](super::spawn::Spawner); the supervisor reports it.
 
 use crate::applets::diag::eprint;
+use core::num::NonZeroU32;
 use pure::diag::put_reason;
 use pure::exit::Exit;
+use pure::name_table::entry;
 use pure::supervise::rlimits;
 use pure::text::TextBuf;
 use pure::unix::Errno;
@@ -17,74 +19,71 @@ pub struct Stage(u8);
 impl Stage {
     /// No pipe or no process could be created.
     pub const FORK: Self = Self(0);
-    pub const PROCESS_GROUP: Self = Self(1);
+    /// Of the calls that cannot fail: process group, parent-death signal, signal mask.
+    pub const PREPARE: Self = Self(1);
     pub const REDIRECT: Self = Self(2);
-    pub const GROUPS: Self = Self(3);
-    pub const GID: Self = Self(4);
-    pub const UID: Self = Self(5);
-    pub const PARENT_DEATH_SIGNAL: Self = Self(6);
-    pub const SIGNAL_MASK: Self = Self(7);
-    pub const EXEC: Self = Self(8);
+    /// With its groups.
+    pub const USER: Self = Self(3);
+    pub const EXEC: Self = Self(4);
 
     /// The first of the resources.
-    const RLIMIT: u8 = 9;
+    const RLIMIT: u8 = 5;
+
+    /// The beginning of the message of each stage. The last one is that of all resources.
+    const TEXTS: &str = "still trying to start |cannot prepare |cannot redirect the output of |\
+        cannot set the user of |cannot execute |cannot set limit ";
 
     /// Returns the stage that sets the limit of the resource with this number (getrlimit(2)).
     pub const fn rlimit(number: u8) -> Self {
         Self(Self::RLIMIT.saturating_add(number))
     }
-
-    /// Returns the beginning of the message, which the name of the command follows.
-    const fn text(self) -> &'static str {
-        match self {
-            Self::FORK => "still trying to start ",
-            Self::PROCESS_GROUP => "cannot make a process group for ",
-            Self::REDIRECT => "cannot redirect the output of ",
-            Self::GROUPS => "cannot set the groups of ",
-            Self::GID => "cannot set the group of ",
-            Self::UID => "cannot set the user of ",
-            Self::PARENT_DEATH_SIGNAL => "cannot set the parent-death signal of ",
-            Self::SIGNAL_MASK => "cannot set the signal mask of ",
-            Self::EXEC => "cannot execute ",
-            _ => "cannot set limit ",
-        }
-    }
 }
 
-/// The step that failed and its errno.
+/// The step that failed and its errno, which is below 4096 (`MAX_ERRNO`, include/linux/err.h): errno in the lower 16
+/// bits, which is never zero, and the stage above them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct StartFailure {
-    pub stage: Stage,
-    pub error: Errno,
-}
+pub struct StartFailure(NonZeroU32);
 
 impl StartFailure {
-    /// Bytes in the pipe: stage, errno.
-    pub const SIZE: usize = 5;
+    /// Returns the failure of a stage.
+    pub const fn new(Stage(stage): Stage, Errno(error): Errno) -> Self {
+        let number = (stage as u32) << 16 | error.cast_unsigned() & 0xffff;
+        Self(match NonZeroU32::new(number) {
+            Some(number) => number,
+            None => NonZeroU32::MIN,
+        })
+    }
 
     /// Returns the message for the pipe.
-    pub const fn to_bytes(self) -> [u8; Self::SIZE] {
-        let [a, b, c, d] = self.error.0.to_le_bytes();
-        [self.stage.0, a, b, c, d]
+    pub const fn to_bytes(self) -> [u8; 4] {
+        self.0.get().to_ne_bytes()
     }
 
     /// The inverse of [`to_bytes`](Self::to_bytes).
-    pub const fn from_bytes([stage, errno @ ..]: [u8; Self::SIZE]) -> Self {
-        Self { stage: Stage(stage), error: Errno(i32::from_le_bytes(errno)) }
+    pub fn from_bytes(bytes: [u8; 4]) -> Option<Self> {
+        NonZeroU32::new(u32::from_ne_bytes(bytes)).map(Self)
+    }
+
+    const fn stage(self) -> Stage {
+        Stage((self.0.get() >> 16) as u8)
+    }
+
+    const fn error(self) -> Errno {
+        Errno((self.0.get() & 0xffff).cast_signed())
     }
 
     /// Reports whether a later start may succeed. Running out of descriptors (EMFILE) at the very `first` start is
     /// permanent: dmon's own limit does not change.
     #[must_use]
     pub fn is_transient(self, first: bool) -> bool {
-        self.stage == Stage::FORK && !(first && self.error == Errno::MFILE)
+        self.stage() == Stage::FORK && !(first && self.error() == Errno::MFILE)
     }
 
     /// Returns the exit status for the failure, the one that shells use (POSIX, Shell Command Language, 2.8.2).
     #[must_use]
     pub fn exit(self) -> Exit {
-        match self.error {
-            _ if self.stage != Stage::EXEC => Exit::FAILED,
+        match self.error() {
+            _ if self.stage() != Stage::EXEC => Exit::FAILED,
             Errno::NOENT => Exit::NOT_FOUND,
             _ => Exit::CANNOT_EXECUTE,
         }
@@ -92,16 +91,18 @@ impl StartFailure {
 
     /// Prints the failure on standard error.
     pub fn report(self, command: &Argv) {
-        let number = self.stage.0.checked_sub(Stage::RLIMIT);
+        let Stage(stage) = self.stage();
+        let text = entry(Stage::TEXTS, b'|', stage.min(Stage::RLIMIT).into());
+        let number = stage.checked_sub(Stage::RLIMIT);
         let (resource, of): (&[u8], &[u8]) = match number.map(usize::from).and_then(rlimits::name) {
             Some(name) => (name, b" for "),
             None => (b"", b""),
         };
         let mut reason = TextBuf::<64>::new();
-        put_reason(&mut reason, self.error);
+        put_reason(&mut reason, self.error());
         let name = command.name().to_bytes();
         let name = if name.is_empty() { b"''" } else { name };
-        eprint(&[self.stage.text().as_bytes(), resource, of, name, b": ", reason.bytes()]);
+        eprint(&[text, resource, of, name, b": ", reason.bytes()]);
     }
 }
 
@@ -112,16 +113,17 @@ mod tests {
     #[test]
     fn a_failure_survives_the_pipe() {
         for stage in [Stage::FORK, Stage::EXEC, Stage::rlimit(0), Stage::rlimit(15)] {
-            for error in [Errno::NOENT, Errno::DQUOT, Errno(-1), Errno(i32::MAX)] {
-                let failure = StartFailure { stage, error };
-                assert_eq!(StartFailure::from_bytes(failure.to_bytes()), failure);
+            for error in [Errno::NOENT, Errno::DQUOT, Errno(4095)] {
+                let failure = StartFailure::from_bytes(StartFailure::new(stage, error).to_bytes());
+                let failure = failure.unwrap();
+                assert_eq!((failure.stage(), failure.error()), (stage, error));
             }
         }
     }
 
     #[test]
     fn only_a_failed_fork_is_transient() {
-        let failure = |stage, error| StartFailure { stage, error };
+        let failure = StartFailure::new;
         assert!(failure(Stage::FORK, Errno::AGAIN).is_transient(true));
         assert!(failure(Stage::FORK, Errno::MFILE).is_transient(false));
         assert!(!failure(Stage::FORK, Errno::MFILE).is_transient(true));
@@ -130,9 +132,9 @@ mod tests {
 
     #[test]
     fn exit_statuses_are_those_of_shells() {
-        let exit = |stage, error| StartFailure { stage, error }.exit();
+        let exit = |stage, error| StartFailure::new(stage, error).exit();
         assert_eq!(exit(Stage::EXEC, Errno::NOENT), Exit::NOT_FOUND);
         assert_eq!(exit(Stage::EXEC, Errno::ACCES), Exit::CANNOT_EXECUTE);
-        assert_eq!(exit(Stage::UID, Errno::NOENT), Exit::FAILED);
+        assert_eq!(exit(Stage::USER, Errno::NOENT), Exit::FAILED);
     }
 }

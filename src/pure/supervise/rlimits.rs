@@ -4,8 +4,8 @@
 
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
-use crate::name_table::index_of;
-use crate::text::{split, split_once};
+use crate::name_table::{entry, index_of};
+use crate::text::split_once;
 
 /// The resources in the order of their numbers (asm-generic/resource.h; MIPS has its own). The aliases are those of the
 /// C dmon and of shells.
@@ -19,8 +19,7 @@ const NAMES: &str = "cpu fsize data stack core nofile|files as|vmem rss nproc me
 /// Returns the name of resource `number`; `None` if there is no such resource.
 #[must_use]
 pub fn name(number: usize) -> Option<&'static [u8]> {
-    let names = split(NAMES.as_bytes(), b' ').nth(number)?;
-    Some(split_once(names, b'|').0)
+    Some(split_once(entry(NAMES, b' ', number), b'|').0).filter(|name| !name.is_empty())
 }
 
 /// The number of resources (RLIM_NLIMITS).
