@@ -8,39 +8,29 @@ use crate::applets::diag::os_error;
 use crate::applets::log_file;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
+use pure::name_table::entry;
 use pure::supervise::machine::Role;
-use pure::text::{Put, TextBuf, Writer, first};
+use pure::text::{Put, TextBuf, first, put_number};
 use pure::unix::{Errno, Pid, WaitStatus};
 use sys::file::{self, File};
 use sys::socket::{Socket, SocketType};
-use ufmt::uwrite;
+
+/// The keywords of the events. Scripts parse them; they are those of the C dmon.
+const KEYWORDS: &str = "start |stop |timeout |kill |pause |resume |signal |exit ";
 
 impl ChildEvent {
-    /// Returns the keyword of the status line. Scripts parse the keywords, which are those of the C dmon.
-    const fn keyword(self) -> &'static str {
+    /// Returns the index of the event in [`KEYWORDS`], and the number at the end of the status line: a signal, or the
+    /// status of waitpid(2).
+    pub const fn keyword(self) -> (usize, Option<u32>) {
         match self {
-            Self::Started => "start",
-            Self::Stopping => "stop",
-            Self::TimedOut => "timeout",
-            Self::Killed => "kill",
-            Self::Paused => "pause",
-            Self::Resumed => "resume",
-            Self::Signalled(_) => "signal",
-            Self::Exited(_) => "exit",
-        }
-    }
-
-    /// Returns the number at the end of the status line: a signal, or the status of waitpid(2).
-    const fn number(self) -> Option<u32> {
-        match self {
-            Self::Started
-            | Self::Stopping
-            | Self::TimedOut
-            | Self::Killed
-            | Self::Paused
-            | Self::Resumed => None,
-            Self::Signalled(signal) => Some(signal.number().unsigned_abs()),
-            Self::Exited(WaitStatus(status)) => Some(status.unsigned_abs()),
+            Self::Started => (0, None),
+            Self::Stopping => (1, None),
+            Self::TimedOut => (2, None),
+            Self::Killed => (3, None),
+            Self::Paused => (4, None),
+            Self::Resumed => (5, None),
+            Self::Signalled(signal) => (6, Some(signal.number().unsigned_abs())),
+            Self::Exited(WaitStatus(status)) => (7, Some(status.unsigned_abs())),
         }
     }
 }
@@ -76,15 +66,13 @@ impl StatusWriter {
         let mut line = TextBuf::<64>::new();
         // A program that parses the lines must not take the piece for a whole line.
         line.put(if self.is_torn { b"?\n" } else { b"" });
-        let Ok(()) = uwrite!(
-            Writer(&mut line),
-            "{}{} {}",
-            role.label(),
-            event.keyword(),
-            pid.number().unsigned_abs()
-        );
-        if let Some(number) = event.number() {
-            let Ok(()) = uwrite!(Writer(&mut line), " {}", number);
+        let (keyword, number) = event.keyword();
+        line.put(role.label().as_bytes());
+        line.put(entry(KEYWORDS, b'|', keyword));
+        put_number(&mut line, pid.number().unsigned_abs().into());
+        if let Some(number) = number {
+            line.put(b" ");
+            put_number(&mut line, number.into());
         }
         line.put(b"\n");
         // The connection may have broken since the last line: connect and try again.

@@ -6,12 +6,12 @@ use super::child_event::ChildEvent;
 use crate::applets::diag;
 use pure::cli::value::Load;
 use pure::division::divide;
+use pure::name_table::entry;
 use pure::supervise::machine::Role;
-use pure::text::{Put, Text, TextBuf, Writer, put_number, put_padded};
+use pure::text::{Put, Text, TextBuf, put_number, put_padded};
 use pure::time::Instant;
 use pure::unix::{Pid, WaitStatus};
 use sys::clock;
-use ufmt::uwrite;
 
 /// The state that the messages need.
 pub struct VerboseLog {
@@ -22,21 +22,19 @@ pub struct VerboseLog {
     pub load: Option<Load>,
 }
 
+/// The texts of the messages.
+const TEXTS: &str = " started| stopping| timeout, stopping| killed| paused| resumed\
+    | signalled with | exited with | exited by signal ";
+
 impl ChildEvent {
-    /// Returns the text of the message and the number after it, which is a signal or an exit status.
-    const fn text(self) -> (&'static str, Option<u32>) {
+    /// Returns the index of the event in [`TEXTS`] and the number after the text, which is a signal or an exit status.
+    const fn text(self) -> (usize, Option<u32>) {
         match self {
-            Self::Started => ("started", None),
-            Self::Stopping => ("stopping", None),
-            Self::TimedOut => ("timeout, stopping", None),
-            Self::Killed => ("killed", None),
-            Self::Paused => ("paused", None),
-            Self::Resumed => ("resumed", None),
-            Self::Signalled(signal) => ("signalled with ", Some(signal.number().unsigned_abs())),
             Self::Exited(WaitStatus(status)) => match status & 0x7f {
-                0 => ("exited with ", Some((status >> 8 & 0xff).unsigned_abs())),
-                signal => ("exited by signal ", Some(signal.unsigned_abs())),
+                0 => (7, Some((status >> 8 & 0xff).unsigned_abs())),
+                signal => (8, Some(signal.unsigned_abs())),
             },
+            other => other.keyword(),
         }
     }
 }
@@ -46,22 +44,23 @@ impl VerboseLog {
     pub fn print(&self, role: Role, event: ChildEvent, pid: Pid, is_error: bool) {
         let mut line = TextBuf::<96>::new();
         let (text, number) = event.text();
-        let Ok(()) = uwrite!(Writer(&mut line), "{} {}", pid.number().unsigned_abs(), text);
+        put_number(&mut line, pid.number().unsigned_abs().into());
+        line.put(entry(TEXTS, b'|', text));
         if let Some(number) = number {
-            let Ok(()) = uwrite!(Writer(&mut line), "{}", number);
-        }
-        if let (Role::Cmd, Some(_)) = (role, number) {
-            let time = self.run_started_at.until(clock::now());
-            line.put(b" after ");
-            put_hundredths(&mut line, time.hundredths());
-            line.put(b"s");
+            put_number(&mut line, number.into());
+            if role == Role::Cmd {
+                let time = self.run_started_at.until(clock::now());
+                line.put(b" after ");
+                put_hundredths(&mut line, time.hundredths());
+                line.put(b"s");
+            }
         }
         if let Some(load) = self.load {
             line.put(b", load ");
             put_hundredths(&mut line, divide(load.0, Load::ONE / 100).0);
         }
-        let print = if is_error { diag::eprint } else { diag::note };
-        print(&[role.label().as_bytes(), line.bytes()]);
+        let parts = &[role.label().as_bytes(), line.bytes()];
+        if is_error { diag::eprint(parts) } else { diag::note(parts) }
     }
 }
 
@@ -82,12 +81,12 @@ mod tests {
     #[test]
     fn texts_have_the_signal_or_the_exit_status() {
         let text = |status| ChildEvent::Exited(WaitStatus(status)).text();
-        assert_eq!(text(3 << 8), ("exited with ", Some(3)));
-        assert_eq!(text(0xff00), ("exited with ", Some(255)));
-        assert_eq!(text(9), ("exited by signal ", Some(9)));
+        assert_eq!(text(3 << 8), (7, Some(3)));
+        assert_eq!(text(0xff00), (7, Some(255)));
+        assert_eq!(text(9), (8, Some(9)));
         // With a core dump.
-        assert_eq!(text(0x86), ("exited by signal ", Some(6)));
+        assert_eq!(text(0x86), (8, Some(6)));
         let signalled = ChildEvent::Signalled(Signal::HUP).text();
-        assert_eq!(signalled, ("signalled with ", Some(1)));
+        assert_eq!(signalled, (6, Some(1)));
     }
 }
