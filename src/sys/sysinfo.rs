@@ -26,9 +26,9 @@ pub fn put_host_name(text: &mut heapless::Vec<u8, 64>) {
 
 /// Returns how many of the first 1024 CPUs this process may use (sched_getaffinity(2)); 0 if the call fails.
 #[must_use]
-pub fn processors() -> u64 {
+pub fn processors() -> u32 {
     let mut mask = [0_u8; 128];
     // SAFETY: length and pointer are those of an array; 0 is this process.
     unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, mask.len(), mask.as_mut_ptr()) };
-    mask.iter().map(|byte| u64::from(byte.count_ones())).sum()
+    mask.iter().map(|byte| byte.count_ones()).sum()
 }

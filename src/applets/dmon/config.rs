@@ -9,7 +9,7 @@ use pure::cli::option_value::CliWord;
 #[cfg(any(test, fuzzing))]
 use pure::cli::value;
 use pure::cli::value::Threshold;
-use pure::supervise::load::{self, Pressure};
+use pure::supervise::load::PauseRange;
 use pure::supervise::policy::Policy;
 use pure::supervise::rlimits::Rlimits;
 use pure::unix::Signal;
@@ -49,7 +49,6 @@ pub struct Config {
     load_high: Option<Threshold>,
     load_low: Option<Threshold>,
     pub policy: Policy,
-    pressure: Pressure,
     pub rlimits: Rlimits,
 }
 
@@ -70,7 +69,6 @@ impl Default for Config {
             rlimits: Rlimits::default(),
             load_high: None,
             load_low: None,
-            pressure: Pressure::default(),
             policy: Policy::default(),
         }
     }
@@ -114,7 +112,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("-l, --load-low N[%]\tResume it at this load; half of -L.", |c, v| v.to(&mut c.load_low)),
     opt(
         "    --pressure WHAT:HIGH[:LOW]\tThe same by the pressure on cpu, io or memory.",
-        |c, v| v.to(&mut c.pressure),
+        |c, v| v.to(&mut c.policy.thresholds),
     ),
     opt("-s, --cmd-sigs\tForward signals to the command.", |c, v| v.to(&mut c.policy.forward_cmd)),
     opt("-g, --cmd-group GROUP\tThe command's primary group.", |c, v| v.to(&mut c.cmd_user.group)),
@@ -155,7 +153,6 @@ impl Config {
         let policy = &mut self.policy;
         policy.logged = logged;
         policy.validate()?;
-        let [load, pressures @ ..] = &mut policy.thresholds;
         if let Some(high) = self.load_high {
             let low = self.load_low.unwrap_or(high.half());
             if high.per_cpu != low.per_cpu {
@@ -164,12 +161,8 @@ impl Config {
             if low.load >= high.load {
                 return Err("option -l must be lower than option -L");
             }
-            *load = Some(load::PauseRange { high, low });
-        }
-        for (threshold, pressure) in pressures.iter_mut().zip(&self.pressure.0) {
-            if pressure.is_some() {
-                *threshold = *pressure;
-            }
+            let [load, ..] = &mut policy.thresholds;
+            *load = PauseRange { high: high.load, low: low.load, per_cpu: low.per_cpu };
         }
         Ok(())
     }
@@ -182,6 +175,7 @@ pub fn check(data: &[u8]) {
     use pure::accounts::{Name, Query, Search};
     use pure::cli::getopt::Source;
     use pure::cli::option_table::Table;
+    use pure::supervise::load;
 
     struct Bytes<'a>(std::vec::Vec<&'a [u8]>);
     impl Source for Bytes<'_> {

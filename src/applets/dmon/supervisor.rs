@@ -179,7 +179,8 @@ impl<'a> Supervisor<'a> {
                         self.signals.send(Role::Cmd, group, Signal::STOP);
                     }
                     let sample = load_sampler::sample(&policy.thresholds);
-                    [self.verbose.load, ..] = sample.values;
+                    let ([load, ..], [range, ..]) = (sample.values, &policy.thresholds);
+                    self.verbose.load = range.is_watched().then_some(load);
                     machine.handle(now, Event::LoadSample(sample));
                 }
                 Action::ReportUnread { bytes } => {

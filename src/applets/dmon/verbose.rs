@@ -57,7 +57,7 @@ impl VerboseLog {
         }
         if let Some(load) = self.load {
             line.put(b", load ");
-            put_hundredths(&mut line, divide(load.0, Load::ONE / 100).0);
+            put_hundredths(&mut line, divide(load.0.into(), Load::ONE / 100).0);
         }
         let parts = &[role.label().as_bytes(), line.bytes()];
         if is_error { diag::eprint(parts) } else { diag::note(parts) }

@@ -165,7 +165,7 @@ impl Threshold {
 
 /// A load average in units of 1/10 000: /proc/loadavg has two decimals, and a percentage adds two.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Load(pub u64);
+pub struct Load(pub u32);
 
 impl Load {
     /// A load of 1.0.
@@ -182,7 +182,7 @@ pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
         _ => (word, Load::ONE, false),
     };
     let (load, has_rest) = decimal(number, scale.into()).ok_or(LOAD)?;
-    let load = if has_rest { Err(LOAD) } else { Ok(Load(load)) }?;
+    let load = u32::try_from(load).ok().filter(|_| !has_rest).map(Load).ok_or(LOAD)?;
     Ok(Threshold { load, per_cpu })
 }
 

@@ -3,7 +3,7 @@
 //! `applets/dmon/load_sampler.rs` parses the files with it. The machine decides with it when to pause the command.
 
 use crate::cli::option_value::{Arg, Expected, OptionValue};
-use crate::cli::value::{self, Load, Threshold};
+use crate::cli::value::{self, Load};
 use crate::name_table::index_of;
 use crate::text::{split, split_once, strip_prefix};
 use core::ffi::CStr;
@@ -11,8 +11,27 @@ use core::ffi::CStr;
 /// The thresholds of one metric: pause above `high`, resume at or below `low`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PauseRange {
-    pub high: Threshold,
-    pub low: Threshold,
+    pub high: Load,
+    pub low: Load,
+    /// Whether they apply to each CPU that is online, not to the machine.
+    pub per_cpu: bool,
+}
+
+impl PauseRange {
+    /// That of a metric that is not watched: no value is above.
+    const NONE: Self = Self { high: Load(u32::MAX), low: Load(u32::MAX), per_cpu: false };
+
+    /// Reports whether the metric is watched.
+    #[must_use]
+    pub const fn is_watched(&self) -> bool {
+        self.high.0 != Self::NONE.high.0
+    }
+}
+
+impl Default for PauseRange {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 /// The files of the metrics: the load average, and the pressure on three resources
@@ -23,60 +42,55 @@ pub const FILES: [&CStr; METRIC_COUNT] =
 /// The number of metrics.
 pub const METRIC_COUNT: usize = 4;
 
-/// The thresholds of each metric, in the order of [`FILES`]; `None`: not watched.
-pub type Thresholds = [Option<PauseRange>; METRIC_COUNT];
+/// The thresholds of each metric, in the order of [`FILES`].
+pub type Thresholds = [PauseRange; METRIC_COUNT];
 
 /// One sample of all metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sample {
-    /// The load average, and the pressures in percent. `None`, a metric that is not watched or could not be read, is
-    /// never above its threshold.
-    pub values: [Option<Load>; METRIC_COUNT],
+    /// The load average, and the pressures in percent. Zero, which is never above a threshold, for a metric that is not
+    /// watched or could not be read.
+    pub values: [Load; METRIC_COUNT],
     /// Processors that are online.
-    pub processors: u64,
+    pub processors: u32,
 }
 
 impl PauseRange {
     /// Reports whether `value` is above its threshold. `was_above` is the previous result, which stays the same between
     /// `low` and `high`.
     #[must_use]
-    pub const fn is_above(&self, value: Load, processors: u64, was_above: bool) -> bool {
+    pub const fn is_above(&self, value: Load, processors: u32, was_above: bool) -> bool {
         let limit = if was_above { self.low } else { self.high };
-        let processors = if limit.per_cpu { processors } else { 1 };
-        value.0 > limit.load.0.saturating_mul(processors)
+        let processors = if self.per_cpu { processors } else { 1 };
+        value.0 > limit.0.saturating_mul(processors)
     }
 }
 
 /// Updates, for each metric, whether it is above its threshold.
 pub fn update(thresholds: &Thresholds, sample: &Sample, above: &mut [bool; METRIC_COUNT]) {
-    for ((range, value), above) in thresholds.iter().zip(sample.values).zip(above) {
-        *above = match (range, value) {
-            (Some(range), Some(value)) => range.is_above(value, sample.processors, *above),
-            _ => false,
-        };
+    for ((range, value), above) in thresholds.iter().zip(&sample.values).zip(above) {
+        *above = range.is_above(*value, sample.processors, *above);
     }
 }
 
-/// The thresholds of `--pressure cpu|io|memory:HIGH[:LOW]`, in percent.
-#[derive(Default)]
-pub struct Pressure(pub [Option<PauseRange>; METRIC_COUNT - 1]);
-
-impl OptionValue for Pressure {
+/// Parses `cpu|io|memory:HIGH[:LOW]`, in percent (`--pressure`).
+impl OptionValue for Thresholds {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         const WANTED: Expected = "a resource and percentages (like cpu:40, io:50:20)";
         let (resource, range) = split_once(value.to_bytes(), b':');
         let (high, low) = split_once(range.ok_or(WANTED)?, b':');
         let high = percent(high).ok_or(WANTED)?;
-        let low = low.map_or(Some(high.half()), percent).ok_or(WANTED)?;
-        let index = index_of("cpu io memory", resource).ok_or(WANTED)?;
-        let entry = self.0.get_mut(index).ok_or(WANTED)?;
-        *entry = Some(PauseRange { high, low });
-        if low.load < high.load { Ok(()) } else { Err(WANTED) }
+        let low = low.map_or(Some(Load(high.0 / 2)), percent).ok_or(WANTED)?;
+        // The first metric is the load average.
+        let index = index_of("\0 cpu io memory", resource).ok_or(WANTED)?;
+        let entry = self.get_mut(index).ok_or(WANTED)?;
+        *entry = PauseRange { high, low, per_cpu: false };
+        if low < high { Ok(()) } else { Err(WANTED) }
     }
 }
 
-fn percent(text: &[u8]) -> Option<Threshold> {
-    value::threshold(text).ok().filter(|threshold| !threshold.per_cpu)
+fn percent(text: &[u8]) -> Option<Load> {
+    value::threshold(text).ok().filter(|threshold| !threshold.per_cpu).map(|found| found.load)
 }
 
 /// Parses the first number of one of [`FILES`], with two decimals: the load average of the last minute (proc(5)), or
@@ -84,18 +98,18 @@ fn percent(text: &[u8]) -> Option<Threshold> {
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<Load> {
     let text = strip_prefix(text, b"some avg10=").unwrap_or(text);
-    percent(split_once(text, b' ').0).map(|threshold| threshold.load)
+    percent(split_once(text, b' ').0)
 }
 
 /// Counts the numbers of a list like `0-3,5` (/sys/devices/system/cpu/online); `None` for any other text.
 #[must_use]
-pub fn count_listed(text: &[u8]) -> Option<u64> {
-    let mut count = 0;
+pub fn count_listed(text: &[u8]) -> Option<u32> {
+    let mut count = 0_u32;
     for range in split(split_once(text, b'\n').0, b',') {
         let (first, last) = split_once(range, b'-');
         let first = value::number(first).ok()?;
         let last = last.map_or(Ok(first), value::number).ok()?;
-        count += u64::from(last.checked_sub(first)?) + 1;
+        count = count.saturating_add(last.checked_sub(first)?).saturating_add(1);
     }
     Some(count)
 }
@@ -105,6 +119,14 @@ mod tests {
     use super::*;
     use crate::cli::value::threshold;
     use crate::testing::word_of;
+
+    const NONE: PauseRange = PauseRange::NONE;
+
+    /// Returns the thresholds of a word of the option.
+    fn range(word: &[u8]) -> PauseRange {
+        let high = threshold(word).unwrap();
+        PauseRange { high: high.load, low: high.half().load, per_cpu: high.per_cpu }
+    }
 
     #[test]
     fn parses_proc_and_sys_files() {
@@ -123,29 +145,27 @@ mod tests {
 
     #[test]
     fn pauses_above_high_and_resumes_at_low() {
-        let half = |high: Threshold| PauseRange { high, low: high.half() };
-        let range = half(threshold(b"4").unwrap());
-        let is_above = |range: PauseRange, hundredths: u64, was| {
+        let is_above = |range: PauseRange, hundredths: u32, was| {
             range.is_above(Load(hundredths * 100), 8, was)
         };
-        assert!(!is_above(range, 400, false));
-        assert!(is_above(range, 401, false));
-        assert!(is_above(range, 201, true));
-        assert!(!is_above(range, 200, true));
-        let range = half(threshold(b"50%").unwrap());
-        assert!(!is_above(range, 400, false));
-        assert!(is_above(range, 401, false));
+        let absolute = range(b"4");
+        assert!(!is_above(absolute, 400, false));
+        assert!(is_above(absolute, 401, false));
+        assert!(is_above(absolute, 201, true));
+        assert!(!is_above(absolute, 200, true));
+        let per_cpu = range(b"50%");
+        assert!(!is_above(per_cpu, 400, false));
+        assert!(is_above(per_cpu, 401, false));
+        assert!(!NONE.is_above(Load(u32::MAX), 8, false));
     }
 
     #[test]
     fn parses_pressure_thresholds() {
-        let mut pressure = Pressure::default();
-        let mut set = |word| pressure.parse(Arg::new(word_of(word))).map(|()| pressure.0);
-        let is = |high, low| {
-            Some(PauseRange { high: percent(high).unwrap(), low: percent(low).unwrap() })
-        };
-        assert_eq!(set("cpu:40").unwrap(), [is(b"40", b"20"), None, None]);
-        assert_eq!(set("memory:9.5:1").unwrap(), [is(b"40", b"20"), None, is(b"9.5", b"1")]);
+        let mut thresholds = Thresholds::default();
+        let mut set = |word| thresholds.parse(Arg::new(word_of(word))).map(|()| thresholds);
+        let memory = PauseRange { low: Load(10_000), ..range(b"9.5") };
+        assert_eq!(set("cpu:40").unwrap(), [NONE, range(b"40"), NONE, NONE]);
+        assert_eq!(set("memory:9.5:1").unwrap(), [NONE, range(b"40"), NONE, memory]);
         for bad in [
             "", "cpu", "cpu:", ":1", "disk:1", "cpu:1:", "cpu:1:1", "cpu:1:2", "cpu:40%",
             "io:1:0:0",
@@ -161,20 +181,16 @@ mod tests {
 
     #[test]
     fn each_metric_has_its_own_thresholds() {
-        let range = |high: &[u8]| {
-            let high = percent(high).unwrap();
-            Some(PauseRange { high, low: high.half() })
-        };
-        let thresholds = [range(b"4"), range(b"40"), None, None];
+        let thresholds = [range(b"4"), range(b"40"), NONE, NONE];
         let mut above = [false; METRIC_COUNT];
         let mut update = |load, cpu| {
-            let values = [Some(Load(load)), cpu, Some(Load(1_000_000)), None];
+            let values = [Load(load), Load(cpu), Load(1_000_000), Load(0)];
             super::update(&thresholds, &Sample { values, processors: 1 }, &mut above);
             above
         };
-        assert_eq!(update(40_000, None), [false; 4]);
-        assert_eq!(update(40_001, Some(Load(400_001))), [true, true, false, false]);
-        assert_eq!(update(20_000, Some(Load(200_001))), [false, true, false, false]);
-        assert_eq!(update(20_000, None), [false; 4]);
+        assert_eq!(update(40_000, 0), [false; 4]);
+        assert_eq!(update(40_001, 400_001), [true, true, false, false]);
+        assert_eq!(update(20_000, 200_001), [false, true, false, false]);
+        assert_eq!(update(20_000, 0), [false; 4]);
     }
 }

@@ -19,7 +19,7 @@ mod tests;
 
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
-use crate::supervise::load::{self, Sample};
+use crate::supervise::load::{self, PauseRange, Sample};
 use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
@@ -230,7 +230,8 @@ pub struct Machine<'a> {
     last_status: Option<WaitStatus>,
     /// For each metric, whether it is above its threshold.
     above_threshold: [bool; load::METRIC_COUNT],
-    next_sample: Instant,
+    /// `None` if no metric is watched.
+    next_sample: Option<Instant>,
     /// PendingSignals to forward to the command, to the logger.
     forward_to_cmd: PendingSignals,
     forward_to_log: PendingSignals,
@@ -263,7 +264,7 @@ impl<'a> Machine<'a> {
             last_status: None,
             restart_history: RestartHistory::default(),
             above_threshold: [false; load::METRIC_COUNT],
-            next_sample: now,
+            next_sample: policy.thresholds.iter().any(PauseRange::is_watched).then_some(now),
             forward_to_cmd: PendingSignals::default(),
             forward_to_log: PendingSignals::default(),
             policy,

@@ -38,10 +38,9 @@ impl Machine<'_> {
     }
 
     fn drive_load(&self, now: Instant) -> Step {
-        match self.policy.thresholds {
-            [None, None, None, None] => Continue(None),
+        match self.next_sample {
             _ if self.stopping.is_some() => Continue(None),
-            _ if now >= self.next_sample => {
+            Some(at) if at <= now => {
                 let paused = match self.cmd {
                     ChildState::Up { pid, paused: true, .. } => Some(pid),
                     ChildState::Up { .. }
@@ -52,7 +51,7 @@ impl Machine<'_> {
                 };
                 Break(Action::SampleLoad { paused })
             }
-            _ => Continue(Some(self.next_sample)),
+            at => Continue(at),
         }
     }
 

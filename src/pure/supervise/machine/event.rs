@@ -70,7 +70,7 @@ impl Machine<'_> {
                 self.forward(signal);
             }
             Event::LoadSample(sample) => {
-                self.next_sample = now.add(SAMPLE_INTERVAL);
+                self.next_sample = Some(now.add(SAMPLE_INTERVAL));
                 load::update(&self.policy.thresholds, &sample, &mut self.above_threshold);
             }
         }

@@ -31,7 +31,8 @@ const OPTIONS: &[Opt<Policy>] = &[
     opt("    --kill-mode MODE\tMode.", |c, v| v.to(&mut c.kill_mode)),
     opt("-L, --load-high N\tLoad.", |c, v| {
         let high = threshold(v.value.to_bytes())?;
-        c.thresholds[0] = Some(PauseRange { high, low: high.half() });
+        let low = high.half().load;
+        c.thresholds[0] = PauseRange { high: high.load, low, per_cpu: high.per_cpu };
         Ok(())
     }),
     opt("-s, --cmd-sigs\tForward.", |c, v| v.to(&mut c.forward_cmd)),

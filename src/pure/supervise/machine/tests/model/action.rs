@@ -148,7 +148,7 @@ impl Model<'_> {
                     .map(|load| {
                         let mut model = self.clone();
                         model.above = load > if model.above { 20_000 } else { 40_000 };
-                        let values = [Some(Load(load)), None, None, None];
+                        let values = [Load(load), Load(0), Load(0), Load(0)];
                         model.handle(Event::LoadSample(Sample { values, processors: 1 }));
                         model
                     })
