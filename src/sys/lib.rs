@@ -30,6 +30,8 @@ pub mod environment;
 pub mod fd;
 pub mod file;
 pub mod flock;
+#[cfg(any(test, all(target_env = "musl", any(target_arch = "aarch64", target_arch = "arm"))))]
+mod memory;
 pub mod poll;
 pub mod process;
 pub mod procfs;
