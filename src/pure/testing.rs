@@ -4,7 +4,7 @@
 
 use pure::cli::getopt::{Outcome, Source, parse};
 use pure::cli::help::help_line;
-use pure::cli::option_table::{Opt, Packed, Table, pack_rows};
+use pure::cli::option_table::{MAYBE_VALUE, Opt, Packed, Table, VALUE, pack_rows};
 use pure::cli::option_value::CliWord;
 
 /// Random numbers from a seed, the same on every machine (xorshift64).
@@ -78,23 +78,21 @@ pub fn check_rows<C>(options: &[Opt<C>]) {
         let text = std::str::from_utf8(row.0).unwrap();
         let (head, help) = text.split_once('\t').unwrap();
         assert!(help.trim_end().ends_with('.'), "{text}: requires a full stop at the end");
-        let letter = row.letter().map(char::from);
-        assert!(!matches!(letter, Some('h' | 'V')), "{text}: the letter is reserved");
-        let start = letter.map_or("    --".into(), |letter| format!("-{letter}, --"));
+        let letter = char::from(row.letter()[0]);
+        assert!(!matches!(letter, 'h' | 'V'), "{text}: the letter is reserved");
+        let start = if letter == ' ' { "    --".into() } else { format!("-{letter}, --") };
         assert!(head.starts_with(&start), "{text}: requires the form `-x, --name`");
-        let head = if row.may_take_value() { head.split('[').next().unwrap() } else { head };
+        let (name, kind) = row.name();
+        let head = if kind == MAYBE_VALUE { head.split('[').next().unwrap() } else { head };
         let words: Vec<&str> = head[6..].split(' ').collect();
-        assert_eq!(words[0].as_bytes(), row.name());
+        assert_eq!(words[0].as_bytes(), name);
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         assert!(words[0].chars().all(is_plain), "{text}: requires the form `--name VALUE`");
-        let words_wanted = 1 + usize::from(row.takes_value());
+        let words_wanted = 1 + usize::from(kind == VALUE);
         assert_eq!(words.len(), words_wanted, "{text}: requires a tab before the description");
         for other in rows().take(n) {
-            assert_ne!(row.name(), other.name(), "{text}: the name is taken");
-            assert!(
-                letter.is_none() || row.letter() != other.letter(),
-                "{text}: the letter is taken"
-            );
+            assert_ne!(name, other.name().0, "{text}: the name is taken");
+            assert!(letter == ' ' || row.letter() != other.letter(), "{text}: the letter is taken");
         }
         assert!(help_line(row).bytes().trim_ascii_end().len() <= 80, "{text}: too long");
     }

@@ -4,10 +4,9 @@
 //! `--load-high 4`, `--load-high=4`; `--no-NAME` turns a switch off. The parser only stores values. Each applet checks
 //! afterwards whether its options can be combined.
 
-use super::option_table::{OptionTable, Row, next_row};
+use super::option_table::{MAYBE_VALUE, OptionTable, VALUE, next_row};
 use super::option_value::{Arg, CliWord, REPORTED};
 use crate::text::{cstr_tail, find_byte, first, skip, strip_prefix};
-use core::ops::ControlFlow::{self, Break, Continue};
 
 /// A source of words that also prints the messages about them.
 pub trait Source {
@@ -38,132 +37,110 @@ pub enum Outcome {
     Failed,
 }
 
-/// Whether to parse the next option.
-type Step = ControlFlow<Outcome>;
-
 /// Parses words until the first that is not an option.
 pub fn parse(table: &mut dyn OptionTable, source: &mut dyn Source) -> Outcome {
     while let Some(word) = source.next() {
-        let step = match word.to_bytes() {
-            _ if source.is_config_file() => parse_long(table, source, word, 0),
+        let dashes = match word.to_bytes() {
+            _ if source.is_config_file() => 0,
             b"--" => break,
-            [b'-', b'-', ..] => parse_long(table, source, word, 2),
-            [b'-', _, ..] => parse_letters(table, source, word),
+            [b'-', b'-', ..] => 2,
+            [b'-', _, ..] => 1,
             _ => return Outcome::Operand,
         };
-        if let Break(outcome) = step {
-            return outcome;
+        let mut at = dashes;
+        loop {
+            match parse_option(table, source, word, dashes == 1, at) {
+                Ok(next) => at = next,
+                Err(outcome) => return outcome,
+            }
+            if at >= word.count_bytes() {
+                break;
+            }
         }
     }
     Outcome::Done
 }
 
-/// An option as the user wrote it.
-struct Written<'a> {
-    /// Its name with dashes, for messages.
-    shown: &'a [u8],
-    /// The value in the same word: `4` of `-L4` and of `--load-high=4`.
-    attached: Option<CliWord>,
-    /// False for `--no-NAME`.
-    on: bool,
-    /// Whether the option requires a value.
-    takes_value: bool,
-}
-
-/// An option of the table: its index and its row.
-type Found = (usize, Row);
-
-/// Parses `--NAME`, `--NAME=VALUE` or `--no-NAME`, where the name follows after this many dashes.
-fn parse_long(
+/// Parses the option whose name, or one letter, starts at this index of a word. Returns the index of the next one.
+///
+/// The word is `--NAME`, `--NAME=VALUE`, `--no-NAME`, or has letters such as `-123`: switches, and possibly one option with a
+/// value, which is the rest of the word or the next word.
+fn parse_option(
     table: &mut dyn OptionTable,
     source: &mut dyn Source,
     word: CliWord,
-    dashes: usize,
-) -> Step {
-    let (shown, attached) = match find_byte(word.to_bytes(), b'=') {
-        Some(at) => (first(word.to_bytes(), at), cstr_tail(word, at + 1)),
-        None => (word.to_bytes(), None),
+    is_letter: bool,
+    at: usize,
+) -> Result<usize, Outcome> {
+    let text = word.to_bytes();
+    let equals_sign = if is_letter { Some(at + 1) } else { find_byte(text, b'=') };
+    let end = equals_sign.unwrap_or(text.len());
+    // The option as the user wrote it.
+    let shown = first(text, end);
+    let name = skip(shown, at);
+    let (mut index, mut kind) = find(table, is_letter, name);
+    let on = kind != 0;
+    if let (false, Some(name)) = (on, strip_prefix(name, b"no-")) {
+        (index, kind) = find(table, false, name);
+    }
+    if kind == 0 || !on && kind == VALUE {
+        return unknown(source, shown);
+    }
+    let takes_value = kind == VALUE;
+    let attached = if !is_letter {
+        cstr_tail(word, end + 1)
+    } else if takes_value {
+        cstr_tail(word, end).filter(|value| !value.is_empty())
+    } else {
+        None
     };
-    let name = skip(shown, dashes);
-    let positive = strip_prefix(name, b"no-");
-    let (found, on) = match find(table, None, name) {
-        None => (positive.and_then(|name| find(table, None, name)), false),
-        found => (found, true),
-    };
-    match found.map(|found| (found, found.1.takes_value())) {
-        Some((found, takes_value)) if on || !takes_value => {
-            apply(table, source, found, &Written { shown, attached, on, takes_value })
-        }
-        _ => unknown(source, shown),
-    }
-}
-
-/// Parses a word of letters such as `-123`: switches, and possibly one option with a value, which is the rest of the word
-/// or the next word.
-fn parse_letters(table: &mut dyn OptionTable, source: &mut dyn Source, word: CliWord) -> Step {
-    for (n, letter) in word.to_bytes().iter().enumerate().skip(1) {
-        let shown = first(word.to_bytes(), n + 1);
-        let Some(found) = find(table, Some(*letter), b"") else {
-            return unknown(source, shown);
-        };
-        let takes_value = found.1.takes_value();
-        let rest = cstr_tail(word, n + 1);
-        let attached = rest.filter(|value| takes_value && !value.is_empty());
-        apply(table, source, found, &Written { shown, attached, on: true, takes_value })?;
-        if takes_value {
-            break;
-        }
-    }
-    Continue(())
-}
-
-/// Returns the option with this letter or this name.
-fn find(table: &dyn OptionTable, letter: Option<u8>, name: &[u8]) -> Option<Found> {
-    let (mut packed, mut at) = (table.packed_rows(), 0);
-    while let Some(row) = next_row(&mut packed) {
-        if letter.is_some() && row.letter() == letter || row.name() == name {
-            return Some((at, row));
-        }
-        at += 1;
-    }
-    None
-}
-
-fn unknown(source: &mut dyn Source, shown: &[u8]) -> Step {
-    source.error(&[b"unknown option ", shown, b" (try --help)"]);
-    Break(Outcome::Failed)
-}
-
-/// Applies the option with this index.
-fn apply(
-    table: &mut dyn OptionTable,
-    source: &mut dyn Source,
-    (at, row): Found,
-    &Written { shown, attached, on, takes_value }: &Written,
-) -> Step {
     let value = if takes_value { attached.or_else(|| source.next()) } else { attached };
-    // An empty one is the value of a variable that is not set.
-    let may_have = row.may_take_value() && value.is_none_or(|value| !value.is_empty());
-    if takes_value != value.is_some() && !may_have {
-        let wrong: &[u8] = if takes_value { b" needs a value" } else { b" takes no value" };
+    let wrong: &[u8] = match value {
+        None if takes_value => b" needs a value",
+        // An empty one is the value of a variable that is not set.
+        Some(value) if !takes_value && (kind != MAYBE_VALUE || value.is_empty()) => {
+            b" takes no value"
+        }
+        _ => b"",
+    };
+    if !wrong.is_empty() {
         source.error(&[b"option ", shown, wrong]);
-        return Break(Outcome::Failed);
+        return Err(Outcome::Failed);
     }
     let value = value.unwrap_or(c"");
-    match table.apply(at, Arg { value, on }) {
-        Some(Ok(())) => Continue(()),
-        Some(Err(REPORTED)) => Break(Outcome::Failed),
+    match table.apply(index, Arg { value, on }) {
+        Some(Ok(())) => Ok(if is_letter && !takes_value { end } else { text.len() }),
+        Some(Err(REPORTED)) => Err(Outcome::Failed),
         Some(Err(form)) => {
             let (value, form) = (value.to_bytes(), form.as_bytes());
             source.error(&[b"option ", shown, b": '", value, b"' is not ", form]);
-            Break(Outcome::Failed)
+            Err(Outcome::Failed)
         }
         None if source.is_config_file() => unknown(source, shown),
-        None => {
-            let is_help = row.letter() == Some(b'h');
-            Break(if is_help { Outcome::Help } else { Outcome::Version })
-        }
+        None if matches!(shown, [.., b'h' | b'p']) => Err(Outcome::Help),
+        None => Err(Outcome::Version),
     }
+}
+
+/// Returns the index of the option with this letter or this name, and the byte after its name in the row; 0 if there is
+/// none.
+fn find(table: &dyn OptionTable, is_letter: bool, name: &[u8]) -> (usize, u8) {
+    let (mut packed, mut index) = (table.packed_rows(), 0);
+    while let Some(row) = next_row(&mut packed) {
+        let (long, kind) = row.name();
+        let key = if is_letter { row.letter() } else { long };
+        if key == name && name != b" " {
+            return (index, kind);
+        }
+        index += 1;
+    }
+    (0, 0)
+}
+
+#[inline(never)]
+fn unknown(source: &mut dyn Source, shown: &[u8]) -> Result<usize, Outcome> {
+    source.error(&[b"unknown option ", shown, b" (try --help)"]);
+    Err(Outcome::Failed)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! from the help text, so a row is the only place that describes an option.
 
 use super::option_value::{Arg, Expected};
-use crate::text::skip;
+use crate::text::{first, skip};
 
 /// An option as the help shows it: `-t, --timeout TIME`, a tab, the description.
 ///
@@ -14,40 +14,28 @@ use crate::text::skip;
 pub struct Row(pub &'static [u8]);
 
 impl Row {
-    /// Returns the letter, if the option has one.
+    /// Returns the letter; a blank if the option has none.
     #[must_use]
-    pub fn letter(self) -> Option<u8> {
-        self.0.get(1).copied().filter(|letter| *letter != b' ')
+    pub fn letter(self) -> &'static [u8] {
+        skip(first(self.0, 2), 1)
     }
 
-    /// Returns the long name, without dashes.
+    /// Returns the long name, without dashes, and the byte after it: [`VALUE`], [`MAYBE_VALUE`] or a tab.
     #[must_use]
-    pub fn name(self) -> &'static [u8] {
-        let text = self.without_letter();
-        let end = text.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'['));
-        end.and_then(|end| text.get(..end)).unwrap_or(text)
-    }
-
-    /// Returns whether the option requires a value.
-    #[must_use]
-    pub fn takes_value(self) -> bool {
-        self.after_name() == Some(&b' ')
-    }
-
-    /// Returns whether a switch may have a value.
-    #[must_use]
-    pub fn may_take_value(self) -> bool {
-        self.after_name() == Some(&b'[')
-    }
-
-    fn after_name(self) -> Option<&'static u8> {
-        self.without_letter().get(self.name().len())
-    }
-
-    fn without_letter(self) -> &'static [u8] {
-        skip(self.0, "-x, --".len())
+    #[inline(never)]
+    pub fn name(self) -> (&'static [u8], u8) {
+        let text = skip(self.0, "-x, --".len());
+        let mut rest = text.iter();
+        let end = rest.find(|byte| matches!(**byte, VALUE | MAYBE_VALUE | b'\t'));
+        (first(text, text.len() - rest.len() - 1), end.copied().unwrap_or(b'\t'))
     }
 }
+
+/// The byte after the name of an option that requires a value.
+pub const VALUE: u8 = b' ';
+
+/// The byte after the name of a switch that may have a value.
+pub const MAYBE_VALUE: u8 = b'[';
 
 /// One option of an applet whose settings are a `C`.
 pub struct Opt<C> {
