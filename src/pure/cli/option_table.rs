@@ -17,7 +17,7 @@ impl Row {
     /// Returns the letter; a blank if the option has none.
     #[must_use]
     pub fn letter(self) -> &'static [u8] {
-        skip(first(self.0, 2), 1)
+        self.0.get(1..2).unwrap_or(b" ")
     }
 
     /// Returns the long name, without dashes, and the byte after it: [`VALUE`], [`MAYBE_VALUE`] or a tab.
@@ -25,9 +25,14 @@ impl Row {
     #[inline(never)]
     pub fn name(self) -> (&'static [u8], u8) {
         let text = skip(self.0, "-x, --".len());
-        let mut rest = text.iter();
-        let end = rest.find(|byte| matches!(**byte, VALUE | MAYBE_VALUE | b'\t'));
-        (first(text, text.len() - rest.len() - 1), end.copied().unwrap_or(b'\t'))
+        let mut size = 0;
+        loop {
+            match text.get(size) {
+                Some(end @ (b'\t' | &VALUE | &MAYBE_VALUE)) => return (first(text, size), *end),
+                Some(_) => size += 1,
+                None => return (text, b'\t'),
+            }
+        }
     }
 }
 
