@@ -69,16 +69,16 @@ impl Invocation {
         let mut buffer: &'static mut [u8] = &mut [];
         let mut next = 1;
         if let (true, Some((path, after))) = (info.has_file, self.config_file()) {
-            let text = read_file(path, &mut buffer)?;
-            parse_text(info, table, path.to_bytes(), Syntax::File, text)?;
+            claim_buffer(&mut buffer);
+            let size = whole_file::read(path, buffer, TOO_LONG)?;
+            parse_text(info, table, path.to_bytes(), Syntax::File, &mut buffer, size)?;
             next = after;
         }
         for name in info.variables {
             if let Some(value) = trusted_variable(name)? {
-                let text = reserve(&mut buffer, value.count_bytes(), name.as_bytes())?;
-                copy(value.to_bytes(), text);
-                let name = name.as_bytes();
-                parse_text(info, table, name, Syntax::Variable, text)?;
+                claim_buffer(&mut buffer);
+                let (name, size) = (name.as_bytes(), copy(value.to_bytes(), buffer));
+                parse_text(info, table, name, Syntax::Variable, &mut buffer, size)?;
             }
         }
         let mut argv = ArgvSource { args: self.args, next };
@@ -91,13 +91,12 @@ impl Invocation {
     /// Returns the path of the configuration file and the index of the word after it, if the first option is `-C`.
     fn config_file(&self) -> Option<(CliWord, usize)> {
         let first = self.args.word(1)?;
-        let word = first.to_bytes();
-        match (strip_prefix(word, b"-C"), strip_prefix(word, b"--config")) {
-            (Some([]), _) | (_, Some([])) => Some((self.args.word(2)?, 3)),
-            (Some(_), _) => Some((cstr_tail(first, "-C".len())?, 2)),
-            (_, Some([b'=', ..])) => Some((cstr_tail(first, "--config=".len())?, 2)),
-            _ => None,
-        }
+        let size = match first.to_bytes() {
+            b"-C" | b"--config" => return Some((self.args.word(2)?, 3)),
+            [b'-', b'C', ..] => "-C".len(),
+            long => strip_prefix(long, b"--config=").map(|_| "--config=".len())?,
+        };
+        Some((cstr_tail(first, size)?, 2))
     }
 
     /// Returns the word with index `at`, which must be the last one; `None` if it is missing.
@@ -134,20 +133,27 @@ fn trusted_variable(name: &str) -> Result<Option<CliWord>, Exit> {
     }
 }
 
-/// Parses a whole text, which must not contain operands.
+/// Parses the text in the first `size` bytes of the buffer. Its words stay there, and the rest of the buffer is left.
 ///
 /// # Errors
-/// The same as for [`Invocation::read`].
+/// The same as for [`Invocation::read`]; [`Exit::FAILED`] after a message, if no byte behind the text is left for the
+/// tokenizer.
 #[inline(never)]
 fn parse_text(
     info: &AppletInfo,
     table: &mut dyn OptionTable,
     name: &'static [u8],
     syntax: Syntax,
-    text: &'static mut [u8],
+    buffer: &mut &'static mut [u8],
+    size: usize,
 ) -> Result<(), Exit> {
-    let outcome = TextSource::new(name, syntax, text).parse(table);
-    show(info, table, outcome)
+    let (text, rest) = core::mem::take(buffer)
+        .split_at_mut_checked(size + 1)
+        .ok_or_else(|| error("", name, TOO_LONG))?;
+    *buffer = rest;
+    let mut source = TextSource { name, failed: false, words: Tokenizer::new(syntax, text) };
+    let outcome = getopt::parse(table, &mut source);
+    show(info, table, if source.failed { Outcome::Failed } else { outcome })
 }
 
 /// Prints the help or the version if the parser found that option.
@@ -190,21 +196,16 @@ impl Source for ArgvSource {
 struct TextSource {
     /// The path or the name of the variable, for messages.
     name: &'static [u8],
-    syntax: Syntax,
-    words: Tokenizer,
-    last: CliWord,
     /// Whether the tokenizer failed, and printed a message. The parser then sees the end of the words, and a message of its
     /// own would be wrong.
     failed: bool,
+    words: Tokenizer,
 }
 
 impl Source for TextSource {
     fn next(&mut self) -> Option<CliWord> {
         match self.words.read() {
-            Ok(word) => {
-                self.last = sys::c_str(word?)?;
-                Some(self.last)
-            }
+            Ok(word) => sys::c_str(word?),
             Err(message) => {
                 self.error(&[message.as_bytes()]);
                 self.failed = true;
@@ -213,8 +214,8 @@ impl Source for TextSource {
         }
     }
 
-    fn is_config_file(&self) -> bool {
-        self.syntax == Syntax::File
+    fn syntax(&self) -> Option<Syntax> {
+        Some(self.words.syntax)
     }
 
     /// Prints the message after the name of the source and, for a file, line and column.
@@ -223,7 +224,7 @@ impl Source for TextSource {
             return;
         }
         let mut message = Line::new();
-        if self.is_config_file() {
+        if self.words.syntax == Syntax::File {
             let (line, column) = self.words.place;
             let Ok(()) = uwrite!(Writer(&mut message), ":{}:{}", line, column);
         }
@@ -233,57 +234,10 @@ impl Source for TextSource {
     }
 }
 
-impl TextSource {
-    const fn new(name: &'static [u8], syntax: Syntax, text: &'static mut [u8]) -> Self {
-        Self { name, syntax, words: Tokenizer::new(syntax, text), last: c"", failed: false }
-    }
-
-    /// Parses the whole text, which must not contain operands.
-    fn parse(&mut self, table: &mut dyn OptionTable) -> Outcome {
-        let outcome = getopt::parse(table, self);
-        let operand = match outcome {
-            Outcome::Operand => true,
-            Outcome::Done => self.next().is_some(),
-            Outcome::Help | Outcome::Version | Outcome::Failed => return outcome,
-        };
-        if operand {
-            let last = self.last.to_bytes();
-            self.error(&[b"'", last, b"' is no option"]);
-        }
-        if operand || self.failed { Outcome::Failed } else { Outcome::Done }
-    }
-}
-
 /// Claims the buffer on first use. If all options are on the command line, its pages are never touched.
+#[inline(never)]
 fn claim_buffer(buffer: &mut &'static mut [u8]) {
     if let Some(all) = BUFFER.take() {
         *buffer = all;
     }
-}
-
-/// Splits `size` bytes and the spare byte of the tokenizer off the buffer.
-///
-/// # Errors
-/// [`Exit::FAILED`] after a message that names the source, if the buffer is too small.
-fn reserve(
-    buffer: &mut &'static mut [u8],
-    size: usize,
-    source: &[u8],
-) -> Result<&'static mut [u8], Exit> {
-    claim_buffer(buffer);
-    let (text, rest) = core::mem::take(buffer)
-        .split_at_mut_checked(size + 1)
-        .ok_or_else(|| error("", source, TOO_LONG))?;
-    *buffer = rest;
-    Ok(text)
-}
-
-/// Reads the file into the buffer.
-///
-/// # Errors
-/// [`Exit::FAILED`] after a message, if the file cannot be read or does not fit.
-fn read_file(path: CliWord, buffer: &mut &'static mut [u8]) -> Result<&'static mut [u8], Exit> {
-    claim_buffer(buffer);
-    let size = whole_file::read(path, buffer, TOO_LONG)?;
-    reserve(buffer, size, path.to_bytes())
 }

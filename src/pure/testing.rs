@@ -6,6 +6,7 @@ use pure::cli::getopt::{Outcome, Source, parse};
 use pure::cli::help::help_line;
 use pure::cli::option_table::{MAYBE_VALUE, Opt, Packed, Table, VALUE, pack_rows};
 use pure::cli::option_value::CliWord;
+use pure::cli::tokenizer::Syntax;
 
 /// Random numbers from a seed, the same on every machine (xorshift64).
 pub struct Random(pub u64);
@@ -101,7 +102,7 @@ pub fn check_rows<C>(options: &[Opt<C>]) {
 /// A source that records its message.
 struct TestSource<'a> {
     words: std::slice::Iter<'a, &'a str>,
-    is_config_file: bool,
+    syntax: Option<Syntax>,
     read: usize,
     message: String,
 }
@@ -113,8 +114,8 @@ impl Source for TestSource<'_> {
         Some(word_of(word))
     }
 
-    fn is_config_file(&self) -> bool {
-        self.is_config_file
+    fn syntax(&self) -> Option<Syntax> {
+        self.syntax
     }
 
     fn error(&mut self, parts: &[&[u8]]) {
@@ -129,7 +130,7 @@ pub fn parse_words<C>(
     config: &mut C,
     words: &[&str],
 ) -> Result<(Outcome, usize), String> {
-    parse_source(options, config, words, false)
+    parse_source(options, config, words, None)
 }
 
 /// Parses these words of a configuration file.
@@ -138,17 +139,16 @@ pub fn parse_config_words<C>(
     config: &mut C,
     words: &[&str],
 ) -> Result<(Outcome, usize), String> {
-    parse_source(options, config, words, true)
+    parse_source(options, config, words, Some(Syntax::File))
 }
 
 fn parse_source<C>(
     options: &'static [Opt<C>],
     config: &mut C,
     words: &[&str],
-    is_config_file: bool,
+    syntax: Option<Syntax>,
 ) -> Result<(Outcome, usize), String> {
-    let mut source =
-        TestSource { words: words.iter(), is_config_file, read: 0, message: String::new() };
+    let mut source = TestSource { words: words.iter(), syntax, read: 0, message: String::new() };
     let mut rows = vec![0; 4000];
     let size = pack_rows(options, &mut rows);
     rows.truncate(size);

@@ -6,6 +6,7 @@
 
 use super::option_table::{MAYBE_VALUE, OptionTable, VALUE, next_row};
 use super::option_value::{Arg, CliWord, REPORTED};
+use super::tokenizer::Syntax;
 use crate::text::{cstr_tail, find_byte, first, skip, strip_prefix};
 
 /// A source of words that also prints the messages about them.
@@ -13,9 +14,10 @@ pub trait Source {
     /// Returns the next word.
     fn next(&mut self) -> Option<CliWord>;
 
-    /// Whether the words come from a configuration file: every word is an option, and long names have no dashes.
-    fn is_config_file(&self) -> bool {
-        false
+    /// The syntax of a text; `None` for the command line. In a [`Syntax::File`] long names have no dashes. Only the command line
+    /// has operands.
+    fn syntax(&self) -> Option<Syntax> {
+        None
     }
 
     /// Prints one message, given in parts.
@@ -27,7 +29,7 @@ pub trait Source {
 pub enum Outcome {
     /// After the last option: at the end of the words, or after `--`.
     Done,
-    /// After a word that is not an option. It is the first operand.
+    /// After the first operand: a word of the command line that is not an option.
     Operand,
     /// After `--help`.
     Help,
@@ -39,17 +41,23 @@ pub enum Outcome {
 
 /// Parses words until the first that is not an option.
 pub fn parse(table: &mut dyn OptionTable, source: &mut dyn Source) -> Outcome {
+    let syntax = source.syntax();
     while let Some(word) = source.next() {
         let dashes = match word.to_bytes() {
-            _ if source.is_config_file() => 0,
-            b"--" => break,
+            _ if syntax == Some(Syntax::File) => 0,
+            b"--" if syntax.is_none() => break,
+            b"--" => continue,
             [b'-', b'-', ..] => 2,
             [b'-', _, ..] => 1,
-            _ => return Outcome::Operand,
+            _ if syntax.is_none() => return Outcome::Operand,
+            operand => {
+                source.error(&[b"'", operand, b"' is no option"]);
+                return Outcome::Failed;
+            }
         };
         let mut at = dashes;
         loop {
-            match parse_option(table, source, word, dashes == 1, at) {
+            match parse_option(table, source, word, dashes, at) {
                 Ok(next) => at = next,
                 Err(outcome) => return outcome,
             }
@@ -69,9 +77,10 @@ fn parse_option(
     table: &mut dyn OptionTable,
     source: &mut dyn Source,
     word: CliWord,
-    is_letter: bool,
+    dashes: usize,
     at: usize,
 ) -> Result<usize, Outcome> {
+    let is_letter = dashes == 1;
     let text = word.to_bytes();
     let equals_sign = if is_letter { Some(at + 1) } else { find_byte(text, b'=') };
     let end = equals_sign.unwrap_or(text.len());
@@ -116,7 +125,7 @@ fn parse_option(
             source.error(&[b"option ", shown, b": '", value, b"' is not ", form]);
             Err(Outcome::Failed)
         }
-        None if source.is_config_file() => unknown(source, shown),
+        None if dashes == 0 => unknown(source, shown),
         None if matches!(shown, [.., b'h' | b'p']) => Err(Outcome::Help),
         None => Err(Outcome::Version),
     }

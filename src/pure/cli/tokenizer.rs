@@ -17,44 +17,46 @@ pub enum Syntax {
 
 /// A text and the position in it.
 pub struct Tokenizer {
-    syntax: Syntax,
-    /// The remaining text and one spare byte.
-    text: &'static mut [u8],
+    pub syntax: Syntax,
     /// Whether the next byte is part of a comment.
     comment: bool,
     /// Line and column of the next byte, both from 1.
     next: (u32, u32),
     /// Line and column of the last word, both from 1.
     pub place: (u32, u32),
+    /// The index of the next byte.
+    at: usize,
+    /// The text from the last word on, and one spare byte.
+    text: &'static mut [u8],
 }
 
 impl Tokenizer {
     /// Returns a tokenizer for `text`, whose last byte is spare: it may receive the last NUL.
     #[must_use]
     pub const fn new(syntax: Syntax, text: &'static mut [u8]) -> Self {
-        Self { syntax, text, comment: false, next: (1, 1), place: (1, 1) }
+        Self { syntax, comment: false, next: (1, 1), place: (1, 1), at: 0, text }
     }
 
     /// Returns the next word with a NUL at its end; `None` after the last word.
     ///
     /// # Errors
-    /// The message for an open quote, an unknown escape or a NUL. No word follows.
+    /// The message for an open quote, an unknown escape or a NUL. No word may be read after it.
     pub fn read(&mut self) -> Result<Option<&'static [u8]>, &'static str> {
-        let text = core::mem::take(&mut self.text);
-        let size = text.len().saturating_sub(1);
-        let mut at = self.skip_separators(first(text, size));
-        if at == size {
-            return Ok(None);
-        }
-        self.place = self.next;
         // The first `end` bytes of the text are the word so far. `quote` is 0 outside of quotes.
-        let (mut end, mut quote) = (0, 0);
-        while at < size {
-            let mut byte = text.get(at).copied().unwrap_or(0);
-            at += 1;
-            self.step(byte);
-            if quote == 0 && self.is_separator(byte) {
+        let (mut end, mut quote, mut found) = (0, 0, false);
+        loop {
+            let place = self.next;
+            let Some(mut byte) = self.take() else {
                 break;
+            };
+            if quote == 0 && self.is_separator(byte) {
+                if found {
+                    break;
+                }
+                continue;
+            }
+            if !found {
+                (self.place, found) = (place, true);
             }
             let is_quote = if quote == 0 { self.opens_quote(byte) } else { byte == quote };
             if is_quote {
@@ -62,31 +64,26 @@ impl Tokenizer {
                 continue;
             }
             if byte == b'\\' && quote != 0 && self.syntax == Syntax::File {
-                let (escape_size, escaped) = escape(text.get(at..size).unwrap_or(&[]))?;
-                text.iter().skip(at).take(escape_size).for_each(|byte| self.step(*byte));
-                at += escape_size;
-                byte = escaped;
+                byte = self.escaped().ok_or("no escape (like \\n, \\x1b)")?;
             }
             if byte == 0 {
                 return Err("a NUL byte");
             }
-            put(text, end, byte);
+            self.put(end, byte);
             end += 1;
         }
         if quote != 0 {
             return Err("the quote is not closed");
         }
-        put(text, end, 0);
-        let (word, rest) = text.split_at_mut_checked(at.max(end + 1)).unwrap_or_default();
-        self.text = rest;
+        if !found {
+            return Ok(None);
+        }
+        self.put(end, 0);
+        let used = self.at.max(end + 1);
+        let text = core::mem::take(&mut self.text);
+        let (word, rest) = text.split_at_mut_checked(used).unwrap_or_default();
+        (self.text, self.at) = (rest, 0);
         Ok(Some(first(word, end + 1)))
-    }
-
-    /// Skips blanks and comments, and returns the number of bytes.
-    fn skip_separators(&mut self, text: &[u8]) -> usize {
-        let separators = text.iter().take_while(|byte| self.is_separator(**byte)).count();
-        text.iter().take(separators).for_each(|byte| self.step(*byte));
-        separators
     }
 
     /// Whether a byte outside of quotes separates words: a blank or a part of a comment.
@@ -100,38 +97,40 @@ impl Tokenizer {
         byte == b'"' || byte == b'\'' && matches!(self.syntax, Syntax::Variable)
     }
 
-    /// Advances line and column by one byte.
+    /// Takes the next byte of the text, and advances line and column.
     #[inline(never)]
-    const fn step(&mut self, byte: u8) {
+    fn take(&mut self) -> Option<u8> {
+        let (byte, _) =
+            self.text.get(self.at..)?.split_first().filter(|(_, rest)| !rest.is_empty())?;
+        self.at += 1;
         let (line, column) = self.next;
-        self.next = if byte == b'\n' { (line + 1, 1) } else { (line, column + 1) };
+        self.next = if *byte == b'\n' { (line + 1, 1) } else { (line, column + 1) };
+        Some(*byte)
     }
-}
 
-/// Overwrites the byte at this index.
-fn put(text: &mut [u8], at: usize, byte: u8) {
-    text.get_mut(at).into_iter().for_each(|place| *place = byte);
-}
-
-/// Parses the escape after a backslash. Returns its size and the byte that it encodes.
-fn escape(text: &[u8]) -> Result<(usize, u8), &'static str> {
-    let byte = match text {
-        [b'e', ..] => 27,
-        [byte @ (b'"' | b'\\'), ..] => *byte,
-        [b'x', high, low, ..] => {
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
-                return Err("no escape (like \\n, \\x1b)");
-            };
-            return Ok((3, u8::try_from((high << 4) + low).unwrap_or(0)));
+    /// Overwrites the byte at this index.
+    fn put(&mut self, at: usize, byte: u8) {
+        if let Some(place) = self.text.get_mut(at) {
+            *place = byte;
         }
-        // They encode 7 to 13, except 12: a quote was matched above.
-        _ => match text.first().and_then(|letter| find_byte(b"abtnv\"r", *letter)) {
-            Some(at) => 7 + u8::try_from(at).unwrap_or(0),
-            None => return Err("no escape (like \\n, \\x1b)"),
-        },
-    };
-    Ok((1, byte))
+    }
+
+    /// Takes the escape after a backslash, and returns the byte that it encodes.
+    fn escaped(&mut self) -> Option<u8> {
+        Some(match self.take()? {
+            b'e' => 27,
+            byte @ (b'"' | b'\\') => byte,
+            b'x' => {
+                let mut byte = 0;
+                for _ in 0..2 {
+                    byte = byte << 4 | char::from(self.take()?).to_digit(16)?;
+                }
+                byte as u8
+            }
+            // They encode 7 to 13, except 12: a quote was matched above.
+            letter => 7 + find_byte(b"abtnv\"r", letter)? as u8,
+        })
+    }
 }
 
 #[cfg(test)]
