@@ -16,7 +16,7 @@ use pure::log::loss::Loss;
 use pure::log::timestamp::Clock;
 use pure::text::{first, skip, spare};
 use pure::time::{Duration, Instant};
-use sys::clock;
+use sys::{clock, poll};
 
 /// The time that a request waits for a line boundary. Chosen: the time that an incomplete line waits for its newline.
 const REQUEST_DELAY: Duration = Duration::from_secs(1);
@@ -233,11 +233,11 @@ impl Sink for LineLogger<'_> {
                 if let Some(retry_at) = log_file.retry_at() {
                     at = at.min(retry_at);
                 }
-                (SinkState::Ready, None, at)
+                (SinkState::Ready, poll::NONE, at)
             }
-            Some(Blocked::BufferFull(at)) => (SinkState::Blocked, Some(log_file.fd()), at),
-            Some(Blocked::Until(at)) => (SinkState::Blocked, None, at),
-            Some(Blocked::Broken) => (SinkState::Broken, None, Instant::NEVER),
+            Some(Blocked::BufferFull(at)) => (SinkState::Blocked, log_file.fd(), at),
+            Some(Blocked::Until(at)) => (SinkState::Blocked, poll::NONE, at),
+            Some(Blocked::Broken) => (SinkState::Broken, poll::NONE, Instant::NEVER),
         };
         Interest { state, writable, at }
     }

@@ -19,7 +19,6 @@ use pure::log::report_once::ReportOnce;
 use pure::text::{Put, first};
 use pure::time::Instant;
 use pure::unix::Errno;
-use sys::fd::STDOUT;
 use sys::file::{File, Mode};
 use sys::stat::Kind;
 #[cfg(not(test))]
@@ -55,33 +54,6 @@ pub enum Recovery {
     Fail,
 }
 
-/// The destination of the bytes.
-pub enum Output {
-    /// A file, FIFO or device that was opened by its name.
-    Named(File),
-    /// No file. A FIFO that grants only write permission cannot be opened while it has no reader, or the file was removed.
-    Unopened,
-    /// Standard output.
-    Stdout,
-    /// Standard output, opened again.
-    OwnStdout(File),
-}
-
-impl Output {
-    const fn fd(&self) -> c_int {
-        match self {
-            Self::Named(file) | Self::OwnStdout(file) => file.fd(),
-            Self::Unopened => -1,
-            Self::Stdout => STDOUT,
-        }
-    }
-
-    /// Returns whether this is a part of a pipeline, in which the reader sets the pace.
-    const fn is_stdout(&self) -> bool {
-        matches!(self, Self::Stdout | Self::OwnStdout(_))
-    }
-}
-
 /// Opens `path` for appending. A FIFO is opened for reading, too, if its permissions allow it. Then open(2) needs no
 /// other reader, and the FIFO keeps its data while readers come and go (fifo(7)).
 ///
@@ -103,7 +75,10 @@ pub fn open(path: CliWord) -> Result<File, Errno> {
 pub struct LogFile {
     /// The name in error messages.
     name: &'static [u8],
-    output: Output,
+    /// A FIFO that grants only write permission is not open while it has no reader, nor is a file that was removed.
+    file: File,
+    /// This is a part of a pipeline, in which the reader sets the pace.
+    pub is_stdout: bool,
     kind: Kind,
     on_full: OnFull,
     /// `None`: the file accepts data.
@@ -121,11 +96,12 @@ pub struct LogFile {
 
 impl LogFile {
     #[must_use]
-    pub fn new(name: &'static [u8], on_full: OnFull, syncs: bool, output: Output) -> Self {
+    pub fn new(name: &'static [u8], on_full: OnFull, syncs: bool, file: File) -> Self {
         Self {
             name,
-            kind: stat::kind(output.fd()),
-            output,
+            kind: stat::kind(file.fd()),
+            file,
+            is_stdout: false,
             on_full,
             blocked: None,
             full_until: None,
@@ -139,9 +115,9 @@ impl LogFile {
 
     /// Syncs and closes the old file, and continues with a new one. Only for a line boundary or a blocked
     /// file, because each file contains whole lines.
-    pub fn switch_to(&mut self, output: Output) {
+    pub fn switch_to(&mut self, file: File) {
         self.sync();
-        self.output = output;
+        self.file = file;
         self.blocked = None;
         self.state.file_changed();
     }
@@ -149,7 +125,7 @@ impl LogFile {
     /// Closes a removed file, which the caller reports. Each write fails until [`switch_to`](Self::switch_to).
     /// `is_lost`: lines were written to it that must not be lost.
     pub fn file_removed(&mut self, is_lost: bool) {
-        self.output = Output::Unopened;
+        self.file = File::closed();
         self.is_dirty = false;
         self.lost_data |= is_lost;
         let _ = self.report.is_first();
@@ -157,7 +133,7 @@ impl LogFile {
 
     #[must_use]
     pub const fn fd(&self) -> c_int {
-        self.output.fd()
+        self.file.fd()
     }
 
     /// Returns whether the next byte starts a line.
@@ -238,9 +214,8 @@ impl LogFile {
 
     /// Reports a failed write. Returns how it blocks the file; `None` if lines are dropped instead.
     fn blocked_by(&mut self, error: Errno) -> Option<Blocked> {
-        let is_stdout = self.output.is_stdout();
         if error == Errno::AGAIN {
-            if is_stdout || self.on_full == OnFull::Block {
+            if self.is_stdout || self.on_full == OnFull::Block {
                 return Some(Blocked::BufferFull(Instant::NEVER));
             }
             let now = clock::now();
@@ -251,7 +226,7 @@ impl LogFile {
             self.full_until = None;
         }
         self.report_once(error);
-        if error == Errno::PIPE && is_stdout {
+        if error == Errno::PIPE && self.is_stdout {
             return Some(Blocked::Broken);
         }
         match self.on_full {

@@ -22,7 +22,7 @@ use pure::text::{TextBuf, copy, first, spare};
 use pure::time::{Duration, Instant};
 use pure::unix::{Errno, Signal};
 use sys::signal::SignalSet;
-use sys::{clock, fd, file, signal};
+use sys::{clock, fd, file, poll, signal};
 
 /// The default capacity of a pipe (pipe(7)), so that one read empties it.
 pub const BATCH_SIZE: usize = 64 << 10;
@@ -113,8 +113,8 @@ pub enum SinkState {
 #[derive(Clone, Copy)]
 pub struct Interest {
     pub state: SinkState,
-    /// Call [`Sink::retry`] when this descriptor can be written.
-    pub writable: Option<c_int>,
+    /// Call [`Sink::retry`] when this descriptor, or [`poll::NONE`], can be written.
+    pub writable: c_int,
     /// Call [`Sink::retry`] at this time, which may be never.
     pub at: Instant,
 }
@@ -282,7 +282,8 @@ impl Pump<'_> {
             SOON => Some(Duration::ZERO),
             at => Some(clock::now().until(at)),
         };
-        let ready = wait(&self.mask, reads.then_some(self.input), interest.writable, limit);
+        let input = if reads { self.input } else { poll::NONE };
+        let ready = wait(&self.mask, input, interest.writable, limit);
         let mut is_changed = self.handle_signals(sink);
         if ready.output {
             sink.retry();

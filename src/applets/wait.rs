@@ -8,12 +8,7 @@ use sys::signal::{self, SignalSet};
 /// Waits as [`poll::ppoll`] does. If ppoll(2) fails, for example because of a limit of one open file, waits for a signal
 /// for at most one second. Then the caller neither spins nor misses a signal.
 #[must_use]
-pub fn wait(
-    mask: &SignalSet,
-    input: Option<c_int>,
-    output: Option<c_int>,
-    limit: Option<Duration>,
-) -> Ready {
+pub fn wait(mask: &SignalSet, input: c_int, output: c_int, limit: Option<Duration>) -> Ready {
     poll::ppoll(mask, input, output, limit).unwrap_or_else(|_| {
         signal::wait_one_second();
         Ready { input: false, output: false }

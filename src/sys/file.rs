@@ -77,6 +77,18 @@ impl File {
         check_int(answer).map(Self)
     }
 
+    /// Returns a file that is not open: each call on it fails.
+    #[must_use]
+    pub const fn closed() -> Self {
+        Self(-1)
+    }
+
+    /// Returns standard output, which is closed with it.
+    #[must_use]
+    pub const fn stdout() -> Self {
+        Self(libc::STDOUT_FILENO)
+    }
+
     /// Returns the descriptor, which stays owned by this file.
     #[must_use]
     pub const fn fd(&self) -> c_int {

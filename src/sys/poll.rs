@@ -15,6 +15,9 @@ pub struct Ready {
     pub output: bool,
 }
 
+/// A descriptor that [`ppoll`] does not wait for.
+pub const NONE: c_int = -1;
+
 /// Waits until `input` can be read, `output` can be written, `limit` has passed or a caught signal arrives.
 ///
 /// ppoll(2) installs `mask` for the duration of the wait, so a signal that arrives just before it is not missed.
@@ -23,21 +26,21 @@ pub struct Ready {
 /// `EINVAL` if the limit on open files is too low for two descriptors; `ENOMEM`. A signal is not an error.
 pub fn ppoll(
     mask: &SignalSet,
-    input: Option<c_int>,
-    output: Option<c_int>,
+    input: c_int,
+    output: c_int,
     limit: Option<Duration>,
 ) -> Result<Ready> {
-    // The kernel ignores an entry with a negative descriptor.
-    let entry =
-        |fd: Option<c_int>, events| libc::pollfd { fd: fd.unwrap_or(-1), events, revents: 0 };
-    let mut entries = [entry(input, libc::POLLIN), entry(output, libc::POLLOUT)];
-    let any = match check_long(poll(&mut entries, limit, Some(mask))) {
-        Ok(count) => count > 0,
-        Err(Errno::INTR) => false,
-        Err(error) => return Err(error),
-    };
-    let [input, output] = entries.map(|entry| any && entry.revents != 0);
-    Ok(Ready { input, output })
+    let mut entries = [
+        libc::pollfd { fd: input, events: libc::POLLIN, revents: 0 },
+        libc::pollfd { fd: output, events: libc::POLLOUT, revents: 0 },
+    ];
+    match check_long(poll(&mut entries, limit, Some(mask))) {
+        Ok(_) | Err(Errno::INTR) => {
+            let [input, output] = entries;
+            Ok(Ready { input: input.revents != 0, output: output.revents != 0 })
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Fills in `revents` without waiting and reports whether any is set.

@@ -5,7 +5,7 @@ use crate::applets::line_logger::{self, LogTarget};
 #[cfg(test)]
 pub use crate::applets::line_options::OPTIONS;
 use crate::applets::line_options::{DLOG_PACKED, LineConfig};
-use crate::applets::log_file::{self, LogFile, LossNotice, Output, Recovery};
+use crate::applets::log_file::{self, LogFile, LossNotice, Recovery};
 use crate::applets::logger::{self, Buffers};
 use crate::applets::option_sources::{AppletInfo, Invocation};
 use crate::applets::pump::Request;
@@ -37,12 +37,13 @@ fn start(
     path: Option<CliWord>,
     buffers: &'static mut Buffers,
 ) -> Result<Exit, Exit> {
-    let (name, output) = match path {
+    let (name, file) = match path {
         Some(path) => (path.to_bytes(), open(path)?),
         None => (&b"standard output"[..], standard_output()),
     };
     let syncs = path.is_some() && !config.buffered;
-    let log_file = LogFile::new(name, config.on_full, syncs, output);
+    let mut log_file = LogFile::new(name, config.on_full, syncs, file);
+    log_file.is_stdout = path.is_none();
     line_logger::run(&mut FileTarget { path, log_file }, config, buffers)
 }
 
@@ -51,19 +52,19 @@ fn start(
 ///
 /// A blocking write could hang even after poll(2): another process may fill the pipe first, and a terminal may accept
 /// only part of the bytes.
-fn standard_output() -> Output {
+fn standard_output() -> File {
     match stat::kind(fd::STDOUT) {
-        Kind::Regular => Output::Stdout,
+        Kind::Regular => File::stdout(),
         Kind::Other => {
-            File::open(c"/proc/self/fd/1", Mode::Console).map_or(Output::Stdout, Output::OwnStdout)
+            File::open(c"/proc/self/fd/1", Mode::Console).unwrap_or_else(|_| File::stdout())
         }
     }
 }
 
-fn open(path: CliWord) -> Result<Output, Exit> {
+fn open(path: CliWord) -> Result<File, Exit> {
     match log_file::open(path) {
-        Ok(file) => Ok(Output::Named(file)),
-        Err(Errno::AGAIN) => Ok(Output::Unopened),
+        Ok(file) => Ok(file),
+        Err(Errno::AGAIN) => Ok(File::closed()),
         Err(error) => Err(os_error("cannot open ", path.to_bytes(), error)),
     }
 }
@@ -87,7 +88,7 @@ impl LogTarget for FileTarget {
         if let (true, Some(path)) = (self.log_file.must_open(), self.path)
             && let Ok(file) = log_file::open(path)
         {
-            self.log_file.switch_to(Output::Named(file));
+            self.log_file.switch_to(file);
         }
         self.log_file.write(bytes, loss_notice, &mut |_| Recovery::Fail)
     }
@@ -96,8 +97,8 @@ impl LogTarget for FileTarget {
     fn handle(&mut self, request: Request) {
         match (request, self.path) {
             (Request::Reopen, Some(path)) => {
-                if let Ok(output) = open(path) {
-                    self.log_file.switch_to(output);
+                if let Ok(file) = open(path) {
+                    self.log_file.switch_to(file);
                 }
             }
             (Request::Reopen, None) | (Request::Rotate, _) => {}

@@ -28,7 +28,7 @@ use pure::time::Instant;
 use pure::unix::{Pid, Signal, WaitStatus};
 use sys::process::Reaped;
 use sys::signal::SignalSet;
-use sys::{clock, process, procfs, signal, terminal};
+use sys::{clock, poll, process, procfs, signal, terminal};
 
 /// The message of [`Action::ReportDaemon`].
 const DAEMONIZED: &[u8] = b"stopping background processes of the exited command: \
@@ -115,7 +115,7 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::Wait(deadline) => {
                     let limit = deadline.map(|deadline| now.until(deadline));
-                    let _ = wait::wait(&self.mask, None, None, limit);
+                    let _ = wait::wait(&self.mask, poll::NONE, poll::NONE, limit);
                     now = clock::now();
                     self.collect_events(&mut machine, now);
                 }

@@ -8,7 +8,7 @@ use super::log_dir::{CANNOT_OPEN_CURRENT, LOCK_WAITS, LogDir};
 use crate::applets::diag::{error, os_error};
 use crate::applets::line_logger::LogTarget;
 use crate::applets::line_options::LineConfig;
-use crate::applets::log_file::{LogFile, LossNotice, Output, Recovery};
+use crate::applets::log_file::{LogFile, LossNotice, Recovery};
 use crate::applets::pump::Request;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
@@ -56,12 +56,7 @@ impl DirTarget {
             path,
             mode,
             dir,
-            log_file: LogFile::new(
-                path.to_bytes(),
-                config.on_full,
-                !config.buffered,
-                Output::Named(file),
-            ),
+            log_file: LogFile::new(path.to_bytes(), config.on_full, !config.buffered, file),
             rotation: Rotation::new(config.limits),
             checked_at: 0,
             is_unchecked: false,
@@ -86,7 +81,7 @@ impl DirTarget {
             self.dir = dir;
             file
         };
-        self.log_file.switch_to(Output::Named(file));
+        self.log_file.switch_to(file);
         self.file_opened();
         Ok(())
     }
@@ -184,7 +179,7 @@ impl DirTarget {
                     Ok(file) => {
                         // Only root, or a member of the group, may set it.
                         let _ = file::set_group(file.fd(), group);
-                        self.log_file.switch_to(Output::Named(file));
+                        self.log_file.switch_to(file);
                         self.rotation.file_changed(0, 0, now);
                         self.is_timed = true;
                         self.record(time, 0);

@@ -25,7 +25,7 @@ use pure::text::{TextBuf, copy, first, spare, split_once};
 use pure::time::{Duration, Instant, earliest};
 use pure::unix::Pid;
 use sys::file::{self, EXECUTE, File, Mode};
-use sys::{clock, process, sysinfo};
+use sys::{clock, poll, process, sysinfo};
 
 const INFO: AppletInfo = AppletInfo {
     usage: "Usage: dsyslog [options] name
@@ -274,7 +274,7 @@ impl Sink for Sender<'_> {
 
     fn interest(&self) -> Interest {
         if self.queue.is_empty() {
-            return Interest { state: SinkState::Ready, writable: None, at: Instant::NEVER };
+            return Interest { state: SinkState::Ready, writable: poll::NONE, at: Instant::NEVER };
         }
         let now = clock::now();
         let wait = self.connection.state.wait(now);
@@ -285,7 +285,7 @@ impl Sink for Sender<'_> {
             None => SinkState::Ready,
         };
         let at = earliest(wait.until, self.deadline).unwrap_or(Instant::NEVER);
-        Interest { state, writable: self.connection.fd(), at }
+        Interest { state, writable: self.connection.fd().unwrap_or(poll::NONE), at }
     }
 
     fn retry(&mut self) {

@@ -3,7 +3,7 @@
 //! Each write succeeds, succeeds in part, or fails; time passes or not. The tests try all scenarios with a few such
 //! faults.
 
-use super::{Blocked, Errno, File, Kind, Line, LogFile, Mode, OnFull, Output, Recovery};
+use super::{Blocked, Errno, File, Kind, Line, LogFile, Mode, OnFull, Recovery};
 use crate::testing::Choices;
 use pure::exit::Exit;
 use pure::log::loss::Loss;
@@ -232,8 +232,11 @@ fn write<'a>(
 }
 
 /// Runs one scenario: the text in its pieces, then the end of the input.
-fn run(on_full: OnFull, output: Output) {
-    let mut log_file = LogFile::new(b"file", on_full, true, output);
+fn run(on_full: OnFull, is_stdout: bool) {
+    // Its descriptor is not used.
+    let file = File::open(c"/dev/null", Mode::Read).unwrap();
+    let mut log_file = LogFile::new(b"file", on_full, true, file);
+    log_file.is_stdout = is_stdout;
     let mut from = 0;
     let mut dropped = false;
     let mut rest = TEXT;
@@ -293,21 +296,18 @@ fn run(on_full: OnFull, output: Output) {
 fn each_line_is_in_the_file_or_counted_in_its_place() {
     let max_faults = if std::env::var_os("DMON_LONG").is_some() { 6 } else { 4 };
     let mut scenarios = 0;
-    let stdout: fn() -> Output = || Output::Stdout;
-    // Its descriptor is not used.
-    let fifo = || Output::Named(File::open(c"/dev/null", Mode::Read).unwrap());
-    for (on_full, is_file, output) in [
-        (OnFull::Drop, true, stdout),
-        (OnFull::Block, true, stdout),
-        (OnFull::Drop, false, stdout),
-        (OnFull::Block, false, stdout),
-        (OnFull::Drop, false, fifo),
+    for (on_full, is_file, is_stdout) in [
+        (OnFull::Drop, true, true),
+        (OnFull::Block, true, true),
+        (OnFull::Drop, false, true),
+        (OnFull::Block, false, true),
+        (OnFull::Drop, false, false),
     ] {
         let mut next = Some(Vec::new());
         while let Some(start) = next {
             let choices = Choices::new(start, max_faults);
             SCENARIO.set(Scenario { is_file, choices, ..Scenario::default() });
-            run(on_full, output());
+            run(on_full, is_stdout);
             scenarios += 1;
             next = SCENARIO.take().choices.next();
         }
