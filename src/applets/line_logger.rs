@@ -13,7 +13,7 @@ use pure::exit::Exit;
 use pure::log::line_prefix::{Copied, LinePrefixer, PrefixOptions};
 use pure::log::lines;
 use pure::log::loss::Loss;
-use pure::log::timestamp::Clock;
+use pure::log::timestamp::TimestampFormat;
 use pure::text::{first, skip, spare};
 use pure::time::{Duration, Instant};
 use sys::{clock, poll};
@@ -23,8 +23,7 @@ const REQUEST_DELAY: Duration = Duration::from_secs(1);
 
 /// The target of whole lines: dlog's file, drlog's directory.
 pub trait LogTarget {
-    fn log_file(&self) -> &LogFile;
-    fn log_file_mut(&mut self) -> &mut LogFile;
+    fn log_file(&mut self) -> &mut LogFile;
 
     /// Writes or drops `bytes`, as [`LogFile::write`] does. Returns their number.
     fn write(&mut self, bytes: &[u8], loss_notice: LossNotice) -> usize;
@@ -57,7 +56,8 @@ pub fn run(
         pending: 0..0,
         sync_interval: config.sync_interval,
         next_sync: Instant::START,
-        requests: RequestSet::default(),
+        reopens: false,
+        rotates: false,
         requests_until: Instant::NEVER,
     };
     pump(Lines::Whole, &mut config.logger, batch, &mut logger)
@@ -77,35 +77,10 @@ struct LineLogger<'a> {
     /// Earliest time of the next sync.
     next_sync: Instant,
     /// Requests that wait for a line boundary.
-    requests: RequestSet,
+    reopens: bool,
+    rotates: bool,
     /// The time at which they wait no longer; never if there are none.
     requests_until: Instant,
-}
-
-/// A set of requests, each at most once.
-#[derive(Default)]
-struct RequestSet {
-    bits: u8,
-}
-
-impl RequestSet {
-    const fn bit(request: Request) -> u8 {
-        match request {
-            Request::Reopen => 1,
-            Request::Rotate => 2,
-        }
-    }
-
-    const fn insert(&mut self, request: Request) {
-        self.bits |= Self::bit(request);
-    }
-
-    /// Empties the set. Reopen comes first, so that Rotate applies to the file that has the name.
-    fn take(&mut self) -> impl Iterator<Item = Request> + use<> {
-        let bits = core::mem::take(&mut self.bits);
-        let all = [Request::Reopen, Request::Rotate];
-        all.into_iter().filter(move |request| bits & Self::bit(*request) != 0)
-    }
 }
 
 impl LineLogger<'_> {
@@ -156,8 +131,12 @@ impl LineLogger<'_> {
             return;
         }
         self.requests_until = Instant::NEVER;
-        for request in self.requests.take() {
-            self.target.handle(request);
+        // Reopen comes first, so that Rotate applies to the file that has the name.
+        if core::mem::take(&mut self.reopens) {
+            self.target.handle(Request::Reopen);
+        }
+        if core::mem::take(&mut self.rotates) {
+            self.target.handle(Request::Rotate);
         }
         self.flush();
     }
@@ -174,7 +153,7 @@ impl LineLogger<'_> {
             }
             self.next_sync = now.add(interval);
         }
-        self.target.log_file_mut().sync();
+        self.target.log_file().sync();
     }
 }
 
@@ -187,9 +166,9 @@ fn put_notice(prefixer: &mut LinePrefixer, line: &mut Line, loss: Loss) {
 
 /// Sets the timestamp of the next lines to the present. Without timestamps, it reads no clock.
 fn set_time(prefixer: &mut LinePrefixer) {
-    let time = match prefixer.clock() {
-        Some(Clock::Real) => clock::real(),
-        Some(Clock::Monotonic) => clock::monotonic(),
+    let time = match prefixer.timestamp() {
+        Some(TimestampFormat::Mono) => clock::monotonic(),
+        Some(_) => clock::real(),
         None => (0, 0),
     };
     prefixer.set_time(time);
@@ -222,7 +201,7 @@ impl Sink for LineLogger<'_> {
         self.sync_if_due();
     }
 
-    fn interest(&self) -> Interest {
+    fn interest(&mut self) -> Interest {
         let log_file = self.target.log_file();
         let (state, writable, at) = match log_file.blocked {
             None => {
@@ -243,14 +222,17 @@ impl Sink for LineLogger<'_> {
     }
 
     fn retry(&mut self) {
-        self.target.log_file_mut().blocked = None;
+        self.target.log_file().blocked = None;
         self.flush();
         self.apply_requests();
         self.sync_if_due();
     }
 
     fn handle(&mut self, request: Request) {
-        self.requests.insert(request);
+        match request {
+            Request::Reopen => self.reopens = true,
+            Request::Rotate => self.rotates = true,
+        }
         self.requests_until = self.requests_until.min(clock::now().add(REQUEST_DELAY));
         self.apply_requests_at_boundary();
     }
@@ -272,32 +254,15 @@ impl Sink for LineLogger<'_> {
         let Self { target, prefixer, out, pending, .. } = self;
         let pending = out.get(pending.clone()).unwrap_or(&[]);
         let mut lost_lines = 0;
-        target.log_file_mut().give_up([pending, rest], &mut |line, loss| {
+        target.log_file().give_up([pending, rest], &mut |line, loss| {
             lost_lines = loss.lines;
             put_notice(prefixer, line, loss);
         });
-        target.log_file_mut().sync();
+        target.log_file().sync();
         if target.log_file().is_dropping() {
             // The log has no space for the loss notice.
             report_lost_lines(lost_lines);
         }
         if target.log_file().lost_data() { Exit::DATA_LOST } else { Exit::SUCCESS }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_are_taken_once_and_reopen_comes_first() {
-        let mut requests = RequestSet::default();
-        for request in [Request::Rotate, Request::Reopen, Request::Rotate] {
-            requests.insert(request);
-        }
-        assert!(requests.take().eq([Request::Reopen, Request::Rotate]));
-        assert_eq!(requests.take().next(), None);
-        requests.insert(Request::Rotate);
-        assert!(requests.take().eq([Request::Rotate]));
     }
 }

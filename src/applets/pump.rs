@@ -74,7 +74,7 @@ pub trait Sink {
     fn batch_done(&mut self);
 
     /// Returns the events that the sink waits for.
-    fn interest(&self) -> Interest;
+    fn interest(&mut self) -> Interest;
 
     /// Called when an event of [`Self::interest`] has occurred.
     fn retry(&mut self);

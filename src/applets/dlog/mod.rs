@@ -76,11 +76,7 @@ struct FileTarget {
 }
 
 impl LogTarget for FileTarget {
-    fn log_file(&self) -> &LogFile {
-        &self.log_file
-    }
-
-    fn log_file_mut(&mut self) -> &mut LogFile {
+    fn log_file(&mut self) -> &mut LogFile {
         &mut self.log_file
     }
 

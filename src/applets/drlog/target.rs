@@ -234,11 +234,7 @@ fn report_once(once: &mut ReportOnce, what: &str, result: Result<(), Errno>, pat
 }
 
 impl LogTarget for DirTarget {
-    fn log_file(&self) -> &LogFile {
-        &self.log_file
-    }
-
-    fn log_file_mut(&mut self) -> &mut LogFile {
+    fn log_file(&mut self) -> &mut LogFile {
         &mut self.log_file
     }
 

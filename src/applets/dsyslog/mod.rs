@@ -272,7 +272,7 @@ impl Sink for Sender<'_> {
         self.flush();
     }
 
-    fn interest(&self) -> Interest {
+    fn interest(&mut self) -> Interest {
         if self.queue.is_empty() {
             return Interest { state: SinkState::Ready, writable: poll::NONE, at: Instant::NEVER };
         }

@@ -5,20 +5,19 @@
 //! All lines of a batch arrive together and get the same timestamp. Therefore the prefix is formatted once per batch.
 
 use super::lines;
-use super::timestamp::{Clock, TimestampFormat, TimestampFormatter, TimestampText};
+use super::timestamp::{MAX_TIMESTAMP, TimestampFormat};
 use crate::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use crate::diag::Line;
-use crate::text::{Put, copy};
-use heapless::Vec;
+use crate::text::{Put, Text, TextBuf, copy};
 
 /// Maximum length of the fixed text in bytes. Chosen: longer than any useful text. It bounds the output buffer.
 const MAX_TEXT: usize = 4096;
 
 /// Maximum length of a prefix: timestamp, text, space.
-pub const PREFIX_SIZE: usize = TimestampText::CAPACITY + MAX_TEXT + 1;
+pub const PREFIX_SIZE: usize = MAX_TIMESTAMP + MAX_TEXT + 1;
 
 /// The prefix of the current batch.
-pub type PrefixBuf = Vec<u8, PREFIX_SIZE>;
+pub type PrefixBuf = TextBuf<PREFIX_SIZE>;
 
 /// The fixed text of `--prefix`; `None` without the option.
 #[derive(Clone, Copy, Default)]
@@ -56,10 +55,11 @@ impl PrefixOptions {
 /// Puts the prefix before each line.
 pub struct LinePrefixer<'a> {
     options: PrefixOptions,
-    formatter: TimestampFormatter,
+    /// The second that `prefix` shows; `i64::MIN` before the first time.
+    second: i64,
     /// The next byte of the input starts a line.
     at_line_start: bool,
-    prefix: &'a mut PrefixBuf,
+    prefix: &'a mut Text,
 }
 
 /// The result of [`LinePrefixer::copy_lines`].
@@ -73,27 +73,30 @@ pub struct Copied {
 
 impl<'a> LinePrefixer<'a> {
     #[must_use]
-    pub fn new(options: PrefixOptions, prefix: &'a mut PrefixBuf) -> Self {
-        let format = options.timestamp.unwrap_or(TimestampFormat::Utc);
-        let formatter = TimestampFormatter::new(format);
-        Self { options, formatter, at_line_start: true, prefix }
+    pub const fn new(options: PrefixOptions, prefix: &'a mut Text) -> Self {
+        Self { options, second: i64::MIN, at_line_start: true, prefix }
     }
 
-    /// Returns the clock of the timestamps; `None` if lines have no timestamp.
+    /// Returns the format of the timestamps; `None` if lines have no timestamp.
     #[must_use]
-    pub fn clock(&self) -> Option<Clock> {
-        self.options.timestamp.map(TimestampFormat::clock)
+    pub const fn timestamp(&self) -> Option<TimestampFormat> {
+        self.options.timestamp
     }
 
-    /// Formats the prefix of the next lines. `time` is of [`Self::clock`]; without a clock it has no effect.
+    /// Formats the prefix of the next lines, unless it shows this time already. Without timestamps the time has no effect.
     pub fn set_time(&mut self, time: (i64, u32)) {
-        self.prefix.clear();
-        if self.options.timestamp.is_some() {
-            let _ = self.prefix.extend_from_slice(self.formatter.text(time));
+        let PrefixOptions { timestamp, text: PrefixText(text), .. } = self.options;
+        if time.0 == self.second && !timestamp.is_some_and(TimestampFormat::shows_nanoseconds) {
+            return;
         }
-        if let PrefixText(Some(text)) = self.options.text {
-            let _ = self.prefix.extend_from_slice(text.to_bytes());
-            let _ = self.prefix.push(b' ');
+        self.second = time.0;
+        self.prefix.clear();
+        if let Some(format) = timestamp {
+            format.put(self.prefix, time);
+        }
+        if let Some(text) = text {
+            self.prefix.put(text.to_bytes());
+            self.prefix.put(b" ");
         }
     }
 
@@ -197,6 +200,23 @@ mod tests {
             prefixer.put_prefix(&mut line);
             assert_eq!(line.bytes().len(), if kept { length + 1 } else { 0 });
         }
+    }
+
+    #[test]
+    fn each_format_shows_each_new_time() {
+        let prefix_at = |format, times: [(i64, u32); 3]| {
+            let mut prefix = PrefixBuf::new();
+            let options = PrefixOptions { timestamp: Some(format), ..PrefixOptions::default() };
+            let mut prefixer = LinePrefixer::new(options, &mut prefix);
+            times.into_iter().for_each(|time| prefixer.set_time(time));
+            String::from_utf8(prefix.bytes().to_vec()).unwrap()
+        };
+        let times = [(0, 1), (59, 9), (0, 2)];
+        assert_eq!(prefix_at(TimestampFormat::Utc, times), "1970-01-01/00:00:00 ");
+        let times = [(0, 0), (0, 1), (0, 2)];
+        assert_eq!(prefix_at(TimestampFormat::Utc, times), "1970-01-01/00:00:00 ");
+        assert_eq!(prefix_at(TimestampFormat::Tai64n, times), "@400000000000000a00000002 ");
+        assert_eq!(prefix_at(TimestampFormat::Mono, times), "0.000000002 ");
     }
 
     #[test]

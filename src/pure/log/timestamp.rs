@@ -3,10 +3,10 @@
 use crate::calendar::Civil;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::name_table;
-use crate::text::{Put, Text, TextBuf, put_number, put_padded};
+use crate::text::{Put, Text, put_number, put_padded};
 
-/// A timestamp and the space after it. TAI64N is the longest: 26 bytes.
-pub type TimestampText = TextBuf<32>;
+/// Maximum length of a timestamp and the space after it. TAI64N is the longest: 26 bytes.
+pub const MAX_TIMESTAMP: usize = 26;
 
 /// The format of a timestamp.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,33 +23,29 @@ pub enum TimestampFormat {
     Mono,
 }
 
-/// The clock that a format shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Clock {
-    /// `CLOCK_REALTIME`.
-    Real,
-    /// `CLOCK_MONOTONIC`.
-    Monotonic,
-}
-
 /// The TAI64 label of 1970-01-01 UTC: 2^62, plus the ten seconds between TAI and UTC that daemontools assumes.
 const TAI_EPOCH: u64 = (1 << 62) + 10;
 
 impl TimestampFormat {
-    /// Returns the clock whose time [`TimestampFormatter::text`] requires.
+    /// Returns whether the text changes within a second.
     #[must_use]
-    pub const fn clock(self) -> Clock {
-        match self {
-            Self::Utc | Self::Iso | Self::Tai64n | Self::Epoch => Clock::Real,
-            Self::Mono => Clock::Monotonic,
-        }
-    }
-
-    const fn shows_nanoseconds(self) -> bool {
+    pub const fn shows_nanoseconds(self) -> bool {
         match self {
             Self::Utc | Self::Iso => false,
             Self::Tai64n | Self::Epoch | Self::Mono => true,
         }
+    }
+
+    /// Appends the timestamp, and a space after it. `Mono` shows a time of CLOCK_MONOTONIC, the others one of
+    /// CLOCK_REALTIME.
+    pub fn put(self, text: &mut Text, (second, nanosecond): (i64, u32)) {
+        match self {
+            Self::Utc => put_civil(text, Civil::of_epoch(second), b'/', b':'),
+            Self::Iso => put_civil(text, Civil::of_epoch(second), b'T', b':'),
+            Self::Tai64n => put_tai64n(text, second, nanosecond),
+            Self::Epoch | Self::Mono => put_decimal(text, second, nanosecond),
+        }
+        text.put(if self == Self::Iso { b"Z " } else { b" " });
     }
 }
 
@@ -65,40 +61,6 @@ impl OptionValue for Option<TimestampFormat> {
             None => return Err("one of utc, iso, tai64n, epoch, mono"),
         };
         Ok(())
-    }
-}
-
-/// Formats timestamps. Without nanoseconds, the text is computed once per second.
-pub struct TimestampFormatter {
-    format: TimestampFormat,
-    /// The second that `text` shows; `i64::MIN` before the first call.
-    second: i64,
-    text: TimestampText,
-}
-
-impl TimestampFormatter {
-    #[must_use]
-    pub const fn new(format: TimestampFormat) -> Self {
-        Self { format, second: i64::MIN, text: TimestampText::new() }
-    }
-
-    /// Returns the timestamp of a time of [`TimestampFormat::clock`], and a space after it.
-    pub fn text(&mut self, (second, nanosecond): (i64, u32)) -> &[u8] {
-        if self.format.shows_nanoseconds() || second != self.second {
-            self.second = second;
-            self.text = TimestampText::new();
-            let text = &mut self.text;
-            match self.format {
-                TimestampFormat::Utc => put_civil(text, Civil::of_epoch(second), b'/', b':'),
-                TimestampFormat::Iso => put_civil(text, Civil::of_epoch(second), b'T', b':'),
-                TimestampFormat::Tai64n => put_tai64n(text, second, nanosecond),
-                TimestampFormat::Epoch | TimestampFormat::Mono => {
-                    put_decimal(text, second, nanosecond);
-                }
-            }
-            text.put(if self.format == TimestampFormat::Iso { b"Z " } else { b" " });
-        }
-        self.text.bytes()
     }
 }
 
@@ -135,10 +97,12 @@ fn put_decimal(text: &mut Text, second: i64, nanosecond: u32) {
 mod tests {
     use super::*;
     use crate::testing::word_of;
+    use crate::text::TextBuf;
 
     fn timestamp(format: TimestampFormat, second: i64, nanosecond: u32) -> String {
-        String::from_utf8(TimestampFormatter::new(format).text((second, nanosecond)).to_vec())
-            .unwrap()
+        let mut text = TextBuf::<MAX_TIMESTAMP>::new();
+        format.put(&mut text, (second, nanosecond));
+        String::from_utf8(text.bytes().to_vec()).unwrap()
     }
 
     #[test]
@@ -166,32 +130,5 @@ mod tests {
         assert_eq!(named("epoch"), Ok(TimestampFormat::Epoch));
         assert_eq!(named("mono"), Ok(TimestampFormat::Mono));
         assert!(named("tai64").is_err());
-    }
-
-    #[test]
-    fn only_mono_shows_the_monotonic_clock() {
-        assert_eq!(TimestampFormat::Mono.clock(), Clock::Monotonic);
-        assert_eq!(TimestampFormat::Epoch.clock(), Clock::Real);
-    }
-
-    #[test]
-    fn formats_with_nanoseconds_are_never_cached() {
-        for (format, text) in [
-            (TimestampFormat::Tai64n, "@400000000000000a00000002 "),
-            (TimestampFormat::Mono, "0.000000002 "),
-        ] {
-            let mut formatter = TimestampFormatter::new(format);
-            formatter.text((0, 1));
-            assert_eq!(formatter.text((0, 2)), text.as_bytes());
-        }
-    }
-
-    #[test]
-    fn a_new_second_changes_the_timestamp() {
-        let mut formatter = TimestampFormatter::new(TimestampFormat::Utc);
-        assert_eq!(formatter.text((59, 0)), b"1970-01-01/00:00:59 ");
-        assert_eq!(formatter.text((59, 9)), b"1970-01-01/00:00:59 ");
-        assert_eq!(formatter.text((60, 0)), b"1970-01-01/00:01:00 ");
-        assert_eq!(formatter.text((0, 0)), b"1970-01-01/00:00:00 ");
     }
 }
