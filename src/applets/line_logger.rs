@@ -14,7 +14,7 @@ use pure::log::line_prefix::{Copied, LinePrefixer, PrefixOptions};
 use pure::log::lines;
 use pure::log::loss::Loss;
 use pure::log::timestamp::TimestampFormat;
-use pure::text::{first, skip, spare};
+use pure::text::first;
 use pure::time::{Duration, Instant};
 use sys::{clock, poll};
 
@@ -51,7 +51,6 @@ pub fn run(
         target,
         prefixer: LinePrefixer::new(options, prefix),
         is_identity: options.is_identity(),
-        continues: false,
         out,
         pending: 0..0,
         sync_interval: config.sync_interval,
@@ -68,8 +67,6 @@ struct LineLogger<'a> {
     prefixer: LinePrefixer<'static>,
     /// The lines stay unchanged: the input is written without a copy.
     is_identity: bool,
-    /// The next batch starts within a line. Only the lines after it get the present time.
-    continues: bool,
     out: &'static mut Out,
     /// The part of `out` that is not written yet.
     pending: Range<usize>,
@@ -91,18 +88,10 @@ impl LineLogger<'_> {
 
     /// Copies `batch` with prefixes to the output, and writes it. Returns the number of bytes that were taken.
     fn copy(&mut self, batch: &[u8]) -> usize {
-        let Self { prefixer, out, .. } = self;
-        let mut taken = 0;
-        let mut written = 0;
-        if core::mem::take(&mut self.continues) {
-            let line_end = lines::first_line(batch).unwrap_or(batch.len());
-            Copied { taken, written } = prefixer.copy_lines(first(batch, line_end), &mut out[..]);
-            set_time(prefixer);
-        }
-        let copied = prefixer.copy_lines(skip(batch, taken), spare(&mut out[..], written));
-        self.pending = 0..written + copied.written;
+        let Copied { taken, written } = self.prefixer.copy_lines(batch, &mut self.out[..]);
+        self.pending = 0..written;
         self.flush();
-        taken + copied.taken
+        taken
     }
 
     /// Writes the pending output.
@@ -159,26 +148,30 @@ impl LineLogger<'_> {
 
 /// Appends the line that replaces dropped lines.
 fn put_notice(prefixer: &mut LinePrefixer, line: &mut Line, loss: Loss) {
-    set_time(prefixer);
+    prefixer.set_time(time(prefixer));
     prefixer.put_prefix(line);
     put_loss_notice(line, loss, " lost");
 }
 
-/// Sets the timestamp of the next lines to the present. Without timestamps, it reads no clock.
-fn set_time(prefixer: &mut LinePrefixer) {
-    let time = match prefixer.timestamp() {
+/// Returns the time of a timestamp. Without timestamps, it reads no clock.
+fn time(prefixer: &LinePrefixer) -> (i64, u32) {
+    match prefixer.timestamp() {
         Some(TimestampFormat::Mono) => clock::monotonic(),
         Some(_) => clock::real(),
         None => (0, 0),
-    };
-    prefixer.set_time(time);
+    }
 }
 
 impl Sink for LineLogger<'_> {
     fn input_arrived(&mut self, continues: bool) {
-        self.continues = continues;
-        if !continues && !self.is_identity {
-            set_time(&mut self.prefixer);
+        if self.is_identity {
+            return;
+        }
+        let time = time(&self.prefixer);
+        if continues {
+            self.prefixer.set_next_time(time);
+        } else {
+            self.prefixer.set_time(time);
         }
     }
 

@@ -57,6 +57,8 @@ pub struct LinePrefixer<'a> {
     options: PrefixOptions,
     /// The second that `prefix` shows; `i64::MIN` before the first time.
     second: i64,
+    /// The time of the lines after the one that continues; `None` if none does.
+    next_time: Option<(i64, u32)>,
     /// The next byte of the input starts a line.
     at_line_start: bool,
     prefix: &'a mut Text,
@@ -74,7 +76,7 @@ pub struct Copied {
 impl<'a> LinePrefixer<'a> {
     #[must_use]
     pub const fn new(options: PrefixOptions, prefix: &'a mut Text) -> Self {
-        Self { options, second: i64::MIN, at_line_start: true, prefix }
+        Self { options, second: i64::MIN, next_time: None, at_line_start: true, prefix }
     }
 
     /// Returns the format of the timestamps; `None` if lines have no timestamp.
@@ -86,6 +88,7 @@ impl<'a> LinePrefixer<'a> {
     /// Formats the prefix of the next lines, unless it shows this time already. Without timestamps the time has no effect.
     pub fn set_time(&mut self, time: (i64, u32)) {
         let PrefixOptions { timestamp, text: PrefixText(text), .. } = self.options;
+        self.next_time = None;
         if time.0 == self.second && !timestamp.is_some_and(TimestampFormat::shows_nanoseconds) {
             return;
         }
@@ -98,6 +101,11 @@ impl<'a> LinePrefixer<'a> {
             self.prefix.put(text.to_bytes());
             self.prefix.put(b" ");
         }
+    }
+
+    /// As above, for the lines after the next end of a line.
+    pub const fn set_next_time(&mut self, time: (i64, u32)) {
+        self.next_time = Some(time);
     }
 
     /// Copies lines of `batch` to `out`, each after its prefix, until `batch` ends or `out` is full.
@@ -124,6 +132,9 @@ impl<'a> LinePrefixer<'a> {
             written += copy(prefix, before) + size;
             rest = rest.get(size..).unwrap_or(&[]);
             self.at_line_start = ended;
+            if ended && let Some(time) = self.next_time.take() {
+                self.set_time(time);
+            }
         }
         Copied { taken: batch.len() - rest.len(), written }
     }
@@ -217,6 +228,23 @@ mod tests {
         assert_eq!(prefix_at(TimestampFormat::Utc, times), "1970-01-01/00:00:00 ");
         assert_eq!(prefix_at(TimestampFormat::Tai64n, times), "@400000000000000a00000002 ");
         assert_eq!(prefix_at(TimestampFormat::Mono, times), "0.000000002 ");
+    }
+
+    #[test]
+    fn a_line_that_continues_keeps_its_time() {
+        let options =
+            PrefixOptions { timestamp: Some(TimestampFormat::Epoch), ..PrefixOptions::default() };
+        let mut prefix = PrefixBuf::new();
+        let mut prefixer = LinePrefixer::new(options, &mut prefix);
+        prefixer.set_time((1, 0));
+        prefixer.set_next_time((2, 0));
+        let mut out = [0; 100];
+        let copied = prefixer.copy_lines(b"a\nb\n", &mut out);
+        assert_eq!(out[..copied.written], *b"1.000000000 a\n2.000000000 b\n");
+        prefixer.set_next_time((3, 0));
+        prefixer.set_time((4, 0));
+        let copied = prefixer.copy_lines(b"c\nd\n", &mut out);
+        assert_eq!(out[..copied.written], *b"4.000000000 c\n4.000000000 d\n");
     }
 
     #[test]
