@@ -18,7 +18,7 @@ use pure::exit::Exit;
 use pure::log::lines;
 use pure::log::loss::Loss;
 use pure::log::rate::RateLimiter;
-use pure::text::{TextBuf, copy, first, spare};
+use pure::text::{TextBuf, copy, spare};
 use pure::time::{Duration, Instant};
 use pure::unix::{Errno, Signal};
 use sys::signal::SignalSet;
@@ -256,7 +256,7 @@ impl Pump<'_> {
     fn drain(&mut self, left: usize, sink: &mut dyn Sink) {
         // Another process may have read some of them.
         let left = if left > 0 { left.min(fd::bytes_readable(self.input)) } else { 0 };
-        let n = if left > 0 { self.read(left, sink) } else { 0 };
+        let n = if left > 0 { self.read(left.min(BATCH_SIZE), sink) } else { 0 };
         if n > 0 {
             self.input_state = Input::Draining(left.saturating_sub(n));
         } else if !self.piece.is_empty() {
@@ -358,7 +358,7 @@ impl Pump<'_> {
         self.batch = Report::CAPACITY..Report::CAPACITY;
         let held = Report::CAPACITY + end.saturating_sub(start);
         self.piece = Report::CAPACITY..held;
-        let space = self.buffer.get_mut(held..held + limit.min(BATCH_SIZE)).unwrap_or(&mut []);
+        let space = self.buffer.get_mut(held..held + limit).unwrap_or(&mut []);
         match file::read(self.input, space) {
             Ok(0) => self.input_state = Input::Draining(0),
             Ok(n) => {
@@ -366,7 +366,7 @@ impl Pump<'_> {
                 let end = held + n;
                 self.piece.end = end;
                 let after = match self.lines {
-                    Lines::Whole => lines::after_last(first(space, n)),
+                    Lines::Whole => space.get(..n).and_then(lines::after_last),
                     Lines::InPieces => Some(0),
                 };
                 if let Some(after) = after {

@@ -132,7 +132,8 @@ impl<'a> LinePrefixer<'a> {
             written += copy(prefix, before) + size;
             rest = rest.get(size..).unwrap_or(&[]);
             self.at_line_start = ended;
-            if ended && let Some(time) = self.next_time.take() {
+            if ended && let Some(time) = self.next_time {
+                // It clears the next time.
                 self.set_time(time);
             }
         }
