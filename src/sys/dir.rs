@@ -28,25 +28,13 @@ impl Directory {
     /// Returns whether `path` names this directory.
     #[must_use]
     pub fn is_at(&self, path: &CStr) -> bool {
-        stat::named(self.0.fd(), libc::AT_FDCWD, path).is_some()
+        stat::links(self.0.fd(), libc::AT_FDCWD, path) > 0
     }
 
     /// Returns whether `name` in this directory names the open file `fd`.
     #[must_use]
     pub fn contains(&self, name: &CStr, fd: c_int) -> bool {
-        stat::named(fd, self.0.fd(), name).is_some()
-    }
-
-    /// Renames the file `from` to `to`, which must not exist (renameat2(2), `RENAME_NOREPLACE`).
-    ///
-    /// # Errors
-    /// `EEXIST` if `to` exists. `ENOSYS` before Linux 3.15. `EINVAL` if the file system does not support the flag,
-    /// or does not allow the name.
-    pub fn rename_no_replace(&self, from: &CStr, to: &CStr) -> Result<()> {
-        let (dir, call) = (self.0.fd(), libc::SYS_renameat2);
-        let (from, to, flags) = (from.as_ptr(), to.as_ptr(), libc::RENAME_NOREPLACE);
-        // SAFETY: both names end in NUL.
-        check_long(unsafe { libc::syscall(call, dir, from, dir, to, flags) }).map(drop)
+        stat::links(fd, self.0.fd(), name) > 0
     }
 
     /// Renames the file `from` to `to`, which it replaces.

@@ -15,12 +15,12 @@ pub enum Kind {
 
 /// The part of a file's status that this module uses.
 #[derive(Clone, Copy)]
-pub(crate) struct Status {
+struct Status {
     device: u64,
     inode: u64,
     size: i64,
-    pub mode: u32,
-    pub links: u32,
+    mode: u32,
+    links: u32,
     group: u32,
 }
 
@@ -45,25 +45,23 @@ pub fn size(fd: c_int) -> u64 {
 /// Returns whether `path` names the open file, and no other path does.
 #[must_use]
 pub fn is_sole_name(file: &File, path: &CStr) -> bool {
-    named(file.fd(), libc::AT_FDCWD, path).is_some_and(|status| status.links < 2)
+    links(file.fd(), libc::AT_FDCWD, path) == 1
 }
 
-/// Returns the status of `path`, relative to the directory `from`, if it names the open file `fd`.
-pub(crate) fn named(fd: c_int, from: c_int, path: &CStr) -> Option<Status> {
-    let (open, named) = (fstat(fd)?, fstatat(from, path)?);
-    (open.device == named.device && open.inode == named.inode).then_some(named)
+/// Returns the number of names of the open file `fd`, if one is `path` relative to the directory `from`; otherwise 0.
+pub(crate) fn links(fd: c_int, from: c_int, path: &CStr) -> u32 {
+    match (fstat(fd), fstatat(from, path)) {
+        (Some(open), Some(named)) if open.device == named.device && open.inode == named.inode => {
+            named.links
+        }
+        _ => 0,
+    }
 }
 
 /// Returns whether an open file has a name.
 #[must_use]
 pub fn has_name(fd: c_int) -> bool {
     fstat(fd).is_some_and(|status| status.links > 0)
-}
-
-/// Returns whether an open file is regular and has no second name.
-#[must_use]
-pub fn is_private(fd: c_int) -> bool {
-    fstat(fd).is_some_and(|status| status.mode & libc::S_IFMT == libc::S_IFREG && status.links < 2)
 }
 
 /// Returns the permissions and the group of an open file.

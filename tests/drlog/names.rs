@@ -14,7 +14,7 @@ fn files_of_the_same_second_get_distinct_names() {
     let old = old_files(&rig);
     assert_eq!(old.len(), 300 - rig.lines("d/current"), "after {:?}", done.took);
     assert_same(whole_log(&rig).as_bytes(), numbers(300).as_bytes(), "the log");
-    assert!(old.iter().any(|(name, _)| name.ends_with(".0001")), "{:?}", old.first());
+    assert!(old.iter().any(|(name, _)| name.ends_with(".00000001")), "{:?}", old.first());
     // Other programs sort the names as text.
     let text = rig.shell("cat d/log-* d/current").exits(0).out;
     assert_same(text.as_bytes(), numbers(300).as_bytes(), "the log as the shell sorts it");

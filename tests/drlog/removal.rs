@@ -69,7 +69,8 @@ fn foreign_files_are_never_removed() {
 #[test]
 fn compressed_files_count_and_are_removed_in_turn() {
     let rig = with_directory();
-    let names = ["01-00:00:00.gz", "02-00:00:00.0001.xz", "03-00-00-00.7.bz2", "04-00:00:00.zst"];
+    let names =
+        ["01-00:00:00.gz", "02-00:00:00.00000001.xz", "03-00-00-00.7.bz2", "04-00:00:00.zst"];
     for name in names {
         rig.write(&format!("d/log-2001-01-{name}"), "compressed\n");
     }
@@ -88,7 +89,7 @@ fn compressed_files_count_and_are_removed_in_turn() {
 fn old_files_of_an_earlier_drlog_are_removed() {
     let rig = with_directory();
     for name in
-        ["log-2001-01-01-00:00:00", "log-2001-01-01-00:00:00.1", "log-2001-01-01-00:00:00.0010"]
+        ["log-2001-01-01-00:00:00", "log-2001-01-01-00:00:00.1", "log-2001-01-01-00:00:00.00000010"]
     {
         rig.write(&format!("d/{name}"), "ours\n");
     }

@@ -38,8 +38,9 @@ fn a_linked_timestamp_is_neither_read_nor_written() {
     feed(&mut input, "one\n");
     rig.wait_lines("d/current", 2);
     assert_eq!(rig.rotated("d").len(), 1, "rotated by the time in the target");
-    // At SIGHUP, when it reads the time again.
+    // At SIGHUP, when it opens another file and reads the time again.
     link_timestamp(&rig);
+    rig.shell("ln d/current mine; cp d/current d/new; mv d/new d/current").exits(0);
     drlog.signal(Signal::SIGHUP);
     wait_regular(&rig, &drlog);
     feed(&mut input, "two\n");

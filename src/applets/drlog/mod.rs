@@ -3,7 +3,6 @@
 mod log_dir;
 mod target;
 
-use crate::applets::line_logger;
 #[cfg(test)]
 pub use crate::applets::line_options::OPTIONS;
 use crate::applets::line_options::{DRLOG_PACKED, LineConfig};
@@ -11,7 +10,6 @@ use crate::applets::logger::{self, Buffers};
 use crate::applets::option_sources::{AppletInfo, Invocation};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
-use target::DirTarget;
 
 const INFO: AppletInfo = AppletInfo {
     usage: "Usage: drlog [options] directory
@@ -34,10 +32,8 @@ fn start(
     path: Option<CliWord>,
     buffers: &'static mut Buffers,
 ) -> Result<Exit, Exit> {
-    let Some(path) = path else {
-        return Err(INFO.missing("no directory given. "));
-    };
-    let mut target = DirTarget::open(path, config)?;
-    let exit = line_logger::run(&mut target, config, buffers)?;
-    Ok(target.finish(exit))
+    match path {
+        Some(path) => target::run(path, config, buffers),
+        None => Err(INFO.missing("no directory given. ")),
+    }
 }

@@ -4,103 +4,105 @@
 //! programs may remove or rename the file or the directory, so drlog looks at the names at most once a second, and only
 //! before it writes. What it wrote to a removed file since the last look is lost, and counts as lost.
 
-use super::log_dir::{CANNOT_OPEN_CURRENT, LOCK_WAITS, LogDir};
+use super::log_dir::{LOCK_WAITS, LogDir};
 use crate::applets::diag::{error, os_error};
-use crate::applets::line_logger::LogTarget;
+use crate::applets::line_logger::{self, LogTarget};
 use crate::applets::line_options::LineConfig;
 use crate::applets::log_file::{LogFile, LossNotice, Recovery};
+use crate::applets::logger::Buffers;
 use crate::applets::pump::Request;
+use core::mem::ManuallyDrop;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
-use pure::log::archive::{ArchiveName, Archives};
-use pure::log::report_once::ReportOnce;
+use pure::log::archive::Archives;
 use pure::log::rotate::{self, Rotation};
-use pure::log::rotation_steps::Step;
+use pure::log::rotation_steps::{self, LogFiles};
 use pure::text::{first, skip};
 use pure::unix::Errno;
-use sys::file;
+use sys::file::{self, File};
 use sys::{clock, stat};
 
 /// The directory of log files.
 pub struct DirTarget {
     path: CliWord,
-    /// The mode of new files.
-    mode: u32,
     dir: LogDir,
     log_file: LogFile,
     rotation: Rotation,
+    /// The second that `.timestamp` contains.
+    recorded: i64,
     /// The second of CLOCK_BOOTTIME in which drlog has looked at the names.
     checked_at: u32,
     /// Something was written since then.
     is_unchecked: bool,
-    /// The clock was not behind `.timestamp` when the age was read from it. Otherwise a clock that is set later would
-    /// make the file too young.
-    is_timed: bool,
-    rotate_report: ReportOnce,
-    reopen_report: ReportOnce,
-    timestamp_report: ReportOnce,
+    /// The set of operations that have failed since their last success.
+    failed: u8,
+}
+
+/// The operations whose failure is reported once. Each one is a bit of [`DirTarget::failed`].
+const OPENING: u8 = 1;
+const ROTATION: u8 = 2;
+const RECORDING: u8 = 4;
+
+/// A part of a message.
+const CANNOT_OPEN_CURRENT: &str = "cannot open current in ";
+
+/// Logs to the directory `path`.
+///
+/// # Errors
+/// [`Exit::FAILED`] after a message.
+pub fn run(
+    path: CliWord,
+    config: &mut LineConfig,
+    buffers: &'static mut Buffers,
+) -> Result<Exit, Exit> {
+    let mut what = "";
+    let dir = LogDir::open(path, LOCK_WAITS, &mut what);
+    let opened = dir.and_then(|dir| {
+        what = CANNOT_OPEN_CURRENT;
+        dir.open_current().map(|file| (dir, file))
+    });
+    let (dir, file) = opened.map_err(|errno| report(what, path, errno))?;
+    // The exit closes its files.
+    let mut target = ManuallyDrop::new(DirTarget {
+        path,
+        dir,
+        log_file: LogFile::new(path.to_bytes(), config.on_full, !config.buffered, file),
+        rotation: Rotation::new(config.limits),
+        recorded: 0,
+        checked_at: clock::boot(),
+        is_unchecked: false,
+        failed: 0,
+    });
+    target.file_opened();
+    let exit = line_logger::run(&mut *target, config, buffers)?;
+    if target.is_unchecked && !stat::has_name(target.log_file.fd()) {
+        report(LOST, path, Errno::NOENT);
+        return Ok(Exit::DATA_LOST);
+    }
+    Ok(exit)
 }
 
 impl DirTarget {
-    /// Opens and locks the directory `path`, and opens `current` in it.
-    ///
-    /// # Errors
-    /// [`Exit::FAILED`] after a message.
-    pub fn open(path: CliWord, config: &LineConfig) -> Result<Self, Exit> {
-        // The umask is applied here, because a new `current` gets the mode of the old one.
-        let mode = 0o640 & !file::clear_umask();
-        let mut what = "";
-        let (dir, file) = LogDir::open(path, mode, LOCK_WAITS, &mut what)
-            .map_err(|errno| report(what, path, errno))?;
-        let mut target = Self {
-            path,
-            mode,
-            dir,
-            log_file: LogFile::new(path.to_bytes(), config.on_full, !config.buffered, file),
-            rotation: Rotation::new(config.limits),
-            checked_at: 0,
-            is_unchecked: false,
-            is_timed: false,
-            rotate_report: ReportOnce::default(),
-            reopen_report: ReportOnce::default(),
-            timestamp_report: ReportOnce::default(),
-        };
-        target.file_opened();
-        Ok(target)
-    }
-
-    /// Opens `current` again by its name, and also the directory, if another one has its name now.
-    ///
-    /// # Errors
-    /// As [`LogDir::open`].
-    fn reopen(&mut self, what: &mut &'static str) -> Result<(), Errno> {
-        let file = if self.dir.is_at(self.path) {
-            self.dir.open_current(self.mode)?
-        } else {
-            let (dir, file) = LogDir::open(self.path, self.mode, 0, what)?;
-            self.dir = dir;
-            file
-        };
-        self.log_file.switch_to(file);
-        self.file_opened();
-        Ok(())
-    }
-
-    /// Records size and age of the opened file.
+    /// Finds out size and age of the opened file.
     fn file_opened(&mut self) {
+        self.recorded = self.dir.read_timestamp();
+        let (time, _) = clock::real();
         let size = stat::size(self.log_file.fd());
-        let recorded = self.dir.read_timestamp();
-        let (now, (time, _)) = (clock::boot(), clock::real());
-        let age = if size > 0 { rotate::age(recorded, time) } else { 0 };
-        self.rotation.file_changed(size, age, now);
-        self.is_timed = recorded <= time;
-        self.record(time, age);
+        let age = if size > 0 { rotate::age(self.recorded, time) } else { 0 };
+        self.rotation.file_changed(size, age, self.checked_at);
+        if age == 0 {
+            self.record(time);
+        }
     }
 
-    /// Records in `.timestamp` when `current` was created, by its age at `time`.
-    fn record(&mut self, time: i64, age: u32) {
-        let result = self.dir.record(time - i64::from(age));
-        report_once(&mut self.timestamp_report, "cannot write .timestamp in ", result, self.path);
+    /// Records in `.timestamp` that `current` was created at `time`. Never records an earlier second than before: the
+    /// clock was set back, or was not set after a boot.
+    fn record(&mut self, time: i64) {
+        if time > self.recorded {
+            self.recorded = time;
+            let result = self.dir.write_timestamp(time);
+            self.report_once(RECORDING, "cannot write .timestamp in ", result);
+        }
     }
 
     /// Looks at the names of file and directory, and opens them again if others have their names now.
@@ -109,46 +111,43 @@ impl DirTarget {
         let mut is_lost = core::mem::take(&mut self.is_unchecked);
         let mut what = CANNOT_OPEN_CURRENT;
         let mut result = Ok(());
-        if !self.dir.is_intact(self.path, self.log_file.fd()) {
-            is_lost &= self.is_removed();
-            if self.is_removed() {
+        let has_moved = !self.dir.is_at(self.path);
+        if has_moved || !self.dir.is_current(self.log_file.fd()) {
+            if stat::has_name(self.log_file.fd()) {
+                is_lost = false;
+            } else {
                 self.log_file.file_removed(is_lost);
                 self.rotation.file_changed(0, 0, now);
             }
-            result = self.reopen(&mut what);
+            result = self.reopen(has_moved, &mut what);
             if is_lost && result.is_ok() {
-                self.report_removal();
+                what = LOST;
+                result = Err(Errno::NOENT);
             }
         }
-        if result.is_ok() && self.is_timed {
-            // If the clock was set, the time of the creation has changed, too.
-            self.record(clock::real().0, self.rotation.age(now));
+        self.report_once(OPENING, what, result);
+    }
+
+    /// Opens `current` again by its name, and before it the directory if that has moved.
+    ///
+    /// # Errors
+    /// As [`LogDir::open`] and [`LogDir::open_current`].
+    fn reopen(&mut self, has_moved: bool, what: &mut &'static str) -> Result<(), Errno> {
+        if has_moved {
+            self.dir = LogDir::open(self.path, 0, what)?;
+            *what = CANNOT_OPEN_CURRENT;
         }
-        report_once(&mut self.reopen_report, what, result, self.path);
-    }
-
-    fn is_removed(&self) -> bool {
-        !stat::has_name(self.log_file.fd())
-    }
-
-    fn report_removal(&self) {
-        let _ = error("current was removed, with its last lines: ", self.path.to_bytes(), "");
-    }
-
-    /// Returns the exit status after the last write, whose result is `exit`.
-    pub fn finish(&self, exit: Exit) -> Exit {
-        if self.is_unchecked && self.is_removed() {
-            self.report_removal();
-            return Exit::DATA_LOST;
-        }
-        exit
+        let file = self.dir.open_current()?;
+        self.log_file.switch_to(file);
+        self.file_opened();
+        Ok(())
     }
 
     /// Rotates, then removes the oldest archives. If the rotation fails, the old file is used until the next attempt.
     fn rotate(&mut self, now: u32) {
         // Unless `file_changed` follows, the rotation has failed.
         self.rotation.failed(now);
-        let mut archives = Archives::default();
+        let mut archives = Archives::NONE;
         let mut what = "cannot rotate ";
         let mut result = self.try_to_rotate(now, &mut archives);
         if result == Err(Errno::NOENT) {
@@ -157,64 +156,62 @@ impl DirTarget {
         }
         if result.is_ok() {
             what = "cannot remove an old log in ";
-            result = self.remove_surplus(&mut archives, now);
+            result = self.remove_surplus(&mut archives);
+            if result.is_err() {
+                self.rotation.postpone(now);
+            }
         }
-        report_once(&mut self.rotate_report, what, result, self.path);
+        self.report_once(ROTATION, what, result);
     }
 
-    /// Makes the steps of a rotation. Adds the archives before it to `archives`.
+    /// Rotates. Adds the archives before it to `archives`.
     ///
     /// # Errors
     /// The first error of a step; `ENOENT` if there is no `current`.
     fn try_to_rotate(&mut self, now: u32, archives: &mut Archives) -> Result<(), Errno> {
         self.dir.list(archives)?;
         let (time, _) = clock::real();
-        let name = ArchiveName::after(archives.newest, time).ok_or(Errno::EXIST)?;
-        let (mode, group) = stat::permissions(self.log_file.fd()).unwrap_or((self.mode, 0));
-        let (mut step, mut failure) = (Step::Archive, Ok(()));
-        loop {
-            let result = match step {
-                Step::Archive => self.dir.archive_current(name),
-                Step::Create | Step::CreateAgain => match self.dir.open_current(mode) {
-                    Ok(file) => {
-                        // Only root, or a member of the group, may set it.
-                        let _ = file::set_group(file.fd(), group);
-                        self.log_file.switch_to(file);
-                        self.rotation.file_changed(0, 0, now);
-                        self.is_timed = true;
-                        self.record(time, 0);
-                        return Ok(());
-                    }
-                    Err(errno) => Err(errno),
-                },
-                Step::RemoveOldest => {
-                    archives.count = archives.count.saturating_sub(1);
-                    self.dir.remove_oldest(archives)
-                }
-                Step::Restore => self.dir.restore_current(name),
-                Step::End(_) => return failure,
-            };
-            failure = failure.and(result);
-            step = step.next(result);
+        archives.newest.advance(time)?;
+        let file = rotation_steps::rotate(&mut Files { dir: &mut self.dir, archives })?;
+        // Only root, or a member of the group, may set it.
+        if let Some((mode, group)) = stat::permissions(self.log_file.fd()) {
+            let _ = file::set_group(file.fd(), group);
+            let _ = file::fchmod(&file, mode);
         }
+        self.log_file.switch_to(file);
+        self.rotation.file_changed(0, 0, now);
+        self.record(time);
+        Ok(())
     }
 
     /// Removes the oldest archives. `archives` are those before the rotation, which has added one.
-    fn remove_surplus(&mut self, archives: &mut Archives, now: u32) -> Result<(), Errno> {
-        for more in (0..self.rotation.surplus(archives.count + 1)).rev() {
-            let removed = self.dir.remove_oldest(archives);
-            if removed.is_err() {
-                self.rotation.postpone(now);
-                return removed;
-            }
-            if more > 0 {
-                *archives = Archives::default();
+    fn remove_surplus(&self, archives: &mut Archives) -> Result<(), Errno> {
+        let mut surplus = self.rotation.surplus(archives.count + 1);
+        while surplus > 0 {
+            self.dir.remove_oldest(archives)?;
+            surplus -= 1;
+            if surplus > 0 {
                 self.dir.list(archives)?;
             }
         }
         Ok(())
     }
+
+    /// Reports the error of an operation, but only the first one since its last success.
+    fn report_once(&mut self, operation: u8, what: &str, result: Result<(), Errno>) {
+        let has_failed = self.failed & operation != 0;
+        self.failed &= !operation;
+        if let Err(errno) = result {
+            self.failed |= operation;
+            if !has_failed {
+                report(what, self.path, errno);
+            }
+        }
+    }
 }
+
+/// The message about lines in a file that has no name any more.
+const LOST: &str = "lost the last lines of current in ";
 
 /// Prints the error of an operation on the directory `path`. Returns [`Exit::FAILED`].
 fn report(what: &str, path: CliWord, errno: Errno) -> Exit {
@@ -224,12 +221,30 @@ fn report(what: &str, path: CliWord, errno: Errno) -> Exit {
     }
 }
 
-/// Reports an error, but only the first one since the last success.
-fn report_once(once: &mut ReportOnce, what: &str, result: Result<(), Errno>, path: CliWord) {
-    match result {
-        Ok(()) => once.succeeded(),
-        Err(errno) if once.is_first() => drop(report(what, path, errno)),
-        Err(_) => {}
+/// The files of a rotation. The newest archive is the new one.
+struct Files<'a> {
+    dir: &'a mut LogDir,
+    archives: &'a mut Archives,
+}
+
+impl LogFiles for Files<'_> {
+    type File = File;
+
+    fn archive(&mut self) -> Result<(), Errno> {
+        self.dir.archive_current(&self.archives.newest)
+    }
+
+    fn create(&mut self) -> Result<File, Errno> {
+        self.dir.open_current()
+    }
+
+    fn remove_oldest(&mut self) -> Result<(), Errno> {
+        self.archives.count = self.archives.count.saturating_sub(1);
+        self.dir.remove_oldest(self.archives)
+    }
+
+    fn restore(&mut self) -> Result<(), Errno> {
+        self.dir.restore_current(&self.archives.newest)
     }
 }
 
@@ -274,15 +289,8 @@ impl LogTarget for DirTarget {
     fn handle(&mut self, request: Request) {
         let now = clock::boot();
         self.check(now);
-        match request {
-            Request::Rotate if self.rotation.is_empty() => {}
-            Request::Rotate => self.rotate(now),
-            Request::Reopen => {
-                let mut what = CANNOT_OPEN_CURRENT;
-                if let Err(errno) = self.reopen(&mut what) {
-                    let _ = report(what, self.path, errno);
-                }
-            }
+        if request == Request::Rotate && !self.rotation.is_empty() {
+            self.rotate(now);
         }
     }
 }

@@ -7,35 +7,28 @@
 use crate::calendar::Civil;
 use crate::cli::value;
 use crate::log::timestamp::put_civil;
-use crate::text::{Put, TextBuf, find_byte, put_padded};
+use crate::name_table::index_of;
+use crate::text::{TextBuf, copy, spare, split};
+use crate::unix::Errno;
+use core::ffi::CStr;
 
 /// The file name of an archive, with a NUL at its end.
-pub type ArchiveNameText = TextBuf<48>;
+pub type FileName = [u8; 40];
 
-/// The name of an archive: the second of its rotation, and a number if an archive of this second exists. Later rotations
-/// compare greater.
+/// The name of an archive: the second of its rotation, and a number if an archive of this second exists, or zeros. Later
+/// rotations compare greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct ArchiveName {
-    /// The 14 digits of the time of the rotation, four bits each.
-    time: u64,
-    /// 0: the name has no number.
-    number: u32,
-}
+pub struct ArchiveName([u8; FORM.len()]);
 
 /// The form of [`ArchiveName`], with 0 for each digit.
-const FORM: &[u8; 23] = b"log-0000-00-00-00:00:00";
-
-/// The digits of a number up to [`LAST_SHORT`]. Earlier releases wrote no leading zeros.
-const SHORT: usize = 4;
-const LAST_SHORT: u32 = 8999;
-
-/// The numbers after [`LAST_SHORT`]. They start with 9, so that their texts sort after those of the short ones.
-const LONG: usize = 8;
-const FIRST_LONG: u32 = 90_000_000;
-const LAST_LONG: u32 = 99_999_999;
+const FORM: &[u8; 32] = b"log-0000-00-00-00:00:00.00000000";
+/// The indices of the time, of the dot, and of the number.
+const TIME: usize = 4;
+const DOT: usize = 23;
+const NUMBER: usize = 24;
 
 /// The endings of archives that another program has compressed.
-const COMPRESSED: [&[u8]; 5] = [b".gz", b".xz", b".bz2", b".zst", b".lz4"];
+const COMPRESSED: &str = "gz xz bz2 zst lz4";
 
 impl ArchiveName {
     /// Parses `log-YYYY-mm-dd-HH:MM:SS` or `log-YYYY-mm-dd-HH:MM:SS.N`, perhaps with an ending of [`COMPRESSED`]. Any
@@ -43,97 +36,117 @@ impl ArchiveName {
     /// allow in names.
     #[must_use]
     pub fn parse(file_name: &[u8]) -> Option<Self> {
-        let (stem, rest) = file_name.split_at_checked(FORM.len())?;
-        let mut name = Self::default();
-        let has_dashes = find_byte(stem, b':').is_none();
-        for (expected, byte) in FORM.iter().zip(stem) {
-            match *expected {
-                b'0' if byte.is_ascii_digit() => name.time = name.time << 4 | u64::from(byte & 0xf),
-                b':' if has_dashes && *byte == b'-' => {}
+        let (stem, rest) = file_name.split_at_checked(DOT)?;
+        let mut name = *FORM;
+        let mut time = 0_u64;
+        for (place, byte) in name.iter_mut().zip(stem) {
+            match *place {
+                b'0' if byte.is_ascii_digit() => {
+                    *place = *byte;
+                    time = time << 4 | u64::from(byte & 0xf);
+                }
+                b':' if *byte == b'-' => {}
                 separator if separator == *byte => {}
                 _ => return None,
             }
         }
-        let [.., month, day, hour, minute, second] = name.time.to_be_bytes();
+        let [.., month, day, hour, minute, second] = time.to_be_bytes();
         // 0 becomes 255.
         let is_date = month.wrapping_sub(1) < 0x12 && day.wrapping_sub(1) < 0x31;
         if !is_date || hour > 0x23 || minute > 0x59 || second > 0x59 {
             return None;
         }
-        let rest = COMPRESSED.iter().find_map(|ending| rest.strip_suffix(*ending)).unwrap_or(rest);
-        if let Some((dot, digits)) = rest.split_first() {
-            let is_written = digits.len() == SHORT || !digits.starts_with(b"0");
-            name.number = value::number(digits).ok()?;
-            return (*dot == b'.' && is_written && name.number > 0).then_some(name);
+        let mut parts = split(rest, b'.');
+        // Nothing is between the time and the first dot.
+        let mut part = parts.next().filter(|part| part.is_empty()).and_then(|_| parts.next());
+        if part.is_none() && !rest.is_empty() {
+            return None;
         }
-        Some(name)
+        if let Some(digits) = part
+            && value::number(digits).is_ok()
+        {
+            // Earlier releases wrote no leading zeros.
+            let at = name.len().checked_sub(digits.len())?;
+            if at < NUMBER || at > NUMBER && digits.starts_with(b"0") {
+                return None;
+            }
+            copy(digits, spare(&mut name, at));
+            part = parts.next();
+        }
+        if let Some(ending) = part {
+            index_of(COMPRESSED, ending)?;
+            part = parts.next();
+        }
+        part.is_none().then_some(Self(name))
     }
 
-    /// Returns the name for a rotation at `now`, which sorts after `newest`. `None` if there is no such name.
-    #[must_use]
-    pub fn after(newest: Self, now: i64) -> Option<Self> {
-        let mut text = ArchiveNameText::new();
-        text.put(b"log-");
+    /// Replaces the newest name by that for a rotation at `now`, which sorts after it.
+    ///
+    /// # Errors
+    /// `EEXIST` if there is no such name.
+    pub fn advance(&mut self, now: i64) -> Result<(), Errno> {
+        let mut text = TextBuf::<24>::new();
         put_civil(&mut text, Civil::of_epoch(now), b'-', b':');
-        let name = Self::parse(text.bytes()).filter(|name| name.time > newest.time);
-        if name.is_some() {
-            return name;
+        let mut name = Self(*FORM);
+        copy(text.bytes(), spare(&mut name.0, TIME));
+        if name > *self {
+            *self = name;
+            return Ok(());
         }
-        let number = match newest.number {
-            LAST_SHORT..FIRST_LONG => FIRST_LONG,
-            LAST_LONG.. => return None,
-            number => number + 1,
-        };
-        Some(Self { number, ..newest })
+        for digit in spare(&mut self.0, NUMBER).iter_mut().rev() {
+            *digit += 1;
+            if *digit <= b'9' {
+                return Ok(());
+            }
+            *digit = b'0';
+        }
+        Err(Errno::EXIST)
     }
 
-    /// Returns the file name, with a NUL at its end. `colon` separates hours, minutes and seconds.
+    /// Returns the file name. `colon` separates hours, minutes and seconds.
     #[must_use]
-    pub fn text(self, colon: u8) -> ArchiveNameText {
-        let mut text = ArchiveNameText::new();
-        let mut digits = self.time << 8;
-        for byte in FORM {
-            text.put(&[match byte {
-                b'0' => {
-                    digits = digits.rotate_left(4);
-                    b'0' | digits.to_le_bytes()[0] & 0xf
-                }
-                b':' => colon,
-                other => *other,
-            }]);
+    pub fn file_name(&self, colon: u8) -> FileName {
+        let mut text = [0; size_of::<FileName>()];
+        copy(&self.0, &mut text);
+        if self.0.ends_with(b".00000000") {
+            text[DOT] = 0;
         }
-        if self.number > 0 {
-            text.put(b".");
-            let digits = if self.number > LAST_SHORT { LONG } else { SHORT };
-            put_padded(&mut text, self.number, digits, false);
+        for byte in text.iter_mut().filter(|byte| **byte == b':') {
+            *byte = colon;
         }
-        text.put(&[0]);
         text
     }
 }
 
 /// The archives of a directory.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Archives {
     pub count: u32,
     /// The newest one; a name before all others if there is none.
     pub newest: ArchiveName,
     oldest: ArchiveName,
-    /// The file name of the oldest one, with a NUL at its end; empty if there is none.
-    pub oldest_text: ArchiveNameText,
+    /// The file name of the oldest one, or an empty one.
+    pub oldest_file: FileName,
 }
 
 impl Archives {
-    /// Adds a file name of the directory, if it is the name of an archive.
-    pub fn add(&mut self, file_name: &[u8]) {
-        if let Some(name) = ArchiveName::parse(file_name) {
+    pub const NONE: Self = Self {
+        count: 0,
+        newest: ArchiveName([0; FORM.len()]),
+        oldest: ArchiveName([0; FORM.len()]),
+        oldest_file: [0; size_of::<FileName>()],
+    };
+
+    /// Adds a file of the directory, if its name is that of an archive.
+    pub fn add(&mut self, file: &CStr) {
+        if let Some(name) = ArchiveName::parse(file.to_bytes()) {
             if self.count == 0 || name < self.oldest {
                 self.oldest = name;
-                self.oldest_text = ArchiveNameText::new();
-                self.oldest_text.put(file_name);
-                self.oldest_text.put(&[0]);
+                copy(file.to_bytes_with_nul(), &mut self.oldest_file);
             }
-            self.newest = self.newest.max(name);
+            if name > self.newest {
+                self.newest = name;
+            }
             self.count += 1;
         }
     }
@@ -145,16 +158,23 @@ mod tests {
     use crate::testing::Random;
 
     fn name_text(name: ArchiveName) -> String {
-        String::from_utf8(name.text(b':').bytes().strip_suffix(b"\0").unwrap().to_vec()).unwrap()
+        CStr::from_bytes_until_nul(&name.file_name(b':')).unwrap().to_str().unwrap().into()
+    }
+
+    fn add(archives: &mut Archives, name: &str) {
+        archives.add(&std::ffi::CString::new(name).unwrap());
+    }
+
+    fn after(mut newest: ArchiveName, now: i64) -> Option<ArchiveName> {
+        newest.advance(now).ok().map(|()| newest)
     }
 
     #[test]
     fn only_names_that_drlog_writes_are_archives() {
         for archive in [
             "log-2026-11-22-10:00:00",
-            "log-1970-01-01-00:00:00.0001",
-            "log-1970-12-31-23:59:59.8999",
-            "log-2026-11-22-10:00:00.90000000",
+            "log-1970-01-01-00:00:00.00000001",
+            "log-1970-12-31-23:59:59.90000000",
         ] {
             let name = ArchiveName::parse(archive.as_bytes());
             assert_eq!(name_text(name.unwrap()), archive);
@@ -163,8 +183,8 @@ mod tests {
             }
         }
         for (variant, archive) in [
-            ("log-2026-11-22-10-00-00.7", "log-2026-11-22-10:00:00.0007"),
-            ("log-2026-11-22-10:00:00.12345", "log-2026-11-22-10:00:00.12345"),
+            ("log-2026-11-22-10-00-00.7", "log-2026-11-22-10:00:00.00000007"),
+            ("log-2026-11-22-10:00:00.12345", "log-2026-11-22-10:00:00.00012345"),
         ] {
             let name = ArchiveName::parse(variant.as_bytes());
             assert!(name.is_some());
@@ -188,9 +208,10 @@ mod tests {
             "log-2026-11-22-10:00:00.0000",
             "log-2026-11-22-10:00",
             "log-2026-11-22-10:00:00.01",
+            "log-2026-11-22-10:00:00.0001",
+            "log-2026-11-22-10:00:00.100000000",
             "log-2026-11-22-1:00:00",
             "log-2026-11-22-10:00:00-5",
-            "log-2026-11-22-10:00-00",
             "log-2026-11-22-10:00:00.",
             "log-2026-11-22-10:00:0x",
             "Log-2026-11-22-10:00:00",
@@ -214,16 +235,16 @@ mod tests {
                     2 | 3 => now + 1,
                     _ => now,
                 };
-                let mut archives = Archives::default();
-                names.iter().for_each(|name| archives.add(name_text(*name).as_bytes()));
+                let mut archives = Archives::NONE;
+                names.iter().for_each(|name| add(&mut archives, &name_text(*name)));
                 assert_eq!(archives.count as usize, names.len());
-                let name = ArchiveName::after(archives.newest, now).unwrap();
+                let name = after(archives.newest, now).unwrap();
                 assert!(names.iter().all(|other| *other < name), "{name:?} after {names:?}");
                 names.push(name);
                 // Remove the oldest archive, as drlog does.
                 if names.len() > 5 {
-                    let mut archives = Archives::default();
-                    names.iter().for_each(|name| archives.add(name_text(*name).as_bytes()));
+                    let mut archives = Archives::NONE;
+                    names.iter().for_each(|name| add(&mut archives, &name_text(*name)));
                     assert_eq!(archives.oldest, names.remove(0));
                 }
             }
@@ -232,35 +253,34 @@ mod tests {
 
     #[test]
     fn numbers_of_one_second_sort_as_text() {
-        let mut name = ArchiveName::after(ArchiveName::default(), 1_800_000_000);
+        let mut name = after(ArchiveName::default(), 1_800_000_000);
         let mut texts = Vec::new();
         while let Some(newest) = name.filter(|_| texts.len() < 20_000) {
             texts.push(name_text(newest));
             assert_eq!(ArchiveName::parse(texts[texts.len() - 1].as_bytes()), name);
-            name = ArchiveName::after(newest, 0);
+            name = after(newest, 0);
         }
         assert!(texts.is_sorted());
         texts.dedup();
         assert_eq!(texts.len(), 20_000);
         // Names of earlier releases had no leading zeros.
-        for (number, next) in [("7", "0008"), ("9500", "90000000"), ("12345", "90000000")] {
+        for (number, next) in [("7", "00000008"), ("12345", "00012346"), ("09999999", "10000000")] {
             let newest = ArchiveName::parse(format!("log-2026-11-22-10:00:00.{number}").as_bytes());
-            let name = ArchiveName::after(newest.unwrap(), 0).unwrap();
+            let name = after(newest.unwrap(), 0).unwrap();
             assert_eq!(name_text(name), format!("log-2026-11-22-10:00:00.{next}"));
         }
-        for last in ["99999999", "4294967295"] {
-            let newest = ArchiveName::parse(format!("log-2026-11-22-10:00:00.{last}").as_bytes());
-            assert_eq!(ArchiveName::after(newest.unwrap(), 0), None);
-        }
+        let last = ArchiveName::parse(b"log-2026-11-22-10:00:00.99999999");
+        assert_eq!(after(last.unwrap(), 0), None);
     }
 
     #[test]
     fn the_oldest_archive_keeps_its_file_name() {
-        let mut archives = Archives::default();
+        let mut archives = Archives::NONE;
         for name in ["log-2026-11-22-10:00:00", "log-2026-11-21-10-00-00.7.gz", "current"] {
-            archives.add(name.as_bytes());
+            add(&mut archives, name);
         }
-        assert_eq!(archives.oldest_text.bytes(), b"log-2026-11-21-10-00-00.7.gz\0");
+        let oldest = CStr::from_bytes_until_nul(&archives.oldest_file);
+        assert_eq!(oldest, Ok(c"log-2026-11-21-10-00-00.7.gz"));
         assert_eq!(archives.count, 2);
     }
 
@@ -276,20 +296,19 @@ mod tests {
         for _ in 0..depth {
             let mut next = Vec::new();
             for (names, now) in frontier {
-                let mut archives = Archives::default();
-                names.iter().rev().for_each(|name| archives.add(name_text(*name).as_bytes()));
-                for other in [&b"current"[..], b".timestamp", b"log-2026-11-22-10:00:00.log", b"."]
-                {
-                    archives.add(other);
+                let mut archives = Archives::NONE;
+                names.iter().rev().for_each(|name| add(&mut archives, &name_text(*name)));
+                for other in ["current", ".timestamp", "log-2026-11-22-10:00:00.log", "."] {
+                    add(&mut archives, other);
                 }
                 assert_eq!(archives.count as usize, names.len());
                 assert_eq!(archives.oldest, names.first().copied().unwrap_or_default());
                 assert_eq!(archives.newest, names.last().copied().unwrap_or_default());
                 for clock in [now, now + 1, now + 86_400, 0, 4_000_000_000] {
-                    let name = ArchiveName::after(archives.newest, clock).unwrap();
+                    let name = after(archives.newest, clock).unwrap();
                     assert!(names.iter().all(|other| *other < name), "{name:?} after {names:?}");
                     let text = name_text(name);
-                    let fresh = ArchiveName::after(ArchiveName::default(), clock).unwrap();
+                    let fresh = after(ArchiveName::default(), clock).unwrap();
                     assert!(name == fresh || fresh < archives.newest || names.contains(&fresh));
                     assert_eq!(ArchiveName::parse(text.as_bytes()), Some(name));
                     // Other programs sort the names as text.

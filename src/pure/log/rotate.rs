@@ -7,6 +7,7 @@
 use crate::cli::value::{self, Count, LongTime, Size};
 use crate::log::lines;
 use crate::text::split_once;
+use crate::time::Duration;
 
 /// The limits of `--max-size`, `--max-time` and `--max-files`. 0 means no limit.
 #[derive(Clone, Copy, Debug)]
@@ -20,70 +21,52 @@ pub struct RotateLimits {
 /// service for long in a directory with many archives.
 const MAX_REMOVED: u32 = 64;
 
-/// The limits as numbers that are never reached if there is no limit.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    /// In bytes.
-    size: u64,
-    /// In seconds.
-    age: u32,
-    files: u32,
-}
-
 impl RotateLimits {
-    fn numbers(self) -> Limits {
-        let (age, _) = self.time.0.as_timespec();
-        Limits {
-            size: if self.size.0 == 0 { u64::MAX } else { self.size.0 },
-            age: u32::try_from(age).ok().filter(|age| *age > 0).unwrap_or(u32::MAX),
-            files: if self.files.0 == 0 { u32::MAX } else { self.files.0 },
-        }
-    }
-}
-
-impl Limits {
     /// Returns how many of `bytes` to append to a file of `size` bytes: up to the end of the line that fills it.
-    fn take_until_full(self, size: u64, bytes: &[u8]) -> usize {
-        let space = usize::try_from(self.size.saturating_sub(size)).unwrap_or(usize::MAX).max(1);
-        // The line that fills the file ends at this index or later.
-        let from = space - 1;
+    fn take_until_full(&self, size: u64, bytes: &[u8]) -> usize {
+        // The line that fills the file ends at this index or later. Without a limit, it is the last one.
+        let from = self.size.0.wrapping_sub(1).saturating_sub(size);
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
         let line = bytes.get(from..).and_then(lines::first_line);
         line.map_or(bytes.len(), |line| from + line)
     }
 
     /// Returns whether a file has reached a limit. An empty file never does. Within a line, a file has reached one only
     /// if that line alone is larger than `--max-size`: it started before the limit, and the file is twice as large.
-    const fn are_reached(self, size: u64, age: u32, at_line_start: bool) -> bool {
+    fn are_reached(&self, size: u64, age: u32, at_line_start: bool) -> bool {
+        let is_full = |size| size > self.size.0.wrapping_sub(1);
         if at_line_start {
-            size >= self.size || size > 0 && age >= self.age
+            let is_old = Duration::from_secs(age.into()) >= self.time.0;
+            size > 0 && (is_full(size) || is_old && !self.time.0.is_zero())
         } else {
-            size / 2 >= self.size
+            is_full(size / 2)
         }
     }
 
-    fn surplus(self, count: u32) -> u32 {
-        count.saturating_sub(self.files).min(MAX_REMOVED)
+    fn surplus(&self, count: u32) -> u32 {
+        let limit = if self.files.0 == 0 { count } else { self.files.0 };
+        count.saturating_sub(limit).min(MAX_REMOVED)
     }
 }
 
 /// The state of `current` from which its rotation follows. Times are seconds of CLOCK_BOOTTIME.
 #[derive(Clone, Copy, Debug)]
 pub struct Rotation {
-    limits: Limits,
+    limits: RotateLimits,
     /// Bytes in `current`.
     size: u64,
     /// The second in which `current` was created. It wraps around if that was before the boot.
     created_at: u32,
-    /// Earliest time of the next attempt after one that failed.
-    retry_at: Option<u32>,
+    /// Earliest time of the next attempt after one that failed, or 0.
+    retry_at: u32,
     /// A rotation must take place without a limit or a line boundary.
     is_owed: bool,
 }
 
 impl Rotation {
     #[must_use]
-    pub fn new(limits: RotateLimits) -> Self {
-        Self { limits: limits.numbers(), size: 0, created_at: 0, retry_at: None, is_owed: false }
+    pub const fn new(limits: RotateLimits) -> Self {
+        Self { limits, size: 0, created_at: 0, retry_at: 0, is_owed: false }
     }
 
     /// Returns how many archives to remove if there are `count`.
@@ -112,12 +95,12 @@ impl Rotation {
 
     /// Returns whether the last attempt succeeded, or its successor may follow. Attempts are a second apart, as
     /// after a failed write.
-    fn may_rotate(&self, now: u32) -> bool {
-        self.retry_at.is_none_or(|at| at <= now)
+    const fn may_rotate(&self, now: u32) -> bool {
+        self.retry_at <= now
     }
 
     /// Makes a rotation due, because the file system allows no larger file. Returns false if one has just failed.
-    pub fn require(&mut self, now: u32) -> bool {
+    pub const fn require(&mut self, now: u32) -> bool {
         self.is_owed |= self.may_rotate(now);
         self.may_rotate(now)
     }
@@ -126,10 +109,10 @@ impl Rotation {
     /// of them go to `current`.
     #[must_use]
     pub fn take_until_full(&self, bytes: &[u8]) -> usize {
-        match self.retry_at {
-            Some(_) => bytes.len(),
-            None => self.limits.take_until_full(self.size, bytes),
+        if self.retry_at > 0 {
+            return bytes.len();
         }
+        self.limits.take_until_full(self.size, bytes)
     }
 
     /// Records that `current` has grown by this many bytes.
@@ -145,7 +128,7 @@ impl Rotation {
     /// Records that `current` is another file, which has this age at `now`.
     pub const fn file_changed(&mut self, size: u64, age: u32, now: u32) {
         (self.size, self.created_at) = (size, now.wrapping_sub(age));
-        (self.retry_at, self.is_owed) = (None, false);
+        (self.retry_at, self.is_owed) = (0, false);
     }
 
     /// Records that a rotation failed at `now`: it is still owed.
@@ -156,7 +139,7 @@ impl Rotation {
 
     /// Delays the next rotation, because an archive could not be removed.
     pub const fn postpone(&mut self, now: u32) {
-        self.retry_at = Some(now + 1);
+        self.retry_at = now + 1;
     }
 }
 
@@ -167,14 +150,14 @@ const FIRST_SECOND: i64 = 1_000_000_000;
 #[must_use]
 pub fn recorded_second(text: &[u8]) -> i64 {
     let (line, _) = split_once(text, b'\n');
-    value::number_u64(line).ok().and_then(|n| i64::try_from(n).ok()).unwrap_or(0)
+    value::number_u64(line).unwrap_or(0).cast_signed()
 }
 
 /// Returns the age of a file that was created in the second `recorded`. 0 if that is unknown or later than `now`, or
 /// if the clock was not set then.
 #[must_use]
 pub fn age(recorded: i64, now: i64) -> u32 {
-    let age = if recorded < FIRST_SECOND { 0 } else { now.saturating_sub(recorded) };
+    let age = if recorded < FIRST_SECOND { 0 } else { now.wrapping_sub(recorded) };
     u32::try_from(age).unwrap_or(0)
 }
 
@@ -191,7 +174,7 @@ mod tests {
         let mut random = Random(5);
         for _ in 0..500 {
             let size = Size(random.below(50) as u64);
-            let limits = RotateLimits { size, ..LIMITS }.numbers();
+            let limits = RotateLimits { size, ..LIMITS };
             let input: Vec<u8> =
                 (0..600).map(|_| if random.below(9) == 0 { b'\n' } else { b'x' }).collect();
             let mut files = vec![Vec::new()];
@@ -203,7 +186,7 @@ mod tests {
                     let current = files.last_mut().unwrap();
                     let at_line_start = current.last().is_none_or(|b| *b == b'\n');
                     if at_line_start && limits.are_reached(current.len() as u64, 0, true) {
-                        assert!(current.len() as u64 >= limits.size);
+                        assert!(current.len() as u64 >= limits.size.0);
                         files.push(Vec::new());
                         continue;
                     }
@@ -219,7 +202,7 @@ mod tests {
                 assert!(file.ends_with(b"\n"));
                 let before_last =
                     file[..file.len() - 1].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-                assert!((before_last as u64) < limits.size, "the file was full a line earlier");
+                assert!((before_last as u64) < limits.size.0, "the file was full a line earlier");
             }
             assert_eq!(files.concat(), input);
         }
@@ -234,7 +217,7 @@ mod tests {
             let text: Vec<u8> =
                 (0..length).map(|at| if bits >> at & 1 == 0 { b'x' } else { b'\n' }).collect();
             for (limit, size) in (0..12).flat_map(|limit| (0..12).map(move |size| (limit, size))) {
-                let limits = RotateLimits { size: Size(limit), ..LIMITS }.numbers();
+                let limits = RotateLimits { size: Size(limit), ..LIMITS };
                 let fills = |end: &usize| {
                     limit > 0 && size + *end as u64 >= limit && text[end - 1] == b'\n'
                 };
@@ -259,7 +242,7 @@ mod tests {
             time: LongTime(Duration::from_secs(100)),
             files: Count(0),
         };
-        let limits = options.numbers();
+        let limits = options;
         assert!(!limits.are_reached(5, 99, true));
         assert!(limits.are_reached(5, 100, true));
         assert!(!limits.are_reached(5, 100, false));
@@ -292,12 +275,9 @@ mod tests {
 
     #[test]
     fn surplus_archives_are_removed_a_few_at_a_time() {
-        assert_eq!(
-            [0, 3, 4, 66, 67, 68].map(|count| LIMITS.numbers().surplus(count)),
-            [0, 0, 1, 63, 64, 64]
-        );
+        assert_eq!([0, 3, 4, 66, 67, 68].map(|count| LIMITS.surplus(count)), [0, 0, 1, 63, 64, 64]);
         let unlimited = RotateLimits { files: Count(0), ..LIMITS };
-        assert_eq!(unlimited.numbers().surplus(u32::MAX), 0);
+        assert_eq!(unlimited.surplus(u32::MAX), 0);
     }
 
     #[test]

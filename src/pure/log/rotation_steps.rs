@@ -1,4 +1,4 @@
-//! The steps of a rotation. `applets/drlog` carries out each one and passes its result to [`Step::next`].
+//! The steps of a rotation. `applets/drlog` implements each one.
 //!
 //! The file that is written is always named `current`. So if no new `current` can be created, the old one gets its name
 //! back. On a disk without a free inode, the oldest archive makes space for a new file, but only once per rotation:
@@ -6,49 +6,50 @@
 
 use crate::unix::Errno;
 
-/// A step of a rotation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Step {
-    /// Rename `current` to the new archive.
-    Archive,
-    /// Create a new `current`.
-    Create,
-    /// Remove the oldest of the archives that existed before the rotation.
-    RemoveOldest,
-    /// Create a new `current` with the space of the oldest archive.
-    CreateAgain,
-    /// Rename the new archive to `current`.
-    Restore,
-    End(Outcome),
+/// The files of a log directory, as a rotation changes them.
+pub trait LogFiles {
+    /// An open file.
+    type File;
+
+    /// Renames `current` to the new archive.
+    ///
+    /// # Errors
+    /// `ENOENT` if another program has moved `current`.
+    fn archive(&mut self) -> Result<(), Errno>;
+
+    /// Creates a new `current`.
+    ///
+    /// # Errors
+    /// `ENOSPC`, `EDQUOT`: an archive may make space for it.
+    fn create(&mut self) -> Result<Self::File, Errno>;
+
+    /// Removes the oldest of the archives that existed before the rotation.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be removed.
+    fn remove_oldest(&mut self) -> Result<(), Errno>;
+
+    /// Renames the new archive to `current`.
+    ///
+    /// # Errors
+    /// The file is no longer `current`. The next look at the names finds that out.
+    fn restore(&mut self) -> Result<(), Errno>;
 }
 
-/// The result of a rotation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Outcome {
-    /// A new `current` is open.
-    Rotated,
-    /// The old file is still written.
-    Failed,
-    /// Another program has moved `current`: open the directory again.
-    Missing,
-}
-
-impl Step {
-    /// Returns the step after this one.
-    #[must_use]
-    pub const fn next(self, result: Result<(), Errno>) -> Self {
-        match (self, result) {
-            (Self::Archive, Ok(())) => Self::Create,
-            (Self::Archive, Err(Errno::NOENT)) => Self::End(Outcome::Missing),
-            (Self::Create | Self::CreateAgain, Ok(())) => Self::End(Outcome::Rotated),
-            (Self::Create, Err(Errno::NOSPC | Errno::DQUOT)) => Self::RemoveOldest,
-            (Self::RemoveOldest, Ok(())) => Self::CreateAgain,
-            (Self::Create | Self::CreateAgain | Self::RemoveOldest, Err(_)) => Self::Restore,
-            // A file that cannot get its name back is no longer `current`. The next look at the names finds that out.
-            (Self::Archive, Err(_)) | (Self::Restore, _) => Self::End(Outcome::Failed),
-            (Self::End(outcome), _) => Self::End(outcome),
-        }
+/// Rotates. Returns the new `current`.
+///
+/// # Errors
+/// The old file is still written. `ENOENT` if there is no `current`.
+pub fn rotate<F: LogFiles>(files: &mut F) -> Result<F::File, Errno> {
+    files.archive()?;
+    let mut file = files.create();
+    if matches!(file, Err(Errno::NOSPC | Errno::DQUOT)) && files.remove_oldest().is_ok() {
+        file = files.create();
     }
+    if file.is_err() {
+        let _ = files.restore();
+    }
+    file
 }
 
 #[cfg(test)]
@@ -68,25 +69,8 @@ mod tests {
     }
 
     impl World {
-        /// Carries out a step of a rotation that started with these archives.
-        fn act(&mut self, step: Step, before: &[u8], newest: u8) {
-            match step {
-                Step::Archive => self.archives.push(self.current.take().unwrap()),
-                Step::Create | Step::CreateAgain => {
-                    assert_eq!(self.current, None);
-                    self.current = Some(newest + 1);
-                    self.written = newest + 1;
-                }
-                Step::RemoveOldest => {
-                    assert_eq!(self.archives[0], before[0], "another file was removed");
-                    self.archives.remove(0);
-                }
-                Step::Restore => {
-                    assert_eq!(self.current, None);
-                    self.current = self.archives.pop();
-                }
-                Step::End(_) => unreachable!(),
-            }
+        fn newest(&self) -> u8 {
+            self.archives.last().copied().unwrap_or(0).max(self.written)
         }
 
         fn check(&self) {
@@ -97,35 +81,94 @@ mod tests {
         }
     }
 
+    const ERRORS: [Errno; 4] = [Errno::NOENT, Errno::ACCES, Errno::NOSPC, Errno::DQUOT];
+
+    /// A rotation whose steps have the results in `script`, as indices in [`ERRORS`], or else succeed.
+    struct Rotation {
+        before: World,
+        world: World,
+        script: Vec<usize>,
+        steps: usize,
+    }
+
+    impl Rotation {
+        fn next_result(&mut self, is_possible: bool) -> Result<(), Errno> {
+            if self.steps == self.script.len() {
+                self.script.push(if is_possible { ERRORS.len() } else { 0 });
+            }
+            self.steps += 1;
+            ERRORS.get(self.script[self.steps - 1]).map_or(Ok(()), |errno| Err(*errno))
+        }
+    }
+
+    impl LogFiles for Rotation {
+        type File = u8;
+
+        fn archive(&mut self) -> Result<(), Errno> {
+            let has_current = self.world.current.is_some();
+            let mut result = self.next_result(has_current);
+            // Without `current` this step fails, and only then with ENOENT.
+            if has_current != (result != Err(Errno::NOENT)) {
+                result = Err(if has_current { Errno::ACCES } else { Errno::NOENT });
+            }
+            if result.is_ok() {
+                self.world.archives.push(self.world.current.take().unwrap());
+            }
+            result
+        }
+
+        fn create(&mut self) -> Result<u8, Errno> {
+            self.next_result(true)?;
+            assert_eq!(self.world.current, None);
+            let file = self.before.newest() + 1;
+            (self.world.current, self.world.written) = (Some(file), file);
+            Ok(file)
+        }
+
+        fn remove_oldest(&mut self) -> Result<(), Errno> {
+            self.next_result(!self.before.archives.is_empty())?;
+            let oldest = self.world.archives.remove(0);
+            assert_eq!(oldest, self.before.archives[0], "another file was removed");
+            Ok(())
+        }
+
+        fn restore(&mut self) -> Result<(), Errno> {
+            let result = self.next_result(true);
+            self.world.displaced |= result.is_err();
+            result?;
+            assert_eq!(self.world.current, None);
+            self.world.current = self.world.archives.pop();
+            Ok(())
+        }
+    }
+
     /// Explores rotations with all results of all steps, one after the other. Between them, another program may remove
     /// or move `current`, which drlog then opens again.
     #[test]
     fn the_written_file_is_current_after_every_rotation() {
-        const ERRORS: [Errno; 4] = [Errno::NOENT, Errno::ACCES, Errno::NOSPC, Errno::DQUOT];
         let start = World { archives: vec![], current: Some(0), written: 0, displaced: false };
         let (mut frontier, mut ends) = (vec![start], HashSet::new());
         for _ in 0..5 {
-            let mut rotations: Vec<(World, World, Step)> = Vec::new();
-            for world in frontier.drain(..) {
-                rotations.push((world.clone(), world, Step::Archive));
-            }
-            while let Some((before, world, step)) = rotations.pop() {
-                let newest = before.archives.last().copied().unwrap_or(0).max(before.written);
-                if let Step::End(outcome) = step {
-                    let mut world = world;
-                    match outcome {
-                        Outcome::Rotated => {
-                            assert!(world.written > newest && !world.displaced);
+            for before in core::mem::take(&mut frontier) {
+                let mut script = Vec::new();
+                loop {
+                    let (before, world) = (before.clone(), before.clone());
+                    let mut rotation = Rotation { before, world, script, steps: 0 };
+                    let result = rotate(&mut rotation);
+                    let Rotation { before, mut world, script: results, .. } = rotation;
+                    match result {
+                        Ok(file) => {
+                            assert!(file > before.newest() && !world.displaced, "{world:?}");
+                            assert_eq!(world.written, file);
                             assert!(world.archives.ends_with(&[before.written]));
                         }
-                        Outcome::Failed => assert_eq!(world.written, before.written),
-                        Outcome::Missing => {
+                        Err(Errno::NOENT) if world.current.is_none() => {
                             // The open file keeps its other name, and a new one is created.
-                            assert_eq!(world.current, None);
-                            world.current = Some(newest + 1);
-                            world.written = newest + 1;
+                            let file = before.newest() + 1;
+                            (world.current, world.written) = (Some(file), file);
                             world.displaced = false;
                         }
+                        Err(_) => assert_eq!(world.written, before.written),
                     }
                     world.check();
                     let removed = before.archives.iter().filter(|n| !world.archives.contains(n));
@@ -133,25 +176,13 @@ mod tests {
                     if ends.insert(world.clone()) {
                         frontier.push(world);
                     }
-                    continue;
-                }
-                for error in ERRORS {
-                    // Without `current`, the first step fails; without an archive, none can be removed.
-                    let mut world = world.clone();
-                    world.displaced |= step == Step::Restore;
-                    if step != Step::Archive || (error == Errno::NOENT) == world.current.is_none() {
-                        rotations.push((before.clone(), world, step.next(Err(error))));
+                    // The next script: the last result that can be lower becomes lower.
+                    script = results;
+                    while script.pop_if(|result| *result == 0).is_some() {}
+                    match script.last_mut() {
+                        Some(result) => *result -= 1,
+                        None => break,
                     }
-                }
-                let is_possible = match step {
-                    Step::Archive => world.current.is_some(),
-                    Step::RemoveOldest => !before.archives.is_empty(),
-                    _ => true,
-                };
-                if is_possible {
-                    let mut world = world;
-                    world.act(step, &before.archives, newest);
-                    rotations.push((before, world, step.next(Ok(()))));
                 }
             }
         }
