@@ -96,6 +96,7 @@ pub struct LogFile {
 
 impl LogFile {
     #[must_use]
+    #[inline(never)]
     pub fn new(name: &'static [u8], on_full: OnFull, syncs: bool, file: File) -> Self {
         Self {
             name,

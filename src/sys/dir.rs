@@ -61,7 +61,7 @@ impl Directory {
     /// # Errors
     /// `ENOENT` if the directory was removed; `EIO` (getdents64(2)).
     pub fn for_each_file(&self, visit: &mut dyn FnMut(&CStr)) -> Result<()> {
-        self.for_each(&[libc::DT_REG, libc::DT_LNK, libc::DT_UNKNOWN], visit)
+        self.for_each(1 << libc::DT_REG | 1 << libc::DT_LNK | 1 << libc::DT_UNKNOWN, visit)
     }
 
     /// Passes the names of directories to `visit`, unsorted. If the file system does not report types, passes all names.
@@ -69,10 +69,11 @@ impl Directory {
     /// # Errors
     /// `ENOENT` if the directory was removed; `EIO` (getdents64(2)).
     pub fn for_each_directory(&self, visit: &mut dyn FnMut(&CStr)) -> Result<()> {
-        self.for_each(&[libc::DT_DIR, libc::DT_UNKNOWN], visit)
+        self.for_each(1 << libc::DT_DIR | 1 << libc::DT_UNKNOWN, visit)
     }
 
-    fn for_each(&self, types: &[u8], visit: &mut dyn FnMut(&CStr)) -> Result<()> {
+    /// Passes the names of all types whose bit is set in `types`.
+    fn for_each(&self, types: u32, visit: &mut dyn FnMut(&CStr)) -> Result<()> {
         /// The offsets of the entry's length, type and name in `struct linux_dirent64` (getdents64(2)).
         const LENGTH: usize = 16;
         const TYPE: usize = 18;
@@ -95,7 +96,9 @@ impl Directory {
                 let name = skip(entries, NAME);
                 // The NUL is followed by padding.
                 let name = super::c_str(first(name, find_byte(name, 0).unwrap_or(0) + 1));
-                name.filter(|_| types.contains(entry_type)).into_iter().for_each(&mut *visit);
+                if let (Some(name), 1) = (name, types >> (entry_type & 31) & 1) {
+                    visit(name);
+                }
                 entries = skip(entries, length.max(NAME));
             }
         }

@@ -79,6 +79,7 @@ impl LogDir {
     ///
     /// # Errors
     /// `ENOENT` if the directory was removed (getdents64(2)). Then no archive name is certain to be new.
+    #[inline(never)]
     pub fn list(&self, archives: &mut Archives) -> Result<(), Errno> {
         *archives = Archives::NONE;
         self.dir.for_each_file(&mut |name| archives.add(name))
@@ -125,7 +126,8 @@ impl LogDir {
 
     #[inline(never)]
     fn rename(&self, name: &ArchiveName, is_back: bool) -> Result<(), Errno> {
-        let text = name.file_name(self.colon);
+        let mut text = [0; size_of::<FileName>()];
+        name.put_file_name(self.colon, &mut text);
         let (from, to) = (CURRENT, c_str(&text));
         let (from, to) = if is_back { (to, from) } else { (from, to) };
         self.dir.rename(from, to)

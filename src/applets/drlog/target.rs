@@ -22,11 +22,11 @@ use pure::unix::Errno;
 use sys::file::{self, File};
 use sys::{clock, stat};
 
-/// The directory of log files.
+/// The directory of log files. The exit closes its descriptors.
 pub struct DirTarget {
     path: CliWord,
-    dir: LogDir,
-    log_file: LogFile,
+    dir: ManuallyDrop<LogDir>,
+    log_file: ManuallyDrop<LogFile>,
     rotation: Rotation,
     /// The second that `.timestamp` contains.
     recorded: i64,
@@ -62,19 +62,19 @@ pub fn run(
         dir.open_current().map(|file| (dir, file))
     });
     let (dir, file) = opened.map_err(|errno| report(what, path, errno))?;
-    // The exit closes its files.
-    let mut target = ManuallyDrop::new(DirTarget {
+    let log_file = LogFile::new(path.to_bytes(), config.on_full, !config.buffered, file);
+    let mut target = DirTarget {
         path,
-        dir,
-        log_file: LogFile::new(path.to_bytes(), config.on_full, !config.buffered, file),
+        dir: ManuallyDrop::new(dir),
+        log_file: ManuallyDrop::new(log_file),
         rotation: Rotation::new(config.limits),
         recorded: 0,
         checked_at: clock::boot(),
         is_unchecked: false,
         failed: 0,
-    });
+    };
     target.file_opened();
-    let exit = line_logger::run(&mut *target, config, buffers)?;
+    let exit = line_logger::run(&mut target, config, buffers)?;
     if target.is_unchecked && !stat::has_name(target.log_file.fd()) {
         report(LOST, path, Errno::NOENT);
         return Ok(Exit::DATA_LOST);
@@ -134,7 +134,7 @@ impl DirTarget {
     /// As [`LogDir::open`] and [`LogDir::open_current`].
     fn reopen(&mut self, has_moved: bool, what: &mut &'static str) -> Result<(), Errno> {
         if has_moved {
-            self.dir = LogDir::open(self.path, 0, what)?;
+            *self.dir = LogDir::open(self.path, 0, what)?;
             *what = CANNOT_OPEN_CURRENT;
         }
         let file = self.dir.open_current()?;

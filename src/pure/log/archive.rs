@@ -8,7 +8,7 @@ use crate::calendar::Civil;
 use crate::cli::value;
 use crate::log::timestamp::put_civil;
 use crate::name_table::index_of;
-use crate::text::{TextBuf, copy, spare, split};
+use crate::text::{TextBuf, copy, spare, split_once};
 use crate::unix::Errno;
 use core::ffi::CStr;
 
@@ -20,8 +20,8 @@ pub type FileName = [u8; 40];
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct ArchiveName([u8; FORM.len()]);
 
-/// The form of [`ArchiveName`], with 0 for each digit.
-const FORM: &[u8; 32] = b"log-0000-00-00-00:00:00.00000000";
+/// The form of [`ArchiveName`]: the highest digit of each place of the time, and no number.
+const FORM: &[u8; 32] = b"log-9999-19-39-29:59:59.00000000";
 /// The indices of the time, of the dot, and of the number.
 const TIME: usize = 4;
 const DOT: usize = 23;
@@ -32,52 +32,43 @@ const COMPRESSED: &str = "gz xz bz2 zst lz4";
 
 impl ArchiveName {
     /// Parses `log-YYYY-mm-dd-HH:MM:SS` or `log-YYYY-mm-dd-HH:MM:SS.N`, perhaps with an ending of [`COMPRESSED`]. Any
-    /// other file belongs to another program: `None`. Dashes may replace the colons, which some file systems do not
+    /// other file belongs to another program: false. Dashes may replace the colons, which some file systems do not
     /// allow in names.
-    #[must_use]
-    pub fn parse(file_name: &[u8]) -> Option<Self> {
-        let (stem, rest) = file_name.split_at_checked(DOT)?;
-        let mut name = *FORM;
+    fn parse(&mut self, file_name: &[u8]) -> bool {
+        let Some((stem, rest)) = file_name.split_at_checked(DOT) else { return false };
+        self.0 = *FORM;
         let mut time = 0_u64;
-        for (place, byte) in name.iter_mut().zip(stem) {
-            match *place {
-                b'0' if byte.is_ascii_digit() => {
-                    *place = *byte;
-                    time = time << 4 | u64::from(byte & 0xf);
+        for (place, byte) in self.0.iter_mut().zip(stem) {
+            if place.is_ascii_digit() {
+                if *byte < b'0' || *byte > *place {
+                    return false;
                 }
-                b':' if *byte == b'-' => {}
-                separator if separator == *byte => {}
-                _ => return None,
+                *place = *byte;
+                time = time << 4 | u64::from(byte & 0xf);
+            } else if byte != place && (*byte != b'-' || *place != b':') {
+                return false;
             }
         }
-        let [.., month, day, hour, minute, second] = time.to_be_bytes();
+        let [.., month, day, hour, _, _] = time.to_be_bytes();
         // 0 becomes 255.
-        let is_date = month.wrapping_sub(1) < 0x12 && day.wrapping_sub(1) < 0x31;
-        if !is_date || hour > 0x23 || minute > 0x59 || second > 0x59 {
-            return None;
+        if month.wrapping_sub(1) > 0x11 || day.wrapping_sub(1) > 0x30 || hour > 0x23 {
+            return false;
         }
-        let mut parts = split(rest, b'.');
-        // Nothing is between the time and the first dot.
-        let mut part = parts.next().filter(|part| part.is_empty()).and_then(|_| parts.next());
-        if part.is_none() && !rest.is_empty() {
-            return None;
-        }
-        if let Some(digits) = part
-            && value::number(digits).is_ok()
-        {
+        let [b'.', rest @ ..] = rest else { return rest.is_empty() };
+        let (digits, mut ending) = split_once(rest, b'.');
+        if value::number(digits).is_ok() {
+            let at = self.0.len().saturating_sub(digits.len());
             // Earlier releases wrote no leading zeros.
-            let at = name.len().checked_sub(digits.len())?;
             if at < NUMBER || at > NUMBER && digits.starts_with(b"0") {
-                return None;
+                return false;
             }
-            copy(digits, spare(&mut name, at));
-            part = parts.next();
+            copy(digits, spare(&mut self.0, at));
+        } else if ending.is_none() {
+            ending = Some(digits);
+        } else {
+            return false;
         }
-        if let Some(ending) = part {
-            index_of(COMPRESSED, ending)?;
-            part = parts.next();
-        }
-        part.is_none().then_some(Self(name))
+        ending.is_none_or(|ending| index_of(COMPRESSED, ending).is_some())
     }
 
     /// Replaces the newest name by that for a rotation at `now`, which sorts after it.
@@ -103,18 +94,15 @@ impl ArchiveName {
         Err(Errno::EXIST)
     }
 
-    /// Returns the file name. `colon` separates hours, minutes and seconds.
-    #[must_use]
-    pub fn file_name(&self, colon: u8) -> FileName {
-        let mut text = [0; size_of::<FileName>()];
-        copy(&self.0, &mut text);
+    /// Writes the file name into `text`, which is empty. `colon` separates hours, minutes and seconds.
+    pub fn put_file_name(&self, colon: u8, text: &mut FileName) {
+        copy(&self.0, text);
         if self.0.ends_with(b".00000000") {
             text[DOT] = 0;
         }
         for byte in text.iter_mut().filter(|byte| **byte == b':') {
             *byte = colon;
         }
-        text
     }
 }
 
@@ -139,7 +127,8 @@ impl Archives {
 
     /// Adds a file of the directory, if its name is that of an archive.
     pub fn add(&mut self, file: &CStr) {
-        if let Some(name) = ArchiveName::parse(file.to_bytes()) {
+        let mut name = ArchiveName([0; FORM.len()]);
+        if name.parse(file.to_bytes()) {
             if self.count == 0 || name < self.oldest {
                 self.oldest = name;
                 copy(file.to_bytes_with_nul(), &mut self.oldest_file);
@@ -158,7 +147,14 @@ mod tests {
     use crate::testing::Random;
 
     fn name_text(name: ArchiveName) -> String {
-        CStr::from_bytes_until_nul(&name.file_name(b':')).unwrap().to_str().unwrap().into()
+        let mut text = [0; size_of::<FileName>()];
+        name.put_file_name(b':', &mut text);
+        CStr::from_bytes_until_nul(&text).unwrap().to_str().unwrap().into()
+    }
+
+    fn parse(file_name: &[u8]) -> Option<ArchiveName> {
+        let mut name = ArchiveName::default();
+        name.parse(file_name).then_some(name)
     }
 
     fn add(archives: &mut Archives, name: &str) {
@@ -176,19 +172,19 @@ mod tests {
             "log-1970-01-01-00:00:00.00000001",
             "log-1970-12-31-23:59:59.90000000",
         ] {
-            let name = ArchiveName::parse(archive.as_bytes());
+            let name = parse(archive.as_bytes());
             assert_eq!(name_text(name.unwrap()), archive);
             for ending in ["gz", "xz", "bz2", "zst", "lz4"] {
-                assert_eq!(ArchiveName::parse(format!("{archive}.{ending}").as_bytes()), name);
+                assert_eq!(parse(format!("{archive}.{ending}").as_bytes()), name);
             }
         }
         for (variant, archive) in [
             ("log-2026-11-22-10-00-00.7", "log-2026-11-22-10:00:00.00000007"),
             ("log-2026-11-22-10:00:00.12345", "log-2026-11-22-10:00:00.00012345"),
         ] {
-            let name = ArchiveName::parse(variant.as_bytes());
+            let name = parse(variant.as_bytes());
             assert!(name.is_some());
-            assert_eq!(name, ArchiveName::parse(archive.as_bytes()));
+            assert_eq!(name, parse(archive.as_bytes()));
         }
         for other in [
             "current",
@@ -217,7 +213,7 @@ mod tests {
             "Log-2026-11-22-10:00:00",
             "log-2026-11-22-10:00:00.1.2",
         ] {
-            assert_eq!(ArchiveName::parse(other.as_bytes()), None, "{other}");
+            assert_eq!(parse(other.as_bytes()), None, "{other}");
         }
     }
 
@@ -257,7 +253,7 @@ mod tests {
         let mut texts = Vec::new();
         while let Some(newest) = name.filter(|_| texts.len() < 20_000) {
             texts.push(name_text(newest));
-            assert_eq!(ArchiveName::parse(texts[texts.len() - 1].as_bytes()), name);
+            assert_eq!(parse(texts[texts.len() - 1].as_bytes()), name);
             name = after(newest, 0);
         }
         assert!(texts.is_sorted());
@@ -265,11 +261,11 @@ mod tests {
         assert_eq!(texts.len(), 20_000);
         // Names of earlier releases had no leading zeros.
         for (number, next) in [("7", "00000008"), ("12345", "00012346"), ("09999999", "10000000")] {
-            let newest = ArchiveName::parse(format!("log-2026-11-22-10:00:00.{number}").as_bytes());
+            let newest = parse(format!("log-2026-11-22-10:00:00.{number}").as_bytes());
             let name = after(newest.unwrap(), 0).unwrap();
             assert_eq!(name_text(name), format!("log-2026-11-22-10:00:00.{next}"));
         }
-        let last = ArchiveName::parse(b"log-2026-11-22-10:00:00.99999999");
+        let last = parse(b"log-2026-11-22-10:00:00.99999999");
         assert_eq!(after(last.unwrap(), 0), None);
     }
 
@@ -310,7 +306,7 @@ mod tests {
                     let text = name_text(name);
                     let fresh = after(ArchiveName::default(), clock).unwrap();
                     assert!(name == fresh || fresh < archives.newest || names.contains(&fresh));
-                    assert_eq!(ArchiveName::parse(text.as_bytes()), Some(name));
+                    assert_eq!(parse(text.as_bytes()), Some(name));
                     // Other programs sort the names as text.
                     let is_later = |other: &ArchiveName| name_text(*other) < text;
                     assert!(names.iter().all(is_later), "{text} after {names:?}");

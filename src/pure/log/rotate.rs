@@ -36,7 +36,7 @@ impl RotateLimits {
     fn are_reached(&self, size: u64, age: u32, at_line_start: bool) -> bool {
         let is_full = |size| size > self.size.0.wrapping_sub(1);
         if at_line_start {
-            let is_old = Duration::from_secs(age.into()) >= self.time.0;
+            let is_old = Duration::from_nanos(u64::from(age) * 1_000_000_000) >= self.time.0;
             size > 0 && (is_full(size) || is_old && !self.time.0.is_zero())
         } else {
             is_full(size / 2)
