@@ -1,6 +1,6 @@
 //! Files: opened by path, read, written, truncated, removed.
 
-use super::{Result, check, check_int, check_long, check_size};
+use super::{Result, check, check_int, check_long};
 use core::ffi::{CStr, c_int, c_long};
 use libc::{
     O_APPEND, O_CLOEXEC, O_CREAT, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR,
@@ -107,7 +107,7 @@ impl File {
 /// `EINTR`, `EAGAIN`, `EISDIR`, `EIO` (read(2)).
 pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: pointer and length are those of a slice.
-    check_size(unsafe { libc::syscall(libc::SYS_read, fd, buffer.as_mut_ptr(), buffer.len()) })
+    unsafe { transfer(libc::SYS_read, fd, buffer.as_mut_ptr(), buffer.len()) }.map(size_of_int)
 }
 
 /// Writes some of `bytes` and returns how many.
@@ -116,24 +116,21 @@ pub fn read(fd: c_int, buffer: &mut [u8]) -> Result<usize> {
 /// `EINTR`, `EAGAIN`, `EPIPE`, `ENOSPC`, `EDQUOT`, `EIO` (write(2)).
 pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
     // SAFETY: pointer and length are those of a slice.
-    check_size(unsafe { libc::syscall(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) })
+    unsafe { transfer(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) }.map(size_of_int)
 }
 
-/// The number of pwrite(2). The libc crate has no name for that of MIPS (arch/mips/kernel/syscalls).
-#[cfg(not(target_arch = "mips"))]
-const PWRITE: c_long = libc::SYS_pwrite64;
-#[cfg(target_arch = "mips")]
-const PWRITE: c_long = 4201;
-
-/// Writes some of `bytes` at the start of a file and returns how many.
+/// Reads or writes. A result of two integers of the same size is returned in registers.
 ///
-/// # Errors
-/// `ENOSPC`, `EDQUOT`, `EIO` (pwrite(2)).
-pub fn write_at_start(fd: c_int, bytes: &[u8]) -> Result<usize> {
-    let (call, start, none): (_, _, c_long) = (PWRITE, bytes.as_ptr(), 0);
-    // On 32 bits the offset takes two words, on some machines after an unused one.
-    // SAFETY: pointer and length are those of a slice.
-    check_size(unsafe { libc::syscall(call, fd, start, bytes.len(), none, none, none) })
+/// # Safety
+/// `size` bytes from `start` on can be read, or for read(2) written.
+#[inline(never)]
+unsafe fn transfer(call: c_long, fd: c_int, start: *const u8, size: usize) -> Result<c_int> {
+    // SAFETY: the caller guarantees it.
+    check_int(unsafe { libc::syscall(call, fd, start, size) })
+}
+
+const fn size_of_int(n: c_int) -> usize {
+    n.cast_unsigned() as usize
 }
 
 /// Waits until the written data is on the disk (fdatasync(2)).
@@ -171,12 +168,6 @@ pub fn set_group(fd: c_int, group: u32) -> Result<()> {
     let (path, same, flags) = (c"".as_ptr(), u32::MAX, libc::AT_EMPTY_PATH);
     // SAFETY: the path ends in NUL.
     check_long(unsafe { libc::syscall(libc::SYS_fchownat, fd, path, same, group, flags) }).map(drop)
-}
-
-/// Sets the umask to 0 and returns the previous one.
-pub fn clear_umask() -> u32 {
-    // SAFETY: the argument is a number.
-    u32::try_from(unsafe { libc::syscall(libc::SYS_umask, 0) }).unwrap_or(0)
 }
 
 /// Permissions for [`access`].
