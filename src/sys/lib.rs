@@ -62,24 +62,29 @@ fn errno() -> Errno {
     Errno(unsafe { *libc::__errno_location() })
 }
 
-/// Converts the answer of a call: −1 is a failure.
-fn check(answer: c_int) -> Result<c_int> {
-    if answer == -1 { Err(errno()) } else { Ok(answer) }
-}
-
-/// As [`check`], for calls that return a size.
-fn check_size(answer: c_long) -> Result<usize> {
-    usize::try_from(answer).map_err(|_| errno())
-}
-
-/// As [`check`], for calls made by number that return an int.
+/// Converts the answer of a call made by number: −1 is a failure. One compiled function, at the end of most calls, whose
+/// result fits in two registers.
+#[inline(never)]
 fn check_int(answer: c_long) -> Result<c_int> {
-    check(c_int::try_from(answer).unwrap_or(-1))
+    match c_int::try_from(answer) {
+        Ok(-1) | Err(_) => Err(errno()),
+        Ok(answer) => Ok(answer),
+    }
 }
 
-/// As [`check`], for calls made by number.
+/// As [`check_int`], for functions of the C library.
+fn check(answer: c_int) -> Result<c_int> {
+    check_int(answer.into())
+}
+
+/// As [`check_int`], for calls that return a size.
+fn check_size(answer: c_long) -> Result<usize> {
+    check_int(answer).map(|size| size.cast_unsigned() as usize)
+}
+
+/// As [`check_int`], for answers that serve as a long.
 fn check_long(answer: c_long) -> Result<c_long> {
-    if answer == -1 { Err(errno()) } else { Ok(answer) }
+    check_int(answer).map(c_long::from)
 }
 
 // `pure` knows the kernel's numbers without libc. A difference from libc's is a compile error.
