@@ -2,7 +2,7 @@
 //!
 //! The calls that change IDs are made by number. The C library's functions change all threads of a process, which requires locks.
 
-use super::{Result, check_int, check_long};
+use super::{Result, call};
 use core::ffi::{c_int, c_long};
 use pure::accounts::ProcessIds;
 
@@ -27,7 +27,7 @@ pub fn get(ids: &mut ProcessIds) -> Result<()> {
     get_three(GETRESGID, &mut ids.gids)?;
     let size = c_int::try_from(ids.groups.len()).unwrap_or(0);
     // SAFETY: the call writes at most `size` numbers.
-    let count = check_int(unsafe { libc::syscall(GETGROUPS, size, ids.groups.as_mut_ptr()) })?;
+    let count = unsafe { call!(GETGROUPS, size, ids.groups.as_mut_ptr()) }?;
     ids.group_count = usize::try_from(count).unwrap_or(0);
     Ok(())
 }
@@ -36,8 +36,7 @@ pub fn get(ids: &mut ProcessIds) -> Result<()> {
 #[inline(never)]
 fn get_three(call: c_long, [real, effective, saved]: &mut [u32; 3]) -> Result<()> {
     // SAFETY: the call writes three numbers.
-    check_long(unsafe { libc::syscall(call, &raw mut *real, &raw mut *effective, &raw mut *saved) })
-        .map(drop)
+    unsafe { call!(call, &raw mut *real, &raw mut *effective, &raw mut *saved) }.map(drop)
 }
 
 /// Replaces the supplementary groups.
@@ -46,7 +45,7 @@ fn get_three(call: c_long, [real, effective, saved]: &mut [u32; 3]) -> Result<()
 /// `EPERM` without CAP_SETGID (setgroups(2)).
 pub fn set_groups(groups: &[u32]) -> Result<()> {
     // SAFETY: length and pointer are those of a slice of the kernel's gid_t.
-    check_long(unsafe { libc::syscall(SETGROUPS, groups.len(), groups.as_ptr()) }).map(drop)
+    unsafe { call!(SETGROUPS, groups.len(), groups.as_ptr()) }.map(drop)
 }
 
 /// Sets the group ID: with CAP_SETGID the real, the effective and the saved one.
@@ -55,7 +54,7 @@ pub fn set_groups(groups: &[u32]) -> Result<()> {
 /// `EPERM` (setgid(2)).
 pub fn set_gid(gid: u32) -> Result<()> {
     // SAFETY: the argument is a number.
-    check_long(unsafe { libc::syscall(SETGID, gid) }).map(drop)
+    unsafe { call!(SETGID, gid) }.map(drop)
 }
 
 /// Sets the user ID: with CAP_SETUID the real, the effective and the saved one, which is irrevocable.
@@ -64,5 +63,5 @@ pub fn set_gid(gid: u32) -> Result<()> {
 /// `EPERM`; `EAGAIN` if the user has too many processes (setuid(2)).
 pub fn set_uid(uid: u32) -> Result<()> {
     // SAFETY: the argument is a number.
-    check_long(unsafe { libc::syscall(SETUID, uid) }).map(drop)
+    unsafe { call!(SETUID, uid) }.map(drop)
 }

@@ -3,7 +3,7 @@
 //! The applets use descriptors by number if another process opened the file, as with standard input.
 
 use super::file::{self, File};
-use super::{Result, check_int, check_long, poll};
+use super::{Result, call, check_int, check_long, poll};
 use core::ffi::{CStr, c_int};
 use libc::{O_CLOEXEC, O_NOCTTY, O_RDONLY, O_RDWR};
 
@@ -29,7 +29,7 @@ pub fn open_lowest(path: &CStr, writable: bool) -> Result<()> {
     let flags = if writable { O_RDWR } else { O_RDONLY } | O_NOCTTY;
     let (from, path) = (libc::AT_FDCWD, path.as_ptr());
     // SAFETY: the path ends in NUL.
-    check_long(unsafe { libc::syscall(libc::SYS_openat, from, path, flags) }).map(drop)
+    unsafe { call!(libc::SYS_openat, from, path, flags) }.map(drop)
 }
 
 /// Creates a pipe and returns its read end and its write end. Both are closed by exec.
@@ -39,7 +39,7 @@ pub fn open_lowest(path: &CStr, writable: bool) -> Result<()> {
 pub fn pipe() -> Result<(File, File)> {
     let mut ends = [-1; 2];
     // SAFETY: pipe2 writes two numbers.
-    check_long(unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), O_CLOEXEC) })?;
+    unsafe { call!(libc::SYS_pipe2, ends.as_mut_ptr(), O_CLOEXEC) }?;
     let [read, write] = ends;
     Ok((File::adopt(read), File::adopt(write)))
 }
@@ -50,7 +50,7 @@ pub fn pipe() -> Result<(File, File)> {
 /// `EINVAL` if the two are equal; `EBADF` (dup3(2)).
 pub fn dup_onto(from: c_int, to: c_int) -> Result<()> {
     // SAFETY: the arguments are numbers.
-    check_long(unsafe { libc::syscall(libc::SYS_dup3, from, to, 0) }).map(drop)
+    unsafe { call!(libc::SYS_dup3, from, to, 0) }.map(drop)
 }
 
 /// Returns another descriptor for the same open file. It is above 2 and is closed by exec.
@@ -76,8 +76,7 @@ pub fn close_below(end: c_int) {
 pub fn bytes_readable(fd: c_int) -> usize {
     let mut bytes: c_int = 0;
     // SAFETY: FIONREAD writes one int.
-    match check_long(unsafe { libc::syscall(libc::SYS_ioctl, fd, libc::FIONREAD, &raw mut bytes) })
-    {
+    match unsafe { call!(libc::SYS_ioctl, fd, libc::FIONREAD, &raw mut bytes) } {
         Ok(_) => usize::try_from(bytes).unwrap_or(0),
         Err(_) => 0,
     }

@@ -1,6 +1,6 @@
 //! Files: opened by path, read, written, truncated, removed.
 
-use super::{Result, check, check_int, check_long};
+use super::{Result, call, check, check_int, check_long};
 use core::ffi::{CStr, c_int, c_long};
 use libc::{
     O_APPEND, O_CLOEXEC, O_CREAT, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR,
@@ -126,7 +126,7 @@ pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
 #[inline(never)]
 unsafe fn transfer(call: c_long, fd: c_int, start: *const u8, size: usize) -> Result<c_int> {
     // SAFETY: the caller guarantees it.
-    check_int(unsafe { libc::syscall(call, fd, start, size) })
+    unsafe { call!(call, fd, start, size) }
 }
 
 const fn size_of_int(n: c_int) -> usize {
@@ -139,7 +139,7 @@ const fn size_of_int(n: c_int) -> usize {
 /// `EINVAL` for a pipe or a terminal; `EIO`, `ENOSPC` or `EDQUOT` if the data is lost.
 pub fn sync(fd: c_int) -> Result<()> {
     // SAFETY: the argument is a number.
-    check_long(unsafe { libc::syscall(libc::SYS_fdatasync, fd) }).map(drop)
+    unsafe { call!(libc::SYS_fdatasync, fd) }.map(drop)
 }
 
 /// Truncates an open file to zero bytes.
@@ -157,7 +157,7 @@ pub fn truncate(file: &File) -> Result<()> {
 /// `EPERM` if the file belongs to another user; `EROFS` (fchmod(2)).
 pub fn fchmod(file: &File, mode: u32) -> Result<()> {
     // SAFETY: the arguments are numbers.
-    check_long(unsafe { libc::syscall(libc::SYS_fchmod, file.0, mode) }).map(drop)
+    unsafe { call!(libc::SYS_fchmod, file.0, mode) }.map(drop)
 }
 
 /// Sets the group of an open file.
@@ -181,7 +181,7 @@ pub const EXECUTE: c_int = libc::X_OK;
 pub fn access(path: &CStr, permissions: c_int) -> Result<()> {
     let (call, here) = (libc::SYS_faccessat, libc::AT_FDCWD);
     // SAFETY: the path ends in NUL.
-    super::check_long(unsafe { libc::syscall(call, here, path.as_ptr(), permissions) }).map(drop)
+    unsafe { call!(call, here, path.as_ptr(), permissions) }.map(drop)
 }
 
 /// Removes a name.
@@ -195,7 +195,7 @@ pub fn remove(path: &CStr) -> Result<()> {
 /// Removes a name, relative to an open directory.
 pub(crate) fn remove_at(from: c_int, path: &CStr) -> Result<()> {
     // SAFETY: the path ends in NUL.
-    check_long(unsafe { libc::syscall(libc::SYS_unlinkat, from, path.as_ptr(), 0) }).map(drop)
+    unsafe { call!(libc::SYS_unlinkat, from, path.as_ptr(), 0) }.map(drop)
 }
 
 /// Reads the file `path` to its end and passes each piece of up to 1024 bytes to `visit`.

@@ -1,7 +1,7 @@
 //! Advisory locks on open files (flock(2)).
 
 use super::file::File;
-use super::{Result, check_long};
+use super::{Result, call};
 
 /// Takes the exclusive lock of an open file without waiting.
 ///
@@ -13,5 +13,5 @@ use super::{Result, check_long};
 pub fn lock(file: &File) -> Result<()> {
     let (call, operation) = (libc::SYS_flock, libc::LOCK_EX | libc::LOCK_NB);
     // SAFETY: the arguments are numbers.
-    check_long(unsafe { libc::syscall(call, file.fd(), operation) }).map(drop)
+    unsafe { call!(call, file.fd(), operation) }.map(drop)
 }

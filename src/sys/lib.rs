@@ -72,6 +72,77 @@ fn check_int(answer: c_long) -> Result<c_int> {
     }
 }
 
+/// Makes the call `number` by [`call!`].
+#[inline(never)]
+unsafe fn call_number(a: c_long, b: c_long, c: c_long, number: c_long) -> Result<c_int> {
+    // SAFETY: the caller guarantees it.
+    check_int(unsafe { libc::syscall(number, a, b, c) })
+}
+
+/// Makes a call by its number, with at most three arguments. One compiled function makes all of them.
+macro_rules! call {
+    ($number:expr) => {
+        call!($number, 0)
+    };
+    ($number:expr, $a:expr) => {
+        call!($number, $a, 0)
+    };
+    ($number:expr, $a:expr, $b:expr) => {
+        call!($number, $a, $b, 0)
+    };
+    ($number:expr, $a:expr, $b:expr, $c:expr) => {
+        $crate::call_number(
+            $crate::Word::word($a),
+            $crate::Word::word($b),
+            $crate::Word::word($c),
+            $number,
+        )
+    };
+}
+use call;
+
+/// An argument of a call.
+trait Word {
+    /// Returns it as the machine word that the kernel takes. The kernel ignores the upper half of a 32-bit argument.
+    fn word(self) -> c_long;
+}
+
+impl Word for c_int {
+    fn word(self) -> c_long {
+        self.cast_unsigned().word()
+    }
+}
+
+impl Word for u32 {
+    fn word(self) -> c_long {
+        (self as usize).word()
+    }
+}
+
+impl Word for u64 {
+    fn word(self) -> c_long {
+        (self as usize).word()
+    }
+}
+
+impl Word for usize {
+    fn word(self) -> c_long {
+        self.cast_signed() as c_long
+    }
+}
+
+impl<T> Word for *const T {
+    fn word(self) -> c_long {
+        self.expose_provenance().word()
+    }
+}
+
+impl<T> Word for *mut T {
+    fn word(self) -> c_long {
+        self.expose_provenance().word()
+    }
+}
+
 /// As [`check_int`], for functions of the C library.
 fn check(answer: c_int) -> Result<c_int> {
     check_int(answer.into())

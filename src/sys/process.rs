@@ -2,7 +2,7 @@
 
 use super::args::Argv;
 use super::environment::Variables;
-use super::{Result, check_int, check_long};
+use super::{Result, call, check_int, check_long};
 use core::ffi::{CStr, c_int, c_long};
 use pure::unix::{Errno, Pid, Signal, WaitStatus};
 
@@ -99,14 +99,14 @@ pub fn getppid() -> c_int {
 #[must_use]
 pub fn getpgid(of: Pid) -> Option<Pid> {
     // SAFETY: the argument is a number.
-    check_int(unsafe { libc::syscall(libc::SYS_getpgid, of.number()) }).ok().and_then(Pid::new)
+    unsafe { call!(libc::SYS_getpgid, of.number()) }.ok().and_then(Pid::new)
 }
 
 /// Returns the process group of this process.
 #[must_use]
 pub fn getpgrp() -> Option<Pid> {
     // SAFETY: the argument is a number; 0 is this process.
-    check_int(unsafe { libc::syscall(libc::SYS_getpgid, 0) }).ok().and_then(Pid::new)
+    unsafe { call!(libc::SYS_getpgid, 0) }.ok().and_then(Pid::new)
 }
 
 /// Makes this process the leader of a new process group.
@@ -127,7 +127,7 @@ pub fn setpgid_child(child: Pid, group: Pid) -> Result<()> {
 
 fn setpgid(process: c_int, group: c_int) -> Result<()> {
     // SAFETY: the arguments are numbers.
-    check_long(unsafe { libc::syscall(libc::SYS_setpgid, process, group) }).map(drop)
+    unsafe { call!(libc::SYS_setpgid, process, group) }.map(drop)
 }
 
 /// Sets the limit of resource `number` for this process (prlimit(2), 64 bits on every machine). Without `hard` the
@@ -153,7 +153,7 @@ pub fn set_rlimit(number: usize, soft: u64, hard: Option<u64>) -> Result<()> {
 /// `ENOENT`, `ENOTDIR`, `EACCES` (chdir(2)).
 pub fn change_directory(path: &CStr) -> Result<()> {
     // SAFETY: the path ends in NUL.
-    check_long(unsafe { libc::syscall(libc::SYS_chdir, path.as_ptr()) }).map(drop)
+    unsafe { call!(libc::SYS_chdir, path.as_ptr()) }.map(drop)
 }
 
 /// Makes this process the leader of a new session without a controlling terminal.
@@ -162,7 +162,7 @@ pub fn change_directory(path: &CStr) -> Result<()> {
 /// `EPERM` for a process group leader (setsid(2)).
 pub fn setsid() -> Result<()> {
     // SAFETY: there are no arguments.
-    check_long(unsafe { libc::syscall(libc::SYS_setsid) }).map(drop)
+    unsafe { call!(libc::SYS_setsid) }.map(drop)
 }
 
 /// Makes the kernel send `signal` to this process when its parent dies (PR_SET_PDEATHSIG of prctl(2)). A later change

@@ -5,7 +5,7 @@
 //! execve(2) resets caught signals to their default action, but keeps ignored ones ignored. So [`ignore`] is only for a
 //! child that executes a command.
 
-use super::{Result, check_long};
+use super::{Result, call, check_long};
 use core::ffi::{c_int, c_long, c_ulong};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use pure::process_stat;
@@ -50,7 +50,7 @@ fn reraise_in_handler(number: c_int) {
 /// Sends a signal to a process or, with a negative number, to a process group (kill(2), async-signal-safe).
 fn send(to: c_int, number: c_int) -> Result<()> {
     // SAFETY: the arguments are numbers.
-    check_long(unsafe { libc::syscall(libc::SYS_kill, to, number) }).map(drop)
+    unsafe { call!(libc::SYS_kill, to, number) }.map(drop)
 }
 
 /// Notes that a child runs in this process's memory, or no longer does.

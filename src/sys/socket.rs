@@ -5,7 +5,7 @@
 #[cfg(target_arch = "x86")]
 use super::check;
 use super::file::{self, File};
-use super::{Result, check_int, check_long, check_size, poll};
+use super::{Result, call, check_size, poll};
 use core::ffi::{CStr, c_int};
 use pure::syslog::socket_addr::SocketAddr;
 use pure::unix::Errno;
@@ -37,7 +37,7 @@ impl Socket {
         let fd = check_int(unsafe { libc::socket(family, flags, 0) })?;
         #[cfg(not(target_arch = "x86"))]
         // SAFETY: the arguments are numbers.
-        let fd = check_int(unsafe { libc::syscall(libc::SYS_socket, family, flags, 0) })?;
+        let fd = unsafe { call!(libc::SYS_socket, family, flags, 0) }?;
         Ok(Self(File::adopt(fd)))
     }
 
@@ -101,7 +101,7 @@ impl Socket {
         let socket = Self::new(libc::AF_INET6, SocketType::Datagram)?;
         let (fd, call) = (socket.fd(), libc::SIOCGIFINDEX);
         // SAFETY: the request is writable and as large as struct ifreq.
-        check_long(unsafe { libc::syscall(libc::SYS_ioctl, fd, call, &raw mut request) })?;
+        unsafe { call!(libc::SYS_ioctl, fd, call, &raw mut request) }?;
         Ok(request.index)
     }
 
@@ -122,7 +122,7 @@ impl Socket {
         let connected = check(unsafe { libc::connect(fd, address, size) });
         #[cfg(not(target_arch = "x86"))]
         // SAFETY: an address of that size and of the socket's family.
-        let connected = check_int(unsafe { libc::syscall(libc::SYS_connect, fd, address, size) });
+        let connected = unsafe { call!(libc::SYS_connect, fd, address, size) };
         match connected {
             Ok(_) | Err(Errno::INPROGRESS) => Ok(socket),
             Err(error) => Err(error),

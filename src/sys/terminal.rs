@@ -2,7 +2,7 @@
 
 use super::fd::STDIN;
 use super::file::{self, File, Mode};
-use super::{Result, check_long};
+use super::{Result, call, check_long};
 use core::ffi::c_int;
 use pure::unix::{Errno, Pid};
 
@@ -100,8 +100,5 @@ pub fn may_read(terminal: c_int) -> bool {
 pub fn set_foreground(terminal: c_int, group: Pid) -> Result<()> {
     let group = group.number();
     // SAFETY: TIOCSPGRP reads one pid.
-    check_long(unsafe {
-        libc::syscall(libc::SYS_ioctl, terminal, libc::TIOCSPGRP, &raw const group)
-    })
-    .map(drop)
+    unsafe { call!(libc::SYS_ioctl, terminal, libc::TIOCSPGRP, &raw const group) }.map(drop)
 }
