@@ -19,7 +19,7 @@ use pure::syslog::address::{Address, Transport};
 use pure::syslog::header::{self, Host, Id, Layout, MAX_NAME, MessageFormat, Origin, Tag};
 use pure::syslog::message::{MAX_SIZE, MaxSize, MessageBuilder};
 use pure::syslog::priority::{Facility, Priority};
-use pure::syslog::queue::{self, Queue};
+use pure::syslog::queue::Queue;
 use pure::syslog::socket_addr::SocketAddr;
 use pure::text::{TextBuf, copy, first, spare, split_once};
 use pure::time::{Duration, Instant, earliest};
@@ -148,7 +148,9 @@ fn start(
         let _ = error("'", name, "' is not a printable name: sent with _ for other characters");
     }
     let Buffers { batch, out, .. } = buffers;
-    let (queue, rest) = out.split_at_mut(queue::CAPACITY);
+    let Some((queue, rest)) = out.split_first_chunk_mut() else {
+        return Err(Exit::FAILED);
+    };
     let (message, line) = rest.split_at_mut(MAX_SIZE);
     let message = message.get_mut(..layout.max_size(config.size.0)).unwrap_or(&mut []);
     let mut queue = Queue::new(queue, config.to.framing(config.octet_count));

@@ -56,12 +56,13 @@ impl Address {
     /// Returns how this transport separates messages. `octet_count` selects octet counting for TCP.
     #[must_use]
     pub const fn framing(&self, octet_count: bool) -> Framing {
-        match self.transport {
-            Transport::Unix => Framing::Trailer(0),
-            Transport::Udp => Framing::Datagram,
-            Transport::Tcp if octet_count => Framing::OctetCounting,
-            Transport::Tcp => Framing::Trailer(b'\n'),
-        }
+        let is_tcp = matches!(self.transport, Transport::Tcp);
+        let trailer: &[u8] = match self.transport {
+            Transport::Unix => b"\0",
+            Transport::Tcp if !octet_count => b"\n",
+            Transport::Udp | Transport::Tcp => b"",
+        };
+        Framing { octet_count: octet_count && is_tcp, trailer }
     }
 }
 

@@ -324,7 +324,7 @@ fn each_line_is_sent_once_or_counted_as_refused() {
     ] {
         let address =
             Address { word: c"address", transport, to: SocketAddr::default(), is_given: true };
-        let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing(octet_count));
+        let mut queue = Queue::new(Box::leak(Box::new([0; _])), address.framing(octet_count));
         let mut next = Some(Vec::new());
         while let Some(start) = next {
             let is_tcp = matches!(transport, Transport::Tcp);
@@ -356,7 +356,7 @@ fn an_absent_receiver_is_tried_at_growing_intervals() {
             to: SocketAddr::default(),
             is_given: true,
         };
-        let mut queue = Queue::new(vec![0; 1 << 15].leak(), address.framing(false));
+        let mut queue = Queue::new(Box::leak(Box::new([0; _])), address.framing(false));
         KERNEL
             .set(Kernel { choices: Choices::new(results.repeat(1000), 2000), ..Kernel::default() });
         let mut connection = Connection::new(&address);

@@ -1,8 +1,33 @@
 //! Tests of the queue: random messages, and an exploration of every state of a queue that is almost full.
 
-use super::{CAPACITY, Entry, FRAME_OVERHEAD, Framing, Front, MAX_MESSAGES, Queue};
+use super::{CAPACITY, FRAME_OVERHEAD, Framing, HEAD, Memory, Queue};
 use crate::testing::Random;
 use std::collections::HashSet;
+
+fn memory() -> &'static mut Memory {
+    Box::leak(Box::new([0; CAPACITY + HEAD]))
+}
+
+const DATAGRAM: Framing = Framing { octet_count: false, trailer: b"" };
+const NUL: Framing = Framing { octet_count: false, trailer: b"\0" };
+
+#[test]
+fn each_framing_separates_messages_as_its_rfc_says() {
+    let newline = Framing { octet_count: false, trailer: b"\n" };
+    let counted = Framing { octet_count: true, trailer: b"" };
+    for (framing, message, frame) in [
+        (NUL, &b"ten bytes."[..], &b"ten bytes.\0"[..]),
+        (newline, b"", b"\n"),
+        (DATAGRAM, b"ten bytes.", b"ten bytes."),
+        (counted, b"ten bytes.", b"10 ten bytes."),
+        (counted, b"", b"0 "),
+    ] {
+        let mut queue = Queue::new(memory(), framing);
+        queue.push(message, true);
+        assert_eq!(queue.messages(true).collect::<Vec<_>>(), [frame], "{framing:?}");
+        assert!(frame.len() <= message.len() + FRAME_OVERHEAD);
+    }
+}
 
 /// Messages of any size, pushed and sent in any order, leave the queue in their order. Missing lines are missing
 /// completely and are counted.
@@ -10,7 +35,7 @@ use std::collections::HashSet;
 fn lines_are_complete_in_order_or_counted() {
     for seed in 1..40 {
         let mut random = Random(seed);
-        let mut queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::Datagram);
+        let mut queue = Queue::new(memory(), DATAGRAM);
         let max_size = [10, 200, 3000, 10_000][random.below(4)];
         let mut pushed = 0_u64;
         let mut received: Vec<(u64, bool)> = Vec::new();
@@ -43,7 +68,7 @@ fn lines_are_complete_in_order_or_counted() {
 
 #[test]
 fn only_streams_get_the_trailer() {
-    let mut queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::Trailer(0));
+    let mut queue = Queue::new(memory(), NUL);
     queue.push(b"text", true);
     assert_eq!(queue.messages(true).collect::<Vec<_>>(), [b"text\0"]);
     assert_eq!(queue.messages(false).collect::<Vec<_>>(), [b"text"]);
@@ -51,7 +76,7 @@ fn only_streams_get_the_trailer() {
 
 #[test]
 fn a_discarded_line_is_counted_without_a_notice() {
-    let mut queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::Trailer(0));
+    let mut queue = Queue::new(memory(), NUL);
     for (text, last) in [("long", false), ("line", true), ("short", true)] {
         queue.push(text.as_bytes(), last);
     }
@@ -63,7 +88,7 @@ fn a_discarded_line_is_counted_without_a_notice() {
 #[test]
 fn a_stream_may_take_any_number_of_bytes() {
     for first in 0..=12 {
-        let mut queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::Trailer(0));
+        let mut queue = Queue::new(memory(), NUL);
         for text in ["one", "two", "six"] {
             queue.push(text.as_bytes(), true);
         }
@@ -117,6 +142,22 @@ enum Step {
     Break,
 }
 
+/// The place of a message in the buffer.
+struct Entry {
+    from: usize,
+    end: usize,
+}
+
+fn entries(queue: &Queue) -> Vec<Entry> {
+    let mut at = queue.start;
+    let next = |_| {
+        let entry = Entry { from: at + HEAD, end: queue.end_of(at) };
+        at = queue.next(entry.end);
+        entry
+    };
+    (0..queue.count).map(next).collect()
+}
+
 /// The queue, the lines that were pushed, and the messages that the receiver got.
 struct Model {
     queue: Queue,
@@ -133,27 +174,19 @@ struct Model {
 }
 
 /// Buffers of discarded models.
-type Pool = Vec<&'static mut [u8]>;
+type Pool = Vec<&'static mut Memory>;
 
 impl Model {
     fn new() -> Self {
-        let queue = Queue::new(Box::leak(Box::new([0; CAPACITY])), Framing::Trailer(0));
+        let queue = Queue::new(memory(), NUL);
         let newest = Content::LossNotice { lines: 0 };
         Self { queue, line: 0, piece: 0, complete: 0, reported: 0, newest, path: Vec::new() }
     }
 
     fn copy(&self, pool: &mut Pool) -> Self {
-        let bytes = pool.pop().unwrap_or_else(|| Box::leak(Box::new([0; CAPACITY])));
-        for entry in &self.queue.entries {
-            // The first 7 bytes identify a message, the last two show whether another one overwrote it.
-            let places =
-                [entry.from.into()..usize::from(entry.from) + 7, entry.end() - 2..entry.end()];
-            for place in places {
-                bytes[place.clone()].copy_from_slice(&self.queue.bytes[place]);
-            }
-        }
-        let entries = self.queue.entries.clone();
-        Self { queue: Queue { bytes, entries, ..self.queue }, path: self.path.clone(), ..*self }
+        let bytes = pool.pop().unwrap_or_else(memory);
+        bytes.copy_from_slice(self.queue.bytes);
+        Self { queue: Queue { bytes, ..self.queue }, path: self.path.clone(), ..*self }
     }
 
     fn step(&mut self, step: Step) {
@@ -195,7 +228,7 @@ impl Model {
         assert_eq!(self.queue.is_empty(), messages.is_empty());
         let has_partial_front = self.queue.front_sent > 0;
         assert!(
-            messages.len() == self.queue.entries.len() || has_partial_front && self.queue.lost > 0,
+            messages.len() == self.queue.count || has_partial_front && self.queue.lost > 0,
             "more could be sent"
         );
         let (taken, rest) = messages.split_at(max.min(messages.len()));
@@ -209,13 +242,14 @@ impl Model {
 
     /// Returns whether there is free space behind the newest message or at the start of the buffer, so that no line is dropped.
     fn fits(&self, size: usize) -> bool {
-        let Queue { entries, skipping_line, .. } = &self.queue;
+        let entries = entries(&self.queue);
         let is_free = |from: usize| {
-            let beside = |entry: &Entry| entry.end() <= from || from + size <= entry.from.into();
-            from + size <= CAPACITY && entries.iter().all(beside)
+            let beside =
+                |entry: &Entry| entry.end <= from || from + size + HEAD <= entry.from - HEAD;
+            from + HEAD + size <= CAPACITY && entries.iter().all(beside)
         };
-        let end = entries.back().map_or(0, Entry::end);
-        !skipping_line && entries.len() < MAX_MESSAGES && (is_free(end) || is_free(0))
+        let end = entries.last().map_or(0, |entry| entry.end);
+        !self.queue.skipping_line && (is_free(end) || is_free(0))
     }
 
     /// Checks that lines arrive in order and completely, and that all lines missing before one were reported.
@@ -246,7 +280,7 @@ impl Model {
         let path = &self.path;
         assert_eq!(u64::from(lost.complete) + lost.queue.total_lost, lost.line.into(), "{path:?}");
         for _ in 0..4 {
-            drained.step(Step::Send { count: MAX_MESSAGES, partial: false });
+            drained.step(Step::Send { count: usize::MAX, partial: false });
         }
         assert!(drained.queue.is_empty() && drained.queue.unreported_loss().is_none());
         assert_eq!(drained.complete + drained.reported, drained.line, "{path:?}");
@@ -256,18 +290,9 @@ impl Model {
 
     /// Returns a key that is equal for states that behave equally. The numbers of the lines do not matter.
     fn key(&self) -> Vec<u64> {
-        let Queue {
-            skipping_line,
-            lost,
-            front,
-            front_sent,
-            framing: _,
-            bytes: _,
-            total_lost,
-            end,
-            entries,
-        } = &self.queue;
-        assert!(entries.back().is_none_or(|newest| newest.end() == *end));
+        let Queue { skipping_line, lost, notice, front_sent, total_lost, end, .. } = &self.queue;
+        let entries = entries(&self.queue);
+        assert!(entries.last().map_or(0, |newest| newest.end) == *end);
         let relative = |content| match content {
             Content::Piece { line, piece, last } => {
                 u64::from(self.line - line) << 16 | u64::from(piece) << 8 | u64::from(last)
@@ -277,16 +302,12 @@ impl Model {
         let missing = u64::from(self.line - self.complete).wrapping_sub(*total_lost);
         let unreported = total_lost - u64::from(self.reported);
         let mut key = vec![missing, unreported, self.piece.into(), relative(self.newest)];
-        let front = match front {
-            Front::Line => 0,
-            Front::DroppedLine => 1,
-            Front::LossNotice { lines } => lines + 1,
-        };
+        let front = notice.map_or(0, |lines| lines + 1);
         // Only whether the front is partially sent matters: no step sends a frame byte by byte up to its end.
         key.extend([(*skipping_line).into(), *lost, front, (*front_sent > 0).into()]);
         for entry in entries {
-            let place = u64::from(entry.from) << 32 | u64::from(entry.size);
-            let content = Content::decode(&self.queue.bytes[entry.from.into()..]);
+            let place = (entry.from as u64) << 32 | entry.end as u64;
+            let content = Content::decode(&self.queue.bytes[entry.from..]);
             key.extend([place, relative(content)]);
         }
         key
@@ -298,39 +319,31 @@ fn each_line_is_received_or_reported_in_every_state() {
     let depth = if std::env::var_os("DMON_LONG").is_some() { 9 } else { 7 };
     let mut steps = vec![Step::Break];
     steps.extend(
-        [(0, true), (1, false), (1, true), (MAX_MESSAGES, false)]
+        [(0, true), (1, false), (1, true), (usize::MAX, false)]
             .map(|(count, partial)| Step::Send { count, partial }),
     );
-    for size in [20, CAPACITY / 3 - FRAME_OVERHEAD] {
+    for size in [20, CAPACITY / 3 - FRAME_OVERHEAD - HEAD] {
         steps.extend([true, false].map(|last| Step::Push { size, last }));
     }
-    let mut full = Model::new();
-    (0..MAX_MESSAGES - 1).for_each(|_| full.step(Step::Push { size: 20, last: true }));
-    full.path.clear();
     let mut pool = Vec::new();
-    let mut states = 0;
-    // One queue that gets full of bytes, and one that gets full of messages.
-    for (start, depth) in [(Model::new(), depth), (full, 4)] {
-        let mut seen = HashSet::new();
-        let mut frontier = vec![start];
-        for _ in 0..depth {
-            let mut next = Vec::new();
-            for model in frontier {
-                for step in &steps {
-                    let mut after = model.copy(&mut pool);
-                    after.step(*step);
-                    if seen.insert(after.key()) {
-                        after.check(&mut pool);
-                        next.push(after);
-                    } else {
-                        pool.push(after.queue.bytes);
-                    }
+    let mut seen = HashSet::new();
+    let mut frontier = vec![Model::new()];
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for model in frontier {
+            for step in &steps {
+                let mut after = model.copy(&mut pool);
+                after.step(*step);
+                if seen.insert(after.key()) {
+                    after.check(&mut pool);
+                    next.push(after);
+                } else {
+                    pool.push(after.queue.bytes);
                 }
-                pool.push(model.queue.bytes);
             }
-            frontier = next;
+            pool.push(model.queue.bytes);
         }
-        states += seen.len();
+        frontier = next;
     }
-    println!("{states} states of the queue");
+    println!("{} states of the queue", seen.len());
 }
