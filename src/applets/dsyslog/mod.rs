@@ -12,18 +12,16 @@ use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::lines;
-use pure::log::loss::{self, Loss};
 use pure::log::report_once::ReportOnce;
 use pure::packed;
 use pure::syslog::address::{Address, Transport};
-use pure::syslog::header::{self, Host, Id, Layout, MAX_NAME, MessageFormat, Origin, Tag};
+use pure::syslog::header::{Host, Id, Layout, MAX_NAME, MessageFormat};
 use pure::syslog::message::{MAX_SIZE, MaxSize, MessageBuilder};
 use pure::syslog::priority::{Facility, Priority};
 use pure::syslog::queue::Queue;
 use pure::syslog::socket_addr::SocketAddr;
-use pure::text::{TextBuf, copy, first, spare, split_once};
+use pure::text::{copy, first, spare, split_once};
 use pure::time::{Duration, Instant, earliest};
-use pure::unix::Pid;
 use sys::file::{self, EXECUTE, File, Mode};
 use sys::{clock, poll, process, sysinfo};
 
@@ -41,8 +39,6 @@ pub struct Config {
     to: Address,
     rfc5424: bool,
     octet_count: bool,
-    origin: Origin,
-    id: Id,
     size: MaxSize,
     console: bool,
 }
@@ -69,9 +65,11 @@ pub const OPTIONS: &[Opt<Config>] = &[
         v.to(&mut c.octet_count)
     }),
     opt("    --hostname HOST\tName this host in messages to the network.", |c, v| {
-        v.to(&mut c.origin)
+        v.to(&mut c.format.host)
     }),
-    opt("    --id[=PID]\tAdd a PID (default: of dsyslog) to the name.", |c, v| v.to(&mut c.id)),
+    opt("    --id[=PID]\tAdd a PID (default: of dsyslog) to the name.", |c, v| {
+        v.to(&mut c.format.id)
+    }),
     opt("    --size SIZE\tLimit messages to SIZE bytes (default: 1023).", |c, v| v.to(&mut c.size)),
     opt("    --prio-prefix\tRead <3> or <30> before a line as its priority.", |c, v| {
         v.to(&mut c.format.prefixed)
@@ -96,7 +94,9 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
             // daemon.warning
             priority: Priority { facility: Facility(3), severity: 4 },
             layout: Layout::Local,
-            tag: Tag::new(),
+            name: b"",
+            id: Id::NONE,
+            host: Host::default(),
             prefixed: false,
             skip_empty: false,
         },
@@ -108,8 +108,6 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         },
         rfc5424: false,
         octet_count: false,
-        origin: Origin { moment: (i64::MIN, 0), host: Host::new() },
-        id: Id::None,
         size: MaxSize(0),
         console: false,
     };
@@ -139,12 +137,11 @@ fn start(
     };
     config.format.layout = layout;
     config.format.skip_empty = config.logger.skip_empty;
-    let pid = match config.id {
-        Id::None => None,
-        Id::Own => Pid::new(process::getpid()),
-        Id::Pid(pid) => Some(pid),
-    };
-    if config.format.set_name(name, pid) {
+    config.format.name = name;
+    if config.format.id == Id::OWN {
+        config.format.id = Id(process::getpid());
+    }
+    if !name.iter().all(u8::is_ascii_graphic) {
         let _ = error("'", name, "' is not a printable name: sent with _ for other characters");
     }
     let Buffers { batch, out, .. } = buffers;
@@ -159,9 +156,8 @@ fn start(
         report: ReportOnce::default(),
         deadline: None,
         connection: Connection::new(&config.to),
-        reads_host: layout.has_host() && config.origin.host.is_empty(),
-        origin: &mut config.origin,
-        builder: MessageBuilder::new(&config.format, message),
+        reads_host: layout.has_host() && config.format.host.0.is_empty(),
+        builder: MessageBuilder::new(&mut config.format, message),
         line,
         queue: &mut queue,
     };
@@ -179,9 +175,8 @@ struct Sender<'a> {
     /// The time at which unsent messages are lost; `None` before the end of the input.
     deadline: Option<Instant>,
     connection: Connection<'a>,
-    /// The host name in `origin` is the kernel's.
+    /// The host name in messages is the kernel's.
     reads_host: bool,
-    origin: &'a mut Origin,
     builder: MessageBuilder<'a>,
     /// Memory for one line to the console.
     line: &'static mut [u8],
@@ -195,12 +190,10 @@ impl Sender<'_> {
     /// Sends messages from the queue. If there is no receiver, reports that, and writes them to the console if the option
     /// is set.
     fn flush(&mut self) {
-        let Self { builder, queue, connection, origin, reads_host, .. } = self;
+        let Self { builder, queue, connection, reads_host, .. } = self;
         connection.flush(queue, &mut |queue, lines| {
-            let mut text = TextBuf::<32>::new();
-            loss::put_notice(&mut text, Loss { lines, bytes: 0 }, " lost");
-            update(origin, *reads_host);
-            builder.notice(text.bytes(), origin, &mut |message, _| queue.push_loss_notice(message));
+            update(builder, *reads_host);
+            queue.push_loss_notice(builder.notice(lines).bytes());
         });
         self.report_outage();
         if self.console && self.connection.state.is_down() {
@@ -244,18 +237,17 @@ impl Sender<'_> {
 }
 
 /// Sets the time of the next messages, and once a second the host name, which may change late at boot.
-fn update(Origin { moment, host }: &mut Origin, reads_host: bool) {
+fn update(MessageBuilder { moment, format, .. }: &mut MessageBuilder, reads_host: bool) {
     let before = core::mem::replace(moment, clock::real());
     if reads_host && before.0 != moment.0 {
-        host.clear();
-        sysinfo::put_host_name(host);
-        header::make_printable(host);
+        format.host.0.clear();
+        sysinfo::put_host_name(&mut format.host.0);
     }
 }
 
 impl Sink for Sender<'_> {
     fn take(&mut self, batch: &[u8]) -> usize {
-        update(self.origin, self.reads_host);
+        update(&mut self.builder, self.reads_host);
         let mut taken = 0;
         while let Some(rest) = batch.get(taken..).filter(|rest| !rest.is_empty()) {
             if self.is_full() {
@@ -264,8 +256,7 @@ impl Sink for Sender<'_> {
                     break;
                 }
             }
-            let Self { builder, queue, origin, .. } = self;
-            taken += builder.feed(rest, origin, &mut |message, last| queue.push(message, last));
+            taken += self.builder.feed(rest, self.queue);
         }
         taken
     }
@@ -298,8 +289,7 @@ impl Sink for Sender<'_> {
     fn handle(&mut self, _: Request) {}
 
     fn end(&mut self) {
-        let Self { builder, queue, origin, .. } = self;
-        builder.finish(origin, &mut |message, last| queue.push(message, last));
+        self.builder.finish(self.queue);
         self.deadline = Some(clock::now().add(FINAL_SEND_TIMEOUT));
         self.flush();
     }

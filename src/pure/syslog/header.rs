@@ -5,8 +5,7 @@ use crate::calendar::Civil;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
 use crate::log::timestamp::put_civil;
-use crate::text::{Put, Text, TextBuf, put_number, put_padded};
-use crate::unix::Pid;
+use crate::text::{Put, Text, TextBuf, first, put_number, put_padded, skip};
 use heapless::Vec;
 
 /// The maximum length of a sender's name, in bytes: APP-NAME of RFC 5424, 6.
@@ -61,58 +60,49 @@ impl Layout {
 /// The size of a message that logd reads: the rest of a longer one is lost.
 const LOGD_SIZE: usize = 1023;
 
-/// The name of the sender with the punctuation behind it.
-pub type Tag = TextBuf<64>;
-
 /// The format of all messages of one sender.
 pub struct MessageFormat {
     pub layout: Layout,
     pub priority: Priority,
-    /// The end of each header.
-    pub tag: Tag,
+    /// The name of the sender. Characters that are not printable, such as blanks, which would end the name, are sent as `_`.
+    pub name: &'static [u8],
+    pub id: Id,
+    pub host: Host,
     /// Read `<N>` at the start of a line as its severity (sd-daemon(3)) or PRI value.
     pub prefixed: bool,
     /// Drop empty lines.
     pub skip_empty: bool,
 }
 
-/// The PID of `--id`.
+/// The PID of `--id` that follows the name of the sender.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Id {
-    None,
-    /// That of dsyslog.
-    Own,
-    Pid(Pid),
+pub struct Id(pub i32);
+
+impl Id {
+    pub const NONE: Self = Self(0);
+    /// That of dsyslog, which is not yet known.
+    pub const OWN: Self = Self(-1);
 }
 
 impl OptionValue for Id {
     fn parse(&mut self, Arg { value, on }: Arg) -> Result<(), Expected> {
         *self = match value.to_bytes() {
-            [] if on => Self::Own,
-            [] => Self::None,
-            word => Self::Pid(value::pid(word).ok_or("a PID")?),
+            [] if on => Self::OWN,
+            [] => Self::NONE,
+            word => Self(value::pid(word).ok_or("a PID")?.number()),
         };
         Ok(())
     }
 }
 
-/// A host name. Linux limits it to 64 bytes.
-pub type Host = Vec<u8, 64>;
+/// A host name; empty if it is not known. Linux limits it to 64 bytes.
+#[derive(Default)]
+pub struct Host(pub Vec<u8, 64>);
 
-/// The time and the host that a header names.
-pub struct Origin {
-    /// Seconds since 1970 and nanoseconds.
-    pub moment: (i64, u32),
-    /// Printable ASCII: see [`make_printable`].
-    pub host: Host,
-}
-
-/// Sets the host to the value of `--hostname`.
-impl OptionValue for Origin {
+impl OptionValue for Host {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        self.host =
-            Vec::from_slice(value.to_bytes()).map_err(|_| "a host name of at most 64 bytes")?;
-        make_printable(&mut self.host);
+        let name = Vec::from_slice(value.to_bytes());
+        self.0 = name.map_err(|_| "a host name of at most 64 bytes")?;
         Ok(())
     }
 }
@@ -121,77 +111,58 @@ impl OptionValue for Origin {
 pub type Header = TextBuf<200>;
 
 impl MessageFormat {
-    /// Sets the name of the sender to printable characters: `_` replaces all others, such as blanks, which would end
-    /// the name. Returns whether there are any. `pid` is the PID of the sender, if messages have one.
-    pub fn set_name(&mut self, name: &[u8], pid: Option<Pid>) -> bool {
-        let mut printable = true;
-        for byte in name {
-            let is_graphic = byte.is_ascii_graphic();
-            printable &= is_graphic;
-            self.tag.put(&[if is_graphic { *byte } else { b'_' }]);
-        }
-        // MSGID and STRUCTURED-DATA are nil, and so is PROCID without a PID.
-        let (before, after, nil): (&[u8], &[u8], &[u8]) = match self.layout {
-            Layout::Rfc5424 => (b" ", b" - - ", b" - - - "),
-            _ => (b"[", b"]: ", b": "),
-        };
-        if let Some(pid) = pid {
-            self.tag.put(before);
-            put_number(&mut self.tag, pid.number().unsigned_abs().into());
-            self.tag.put(after);
-        } else {
-            self.tag.put(nil);
-        }
-        !printable
-    }
-
-    /// Appends the header of a message with this PRI value: see [`Priority::pri`].
-    pub fn put_header(&self, header: &mut Text, origin: &Origin, pri: u8) {
+    /// Appends the header of a message of this moment (seconds since 1970 and nanoseconds) with this PRI value: see
+    /// [`Priority::pri`].
+    pub fn put_header(&self, header: &mut Text, (second, nanosecond): (i64, u32), pri: u8) {
+        let is_rfc5424 = self.layout == Layout::Rfc5424;
         header.put(b"<");
         put_number(header, pri.into());
-        header.put(b">");
-        let (second, nanosecond) = self.layout.shown_part(origin.moment);
-        if self.layout == Layout::Rfc5424 {
-            header.put(b"1 ");
-        }
-        let time = Civil::of_epoch(second);
+        header.put(if is_rfc5424 { b">1 " } else { b">" });
+        let civil = Civil::of_epoch(second);
+        let mut time = TextBuf::<32>::new();
+        put_civil(&mut time, civil, if self.layout.has_host() { b'T' } else { b' ' }, b':');
         if self.layout == Layout::Logd {
-            put_bsd_time(header, time);
+            put_bsd_time(header, civil, time.bytes());
         }
         if self.layout.has_host() {
-            put_civil(header, time, b'T', b':');
-            if self.layout == Layout::Rfc5424 {
+            header.put(time.bytes());
+            if is_rfc5424 {
                 header.put(b".");
                 put_padded(header, nanosecond / 1000, 6, false);
             }
             header.put(b"Z ");
-            header.put(&origin.host);
+            // HOSTNAME of RFC 5424, 6, is printable ASCII.
+            put_printable(header, if self.host.0.is_empty() { b"-" } else { &self.host.0 }, b'-');
             header.put(b" ");
         }
-        header.put(self.tag.bytes());
+        put_printable(header, self.name, b'_');
+        // MSGID and STRUCTURED-DATA are nil, and so is PROCID without a PID.
+        let (before, after, nil): (&[u8], &[u8], &[u8]) =
+            if is_rfc5424 { (b" ", b" - - ", b" - - - ") } else { (b"[", b"]: ", b": ") };
+        if self.id == Id::NONE {
+            header.put(nil);
+        } else {
+            header.put(before);
+            put_number(header, self.id.0.unsigned_abs().into());
+            header.put(after);
+        }
     }
 }
 
-/// Makes a host name printable ASCII, as HOSTNAME of RFC 5424, 6: a dash replaces each other byte, or an empty name.
-pub fn make_printable(host: &mut Host) {
-    host.iter_mut().filter(|byte| !byte.is_ascii_graphic()).for_each(|byte| *byte = b'-');
-    if host.is_empty() {
-        let _ = host.push(b'-');
+/// Appends a name, with `other` in place of each character that is not printable ASCII.
+fn put_printable(text: &mut Text, name: &[u8], other: u8) {
+    for byte in name {
+        text.put(&[if byte.is_ascii_graphic() { *byte } else { other }]);
     }
 }
 
-/// Appends `Mmm dd HH:MM:SS `: TIMESTAMP of RFC 3164, 4.1.2. A space pads the day.
-fn put_bsd_time(text: &mut Text, time: Civil) {
-    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    let start = usize::from(time.month.wrapping_sub(1)) * 3;
-    let month = MONTHS.get(start..start + 3).unwrap_or("???");
-    text.put(month.as_bytes());
-    text.put(if time.day < 10 { b"  " } else { b" " });
-    put_number(text, time.day.into());
-    for (separator, number) in [(b' ', time.hour), (b':', time.minute), (b':', time.second)] {
-        text.put(&[separator]);
-        put_padded(text, number.into(), 2, false);
-    }
+/// Appends `Mmm dd HH:MM:SS `: TIMESTAMP of RFC 3164, 4.1.2. A space pads the day. `time` is `YYYY-mm-dd HH:MM:SS`.
+fn put_bsd_time(text: &mut Text, civil: Civil, time: &[u8]) {
+    const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    text.put(first(skip(MONTHS, usize::from(civil.month.wrapping_sub(1)) * 3), 3));
+    text.put(if civil.day < 10 { b"  " } else { b" " });
+    put_number(text, civil.day.into());
+    text.put(skip(time, 10));
     text.put(b" ");
 }
 
@@ -200,20 +171,21 @@ mod tests {
     use super::*;
     use crate::syslog::priority::Facility;
 
-    fn format(layout: Layout, name: &[u8]) -> MessageFormat {
+    fn format(layout: Layout, name: &'static [u8]) -> MessageFormat {
         let priority = Priority { facility: Facility(23), severity: 7 };
-        let mut format =
-            MessageFormat { layout, priority, tag: Tag::new(), prefixed: false, skip_empty: false };
-        format.set_name(name, None);
-        format
+        let host = Host(Vec::from_slice(b"box").unwrap());
+        let (prefixed, skip_empty) = (false, false);
+        MessageFormat { layout, priority, name, id: Id::NONE, host, prefixed, skip_empty }
     }
 
-    fn header(layout: Layout, name: &[u8]) -> String {
-        let host = Host::from_slice(b"box").unwrap();
-        let origin = Origin { moment: (1_794_823_200, 123_456_789), host };
+    fn header_of(format: &MessageFormat) -> String {
         let mut header = Header::new();
-        format(layout, name).put_header(&mut header, &origin, 191);
+        format.put_header(&mut header, (1_794_823_200, 123_456_789), 191);
         String::from_utf8(header.bytes().to_vec()).unwrap()
+    }
+
+    fn header(layout: Layout, name: &'static [u8]) -> String {
+        header_of(&format(layout, name))
     }
 
     #[test]
@@ -230,15 +202,13 @@ mod tests {
 
     #[test]
     fn the_longest_header_leaves_space_for_a_loss_notice() {
-        let host = Host::from_slice(&[b'h'; 64]).unwrap();
-        let origin = Origin { moment: (1_794_823_200, 123_456_789), host };
         for layout in [Layout::Local, Layout::Logd, Layout::Network, Layout::Rfc5424] {
-            let mut format = format(layout, b"");
-            format.tag = Tag::new();
-            format.set_name(&[b'n'; MAX_NAME], Pid::new(i32::MAX));
+            let mut format = format(layout, &[b'n'; MAX_NAME]);
+            format.id = Id(i32::MAX);
+            format.host.0.resize(64, b'h').unwrap();
             let mut message = Header::new();
-            format.put_header(&mut message, &origin, 191);
-            let text = b"18446744073709551615 lines lost";
+            message.put(header_of(&format).as_bytes());
+            let text = b"18446744073709551615 lines held back";
             message.put(text);
             assert!(message.bytes().ends_with(text), "{layout:?}");
         }
@@ -246,46 +216,42 @@ mod tests {
 
     #[test]
     fn a_pid_follows_the_name() {
-        for (layout, expected) in [(Layout::Local, "fan[7]: "), (Layout::Rfc5424, "fan 7 - - ")] {
-            let mut format = format(layout, b"");
-            format.tag = Tag::new();
-            format.set_name(b"fan", Pid::new(7));
-            assert_eq!(format.tag.bytes(), expected.as_bytes());
+        for (layout, expected) in
+            [(Layout::Local, "<191>fan[7]: "), (Layout::Rfc5424, " box fan 7 - - ")]
+        {
+            let format = MessageFormat { id: Id(7), ..format(layout, b"fan") };
+            assert!(header_of(&format).ends_with(expected));
         }
     }
 
     #[test]
     fn names_and_hosts_become_printable() {
         assert_eq!(header(Layout::Local, b"a b\tc\x7f\xc3\xa4[7]!~"), "<191>a_b_c___[7]!~: ");
-        let mut other = format(Layout::Local, b"");
-        assert!(other.set_name(b"a b", None) && !other.set_name(b"a-b", None));
-        for (host, expected) in [(&b"a b\xff."[..], &b"a-b-."[..]), (b"", b"-")] {
-            let mut host = Host::from_slice(host).unwrap();
-            make_printable(&mut host);
-            assert_eq!(host, expected);
+        for (host, expected) in [(&b"a b\xff."[..], "Z a-b-. fan: "), (b"", "Z - fan: ")] {
+            let host = Host(Vec::from_slice(host).unwrap());
+            let format = MessageFormat { host, ..format(Layout::Network, b"fan") };
+            assert!(header_of(&format).ends_with(expected));
         }
     }
 
     #[test]
     fn an_id_is_a_pid_or_that_of_dsyslog() {
         let parsed = |word, on| {
-            let mut id = Id::None;
+            let mut id = Id::NONE;
             id.parse(Arg { value: crate::testing::word_of(word), on }).map(|()| id)
         };
-        assert_eq!((parsed("", true), parsed("", false)), (Ok(Id::Own), Ok(Id::None)));
-        assert_eq!(Ok(parsed("7", true)), Pid::new(7).map(|pid| Ok(Id::Pid(pid))).ok_or(()));
+        assert_eq!((parsed("", true), parsed("", false)), (Ok(Id::OWN), Ok(Id::NONE)));
+        assert_eq!(parsed("7", true), Ok(Id(7)));
         assert!(["0", "-1", "x"].iter().all(|word| parsed(word, true).is_err()));
     }
 
     #[test]
     fn a_given_host_name_has_at_most_64_bytes() {
         let parsed = |word: &str| {
-            let mut origin = Origin { moment: (0, 0), host: Host::new() };
-            origin.parse(Arg::new(crate::testing::word_of(word))).map(|()| origin.host)
+            let mut host = Host::default();
+            host.parse(Arg::new(crate::testing::word_of(word))).map(|()| host.0)
         };
         assert_eq!(parsed("box").as_deref(), Ok(&b"box"[..]));
-        assert_eq!(parsed("a b").as_deref(), Ok(&b"a-b"[..]));
-        assert_eq!(parsed("").as_deref(), Ok(&b"-"[..]));
         assert!(parsed(&"x".repeat(64)).is_ok() && parsed(&"x".repeat(65)).is_err());
     }
 
@@ -309,7 +275,7 @@ mod tests {
     fn a_space_pads_days_below_ten() {
         let time_of = |day: i64| {
             let mut text = TextBuf::<64>::new();
-            put_bsd_time(&mut text, Civil::of_epoch((day - 1) * 86_400));
+            put_bsd_time(&mut text, Civil::of_epoch((day - 1) * 86_400), b"1970-01-01 00:00:00");
             String::from_utf8(text.bytes().to_vec()).unwrap()
         };
         assert_eq!(time_of(9), "Jan  9 00:00:00 ");

@@ -4,15 +4,16 @@
 //! Each line becomes one message, or several if it is too long. Control characters are escaped, because a receiver may
 //! print messages to a terminal: `#` and three octal digits, as rsyslogd does.
 
-use super::header::{Header, MessageFormat, Origin};
+use super::header::{Header, MessageFormat};
 #[cfg(any(test, fuzzing))]
-use super::header::{Host, Layout, Tag};
+use super::header::{Host, Id, Layout};
 use super::priority::Priority;
+use super::queue::Queue;
 use crate::byte_scan::copy_until;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
+use crate::log::loss::{self, Loss};
 use crate::text::{C1_LEAD, Put, TextBuf, completes_c1, copy, first, skip, spare};
-use heapless::Vec;
 
 /// The minimum of `--size`, in bytes. Chosen: the longest header leaves space for some text, and the syslogd of
 /// busybox reads 255 bytes of a message unless it is built otherwise.
@@ -37,11 +38,12 @@ impl OptionValue for MaxSize {
 // Field order: see src/lib.rs.
 #[repr(C)]
 pub struct MessageBuilder<'a> {
-    format: &'a MessageFormat,
-    /// The header and a part of a line's text are in `message`.
+    pub format: &'a mut MessageFormat,
+    /// The time of the next messages: seconds since 1970 and nanoseconds.
+    pub moment: (i64, u32),
+    /// The header and a part of a line's text are in `message`. Otherwise the text in `message` is the start of a line, while
+    /// it may still become the prefix `<NNN>`.
     in_line: bool,
-    /// The start of the line, while it may still become the prefix `<NNN>`.
-    prefix: Vec<u8, 4>,
     /// The number in that prefix.
     pri: Option<u8>,
     /// The size of the header at the start of `message`; 0: there is none yet.
@@ -54,16 +56,32 @@ pub struct MessageBuilder<'a> {
     message: &'a mut [u8],
 }
 
-/// Receives each message, and whether its line ends with it.
-pub type Emit<'a> = &'a mut dyn FnMut(&[u8], bool);
+/// The receiver of messages: the queue, or a test.
+pub trait Outbox {
+    /// Takes a message. `last`: its line ends with it.
+    fn push(&mut self, message: &[u8], last: bool);
+}
+
+impl Outbox for Queue {
+    fn push(&mut self, message: &[u8], last: bool) {
+        self.push(message, last);
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl<F: FnMut(&[u8], bool)> Outbox for F {
+    fn push(&mut self, message: &[u8], last: bool) {
+        self(message, last);
+    }
+}
 
 impl<'a> MessageBuilder<'a> {
     #[must_use]
-    pub const fn new(format: &'a MessageFormat, message: &'a mut [u8]) -> Self {
+    pub const fn new(format: &'a mut MessageFormat, message: &'a mut [u8]) -> Self {
         Self {
             format,
+            moment: (i64::MIN, 0),
             in_line: false,
-            prefix: Vec::new(),
             pri: None,
             header_len: 0,
             header_for: ((0, 0), 0),
@@ -80,7 +98,7 @@ impl<'a> MessageBuilder<'a> {
 
     /// Consumes bytes from the start of `piece`, at most to the end of a line. Returns their number. It is 0 if `piece` is
     /// empty, and may be 0 if a full message was emitted.
-    pub fn feed(&mut self, piece: &[u8], origin: &Origin, emit: Emit) -> usize {
+    pub fn feed(&mut self, piece: &[u8], outbox: &mut impl Outbox) -> usize {
         let Some(first) = piece.first() else {
             return 0;
         };
@@ -88,18 +106,19 @@ impl<'a> MessageBuilder<'a> {
             if self.read_prefix(*first) {
                 return 1;
             }
-            if self.format.skip_empty && self.prefix.is_empty() && *first == b'\n' {
+            let prefix_len = self.len - self.header_len;
+            if self.format.skip_empty && prefix_len == 0 && *first == b'\n' {
                 self.pri = None;
                 return 1;
             }
-            self.start_line(origin);
+            self.start_message(prefix_len);
         }
         let before = self.message.get(self.len.wrapping_sub(1));
         let plain = if completes_c1(before, *first) { 0 } else { self.push_plain(piece) };
         match piece.get(plain) {
             None => plain,
             Some(b'\n') => {
-                self.end_line(emit);
+                self.end_line(outbox);
                 plain + 1
             }
             Some(byte) => {
@@ -109,7 +128,7 @@ impl<'a> MessageBuilder<'a> {
                     _ => &octal,
                 };
                 if self.spare() < escaped.len() {
-                    self.cut(origin, emit);
+                    self.cut(outbox);
                     return plain;
                 }
                 self.push(escaped);
@@ -119,61 +138,67 @@ impl<'a> MessageBuilder<'a> {
     }
 
     /// Ends the input. A last line without a newline becomes a message, too.
-    pub fn finish(&mut self, origin: &Origin, emit: Emit) {
-        if !self.in_line && !self.prefix.is_empty() {
-            self.start_line(origin);
+    pub fn finish(&mut self, outbox: &mut impl Outbox) {
+        if !self.in_line && self.len > self.header_len {
+            self.start_message(self.len - self.header_len);
         }
         if self.in_line {
-            self.end_line(emit);
+            self.end_line(outbox);
         }
     }
 
-    /// Builds a message of dsyslog itself, even in the middle of a line.
-    pub fn notice(&self, text: &[u8], origin: &Origin, emit: Emit) {
+    /// Returns a loss notice.
+    #[must_use]
+    pub fn notice(&self, lines: u64) -> Header {
         let mut message = Header::new();
-        self.format.put_header(&mut message, origin, self.format.priority.pri(None));
-        message.put(text);
-        emit(message.bytes(), true);
+        self.format.put_header(&mut message, self.moment, self.format.priority.pri(None));
+        loss::put_notice(&mut message, Loss { lines, bytes: 0 }, " lost");
+        message
     }
 
     /// Consumes a byte at the start of a line if it continues `<0>` to `<191>`. Returns whether it did.
     fn read_prefix(&mut self, byte: u8) -> bool {
-        match *self.prefix {
-            _ if !self.format.prefixed || self.pri.is_some() => false,
-            [] => byte == b'<' && self.prefix.push(byte).is_ok(),
-            _ if byte.is_ascii_digit() => self.prefix.push(byte).is_ok(),
-            [_, ref digits @ ..] => {
+        if !self.format.prefixed || self.pri.is_some() {
+            return false;
+        }
+        let is_part = match skip(first(self.message, self.len), self.header_len) {
+            [] => byte == b'<',
+            [_, digits @ ..] if byte.is_ascii_digit() => digits.len() < 3,
+            [_, digits @ ..] => {
                 let number =
                     value::number(digits).ok().and_then(|number| u8::try_from(number).ok());
                 self.pri = number.filter(|number| byte == b'>' && *number <= Priority::MAX_PRI);
                 if self.pri.is_some() {
-                    self.prefix.clear();
+                    self.len = self.header_len;
                 }
-                self.pri.is_some()
+                return self.pri.is_some();
             }
+        };
+        if is_part {
+            self.push(&[byte]);
         }
+        is_part
     }
 
-    /// Starts the first message of a line. An incomplete prefix is text.
-    fn start_line(&mut self, origin: &Origin) {
-        self.start_message(origin);
-        self.in_line = true;
-        if !self.prefix.is_empty() {
-            let text = core::mem::take(&mut self.prefix);
-            self.push(&text);
+    /// Starts a message of a line with the last `kept` bytes of the text so far: at most 4, an incomplete prefix or character.
+    fn start_message(&mut self, kept: usize) {
+        let mut rest = TextBuf::<4>::new();
+        if kept > 0 {
+            rest.put(skip(first(self.message, self.len), self.len - kept));
         }
-    }
-
-    fn start_message(&mut self, origin: &Origin) {
         let pri = self.format.priority.pri(self.pri);
-        let header_for = (self.format.layout.shown_part(origin.moment), pri);
+        let header_for = (self.format.layout.shown_part(self.moment), pri);
         if self.header_len == 0 || self.header_for != header_for {
             self.header_for = header_for;
             let mut header = Header::new();
-            self.format.put_header(&mut header, origin, pri);
+            self.format.put_header(&mut header, self.moment, pri);
             self.header_len = copy(header.bytes(), self.message);
         }
+        self.in_line = true;
         self.len = self.header_len;
+        if kept > 0 {
+            self.push(rest.bytes());
+        }
     }
 
     const fn spare(&self) -> usize {
@@ -197,18 +222,16 @@ impl<'a> MessageBuilder<'a> {
     }
 
     /// Emits the full message up to the last complete character, and starts the next one of the line with the rest.
-    fn cut(&mut self, origin: &Origin, emit: Emit) {
+    fn cut(&mut self, outbox: &mut impl Outbox) {
         let text = skip(first(self.message, self.len), self.header_len);
         let partial = partial_char_len(text);
-        let mut rest = TextBuf::<4>::new();
-        rest.put(skip(text, text.len() - partial));
-        emit(first(self.message, self.len - partial), false);
-        self.start_message(origin);
-        self.push(rest.bytes());
+        outbox.push(first(self.message, self.len - partial), false);
+        self.start_message(partial);
     }
 
-    fn end_line(&mut self, emit: Emit) {
-        emit(first(self.message, self.len), true);
+    fn end_line(&mut self, outbox: &mut impl Outbox) {
+        outbox.push(first(self.message, self.len), true);
+        self.len = self.header_len;
         self.in_line = false;
         self.pri = None;
     }
@@ -240,10 +263,9 @@ fn partial_char_len(text: &[u8]) -> usize {
 fn tests_format(layout: Layout) -> MessageFormat {
     use super::priority::Facility;
     let priority = Priority { facility: Facility(3), severity: 4 };
-    let mut format =
-        MessageFormat { layout, priority, tag: Tag::new(), prefixed: false, skip_empty: false };
-    format.set_name(b"name", None);
-    format
+    let host = Host(heapless::Vec::from_slice(b"box").unwrap_or_default());
+    let (prefixed, skip_empty) = (false, false);
+    MessageFormat { layout, priority, name: b"name", id: Id::NONE, host, prefixed, skip_empty }
 }
 
 /// Asserts that no message exceeds the maximum size, and that the concatenated texts are the escaped input. The pieces of
@@ -258,15 +280,15 @@ pub fn check(data: &[u8]) {
     let layout =
         [Layout::Local, Layout::Logd, Layout::Network, Layout::Rfc5424][usize::from(format & 3)];
     let size = if format & 4 > 0 { MIN_SIZE } else { layout.max_size(0) };
-    let format = tests_format(layout);
+    let mut format = tests_format(layout);
     let mut buffer = std::vec![0; size];
-    let mut builder = MessageBuilder::new(&format, &mut buffer);
-    let origin = Origin { moment: (0, 0), host: Host::from_slice(b"h").unwrap_or_default() };
+    let mut builder = MessageBuilder::new(&mut format, &mut buffer);
+    builder.moment = (0, 0);
     let header: &[u8] = match layout {
         Layout::Local => b"<28>name: ",
         Layout::Logd => b"<28>Jan  1 00:00:00 name: ",
-        Layout::Network => b"<28>1970-01-01T00:00:00Z h name: ",
-        Layout::Rfc5424 => b"<28>1 1970-01-01T00:00:00.000000Z h name - - - ",
+        Layout::Network => b"<28>1970-01-01T00:00:00Z box name: ",
+        Layout::Rfc5424 => b"<28>1 1970-01-01T00:00:00.000000Z box name - - - ",
     };
     let mut texts = std::vec::Vec::new();
     let mut emit = |message: &[u8], last: bool| {
@@ -278,10 +300,10 @@ pub fn check(data: &[u8]) {
     for piece in input.chunks(1 + usize::from(*piece_size)) {
         let mut rest = piece;
         while !rest.is_empty() {
-            rest = &rest[builder.feed(rest, &origin, &mut emit)..];
+            rest = &rest[builder.feed(rest, &mut emit)..];
         }
     }
-    builder.finish(&origin, &mut emit);
+    builder.finish(&mut emit);
     let mut escaped = std::vec::Vec::new();
     let mut before = b' ';
     for byte in input {
@@ -307,32 +329,29 @@ mod tests {
     use crate::syslog::header::MAX_NAME;
     use crate::testing::Random;
 
-    fn origin() -> Origin {
-        Origin { moment: (1_794_823_200, 123_456_789), host: Host::from_slice(b"box").unwrap() }
-    }
-
     fn format() -> MessageFormat {
         tests_format(Layout::Local)
     }
 
     /// Returns the messages of an input that arrives in these pieces.
-    fn build(format: &MessageFormat, pieces: &[&[u8]]) -> std::vec::Vec<(String, bool)> {
+    fn build(format: &mut MessageFormat, pieces: &[&[u8]]) -> std::vec::Vec<(String, bool)> {
         let mut buffer = vec![0; format.layout.max_size(0)];
         let mut builder = MessageBuilder::new(format, &mut buffer);
+        builder.moment = (1_794_823_200, 123_456_789);
         let mut sent = vec![];
         let mut emit = |m: &[u8], last| sent.push((String::from_utf8_lossy(m).into_owned(), last));
         for piece in pieces {
             let mut rest = *piece;
             while !rest.is_empty() {
-                let taken = builder.feed(rest, &origin(), &mut emit);
+                let taken = builder.feed(rest, &mut emit);
                 rest = &rest[taken..];
             }
         }
-        builder.finish(&origin(), &mut emit);
+        builder.finish(&mut emit);
         sent
     }
 
-    fn texts(format: &MessageFormat, pieces: &[&[u8]]) -> std::vec::Vec<String> {
+    fn texts(format: &mut MessageFormat, pieces: &[&[u8]]) -> std::vec::Vec<String> {
         build(format, pieces).into_iter().map(|message| message.0).collect()
     }
 
@@ -340,13 +359,13 @@ mod tests {
     fn a_line_is_a_message() {
         let header = "<28>name: ";
         assert_eq!(
-            texts(&format(), &[b"hel", b"lo\n\nlast"]),
+            texts(&mut format(), &[b"hel", b"lo\n\nlast"]),
             [format!("{header}hello"), header.into(), format!("{header}last")]
         );
-        let skipping = MessageFormat { skip_empty: true, ..format() };
-        assert_eq!(texts(&skipping, &[b"\na\n\n"]), [format!("{header}a")]);
+        let mut skipping = MessageFormat { skip_empty: true, ..format() };
+        assert_eq!(texts(&mut skipping, &[b"\na\n\n"]), [format!("{header}a")]);
         assert_eq!(
-            texts(&tests_format(Layout::Rfc5424), &[b"a\n"]),
+            texts(&mut tests_format(Layout::Rfc5424), &[b"a\n"]),
             ["<28>1 2026-11-16T10:00:00.123456Z box name - - - a"]
         );
     }
@@ -354,7 +373,7 @@ mod tests {
     #[test]
     fn control_characters_are_escaped_in_octal() {
         assert_eq!(
-            texts(&format(), &[b"a\0\tb\x1b[0m\x7f\xc3\xa4\n"]),
+            texts(&mut format(), &[b"a\0\tb\x1b[0m\x7f\xc3\xa4\n"]),
             ["<28>name: a#000\tb#033[0m#177\u{e4}"]
         );
         // Control characters of two bytes, in one piece and split between pieces: the second byte is escaped.
@@ -363,13 +382,13 @@ mod tests {
             &[b"\xc2\xb0\xc2", b"\x9b31m\xc2", b"\x9f\xc2", b"\xa0\n"],
         ] {
             let text = "\u{b0}\u{fffd}#23331m\u{fffd}#237\u{a0}";
-            assert_eq!(texts(&format(), pieces), [format!("<28>name: {text}")]);
+            assert_eq!(texts(&mut format(), pieces), [format!("<28>name: {text}")]);
         }
     }
 
     #[test]
     fn a_prefix_sets_the_priority_of_its_line() {
-        let prefixed = MessageFormat { prefixed: true, ..format() };
+        let mut prefixed = MessageFormat { prefixed: true, ..format() };
         let text = |pri, text| format!("<{pri}>name: {text}");
         let input =
             b"<3>bad\n<8>x\n<\n<3\nplain\n<7>\n<3><4>\n<191>y\n<007>z\n<192>\n<>\n<1234>\n<19";
@@ -390,9 +409,9 @@ mod tests {
         ];
         for size in 1..=input.len() {
             let pieces: std::vec::Vec<_> = input.chunks(size).collect();
-            assert_eq!(texts(&prefixed, &pieces), all, "{size}");
+            assert_eq!(texts(&mut prefixed, &pieces), all, "{size}");
         }
-        assert_eq!(texts(&format(), &[b"<3>bad\n"]), [text(28, "<3>bad")]);
+        assert_eq!(texts(&mut format(), &[b"<3>bad\n"]), [text(28, "<3>bad")]);
     }
 
     #[test]
@@ -402,7 +421,7 @@ mod tests {
             let text = "a".repeat(1023 - header.len() - shown.len());
             let line = format!("{text}{last}\n");
             let message = format!("{header}{text}{shown}");
-            assert_eq!(build(&format(), &[line.as_bytes()]), [(message, true)]);
+            assert_eq!(build(&mut format(), &[line.as_bytes()]), [(message, true)]);
         }
     }
 
@@ -431,16 +450,15 @@ mod tests {
 
     #[test]
     fn a_notice_does_not_change_the_line_around_it() {
-        let format = format();
+        let mut format = format();
         let mut buffer = [0; 1024];
-        let mut builder = MessageBuilder::new(&format, &mut buffer);
+        let mut builder = MessageBuilder::new(&mut format, &mut buffer);
         let mut sent = vec![];
-        let mut emit = |m: &[u8], last| sent.push((m.to_vec(), last));
-        builder.feed(b"be", &origin(), &mut emit);
-        builder.notice(b"7 lines lost", &origin(), &mut emit);
-        builder.feed(b"gun\n", &origin(), &mut emit);
-        let message = |text| (format!("<28>name: {text}").into_bytes(), true);
-        assert_eq!(sent, [message("7 lines lost"), message("begun")]);
+        builder.feed(b"be", &mut |m: &[u8], last| sent.push((m.to_vec(), last)));
+        let notice = builder.notice(7);
+        builder.feed(b"gun\n", &mut |m: &[u8], last| sent.push((m.to_vec(), last)));
+        assert_eq!(notice.bytes(), b"<28>name: 7 lines lost");
+        assert_eq!(sent, [(b"<28>name: begun".to_vec(), true)]);
     }
 
     #[test]
@@ -462,7 +480,7 @@ mod tests {
         let mut random = Random(3);
         for _ in 0..300 {
             let layout = [Layout::Local, Layout::Rfc5424][random.below(2)];
-            let format = tests_format(layout);
+            let mut format = tests_format(layout);
             let mut line = String::new();
             for _ in 0..random.below(5000) {
                 line.push(
@@ -478,7 +496,7 @@ mod tests {
                 pieces.push(piece);
                 rest = after;
             }
-            let messages = build(&format, &pieces);
+            let messages = build(&mut format, &pieces);
             let escaped: String = line
                 .chars()
                 .map(|c| {
@@ -489,7 +507,7 @@ mod tests {
                     }
                 })
                 .collect();
-            let header = texts(&format, &[b"\n"])[0].clone();
+            let header = texts(&mut format, &[b"\n"])[0].clone();
             let max_size = layout.max_size(0);
             let mut all = String::new();
             for (n, (message, last)) in messages.iter().enumerate() {
@@ -514,25 +532,25 @@ mod tests {
     fn logd_stores_every_byte() {
         for length in 1..=MAX_NAME {
             let name = &"n".repeat(length);
-            let mut format = MessageFormat { tag: Tag::new(), ..tests_format(Layout::Logd) };
-            format.set_name(name.as_bytes(), None);
+            let mut format = tests_format(Layout::Logd);
+            format.name = crate::testing::word_of(name).to_bytes();
             // Blanks at one or two places, then at all but one.
             for (first, second) in (0..24).flat_map(|a| (0..24).map(move |b| (a, b))) {
                 for (others, blank) in [("x", ' '), (" ", 'x')] {
                     let mut text: std::vec::Vec<char> = others.repeat(24).chars().collect();
                     (text[first], text[second]) = (blank, blank);
                     let text: String = text.into_iter().collect();
-                    let message = texts(&format, &[text.as_bytes()]).concat();
+                    let message = texts(&mut format, &[text.as_bytes()]).concat();
                     assert_eq!(logd(&message), format!("{name}: {text}").trim_end());
                 }
             }
             let line = "long ".repeat(1000) + ".";
-            let stored = texts(&format, &[line.as_bytes()]);
+            let stored = texts(&mut format, &[line.as_bytes()]);
             let stored: std::vec::Vec<_> = stored.iter().map(|message| message.len()).collect();
             assert_eq!(stored.iter().max(), Some(&1023));
         }
         // Without the time, bytes are lost.
-        let message = texts(&format(), &[b"nine byte four"]).concat();
+        let message = texts(&mut format(), &[b"nine byte four"]).concat();
         assert_ne!(logd(&message), "name: nine byte four");
     }
 }
