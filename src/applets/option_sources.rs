@@ -42,8 +42,6 @@ impl AppletInfo {
 /// The size of all words from a file and from variables together, in bytes. Chosen: enough for hundreds of options.
 const BUFFER_SIZE: usize = 16 << 10;
 
-const TOO_LONG: &str = ": more than 16384 bytes of options";
-
 static BUFFER: StaticCell<[u8; BUFFER_SIZE], 5> = StaticCell::new([[0; BUFFER_SIZE]]);
 
 impl Invocation {
@@ -70,7 +68,7 @@ impl Invocation {
         let mut next = 1;
         if let (true, Some((path, after))) = (info.has_file, self.config_file()) {
             claim_buffer(&mut buffer);
-            let size = whole_file::read(path, buffer, TOO_LONG)?;
+            let size = whole_file::read(path, buffer)?;
             parse_text(info, table, path.to_bytes(), Syntax::File, &mut buffer, size)?;
             next = after;
         }
@@ -149,7 +147,7 @@ fn parse_text(
 ) -> Result<(), Exit> {
     let (text, rest) = core::mem::take(buffer)
         .split_at_mut_checked(size + 1)
-        .ok_or_else(|| error("", name, TOO_LONG))?;
+        .ok_or_else(|| error("", name, ": more than 16384 bytes of options"))?;
     *buffer = rest;
     let mut source = TextSource { name, failed: false, words: Tokenizer::new(syntax, text) };
     let outcome = getopt::parse(table, &mut source);

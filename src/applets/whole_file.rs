@@ -1,6 +1,6 @@
 //! Whole files, read into a buffer. `option_sources` and denv call it.
 
-use super::diag::{error, os_error};
+use super::diag::os_error;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::text::spare;
@@ -14,13 +14,13 @@ const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// mark.
 ///
 /// # Errors
-/// [`Exit::FAILED`] after a message, if the file cannot be read, or is `too_long`: the end of the message says so.
-pub fn read(path: CliWord, buffer: &mut [u8], too_long: &str) -> Result<usize, Exit> {
-    let size = fill(File::open(path, Mode::Read), buffer);
+/// [`Exit::FAILED`] after a message, if the file cannot be read or is too large.
+pub fn read(path: CliWord, buffer: &mut [u8]) -> Result<usize, Exit> {
+    let size = match fill(File::open(path, Mode::Read), buffer) {
+        Ok(size) if size == buffer.len() => Err(Errno::FBIG),
+        size => size,
+    };
     let size = size.map_err(|error| os_error("cannot read ", path.to_bytes(), error))?;
-    if size == buffer.len() {
-        return Err(error("", path.to_bytes(), too_long));
-    }
     if let Some(start) = buffer.first_chunk_mut()
         && *start == BYTE_ORDER_MARK
     {

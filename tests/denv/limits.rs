@@ -19,7 +19,7 @@ fn values_too_long_are_reported_and_never_truncated() {
             } else {
                 let (applet, arguments) = call.split_once(' ').expect("a blank");
                 let name = if arguments == "-f f" { "f: " } else { "d/A: " };
-                done.exits(111).reports(applet, &[name, "more than 131072 bytes"]);
+                done.exits(111).reports(applet, &[name, "File too large"]);
                 assert!(rig.read("out").is_empty());
             }
         }

@@ -246,7 +246,7 @@ fn a_config_file_is_limited_to_16384_bytes() {
         let done = rig.run("dmon -C conf -n true");
         match fits {
             true => done.exits(0).reports_nothing(),
-            false => done.exits(125).reports("dmon", &["conf", "16384"]),
+            false => done.exits(125).reports("dmon", &["conf", "File too large"]),
         };
     }
     rig.run("dmon -C /dev/zero -n true").exits(125).reports("dmon", &["/dev/zero"]);

@@ -3,7 +3,7 @@
 //! The options of denv call it in their order. The environment only points to its variables, so those from files stay in
 //! one static buffer.
 
-use crate::applets::diag::{eprint, error, os_error};
+use crate::applets::diag::{self, eprint, os_error};
 use crate::applets::env_edits::{TOO_MANY_VARIABLES, edit};
 use crate::applets::{memory, whole_file};
 use core::ffi::CStr;
@@ -20,8 +20,6 @@ use ufmt::uwrite;
 /// The size of all variables from files together, in bytes. Chosen: execve(2) accepts one variable of this size
 /// (`MAX_ARG_STRLEN`).
 const BUFFER_SIZE: usize = 128 << 10;
-
-const TOO_LONG: &str = ": more than 131072 bytes of variables";
 
 /// A new environment, which is empty at first.
 pub struct EnvBuilder {
@@ -51,7 +49,7 @@ impl EnvBuilder {
     pub fn inherit_all(&mut self) -> Result<(), Exit> {
         self.environment
             .inherit_all()
-            .map_err(|Full| error("cannot inherit all", b"", TOO_MANY_VARIABLES))
+            .map_err(|Full| diag::error("cannot inherit all", b"", TOO_MANY_VARIABLES))
     }
 
     /// Adds a variable for each file in the directory, as envdir(8) of daemontools does. Skips hidden files and names
@@ -63,8 +61,17 @@ impl EnvBuilder {
         let mut result = Ok(());
         let read = Directory::open(path).and_then(|directory| {
             directory.for_each_file(&mut |name| {
-                if result.is_ok() {
-                    result = self.read_variable(&directory, path, name);
+                if result.is_ok()
+                    && let Err(error) = self.read_variable(&directory, name)
+                {
+                    let mut shown = TextBuf::<400>::new();
+                    shown.put(path.to_bytes());
+                    shown.put(b"/");
+                    shown.put(name.to_bytes());
+                    result = Err(match error {
+                        Errno::TOO_BIG => diag::error("", shown.bytes(), TOO_MANY_VARIABLES),
+                        error => os_error("cannot read ", shown.bytes(), error),
+                    });
                 }
             })
         });
@@ -74,45 +81,32 @@ impl EnvBuilder {
 
     /// Adds the variable `name`. Its value is the first line of the file without blanks at the end, where NUL bytes
     /// become newlines. An empty file removes the variable.
-    fn read_variable(
-        &mut self,
-        directory: &Directory,
-        path: CliWord,
-        name: &CStr,
-    ) -> Result<(), Exit> {
+    fn read_variable(&mut self, directory: &Directory, name: &CStr) -> Result<(), Errno> {
         let bytes = name.to_bytes();
         if bytes.starts_with(b".") || find_byte(bytes, b'=').is_some() {
             return Ok(());
         }
-        let mut shown = TextBuf::<400>::new();
-        shown.put(path.to_bytes());
-        shown.put(b"/");
-        shown.put(bytes);
         let mut start = copy(bytes, self.buffer);
         start += copy(b"=", spare(self.buffer, start));
         let space = spare(self.buffer, start);
         let file = directory.open_file(name, Mode::ReadNonblock, 0);
         let size = match whole_file::fill(file, space) {
-            Ok(size) => size,
             // The directory lists only files, but `name` may be a symbolic link, or the file system reports no types.
             Err(Errno::ISDIR) => return Ok(()),
-            Err(error) => return Err(os_error("cannot read ", shown.bytes(), error)),
+            size => size?,
         };
-        let text = first(space, size);
+        let (line, rest) = split_once(first(space, size), b'\n');
         // Of a file that does not fit, the first line may.
-        let line = match find_byte(text, b'\n') {
-            Some(size) => first(text, size),
-            None if size == space.len() => return Err(error("", shown.bytes(), TOO_LONG)),
-            None if size == 0 => {
-                self.environment.remove(bytes);
-                return Ok(());
-            }
-            None => text,
-        };
+        if rest.is_none() && size == space.len() {
+            return Err(Errno::FBIG);
+        }
+        if size == 0 {
+            self.environment.remove(bytes);
+            return Ok(());
+        }
         let size = start + trim_end(line, b" \t").len();
-        let variable = self.split_off(size, size);
-        let too_many = |Full| error("", shown.bytes(), TOO_MANY_VARIABLES);
-        variable.map_or(Ok(()), |variable| self.environment.set(variable)).map_err(too_many)
+        let variable = self.split_off(size, size).ok_or(Errno::FBIG)?;
+        self.environment.set(variable).map_err(|Full| Errno::TOO_BIG)
     }
 
     /// Applies each line of a file.
@@ -120,7 +114,7 @@ impl EnvBuilder {
     /// # Errors
     /// [`Exit::FAILED`] after a message, if the file cannot be read, does not fit or contains another line.
     pub fn read_file(&mut self, path: CliWord) -> Result<(), Exit> {
-        let mut remaining = whole_file::read(path, self.buffer, TOO_LONG)?;
+        let mut remaining = whole_file::read(path, self.buffer)?;
         let mut number = 0_u32;
         while remaining > 0 {
             let line = split_once(first(self.buffer, remaining), b'\n').0;

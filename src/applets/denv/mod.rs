@@ -66,7 +66,7 @@ const FAILED: Exit = Exit(111);
 /// # Errors
 /// Status 111 after a message, if the command cannot be executed.
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
-    execute(invocation, &DENV, packed!(EnvBuilder, OPTIONS)).map_err(status)
+    execute(invocation, &DENV, packed!(EnvBuilder, OPTIONS))
 }
 
 /// Runs envdir.
@@ -74,17 +74,22 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
 /// # Errors
 /// The same as for [`run`].
 pub fn run_envdir(invocation: &Invocation) -> Result<Exit, Exit> {
-    execute(invocation, &ENVDIR, NO_OPTIONS).map_err(status)
+    execute(invocation, &ENVDIR, NO_OPTIONS)
 }
 
-/// Returns the exit status for the end of denv before it runs the command.
-fn status(exit: Exit) -> Exit {
-    if exit == Exit::SUCCESS { exit } else { FAILED }
-}
-
-/// Builds the environment and executes the command in it. Returns only if that fails.
+/// Executes the command in its environment. Returns only if that fails, or after the help.
 #[inline(never)]
 fn execute(
+    invocation: &Invocation,
+    info: &'static AppletInfo,
+    options: Packed<EnvBuilder>,
+) -> Result<Exit, Exit> {
+    build_and_execute(invocation, info, options)
+        .map_err(|exit| if exit == Exit::SUCCESS { exit } else { FAILED })
+}
+
+/// As [`execute`], with the exit status of other applets for an error.
+fn build_and_execute(
     invocation: &Invocation,
     info: &'static AppletInfo,
     options: Packed<EnvBuilder>,
