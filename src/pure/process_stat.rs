@@ -23,19 +23,19 @@ impl ProcessStat {
     /// Parses the start of /proc/PID/stat, for a zombie up to the number of threads; `None` if the text is truncated.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        // The command's name is in parentheses and may itself contain any byte.
-        let name_end = text.iter().rposition(|byte| *byte == b')')?;
-        let mut fields = split(text.get(name_end..)?, b' ').skip(1);
-        let state = fields.next();
+        // The command's name is in parentheses and may itself contain any byte. A blank follows.
+        let after_name = after_last(text, b')')?;
+        let mut fields = split(skip(text, text.len() + 1 - after_name), b' ');
+        let state = *fields.next()?.first()?;
         let parent = value::pid(fields.next()?);
         let group = value::pid(fields.next()?);
         let session = value::pid(fields.next()?);
         let is_dead = match state {
             // num_threads, field 20, counts the first thread until the process is reaped.
-            Some(b"Z") => matches!(fields.nth(13)?, b"0" | b"1"),
-            state => state == Some(b"X"),
+            b'Z' => matches!(fields.nth(13)?, b"0" | b"1"),
+            state => state == b'X',
         };
-        let is_asleep = matches!(state, Some(b"S" | b"T" | b"t"));
+        let is_asleep = matches!(state, b'S' | b'T' | b't');
         Some(Self { is_dead, is_asleep, parent, group, session })
     }
 }

@@ -59,7 +59,6 @@ impl Errno {
     pub const INVAL: Self = Self(22);
     pub const NFILE: Self = Self(23);
     pub const MFILE: Self = Self(24);
-    pub const NOTTY: Self = Self(25);
     pub const TXTBSY: Self = Self(26);
     pub const FBIG: Self = Self(27);
     pub const NOSPC: Self = Self(28);
@@ -68,7 +67,6 @@ impl Errno {
     pub const NAMETOOLONG: Self = Self(by_arch(36, 78));
     pub const NOSYS: Self = Self(by_arch(38, 89));
     pub const LOOP: Self = Self(by_arch(40, 90));
-    pub const LIBBAD: Self = Self(by_arch(80, 84));
     pub const MSGSIZE: Self = Self(by_arch(90, 97));
     pub const PROTOTYPE: Self = Self(by_arch(91, 98));
     pub const AFNOSUPPORT: Self = Self(by_arch(97, 124));
@@ -126,7 +124,6 @@ const fn pack(packed: &mut [u8]) -> usize {
 const REASONS: &[(Errno, &str)] = &[
     (Errno::PERM, "Operation not permitted"),
     (Errno::NOENT, "No such file or directory"),
-    (Errno::INTR, "Interrupted system call"),
     (Errno::IO, "Input/output error"),
     (Errno::NXIO, "No such device or address"),
     (Errno::TOO_BIG, "Argument list too long"),
@@ -143,7 +140,6 @@ const REASONS: &[(Errno, &str)] = &[
     (Errno::INVAL, "Invalid argument"),
     (Errno::NFILE, "Too many open files in system"),
     (Errno::MFILE, "Too many open files"),
-    (Errno::NOTTY, "Inappropriate ioctl for device"),
     (Errno::TXTBSY, "Text file busy"),
     (Errno::FBIG, "File too large"),
     (Errno::NOSPC, "No space left on device"),
@@ -153,7 +149,6 @@ const REASONS: &[(Errno, &str)] = &[
     (Errno::NOSYS, "Function not implemented"),
     (Errno::LOOP, "Too many levels of symbolic links"),
     (Errno::DQUOT, "Disk quota exceeded"),
-    (Errno::LIBBAD, "Accessing a corrupted shared library"),
     (Errno::STALE, "Stale file handle"),
     (Errno::MSGSIZE, "Message too long"),
     (Errno::AFNOSUPPORT, "Address family not supported by protocol"),

@@ -180,7 +180,6 @@ const _: () = {
     assert!(Errno::INVAL.0 == libc::EINVAL);
     assert!(Errno::NFILE.0 == libc::ENFILE);
     assert!(Errno::MFILE.0 == libc::EMFILE);
-    assert!(Errno::NOTTY.0 == libc::ENOTTY);
     assert!(Errno::TXTBSY.0 == libc::ETXTBSY);
     assert!(Errno::FBIG.0 == libc::EFBIG);
     assert!(Errno::NOSPC.0 == libc::ENOSPC);
@@ -189,7 +188,6 @@ const _: () = {
     assert!(Errno::NAMETOOLONG.0 == libc::ENAMETOOLONG);
     assert!(Errno::NOSYS.0 == libc::ENOSYS);
     assert!(Errno::LOOP.0 == libc::ELOOP);
-    assert!(Errno::LIBBAD.0 == libc::ELIBBAD);
     assert!(Errno::MSGSIZE.0 == libc::EMSGSIZE);
     assert!(Errno::PROTOTYPE.0 == libc::EPROTOTYPE);
     assert!(Errno::AFNOSUPPORT.0 == libc::EAFNOSUPPORT);
