@@ -83,7 +83,7 @@ pub fn descriptor(word: &[u8]) -> Result<i32, Expected> {
 }
 
 /// The letters of units with their factors.
-type Units = [(u8, u64)];
+type Units = [(u8, u32)];
 
 /// In seconds.
 const TIME_UNITS: &Units = &[(b's', 1), (b'm', 60), (b'h', 3600), (b'd', 86_400), (b'w', 604_800)];
@@ -107,7 +107,7 @@ const SIZE_UNITS: &Units = &[
 fn split_unit<'a>(word: &'a [u8], units: &Units) -> (&'a [u8], u64) {
     let split = word.split_last().and_then(|(last, number)| {
         let unit = units.iter().find(|unit| unit.0 == *last)?;
-        Some((number, unit.1))
+        Some((number, unit.1.into()))
     });
     split.unwrap_or((word, 1))
 }
