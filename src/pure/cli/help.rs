@@ -3,7 +3,7 @@
 //! `option_sources` prints it for `--help`.
 
 use super::option_table::{Row, next_row};
-use crate::text::{Put, TextBuf};
+use crate::text::{Put, TextBuf, split_once};
 
 /// The column in which descriptions start. A longer option moves its description to the right.
 const COLUMN: usize = 28;
@@ -24,15 +24,19 @@ pub fn print_help<E>(
 
 /// Returns the line of one row, with a newline.
 #[must_use]
+#[inline(always)]
 pub fn help_line(row: Row) -> TextBuf<160> {
+    let (option, description) = split_once(row.0, b'\t');
     let mut line = TextBuf::new();
     line.put(b" ");
-    for byte in row.0 {
-        line.put(&[if *byte == b'\t' { b' ' } else { *byte }]);
-        while *byte == b'\t' && line.bytes().len() < COLUMN {
-            line.put(b" ");
+    line.put(option);
+    loop {
+        line.put(b" ");
+        if line.bytes().len() >= COLUMN {
+            break;
         }
     }
+    line.put(description.unwrap_or(b""));
     line.put(b"\n");
     line
 }

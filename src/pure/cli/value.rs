@@ -200,8 +200,12 @@ pub fn signal(word: &[u8]) -> Result<Signal, Expected> {
 pub fn count_per_time(word: &[u8]) -> Option<(Option<u32>, Option<Duration>)> {
     let (count, time) = split_once(word, b'/');
     let count = self::count(count).ok()?;
-    let time = time.map(self::time).transpose().ok()?;
-    (time != Some(Duration::ZERO)).then_some((count, time))
+    let time = match time.map(self::time) {
+        None => None,
+        Some(Ok(time)) if !time.is_zero() => Some(time),
+        Some(_) => return None,
+    };
+    Some((count, time))
 }
 
 /// A time.
