@@ -198,12 +198,9 @@ impl Sink for LineLogger<'_> {
         let log_file = self.target.log_file();
         let (state, writable, at) = match log_file.blocked {
             None => {
-                let mut at = self.requests_until;
+                let mut at = self.requests_until.min(log_file.retry_at());
                 if log_file.is_dirty() {
                     at = at.min(self.next_sync);
-                }
-                if let Some(retry_at) = log_file.retry_at() {
-                    at = at.min(retry_at);
                 }
                 (SinkState::Ready, poll::NONE, at)
             }

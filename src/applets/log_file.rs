@@ -160,16 +160,16 @@ impl LogFile {
         self.is_dirty
     }
 
-    /// Returns the time of the next attempt to end an outage that requires no new lines.
+    /// Returns the time of the next attempt to end an outage, which requires no new lines; never if there is no outage.
     #[must_use]
-    pub const fn retry_at(&self) -> Option<Instant> {
+    pub const fn retry_at(&self) -> Instant {
         self.state.retry_at()
     }
 
     /// Returns whether to try now to open a FIFO that had no reader.
     #[must_use]
     pub fn must_open(&self) -> bool {
-        self.fd() < 0 && self.retry_at().is_none_or(|at| at <= clock::now())
+        self.fd() < 0 && (!self.is_dropping() || self.retry_at() <= clock::now())
     }
 
     /// Writes or drops `bytes`. Returns the number of bytes that were written or dropped: all, unless
@@ -279,7 +279,7 @@ impl LogFile {
     /// Tries to end the outage if the time has come. Returns whether it is over.
     fn end_outage(&mut self, loss_notice: LossNotice) -> bool {
         let now = clock::now();
-        if self.retry_at().is_some_and(|at| now < at) {
+        if now < self.retry_at() {
             return false;
         }
         self.write_loss_notice(loss_notice);

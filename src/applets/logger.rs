@@ -14,10 +14,9 @@ use pure::exit::Exit;
 use pure::log::line_prefix::{PREFIX_SIZE, PrefixBuf};
 use pure::log::loss::{self, Loss};
 use pure::log::rate::RateLimiter;
-use pure::text::{Put, Text, Writer};
+use pure::text::{Put, Text};
 use sys::fd;
 use sys::static_cell::StaticCell;
-use ufmt::uwrite;
 
 /// The values of the options that all loggers have.
 pub struct LoggerConfig {
@@ -96,7 +95,8 @@ fn prepare(
 
 /// Appends a line that reports missing lines in the log. `fate` says what happened to them.
 pub fn put_loss_notice(line: &mut Text, loss: Loss, fate: &str) {
-    let Ok(()) = uwrite!(Writer(line), "{}: ", name());
+    line.put(name().as_bytes());
+    line.put(b": ");
     loss::put_notice(line, loss, fate);
     line.put(b"\n");
 }

@@ -250,7 +250,8 @@ fn run(on_full: OnFull, is_stdout: bool) {
             assert_eq!(log_file.at_line_start(), ends_line || log_file.is_dropping());
         }
         let failed_at = SCENARIO.with_borrow(|scenario| scenario.failed_at);
-        let retry_at = failed_at.map(|second| Instant::from_clock(Duration::from_secs(second + 1)));
+        let retry_at = failed_at
+            .map_or(Instant::NEVER, |second| Instant::from_clock(Duration::from_secs(second + 1)));
         assert_eq!(log_file.retry_at(), retry_at);
     }
     let given_up = !rest.is_empty();

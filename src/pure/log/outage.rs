@@ -18,26 +18,16 @@ pub const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The state of a log file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LogState {
-    /// Lines are written.
-    Writing {
-        /// The file ends with an unfinished line.
-        midline: bool,
-    },
-    /// Lines are dropped.
-    Dropping(Outage),
-}
-
-/// A period in which the file cannot be written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Outage {
+pub struct LogState {
+    /// The file ends with an unfinished line.
+    torn: bool,
+    /// There is an outage: lines are dropped. The fields below describe it.
+    dropping: bool,
+    /// The last dropped byte is not the end of a line.
+    midline: bool,
     loss: Loss,
     /// Time of the next attempt to end the outage.
     retry_at: Instant,
-    /// The last dropped byte is not the end of a line.
-    midline: bool,
-    /// The file ends with a piece of a line.
-    torn: bool,
 }
 
 /// The output that ends an outage.
@@ -51,77 +41,67 @@ pub struct Notice {
 
 impl LogState {
     /// The state of a file that ends with a whole line.
-    pub const NEW: Self = Self::Writing { midline: false };
+    pub const NEW: Self = Self {
+        torn: false,
+        dropping: false,
+        midline: false,
+        loss: Loss { lines: 0, bytes: 0 },
+        retry_at: Instant::START,
+    };
 
     /// Returns whether the next byte that is written starts a line.
     #[must_use]
     pub const fn at_line_start(&self) -> bool {
-        !matches!(self, Self::Writing { midline: true })
+        self.dropping || !self.torn
     }
 
     #[must_use]
     pub const fn is_dropping(&self) -> bool {
-        matches!(self, Self::Dropping(_))
+        self.dropping
     }
 
-    /// Returns the time of the next attempt to end the outage; `None` if there is none.
+    /// Returns the time of the next attempt to end the outage; never if there is none.
     #[must_use]
-    pub const fn retry_at(&self) -> Option<Instant> {
-        match self {
-            Self::Dropping(outage) => Some(outage.retry_at),
-            Self::Writing { .. } => None,
-        }
+    pub const fn retry_at(&self) -> Instant {
+        if self.dropping { self.retry_at } else { Instant::NEVER }
     }
 
     /// Records that these bytes were written.
     pub const fn written(&mut self, bytes: &[u8]) {
         if let Some(last) = bytes.last() {
-            let unfinished = *last != b'\n';
-            match self {
-                Self::Writing { midline } => *midline = unfinished,
-                Self::Dropping(outage) => outage.torn = unfinished,
-            }
+            self.torn = *last != b'\n';
         }
     }
 
     /// Records that the next bytes go to another file, which ends with a whole line. The outage may end at once.
     pub const fn file_changed(&mut self) {
-        self.written(b"\n");
-        if let Self::Dropping(outage) = self {
-            outage.retry_at = Instant::START;
-        }
+        self.torn = false;
+        self.retry_at = Instant::START;
     }
 
     /// Drops these bytes at `now`, after a failed write. This starts an outage, or continues it until the next attempt.
     pub fn write_failed(&mut self, rest: &[u8], now: Instant) {
-        if let Self::Writing { midline } = *self {
-            let loss = Loss::default();
-            *self = Self::Dropping(Outage { loss, retry_at: now, midline, torn: midline });
+        if !self.dropping {
+            (self.dropping, self.midline) = (true, self.torn);
         }
-        if let Self::Dropping(outage) = self {
-            outage.retry_at = now.add(RETRY_INTERVAL);
-        }
+        self.retry_at = now.add(RETRY_INTERVAL);
         self.drop_bytes(rest);
     }
 
     /// Drops and counts these bytes, if there is an outage.
     pub fn drop_bytes(&mut self, bytes: &[u8]) {
-        if let (Self::Dropping(outage), Some(last)) = (self, bytes.last()) {
-            outage.loss.add(bytes);
-            outage.midline = *last != b'\n';
+        if let (true, Some(last)) = (self.dropping, bytes.last()) {
+            self.loss.add(bytes);
+            self.midline = *last != b'\n';
         }
     }
 
     /// Returns the output that ends the outage; `None` if there is no outage.
     #[must_use]
     pub fn notice(&self) -> Option<Notice> {
-        match *self {
-            Self::Dropping(Outage { torn, mut loss, midline, .. }) => {
-                loss.lines += u64::from(midline);
-                Some(Notice { newline: torn, loss })
-            }
-            Self::Writing { .. } => None,
-        }
+        let Self { torn, dropping, midline, mut loss, .. } = *self;
+        loss.lines += u64::from(midline);
+        dropping.then_some(Notice { newline: torn, loss })
     }
 
     /// Records that the loss notice was written: the outage is over.
@@ -152,7 +132,7 @@ mod tests {
             let mut state = LogState::NEW;
             state.written(file);
             assert_eq!(state.at_line_start(), file.ends_with(b"\n"));
-            assert_eq!((state.retry_at(), state.notice()), (None, None));
+            assert_eq!((state.retry_at(), state.notice()), (Instant::NEVER, None));
             state.write_failed(b"c\nd", at(0));
             Self { state, retry_at: 1, dropped: b"c\nd".to_vec(), file: file.to_vec() }
         }
@@ -163,7 +143,7 @@ mod tests {
             let loss = Loss { lines, bytes: self.dropped.len() as u64 };
             let newline = !self.file.ends_with(b"\n");
             assert_eq!(self.state.notice(), Some(Notice { newline, loss }));
-            assert_eq!(self.state.retry_at(), Some(at(self.retry_at)));
+            assert_eq!(self.state.retry_at(), at(self.retry_at));
             assert!(self.state.is_dropping() && self.state.at_line_start());
         }
     }
@@ -212,16 +192,16 @@ mod tests {
         let mut state = LogState::NEW;
         for (bytes, midline) in [(&b"a"[..], true), (b"d\nef", true), (b"", true), (b"\n", false)] {
             state.written(bytes);
-            assert_eq!(state, LogState::Writing { midline });
+            assert_eq!(state, LogState { torn: midline, ..LogState::NEW });
             state.drop_bytes(b"x");
-            assert_eq!(state, LogState::Writing { midline }, "there is no outage");
+            assert_eq!(state, LogState { torn: midline, ..LogState::NEW }, "there is no outage");
         }
         state.written(b"a");
         state.file_changed();
         assert_eq!(state, LogState::NEW);
         state.write_failed(b"b\n", at(0));
-        assert!(state.retry_at() > Some(at(0)));
+        assert!(state.retry_at() > at(0));
         state.file_changed();
-        assert!(state.retry_at() <= Some(at(0)));
+        assert!(state.retry_at() <= at(0));
     }
 }
