@@ -307,8 +307,15 @@ fn drlog_stores_random_lines_in_files_of_random_size() {
         let is_whole = |file: &Vec<u8>| file.is_empty() || file.ends_with(b"\n");
         let is_valid = |file: &Vec<u8>| is_whole(file) || file.len() >= 2 * size;
         assert!(files.iter().all(is_valid), "a file ends within a line");
-        let log = files.concat();
-        let log = if timestamp.is_empty() { log } else { strip_timestamps(&log) };
+        let mut log = files.concat();
+        if !timestamp.is_empty() {
+            if count > 0 {
+                // The oldest file may begin with the end of a line that was split.
+                let end = log.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+                log.drain(..end);
+            }
+            log = strip_timestamps(&log);
+        }
         let expected = split_lines(&text).concat();
         if count == 0 {
             assert_same(&log, &expected, "the log");
