@@ -7,7 +7,7 @@ use super::check;
 use super::file::{self, File};
 use super::{Result, call, check_size, poll};
 use core::ffi::{CStr, c_int};
-use pure::syslog::socket_addr::SocketAddr;
+use pure::syslog::socket_addr::{IPV4, IPV6, SOCKADDR_SIZE, SocketAddr};
 use pure::unix::Errno;
 
 /// The type of a socket (socket(2)).
@@ -18,7 +18,10 @@ pub enum SocketType {
 }
 
 /// A connected socket. It is closed when it is dropped, and by exec.
-pub struct Socket(File);
+pub struct Socket {
+    file: File,
+    pub socket_type: SocketType,
+}
 
 /// The maximum number of messages in one call. Chosen: the arrays of headers take 3 KiB of stack.
 pub const MAX_MESSAGES: usize = 40;
@@ -38,15 +41,15 @@ impl Socket {
         #[cfg(not(target_arch = "x86"))]
         // SAFETY: the arguments are numbers.
         let fd = unsafe { call!(libc::SYS_socket, family, flags, 0) }?;
-        Ok(Self(File::adopt(fd)))
+        Ok(Self { file: File::adopt(fd), socket_type })
     }
 
-    /// Connects to the Unix socket `path` (unix(7)).
+    /// Connects to the Unix socket `path` of either type (unix(7)).
     ///
     /// # Errors
-    /// `EPROTOTYPE` if the socket has the other type; `ENOENT` or `ECONNREFUSED` without a receiver;
+    /// `ENOENT` or `ECONNREFUSED` without a receiver;
     /// `ENAMETOOLONG` (connect(2)).
-    pub fn unix(path: &CStr, socket_type: SocketType) -> Result<Self> {
+    pub fn unix(path: &CStr) -> Result<Self> {
         // SAFETY: all zeros are a valid sockaddr_un.
         let mut address: libc::sockaddr_un = unsafe { core::mem::zeroed() };
         address.sun_family = libc::AF_UNIX as u16;
@@ -56,7 +59,11 @@ impl Socket {
         for (target, byte) in address.sun_path.iter_mut().zip(path.to_bytes()) {
             *target = *byte as core::ffi::c_char;
         }
-        Self::connect(socket_type, (&raw const address).cast(), size_of_val(&address))
+        let (address, size) = ((&raw const address).cast(), size_of::<libc::sockaddr_un>());
+        match Self::connect(SocketType::Datagram, address, size) {
+            Err(Errno::PROTOTYPE) => Self::connect(SocketType::Stream, address, size),
+            result => result,
+        }
     }
 
     /// Starts to connect to an internet address (ip(7), ipv6(7)). A stream is connected, or has failed, when it becomes
@@ -66,25 +73,15 @@ impl Socket {
     /// `ECONNREFUSED`, `ENETUNREACH`, `EHOSTUNREACH`, `EAFNOSUPPORT`; never `EINPROGRESS` (connect(2)); `ENODEV` if there
     /// is no interface with the name of the zone.
     pub fn inet(to: &SocketAddr, socket_type: SocketType) -> Result<Self> {
-        // SAFETY: all zeros are a valid sockaddr_in6.
-        let mut address: libc::sockaddr_in6 = unsafe { core::mem::zeroed() };
-        address.sin6_port = to.port.to_be();
-        let size = if to.is_v6 {
-            address.sin6_family = libc::AF_INET6 as u16;
-            address.sin6_addr.s6_addr = to.ip;
-            address.sin6_scope_id = match to.zone {
-                [] => to.zone_number,
-                name => Self::interface_index(name)?,
-            };
-            size_of_val(&address)
-        } else {
-            // A sockaddr_in has its address at this place.
-            address.sin6_family = libc::AF_INET as u16;
-            let [a, b, c, d, ..] = to.ip;
-            address.sin6_flowinfo = u32::from_ne_bytes([a, b, c, d]);
-            size_of::<libc::sockaddr_in>()
-        };
-        Self::connect(socket_type, (&raw const address).cast(), size)
+        const {
+            assert!(IPV4 as c_int == libc::AF_INET && IPV6 as c_int == libc::AF_INET6);
+            assert!(SOCKADDR_SIZE == size_of::<libc::sockaddr_in6>());
+        }
+        let mut to = *to;
+        if !to.zone.is_empty() {
+            to.zone_number = Self::interface_index(to.zone)?;
+        }
+        Self::connect(socket_type, (&raw const to).cast(), SOCKADDR_SIZE)
     }
 
     /// Returns the number of a network interface (netdevice(7)).
@@ -132,13 +129,13 @@ impl Socket {
     /// Returns the socket as an open file.
     #[must_use]
     pub fn into_file(self) -> File {
-        self.0
+        self.file
     }
 
     /// Returns the descriptor, which stays owned by this socket.
     #[must_use]
     pub const fn fd(&self) -> c_int {
-        self.0.fd()
+        self.file.fd()
     }
 
     /// Returns the pending error of a stream, or `EPIPE` if the peer has closed it, even if unread data is left.
@@ -155,28 +152,29 @@ impl Socket {
     /// taken, without the first `skip` bytes of the first message.
     ///
     /// # Errors
-    /// If nothing was sent: `EAGAIN`, `ENOBUFS`; of datagrams `ECONNREFUSED`, `EMSGSIZE` (send(2)) and `ENOSYS` before Linux
-    /// 3.0 (sendmmsg(2)); of a stream `EPIPE`, `ECONNRESET` (writev(2)).
+    /// If nothing was sent: `EAGAIN`, `ENOBUFS`; of datagrams `ECONNREFUSED`, `EMSGSIZE` (send(2)); of a stream `EPIPE`,
+    /// `ECONNRESET` (writev(2)).
     pub fn send<'a>(
         &self,
-        messages: impl Iterator<Item = &'a [u8]>,
-        socket_type: SocketType,
-        skip: usize,
+        mut messages: impl Iterator<Item = &'a [u8]>,
+        mut skip: usize,
     ) -> Result<usize> {
         // SAFETY: all zeros are valid iovecs.
         let mut pieces: [libc::iovec; MAX_MESSAGES] = unsafe { core::mem::zeroed() };
         let mut count = 0;
-        for (piece, message) in pieces.iter_mut().zip(messages) {
-            let skip = if count == 0 { skip } else { 0 };
-            let rest = pure::text::skip(message, skip);
+        for piece in &mut pieces {
+            let Some(message) = messages.next() else {
+                break;
+            };
+            let rest = pure::text::skip(message, core::mem::take(&mut skip));
             piece.iov_base = rest.as_ptr().cast_mut().cast();
             piece.iov_len = rest.len();
             count += 1;
         }
-        if socket_type == SocketType::Stream {
+        let fd = self.fd();
+        if self.socket_type == SocketType::Stream {
             // SAFETY: `count` entries, each with a slice that is still borrowed.
-            let written =
-                unsafe { libc::syscall(libc::SYS_writev, self.fd(), pieces.as_ptr(), count) };
+            let written = unsafe { libc::syscall(libc::SYS_writev, fd, pieces.as_ptr(), count) };
             return check_size(written);
         }
         // SAFETY: all zeros are valid message headers.
@@ -185,9 +183,24 @@ impl Socket {
             header.msg_hdr.msg_iov = piece;
             header.msg_hdr.msg_iovlen = 1;
         }
-        let (socket, first) = (self.fd(), headers.as_mut_ptr());
         // By number, because musl's function sends them one by one.
         // SAFETY: `count` headers are filled in, each with one slice that is still borrowed.
-        check_size(unsafe { libc::syscall(libc::SYS_sendmmsg, socket, first, count, 0) })
+        let sent = check_size(unsafe {
+            libc::syscall(libc::SYS_sendmmsg, fd, headers.as_mut_ptr(), count, 0)
+        });
+        if sent != Err(Errno::NOSYS) {
+            return sent;
+        }
+        // A seccomp filter or an emulator lacks the call.
+        for (sent, piece) in pieces.iter().take(count).enumerate() {
+            // SAFETY: one entry, with a slice that is still borrowed.
+            let written = unsafe { libc::syscall(libc::SYS_writev, fd, &raw const *piece, 1) };
+            match check_size(written) {
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => return Ok(sent),
+                Ok(_) => {}
+            }
+        }
+        Ok(count)
     }
 }

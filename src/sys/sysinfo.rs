@@ -1,5 +1,7 @@
 //! Facts about the whole machine: load, host name, number of CPUs.
 
+use core::ffi::CStr;
+
 /// Returns the 1-minute load average in units of 1/65536 (sysinfo(2)). It works without /proc.
 #[must_use]
 pub fn load() -> u64 {
@@ -11,17 +13,15 @@ pub fn load() -> u64 {
     u64::from(one_minute)
 }
 
-/// Appends the host name (uname(2)), as the kernel has it. Linux limits it to 64 bytes.
-pub fn put_host_name(text: &mut heapless::Vec<u8, 64>) {
+/// Reads the host name (uname(2)), as the kernel has it. Linux limits it to 64 bytes.
+pub fn read_host_name(name: &mut heapless::VecView<u8>) {
     // SAFETY: all zeros are a valid utsname.
     let mut names: libc::utsname = unsafe { core::mem::zeroed() };
     // SAFETY: `names` is writable.
     unsafe { libc::syscall(libc::SYS_uname, &raw mut names) };
-    #[allow(clippy::unnecessary_cast, reason = "c_char is signed on some machines")]
-    let bytes = names.nodename.iter().map(|c| *c as u8);
-    for byte in bytes.take_while(|byte| *byte != 0) {
-        let _ = text.push(byte);
-    }
+    name.clear();
+    // SAFETY: the kernel ends the name with a NUL.
+    let _ = name.extend_from_slice(unsafe { CStr::from_ptr(names.nodename.as_ptr()) }.to_bytes());
 }
 
 /// Returns how many of the first 1024 CPUs this process may use (sched_getaffinity(2)); 0 if the call fails.

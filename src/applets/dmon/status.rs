@@ -13,7 +13,7 @@ use pure::supervise::machine::Role;
 use pure::text::{Put, TextBuf, first, put_number};
 use pure::unix::{Errno, Pid, WaitStatus};
 use sys::file::{self, File};
-use sys::socket::{Socket, SocketType};
+use sys::socket::Socket;
 
 /// The keywords of the events. Scripts parse them; they are those of the C dmon.
 const KEYWORDS: &str = "start |stop |timeout |kill |pause |resume |signal |exit ";
@@ -54,7 +54,7 @@ impl StatusWriter {
     pub fn open(path: CliWord) -> Result<Self, Exit> {
         // open(2) fails with `ENXIO` for a socket.
         let (is_socket, file) = match log_file::open(path) {
-            Err(Errno::NXIO) => (true, connect(path)),
+            Err(Errno::NXIO) => (true, Socket::unix(path).map(Socket::into_file)),
             other => (false, other),
         };
         let file = file.map_err(|error| os_error("cannot open ", path.to_bytes(), error))?;
@@ -77,7 +77,7 @@ impl StatusWriter {
         line.put(b"\n");
         // The connection may have broken since the last line: connect and try again.
         if !self.write(line.bytes()) && self.is_socket {
-            self.file = connect(self.path).ok();
+            self.file = Socket::unix(self.path).map(Socket::into_file).ok();
             self.write(line.bytes());
         }
     }
@@ -100,13 +100,4 @@ impl StatusWriter {
             Err(_) => false,
         }
     }
-}
-
-/// Connects to a datagram socket or a stream socket.
-fn connect(path: CliWord) -> Result<File, Errno> {
-    match Socket::unix(path, SocketType::Datagram) {
-        Err(Errno::PROTOTYPE) => Socket::unix(path, SocketType::Stream),
-        other => other,
-    }
-    .map(Socket::into_file)
 }

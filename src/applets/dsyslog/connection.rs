@@ -9,26 +9,27 @@ use core::ffi::c_int;
 use pure::syslog::address::{Address, Transport};
 use pure::syslog::connection::{ConnectionState, Sent, Step};
 use pure::syslog::queue::Queue;
+use pure::time::{Duration, Instant};
 use pure::unix::Errno;
 use sys::socket::{MAX_MESSAGES, SocketType};
 #[cfg(not(test))]
-use sys::{clock, fd, file, socket::Socket};
+use sys::{clock, fd, socket::Socket};
 #[cfg(test)]
-use tests::{Socket, clock, fd, file};
+use tests::{Socket, clock, fd};
 
 /// A connection and its socket.
 pub struct Connection<'a> {
     address: &'a Address,
     pub state: ConnectionState,
     /// `None` while the connection is down.
-    socket: Option<(Socket, SocketType)>,
+    socket: Option<Socket>,
 }
 
 impl<'a> Connection<'a> {
     /// Returns a connection that is down. The first flush connects it.
     #[must_use]
     pub fn new(address: &'a Address) -> Self {
-        let state = ConnectionState::new(address.transport, clock::now());
+        let state = ConnectionState::new(address.transport, Instant::from_clock(Duration::ZERO));
         Self { address, state, socket: None }
     }
 
@@ -42,15 +43,15 @@ impl<'a> Connection<'a> {
     /// pauses.
     #[must_use]
     pub fn fd(&self) -> Option<c_int> {
-        self.socket.as_ref().filter(|_| !self.state.is_paused()).map(|(socket, _)| socket.fd())
+        self.socket.as_ref().filter(|_| !self.state.is_paused()).map(Socket::fd)
     }
 
     /// Counts a datagram that was refused after it was sent. Otherwise the next call on the socket reports the error: call
     /// this after the last one.
     pub fn check_refused(&mut self) {
-        let error = self.socket.as_ref().and_then(|(socket, _)| socket.error());
+        let error = self.socket.as_ref().and_then(Socket::error);
         if let (Transport::Udp, Some(error)) = (self.address.transport, error) {
-            self.state.on_send(Err(error));
+            self.state.on_result(Err(error));
         }
     }
 
@@ -62,24 +63,14 @@ impl<'a> Connection<'a> {
             while let Some(lines) = queue.unreported_loss() {
                 report_loss(queue, lines);
             }
-            match self.state.next_step(queue.is_empty()) {
+            let result = match self.state.next_step(queue.is_empty()) {
                 Step::Wait => return,
-                Step::Connect => {
-                    let socket = connect(self.address);
-                    self.state.on_connect(socket.as_ref().map(|_| ()).map_err(|error| *error));
-                    self.socket = socket.ok();
-                }
-                Step::CheckConnect => {
-                    let is_writable = self.fd().is_some_and(fd::is_writable);
-                    let error = self.socket.as_ref().and_then(|(socket, _)| socket.error());
-                    self.state.on_connect_check(is_writable, error);
-                }
-                Step::Send => {
-                    let result = self.send(queue);
-                    if self.state.on_send(result) == Sent::TooLarge {
-                        queue.discard_line();
-                    }
-                }
+                Step::Connect => connect(self.address).map(|socket| self.socket = Some(socket)),
+                Step::CheckConnect => self.check(),
+                Step::Send => self.send(queue),
+            };
+            if self.state.on_result(result) == Sent::TooLarge {
+                queue.discard_line();
             }
             if self.state.is_down() {
                 self.socket = None;
@@ -88,27 +79,30 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Sends messages with one call, and removes from the queue those that were sent.
-    fn send(&self, queue: &mut Queue) -> Result<(), Errno> {
-        let Some((socket, socket_type)) = &self.socket else {
+    /// Returns `Ok` if a TCP connection is established, and `EAGAIN` if not yet.
+    fn check(&self) -> Result<(), Errno> {
+        let Some(socket) = &self.socket else {
             return Err(Errno::PIPE);
         };
-        let is_stream = *socket_type == SocketType::Stream;
+        let is_writable = fd::is_writable(socket.fd());
+        match socket.error() {
+            Some(error) => Err(error),
+            None if is_writable => Ok(()),
+            None => Err(Errno::AGAIN),
+        }
+    }
+
+    /// Sends messages with one call, and removes from the queue those that were sent.
+    fn send(&self, queue: &mut Queue) -> Result<(), Errno> {
+        let Some(socket) = &self.socket else {
+            return Err(Errno::PIPE);
+        };
+        let is_stream = socket.socket_type == SocketType::Stream;
         // After the receiver has closed the connection, one more write would succeed, and its messages would be lost.
         if is_stream && let Some(error) = socket.error() {
             return Err(error);
         }
-        let mut max = MAX_MESSAGES;
-        let result = socket.send(queue.messages(is_stream), *socket_type, queue.front_sent());
-        let sent = match result {
-            // A seccomp filter or an emulator lacks the call. Send one datagram, and expect no more.
-            Err(Errno::NOSYS) => {
-                max = 1;
-                let first = queue.messages(false).next().unwrap_or(&[]);
-                file::write(socket.fd(), first).map(|_| 1)
-            }
-            result => result,
-        }?;
+        let sent = socket.send(queue.messages(is_stream), queue.front_sent())?;
         if is_stream {
             queue.sent_bytes(sent);
             return Ok(());
@@ -117,28 +111,18 @@ impl<'a> Connection<'a> {
         // sendmmsg(2) returns the count if a later message fails, and drops its error. If the socket is writable, the
         // error was ECONNREFUSED for an earlier datagram.
         let is_udp = matches!(self.address.transport, Transport::Udp);
-        if is_udp && sent < max && !queue.is_empty() && fd::is_writable(socket.fd()) {
+        if is_udp && sent < MAX_MESSAGES && !queue.is_empty() && fd::is_writable(socket.fd()) {
             return Err(Errno::CONNREFUSED);
         }
         Ok(())
     }
 }
 
-/// Opens a socket to the receiver. A Unix socket may be of either type.
-fn connect(address: &Address) -> Result<(Socket, SocketType), Errno> {
-    let connect = |socket_type| {
-        let socket = match address.transport {
-            Transport::Unix => Socket::unix(address.word, socket_type),
-            Transport::Udp | Transport::Tcp => Socket::inet(&address.to, socket_type),
-        };
-        socket.map(|socket| (socket, socket_type))
-    };
+/// Opens a socket to the receiver.
+fn connect(address: &Address) -> Result<Socket, Errno> {
     match address.transport {
-        Transport::Tcp => connect(SocketType::Stream),
-        Transport::Udp => connect(SocketType::Datagram),
-        Transport::Unix => match connect(SocketType::Datagram) {
-            Err(Errno::PROTOTYPE) => connect(SocketType::Stream),
-            result => result,
-        },
+        Transport::Unix => Socket::unix(address.word),
+        Transport::Udp => Socket::inet(&address.to, SocketType::Datagram),
+        Transport::Tcp => Socket::inet(&address.to, SocketType::Stream),
     }
 }

@@ -92,7 +92,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         logger: LoggerConfig::DEFAULT,
         format: MessageFormat {
             // daemon.warning
-            priority: Priority { facility: Facility(3), severity: 4 },
+            priority: Priority { facility: Facility(24), severity: 4 },
             layout: Layout::Local,
             name: b"",
             id: Id::NONE,
@@ -103,7 +103,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
         to: Address {
             word: c"/dev/log",
             transport: Transport::Unix,
-            to: SocketAddr { is_v6: false, port: 0, ip: [0; 16], zone: b"", zone_number: 0 },
+            to: SocketAddr { family: 0, port: [0; 2], ip: [0; 20], zone_number: 0, zone: b"" },
             is_given: false,
         },
         rfc5424: false,
@@ -127,7 +127,7 @@ fn start(
         return Err(error("'", name, "' is not a name for syslog: 1 to 48 bytes"));
     }
     if config.rfc5424 && !config.to.is_given {
-        return Err(error("option --rfc5424 needs --to: /dev/log has the older format", b"", ""));
+        return Err(error("option --rfc5424 needs --to", b"", ""));
     }
     let layout = match config.to.transport {
         _ if config.rfc5424 => Layout::Rfc5424,
@@ -142,7 +142,7 @@ fn start(
         config.format.id = Id(process::getpid());
     }
     if !name.iter().all(u8::is_ascii_graphic) {
-        let _ = error("'", name, "' is not a printable name: sent with _ for other characters");
+        let _ = error("'", name, "' is not printable: sent with _ instead");
     }
     let Buffers { batch, out, .. } = buffers;
     let Some((queue, rest)) = out.split_first_chunk_mut() else {
@@ -237,11 +237,9 @@ impl Sender<'_> {
 }
 
 /// Sets the time of the next messages, and once a second the host name, which may change late at boot.
-fn update(MessageBuilder { moment, format, .. }: &mut MessageBuilder, reads_host: bool) {
-    let before = core::mem::replace(moment, clock::real());
-    if reads_host && before.0 != moment.0 {
-        format.host.0.clear();
-        sysinfo::put_host_name(&mut format.host.0);
+fn update(builder: &mut MessageBuilder, reads_host: bool) {
+    if builder.set_time(clock::real()) && reads_host {
+        sysinfo::read_host_name(&mut builder.format.host.0);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::framing::Framing;
 use super::socket_addr::SocketAddr;
 use crate::cli::option_value::{Arg, CliWord, Expected, OptionValue};
-use crate::text::{find_byte, split_once};
+use crate::text::{find_byte, split_once, strip_prefix};
 
 /// An address and the word that it was parsed from.
 #[derive(Clone, Copy, Debug)]
@@ -38,17 +38,18 @@ impl OptionValue for Address {
             "an address (udp:10.0.0.1, tcp:[fe80::1%eth0]:601) or a path with a slash";
         self.word = value;
         self.is_given = true;
-        let (protocol, to) = split_once(value.to_bytes(), b':');
-        let mut set = |to| self.to.set(to).ok_or(EXPECTED);
-        self.transport = match (protocol, to) {
-            (b"udp", Some(to)) => set(to).map(|()| Transport::Udp)?,
-            (b"tcp", Some(to)) => set(to).map(|()| Transport::Tcp)?,
-            _ if value.count_bytes() >= SUN_PATH_SIZE => return Err("a path of at most 107 bytes"),
-            // The slash comes before any colon: `tls://10.0.0.1` is not a path.
-            (folder, _) if find_byte(folder, b'/').is_some() => Transport::Unix,
-            _ => return Err(EXPECTED),
-        };
-        Ok(())
+        let word = value.to_bytes();
+        let to = strip_prefix(word, b"udp:").or_else(|| strip_prefix(word, b"tcp:"));
+        if let Some(to) = to {
+            self.transport = if word.starts_with(b"u") { Transport::Udp } else { Transport::Tcp };
+            return self.to.set(to).ok_or(EXPECTED);
+        }
+        self.transport = Transport::Unix;
+        if word.len() >= SUN_PATH_SIZE {
+            return Err("a path of at most 107 bytes");
+        }
+        // The slash comes before any colon: `tls://10.0.0.1` is not a path.
+        find_byte(split_once(word, b':').0, b'/').map(|_| ()).ok_or(EXPECTED)
     }
 }
 
@@ -74,13 +75,13 @@ mod tests {
     #[test]
     fn addresses_are_ports_or_paths() {
         let transport = |word: &str| {
-            let to = SocketAddr::default();
+            let to = SocketAddr::NONE;
             let mut address =
                 Address { word: c"", transport: Transport::Unix, to, is_given: false };
             let word = word_of(word);
             Arg::new(word).to(&mut address).map(|()| {
                 assert_eq!(address.word, word);
-                (address.transport, address.to.port)
+                (address.transport, u16::from_be_bytes(address.to.port))
             })
         };
         assert_eq!(transport("udp:[fd00::1]:601"), Ok((Transport::Udp, 601)));

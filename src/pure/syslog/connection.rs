@@ -1,8 +1,8 @@
 //! The state machine of the connection to the receiver: it decides when to connect, to send and to wait. dsyslog's
 //! connection makes the calls.
 //!
-//! The caller starts a pass and makes the call that [`ConnectionState::next_step`] names. It passes the result to the
-//! method that [`Step`] names, and repeats both until the step is [`Step::Wait`]. A pass happens at one point in time. It starts whenever
+//! The caller starts a pass and makes the call that [`ConnectionState::next_step`] names. It passes the result to
+//! [`ConnectionState::on_result`], and repeats both until the step is [`Step::Wait`]. A pass happens at one point in time. It starts whenever
 //! there are new messages, when the socket becomes writable, and at the time of [`Wait::until`].
 //!
 //! A receiver may be absent, slow, or restarting. An attempt to connect that fails is repeated after 1 s, then after
@@ -51,11 +51,11 @@ impl Phase {
 /// The next call to make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
-    /// Open a socket and connect it: [`ConnectionState::on_connect`].
+    /// Open a socket and connect it. A TCP connection may still be in progress.
     Connect,
-    /// Check whether the socket is writable, and its error: [`ConnectionState::on_connect_check`].
+    /// Check whether the connection is established: the socket is writable and has no error (connect(2)). `EAGAIN`: not yet.
     CheckConnect,
-    /// Send messages from the queue: [`ConnectionState::on_send`].
+    /// Send at least one message from the queue, or a part of one.
     Send,
     /// The pass is over.
     Wait,
@@ -151,32 +151,31 @@ impl ConnectionState {
         }
     }
 
-    /// Handles the result of connect(2). A TCP connection may still be in progress.
-    pub fn on_connect(&mut self, result: Result<(), Errno>) {
-        self.phase = match (result, self.transport) {
-            (Err(error), _) => return self.fail(error),
-            (Ok(()), Transport::Tcp) => Phase::Connecting { until: self.now.add(STALL_LIMIT) },
-            (Ok(()), Transport::Unix | Transport::Udp) => Phase::up(self.now),
-        };
-    }
-
-    /// Handles the state of a socket while it connects: established if it is writable and has no error (connect(2)).
-    pub fn on_connect_check(&mut self, is_writable: bool, error: Option<Errno>) {
-        match (self.phase, error) {
-            (_, Some(error)) => self.fail(error),
-            (Phase::Connecting { until }, None) if until <= self.now => self.fail(Errno::TIMEDOUT),
-            (_, None) if is_writable => {
-                self.phase = Phase::up(self.now);
+    /// Handles the result of the call of [`Self::next_step`].
+    pub fn on_result(&mut self, result: Result<(), Errno>) -> Sent {
+        match (self.phase, result) {
+            (Phase::Up { since, blocked_since, .. }, _) => {
+                return self.on_send(since, blocked_since, result);
             }
-            (_, None) => self.must_wait = true,
+            (Phase::Connecting { until }, Ok(()) | Err(Errno::AGAIN)) if until <= self.now => {
+                self.fail(Errno::TIMEDOUT);
+            }
+            (Phase::Connecting { .. }, Err(Errno::AGAIN)) => self.must_wait = true,
+            (_, Err(error)) => self.fail(error),
+            (Phase::Down { .. }, Ok(())) if matches!(self.transport, Transport::Tcp) => {
+                self.phase = Phase::Connecting { until: self.now.add(STALL_LIMIT) };
+            }
+            (_, Ok(())) => self.phase = Phase::up(self.now),
         }
+        Sent::OrLater
     }
 
-    /// Handles the result of a call that sent at least one message, or a part of one.
-    pub fn on_send(&mut self, result: Result<(), Errno>) -> Sent {
-        let Phase::Up { since, blocked_since, .. } = self.phase else {
-            return Sent::OrLater;
-        };
+    fn on_send(
+        &mut self,
+        since: Instant,
+        blocked_since: Option<Instant>,
+        result: Result<(), Errno>,
+    ) -> Sent {
         match result {
             Ok(()) => {
                 self.phase = Phase::up(since);
@@ -194,8 +193,7 @@ impl ConnectionState {
                 // The queue of the network interface is full, or there is no memory (send(2)). The socket is writable all
                 // the time.
                 if error != Errno::AGAIN {
-                    resend_at = Some(self.now.add(self.pause));
-                    self.pause = self.pause.double().min(MAX_PAUSE);
+                    resend_at = Some(self.now.add(double(&mut self.pause, MAX_PAUSE)));
                 }
                 self.phase = Phase::Up { since, blocked_since, resend_at };
                 self.must_wait = true;
@@ -234,8 +232,8 @@ impl ConnectionState {
 
     fn fail(&mut self, error: Errno) {
         self.last_error = Some(error);
-        self.phase = Phase::Down { until: self.now.add(self.retry_interval) };
-        self.retry_interval = self.retry_interval.double().min(MAX_RETRY);
+        let interval = double(&mut self.retry_interval, MAX_RETRY);
+        self.phase = Phase::Down { until: self.now.add(interval) };
     }
 
     const fn is_udp(&self) -> bool {
@@ -257,4 +255,10 @@ impl ConnectionState {
         };
         Wait { until, soon }
     }
+}
+
+/// Doubles an interval up to `max`. Returns the one before.
+fn double(interval: &mut Duration, max: Duration) -> Duration {
+    let doubled = interval.double().min(max);
+    core::mem::replace(interval, doubled)
 }

@@ -6,7 +6,7 @@ use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
 use crate::log::timestamp::put_civil;
 use crate::text::{Put, Text, TextBuf, first, put_number, put_padded, skip};
-use heapless::Vec;
+use heapless::{Vec, VecView};
 
 /// The maximum length of a sender's name, in bytes: APP-NAME of RFC 5424, 6.
 pub const MAX_NAME: usize = 48;
@@ -30,16 +30,6 @@ impl Layout {
     #[must_use]
     pub const fn has_host(self) -> bool {
         matches!(self, Self::Network | Self::Rfc5424)
-    }
-
-    /// Returns the part of a time that the header shows.
-    #[must_use]
-    pub const fn shown_part(self, (second, nanosecond): (i64, u32)) -> (i64, u32) {
-        match self {
-            Self::Local => (0, 0),
-            Self::Logd | Self::Network => (second, 0),
-            Self::Rfc5424 => (second, nanosecond),
-        }
     }
 
     /// Returns the maximum size of a message with its header, in bytes, if the option `--size` is `wanted`; 0: it is not
@@ -101,9 +91,9 @@ pub struct Host(pub Vec<u8, 64>);
 
 impl OptionValue for Host {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        let name = Vec::from_slice(value.to_bytes());
-        self.0 = name.map_err(|_| "a host name of at most 64 bytes")?;
-        Ok(())
+        let name: &mut VecView<u8> = &mut self.0;
+        name.clear();
+        name.extend_from_slice(value.to_bytes()).map_err(|_| "a host name of at most 64 bytes")
     }
 }
 
@@ -172,7 +162,7 @@ mod tests {
     use crate::syslog::priority::Facility;
 
     fn format(layout: Layout, name: &'static [u8]) -> MessageFormat {
-        let priority = Priority { facility: Facility(23), severity: 7 };
+        let priority = Priority { facility: Facility(184), severity: 7 };
         let host = Host(Vec::from_slice(b"box").unwrap());
         let (prefixed, skip_empty) = (false, false);
         MessageFormat { layout, priority, name, id: Id::NONE, host, prefixed, skip_empty }

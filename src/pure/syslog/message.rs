@@ -4,9 +4,9 @@
 //! Each line becomes one message, or several if it is too long. Control characters are escaped, because a receiver may
 //! print messages to a terminal: `#` and three octal digits, as rsyslogd does.
 
-use super::header::{Header, MessageFormat};
+use super::header::{Header, Layout, MessageFormat};
 #[cfg(any(test, fuzzing))]
-use super::header::{Host, Id, Layout};
+use super::header::{Host, Id};
 use super::priority::Priority;
 use super::queue::Queue;
 use crate::byte_scan::copy_until;
@@ -40,16 +40,18 @@ impl OptionValue for MaxSize {
 pub struct MessageBuilder<'a> {
     pub format: &'a mut MessageFormat,
     /// The time of the next messages: seconds since 1970 and nanoseconds.
-    pub moment: (i64, u32),
+    moment: (i64, u32),
     /// The header and a part of a line's text are in `message`. Otherwise the text in `message` is the start of a line, while
     /// it may still become the prefix `<NNN>`.
     in_line: bool,
     /// The number in that prefix.
     pri: Option<u8>,
-    /// The size of the header at the start of `message`; 0: there is none yet.
+    /// The size of the header at the start of `message`, and the PRI value in it. All lines of a batch, or of a second, share
+    /// one header.
     header_len: usize,
-    /// The moment and the PRI value that this header contains. All lines of a batch, or of a second, share one header.
-    header_for: ((i64, u32), u8),
+    header_pri: u8,
+    /// There is no header yet, or it shows an earlier time.
+    is_stale: bool,
     /// The size of the message so far.
     len: usize,
     /// The buffer has the maximum size of a message.
@@ -84,7 +86,8 @@ impl<'a> MessageBuilder<'a> {
             in_line: false,
             pri: None,
             header_len: 0,
-            header_for: ((0, 0), 0),
+            header_pri: 0,
+            is_stale: true,
             len: 0,
             message,
         }
@@ -94,6 +97,14 @@ impl<'a> MessageBuilder<'a> {
     #[must_use]
     pub const fn max_size(&self) -> usize {
         self.message.len()
+    }
+
+    /// Sets the time of the next messages. Returns whether it is another second.
+    pub fn set_time(&mut self, moment: (i64, u32)) -> bool {
+        let before = core::mem::replace(&mut self.moment, moment);
+        let is_new = before.0 != moment.0;
+        self.is_stale |= is_new || self.format.layout == Layout::Rfc5424;
+        is_new
     }
 
     /// Consumes bytes from the start of `piece`, at most to the end of a line. Returns their number. It is 0 if `piece` is
@@ -187,9 +198,8 @@ impl<'a> MessageBuilder<'a> {
             rest.put(skip(first(self.message, self.len), self.len - kept));
         }
         let pri = self.format.priority.pri(self.pri);
-        let header_for = (self.format.layout.shown_part(self.moment), pri);
-        if self.header_len == 0 || self.header_for != header_for {
-            self.header_for = header_for;
+        if self.is_stale || self.header_pri != pri {
+            (self.is_stale, self.header_pri) = (false, pri);
             let mut header = Header::new();
             self.format.put_header(&mut header, self.moment, pri);
             self.header_len = copy(header.bytes(), self.message);
@@ -246,14 +256,12 @@ fn octal_escape(byte: u8) -> [u8; 4] {
 /// may be cut anywhere.
 fn partial_char_len(text: &[u8]) -> usize {
     for (index, byte) in text.iter().rev().enumerate().take(3) {
-        let char_len = match byte {
-            0xc0..=0xdf => 2,
-            0xe0..=0xef => 3,
-            0xf0..=0xf7 => 4,
-            0x80..=0xbf => continue,
+        // The first byte of a character of 2 to 4 bytes starts with so many ones, and each other byte with one.
+        match byte.leading_ones() as usize {
+            1 => {}
+            char_len @ 2..=4 if index + 1 < char_len => return index + 1,
             _ => return 0,
-        };
-        return if index + 1 < char_len { index + 1 } else { 0 };
+        }
     }
     0
 }
@@ -262,7 +270,7 @@ fn partial_char_len(text: &[u8]) -> usize {
 #[cfg(any(test, fuzzing))]
 fn tests_format(layout: Layout) -> MessageFormat {
     use super::priority::Facility;
-    let priority = Priority { facility: Facility(3), severity: 4 };
+    let priority = Priority { facility: Facility(24), severity: 4 };
     let host = Host(heapless::Vec::from_slice(b"box").unwrap_or_default());
     let (prefixed, skip_empty) = (false, false);
     MessageFormat { layout, priority, name: b"name", id: Id::NONE, host, prefixed, skip_empty }
@@ -283,7 +291,7 @@ pub fn check(data: &[u8]) {
     let mut format = tests_format(layout);
     let mut buffer = std::vec![0; size];
     let mut builder = MessageBuilder::new(&mut format, &mut buffer);
-    builder.moment = (0, 0);
+    builder.set_time((0, 0));
     let header: &[u8] = match layout {
         Layout::Local => b"<28>name: ",
         Layout::Logd => b"<28>Jan  1 00:00:00 name: ",
@@ -337,7 +345,7 @@ mod tests {
     fn build(format: &mut MessageFormat, pieces: &[&[u8]]) -> std::vec::Vec<(String, bool)> {
         let mut buffer = vec![0; format.layout.max_size(0)];
         let mut builder = MessageBuilder::new(format, &mut buffer);
-        builder.moment = (1_794_823_200, 123_456_789);
+        builder.set_time((1_794_823_200, 123_456_789));
         let mut sent = vec![];
         let mut emit = |m: &[u8], last| sent.push((String::from_utf8_lossy(m).into_owned(), last));
         for piece in pieces {

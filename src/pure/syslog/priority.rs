@@ -3,7 +3,7 @@
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
 use crate::name_table::index_of;
-use crate::text::{split, split_once};
+use crate::text::split_once;
 
 /// A facility and a severity.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,7 +13,7 @@ pub struct Priority {
     pub severity: u8,
 }
 
-/// A facility, from 0 (kern) to 23 (local7): RFC 5424, table 1.
+/// Eight times a facility from 0 (kern) to 23 (local7): RFC 5424, table 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facility(pub u8);
 
@@ -25,16 +25,14 @@ const SEVERITIES: &str =
 const FACILITIES: &str = "kern|kernel user mail daemon auth syslog lpr|print|printer news uucp cron \
     authpriv ftp \0 \0 \0 \0 local0 local1 local2 local3 local4 local5 local6 local7";
 
-/// Returns the index of a name in such a table. As in logger(1), the number of syslog.h also selects it: `unit` times the
-/// index.
-fn parse(names: &str, unit: u32, word: &[u8], expected: Expected) -> Result<u8, Expected> {
-    let count = split(names.as_bytes(), b' ').count();
-    let by_number = || {
-        let number = value::number(word).ok()?;
-        usize::try_from(number / unit).ok().filter(|index| number % unit == 0 && *index < count)
+/// Returns the number of syslog.h for a name in such a table: `unit` times its index. As in logger(1), the word may be that
+/// number.
+fn parse(names: &str, unit: u8, max: u8, word: &[u8]) -> Option<u8> {
+    let number = match index_of(names, word) {
+        Some(index) => index as u8 * unit,
+        None => value::number(word).ok()?.try_into().ok()?,
     };
-    let index = index_of(names, word).or_else(by_number);
-    index.and_then(|index| u8::try_from(index).ok()).ok_or(expected)
+    (number <= max && number & (unit - 1) == 0).then_some(number)
 }
 
 /// Parses the name of a facility, or eight times its number.
@@ -46,7 +44,7 @@ impl OptionValue for Facility {
 
 impl Facility {
     fn set(&mut self, word: &[u8]) -> Result<(), Expected> {
-        self.0 = parse(FACILITIES, 8, word, "a facility (like daemon, user, local0)")?;
+        self.0 = parse(FACILITIES, 8, 184, word).ok_or("a facility (like daemon, user, local0)")?;
         Ok(())
     }
 }
@@ -59,7 +57,8 @@ impl OptionValue for Priority {
             self.facility.set(first)?;
         }
         let word = severity.unwrap_or(first);
-        self.severity = parse(SEVERITIES, 1, word, "a priority (like warning, info, daemon.err)")?;
+        self.severity =
+            parse(SEVERITIES, 1, 7, word).ok_or("a priority (like warning, info, daemon.err)")?;
         Ok(())
     }
 }
@@ -78,7 +77,7 @@ impl Priority {
             Some(severity) => severity,
             None => self.severity,
         };
-        self.facility.0 * 8 + severity
+        self.facility.0 + severity
     }
 }
 
@@ -89,14 +88,14 @@ mod tests {
 
     #[test]
     fn a_prefix_overrides_severity_or_both() {
-        let priority = Priority { facility: Facility(3), severity: 4 };
+        let priority = Priority { facility: Facility(24), severity: 4 };
         let pri = [None, Some(0), Some(7), Some(8), Some(191)].map(|prefix| priority.pri(prefix));
         assert_eq!(pri, [28, 24, 31, 8, 191]);
     }
 
     #[test]
     fn facilities_and_severities_have_names() {
-        let mut p = Priority { facility: Facility(3), severity: 4 };
+        let mut p = Priority { facility: Facility(24), severity: 4 };
         let mut set = |word| p.parse(Arg::new(word_of(word))).map(|()| p.pri(None));
         assert_eq!(set("local7.ERR"), Ok(23 * 8 + 3));
         assert_eq!(set("debug"), Ok(23 * 8 + 7));
@@ -123,9 +122,9 @@ mod tests {
         ] {
             assert!(set(bad).is_err(), "{bad:?}");
         }
-        let mut facility = Facility(3);
+        let mut facility = Facility(24);
         assert_eq!(Arg::new(word_of("Local0")).to(&mut facility), Ok(()));
-        assert_eq!(facility, Facility(16));
+        assert_eq!(facility, Facility(128));
         assert!(Arg::new(word_of("err")).to(&mut facility).is_err());
     }
 }

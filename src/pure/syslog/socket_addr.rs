@@ -7,102 +7,109 @@ use crate::cli::value;
 use crate::text::{copy, first, skip, spare, split, split_once};
 
 /// The port of syslog over UDP: RFC 5426, 3.3. That of TCP has no assignment; receivers use the same number.
-const DEFAULT_PORT: u16 = 514;
+const DEFAULT_PORT: u32 = 514;
 
-/// An internet address and a port.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// The size of `struct sockaddr_in6`, which is larger than `sockaddr_in`.
+pub const SOCKADDR_SIZE: usize = 28;
+
+/// The families of Linux: AF_INET and AF_INET6.
+pub const IPV4: u16 = 2;
+pub const IPV6: u16 = 10;
+
+/// An internet address and a port. It starts as `struct sockaddr_in` (ip(7)) or `struct sockaddr_in6` (ipv6(7)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
 pub struct SocketAddr {
-    pub is_v6: bool,
-    pub port: u16,
-    /// In the order of the network; 4 bytes of an IPv4 address.
-    pub ip: [u8; 16],
+    pub family: u16,
+    /// In the order of the network.
+    pub port: [u8; 2],
+    /// Four bytes of an IPv4 address, or four of `sin6_flowinfo` and 16 of an IPv6 address.
+    pub ip: [u8; 20],
+    /// The number of the zone; 0 without one.
+    pub zone_number: u32,
     /// The name of the zone: the interface of a link-local address (RFC 4007, 11). Empty without a zone, or if it is a
     /// number.
     pub zone: &'static [u8],
-    /// The number of the zone; 0 without one.
-    pub zone_number: u32,
 }
 
 /// The maximum length of an interface's name: IFNAMSIZ without a NUL (netdevice(7)).
 const MAX_ZONE: usize = 15;
 
 impl SocketAddr {
+    /// No address.
+    pub const NONE: Self = Self { family: 0, port: [0; 2], ip: [0; 20], zone_number: 0, zone: b"" };
+
     /// Sets an address, in brackets if it is one of IPv6, and a port other than 0, which may be missing. `None` for any
     /// other word.
     #[must_use]
     pub fn set(&mut self, word: &'static [u8]) -> Option<()> {
-        let (v4, mut port) = split_once(word, b':');
-        self.is_v6 = false;
+        let (mut ip, mut port) = split_once(word, b':');
+        let (mut base, mut at, mut size) = (10, 0, 4);
+        (self.family, self.zone, self.zone_number) = (IPV4, b"", 0);
         if let [b'[', rest @ ..] = word {
-            let (v6, rest) = split_once(rest, b']');
-            port = match rest? {
-                [] => None,
-                [b':', port @ ..] => Some(port),
-                _ => return None,
-            };
-            self.is_v6 = true;
-            let (v6, zone) = split_once(v6, b'%');
-            parse_v6(v6, &mut self.ip)?;
-            (self.zone, self.zone_number) = (b"", 0);
-            match zone.map(|zone| (zone, value::number(zone))) {
-                None => {}
-                Some((_, Ok(number))) => self.zone_number = number,
-                Some((name, Err(_))) if (1..=MAX_ZONE).contains(&name.len()) => self.zone = name,
-                _ => return None,
+            let (inside, rest) = split_once(rest, b']');
+            let (between, given) = split_once(rest?, b':');
+            let (v6, zone) = split_once(inside, b'%');
+            (ip, port, base, at, size) = (v6, given, 16, 4, 16);
+            self.family = IPV6;
+            if let Some(zone) = zone {
+                match value::number(zone) {
+                    Ok(number) => self.zone_number = number,
+                    Err(_) => self.zone = zone,
+                }
+                if !(1..=MAX_ZONE).contains(&zone.len()) {
+                    return None;
+                }
             }
-        } else {
-            parse_v4(v4, &mut self.ip)?;
+            if !between.is_empty() {
+                return None;
+            }
         }
-        self.port = port.map_or(Some(DEFAULT_PORT), decimal)?;
-        (self.port > 0).then_some(())
+        // `::` stands for any number of groups that are zero (RFC 4291, 2.2).
+        let gap = ip.windows(2).position(|pair| pair == b"::").unwrap_or(ip.len());
+        let mut tail = [0; 16];
+        self.ip = [0; 20];
+        let place = spare(&mut self.ip, at);
+        let before = parse_groups(first(ip, gap), base, place)?;
+        let after = parse_groups(skip(ip, gap + 2), base, &mut tail)?;
+        copy(&tail, spare(place, 16 - after));
+        let given = before + after;
+        let is_complete = if gap == ip.len() { given == size } else { given < size };
+        let port = match port {
+            Some(port) => value::number(port).ok()?,
+            None => DEFAULT_PORT,
+        };
+        self.port = (port as u16).to_be_bytes();
+        (is_complete && port > 0 && port <= u16::MAX.into()).then_some(())
     }
 }
 
-fn decimal(word: &[u8]) -> Option<u16> {
-    value::number(word).ok().and_then(|n| u16::try_from(n).ok())
-}
-
-/// Parses four decimal octets.
-fn parse_v4(word: &[u8], ip: &mut [u8; 16]) -> Option<()> {
-    let mut parts = split(word, b'.');
-    for octet in ip.iter_mut().take(4) {
-        *octet = u8::try_from(decimal(parts.next()?)?).ok()?;
-    }
-    parts.next().is_none().then_some(())
-}
-
-/// Parses eight hexadecimal groups, or fewer around one `::` (RFC 4291, 2.2).
-fn parse_v6(word: &[u8], ip: &mut [u8; 16]) -> Option<()> {
-    *ip = [0; 16];
-    let Some(gap) = word.windows(2).position(|pair| pair == b"::") else {
-        return (parse_groups(word, ip)? == 16).then_some(());
-    };
-    let mut tail = [0; 16];
-    let before = parse_groups(first(word, gap), ip)?;
-    let after = parse_groups(skip(word, gap + 2), &mut tail)?;
-    copy(first(&tail, after), spare(ip, 16 - after));
-    (before + after < 16).then_some(())
-}
-
-/// Parses groups separated by colons and returns the number of their bytes. An empty word has no groups.
-fn parse_groups(word: &[u8], bytes: &mut [u8; 16]) -> Option<usize> {
+/// Parses decimal numbers of one byte with dots, or hexadecimal ones of two bytes with colons, and returns the number of
+/// their bytes. An empty word has none.
+fn parse_groups(word: &[u8], base: u32, bytes: &mut [u8]) -> Option<usize> {
     let mut at = 0;
-    for group in split(word, b':').filter(|_| !word.is_empty()) {
-        *spare(bytes, at).first_chunk_mut()? = hexadecimal(group)?.to_be_bytes();
-        at += 2;
+    if word.is_empty() {
+        return Some(0);
+    }
+    for group in split(word, if base == 10 { b'.' } else { b':' }) {
+        if group.is_empty() || group.len() > 4 {
+            return None;
+        }
+        let mut number = 0;
+        for byte in group {
+            number = number * base + char::from(*byte).to_digit(base)?;
+        }
+        let [.., high, low] = number.to_be_bytes();
+        if base == 16 {
+            *bytes.get_mut(at)? = high;
+            at += 1;
+        } else if number > 255 {
+            return None;
+        }
+        *bytes.get_mut(at)? = low;
+        at += 1;
     }
     Some(at)
-}
-
-/// Parses one to four hexadecimal digits.
-fn hexadecimal(group: &[u8]) -> Option<u16> {
-    if !(1..=4).contains(&group.len()) {
-        return None;
-    }
-    group.iter().try_fold(0, |sum: u16, byte| {
-        let digit = char::from(*byte).to_digit(16)?;
-        Some((sum << 4) + u16::try_from(digit).ok()?)
-    })
 }
 
 #[cfg(test)]
@@ -114,12 +121,16 @@ mod tests {
     /// Parses the word, and converts the address to that of the standard library.
     fn parse(word: &str) -> Option<net::SocketAddr> {
         // The address may be set twice.
-        let (ip, zone) = ([0xff; 16], &b"old"[..]);
-        let mut address = super::SocketAddr { ip, zone, zone_number: 9, ..SocketAddr::default() };
+        let (ip, zone) = ([0xff; 20], &b"old"[..]);
+        let mut address = super::SocketAddr { ip, zone, zone_number: 9, ..SocketAddr::NONE };
         address.set(word_of(word).to_bytes())?;
-        let SocketAddr { ip, is_v6, port, zone, zone_number } = address;
-        Some(if is_v6 {
-            assert_eq!(zone, b"", "{word}");
+        let SocketAddr { ip, family, port, zone, zone_number } = address;
+        let port = u16::from_be_bytes(port);
+        assert_eq!(zone, b"", "{word}");
+        Some(if family == IPV6 {
+            let (flow, ip) = ip.split_first_chunk::<4>().unwrap();
+            let ip: [u8; 16] = ip.try_into().unwrap();
+            assert_eq!(flow, &[0; 4]);
             net::SocketAddrV6::new(ip.into(), port, 0, zone_number).into()
         } else {
             let [a, b, c, d, ..] = ip;
@@ -175,11 +186,11 @@ mod tests {
             assert_eq!(parse(bad), None, "{bad}");
         }
         for (word, address) in [("[fe80::1%eth0]", "[fe80::1]:514"), ("[::1%br.1]:9", "[::1]:9")] {
-            let mut parsed = SocketAddr::default();
+            let mut parsed = SocketAddr::NONE;
             assert!(parsed.set(word_of(word).to_bytes()).is_some());
             let zone = String::from_utf8_lossy(core::mem::take(&mut parsed.zone));
             assert!(word.contains(&format!("%{zone}]")));
-            let mut without = SocketAddr::default();
+            let mut without = SocketAddr::NONE;
             assert!(without.set(word_of(address).to_bytes()).is_some() && parsed == without);
         }
         let mut random = Random(9);

@@ -3,11 +3,10 @@
 //! This file replaces the kernel: `connection.rs` calls the functions here, and each call chooses its result. The tests
 //! try all sequences of results with a few faults.
 
-use super::{Address, Connection, Errno, Queue, Transport};
+use super::{Address, Connection, Duration, Errno, Instant, Queue, Transport};
 use crate::testing::Choices;
 use core::cell::RefCell;
 use pure::syslog::socket_addr::SocketAddr;
-use pure::time::{Duration, Instant};
 use sys::socket::SocketType;
 
 const MAX_RETRY: Duration = Duration::from_secs(30);
@@ -27,8 +26,6 @@ struct Kernel {
     /// sendmmsg(2) has sent fewer UDP datagrams than it was given. True: because an earlier one was refused, so the socket
     /// is still writable.
     sent_too_few: Option<bool>,
-    /// sendmmsg(2) has failed with ENOSYS, and always will.
-    no_sendmmsg: bool,
     /// A datagram that is too large for this kernel.
     too_large: Option<String>,
     /// A router has dropped a datagram.
@@ -79,7 +76,11 @@ impl Kernel {
 
     fn connect(&mut self) -> Result<Socket, Errno> {
         (self.partial, self.may_refuse, self.is_connected) = (Vec::new(), false, !self.is_tcp);
-        if self.choose(2) > 0 { Err(Errno::CONNREFUSED) } else { Ok(Socket) }
+        if self.choose(2) > 0 {
+            return Err(Errno::CONNREFUSED);
+        }
+        let socket_type = if self.is_stream { SocketType::Stream } else { SocketType::Datagram };
+        Ok(Socket { socket_type })
     }
 }
 
@@ -132,42 +133,20 @@ pub mod fd {
     }
 }
 
-pub mod file {
-    use super::{Errno, KERNEL, choose};
-
-    /// Sends one datagram.
-    pub fn write(_: i32, datagram: &[u8]) -> Result<usize, Errno> {
-        let text = String::from_utf8(datagram.to_vec()).unwrap();
-        if KERNEL.with_borrow(|kernel| kernel.too_large.as_ref() == Some(&text)) {
-            return Err(Errno::MSGSIZE);
-        }
-        let result = choose(5);
-        KERNEL.with_borrow_mut(|kernel| match result {
-            0 => {
-                kernel.received.push(text);
-                kernel.may_refuse = kernel.is_udp;
-                Ok(datagram.len())
-            }
-            1 => Err(Errno::AGAIN),
-            2 => Err(Errno::NOBUFS),
-            3 => Err(kernel.fail_earlier(Errno::CONNREFUSED)),
-            _ => Err(kernel.fail_too_large(text)),
-        })
-    }
+pub struct Socket {
+    pub socket_type: SocketType,
 }
 
-pub struct Socket;
-
 impl Socket {
-    pub fn unix(_: &core::ffi::CStr, socket_type: SocketType) -> Result<Self, Errno> {
-        KERNEL.with_borrow_mut(|kernel| {
-            let is_other_type = kernel.is_stream != (socket_type == SocketType::Stream);
-            if is_other_type { Err(Errno::PROTOTYPE) } else { kernel.connect() }
-        })
+    pub fn unix(_: &core::ffi::CStr) -> Result<Self, Errno> {
+        KERNEL.with_borrow_mut(Kernel::connect)
     }
 
-    pub fn inet(_: &SocketAddr, _: SocketType) -> Result<Self, Errno> {
-        KERNEL.with_borrow_mut(Kernel::connect)
+    pub fn inet(_: &SocketAddr, socket_type: SocketType) -> Result<Self, Errno> {
+        KERNEL.with_borrow_mut(|kernel| {
+            assert_eq!(kernel.is_stream, socket_type == SocketType::Stream);
+            kernel.connect()
+        })
     }
 
     pub const fn fd(&self) -> i32 {
@@ -182,19 +161,15 @@ impl Socket {
     pub fn send<'a>(
         &self,
         messages: impl Iterator<Item = &'a [u8]>,
-        socket_type: SocketType,
         skip: usize,
     ) -> Result<usize, Errno> {
-        match socket_type {
+        match self.socket_type {
             SocketType::Stream => self.writev(messages, skip),
             SocketType::Datagram => self.sendmmsg(messages),
         }
     }
 
     fn sendmmsg<'a>(&self, datagrams: impl Iterator<Item = &'a [u8]>) -> Result<usize, Errno> {
-        if KERNEL.with_borrow(|kernel| kernel.no_sendmmsg) {
-            return Err(Errno::NOSYS);
-        }
         let mut texts = datagrams.map(|datagram| String::from_utf8(datagram.to_vec()).unwrap());
         let first = texts.next().unwrap();
         let rest: Vec<String> = texts.collect();
@@ -202,7 +177,7 @@ impl Socket {
             return Err(Errno::MSGSIZE);
         }
         let is_udp = KERNEL.with_borrow(|kernel| kernel.is_udp);
-        let result = choose(if is_udp && !rest.is_empty() { 8 } else { 7 });
+        let result = choose(if is_udp && !rest.is_empty() { 7 } else { 6 });
         KERNEL.with_borrow_mut(|kernel| {
             match result {
                 0 if kernel.too_large.as_ref().is_none_or(|text| !rest.contains(text)) => {
@@ -215,17 +190,13 @@ impl Socket {
                     kernel.may_refuse = is_udp;
                 }
                 2 => return Err(Errno::AGAIN),
-                3 => {
-                    kernel.no_sendmmsg = true;
-                    return Err(Errno::NOSYS);
-                }
-                4 => return Err(kernel.fail_earlier(Errno::CONNREFUSED)),
-                5 => return Err(kernel.fail_too_large(first)),
-                6 => return Err(Errno::NOBUFS),
+                3 => return Err(kernel.fail_earlier(Errno::CONNREFUSED)),
+                4 => return Err(kernel.fail_too_large(first)),
+                5 => return Err(Errno::NOBUFS),
                 // The first datagram is sent, then refused before the second.
                 _ => kernel.may_refuse = false,
             }
-            kernel.sent_too_few = (is_udp && !rest.is_empty()).then_some(result == 7);
+            kernel.sent_too_few = (is_udp && !rest.is_empty()).then_some(result == 6);
             Ok(1)
         })
     }
@@ -322,8 +293,7 @@ fn each_line_is_sent_once_or_counted_as_refused() {
         (Transport::Tcp, true, false),
         (Transport::Tcp, true, true),
     ] {
-        let address =
-            Address { word: c"address", transport, to: SocketAddr::default(), is_given: true };
+        let address = Address { word: c"address", transport, to: SocketAddr::NONE, is_given: true };
         let mut queue = Queue::new(Box::leak(Box::new([0; _])), address.framing(octet_count));
         let mut next = Some(Vec::new());
         while let Some(start) = next {
@@ -349,11 +319,11 @@ fn each_line_is_sent_once_or_counted_as_refused() {
 /// The receiver refuses each connection; or it breaks each one, and dsyslog reconnects immediately, but only once.
 #[test]
 fn an_absent_receiver_is_tried_at_growing_intervals() {
-    for (results, calls) in [(&[(1, 2)][..], 8), (&[(0, 2), (4, 7)], 4 * 120)] {
+    for (results, calls) in [(&[(1, 2)][..], 8), (&[(0, 2), (3, 6)], 4 * 120)] {
         let address = Address {
             word: c"address",
             transport: Transport::Unix,
-            to: SocketAddr::default(),
+            to: SocketAddr::NONE,
             is_given: true,
         };
         let mut queue = Queue::new(Box::leak(Box::new([0; _])), address.framing(false));

@@ -22,14 +22,19 @@ fn connected(transport: Transport) -> ConnectionState {
     let mut state = ConnectionState::new(transport, at(100));
     state.start_pass(at(100));
     assert_eq!(state.next_step(false), Step::Connect);
-    state.on_connect(Ok(()));
+    state.on_result(Ok(()));
     if let Transport::Tcp = transport {
         assert_eq!(state.next_step(false), Step::CheckConnect);
-        state.on_connect_check(true, None);
+        state.on_result(Ok(()));
     }
     assert_eq!(state.next_step(false), Step::Send);
-    state.on_send(Ok(()));
+    state.on_result(Ok(()));
     state
+}
+
+/// Returns the result of a check of a connection.
+fn checked(is_writable: bool, error: Option<Errno>) -> Result<(), Errno> {
+    error.map_or(if is_writable { Ok(()) } else { Err(Errno::AGAIN) }, Err)
 }
 
 const NO_LIMIT: Wait = Wait { until: None, soon: false };
@@ -38,7 +43,7 @@ const NO_LIMIT: Wait = Wait { until: None, soon: false };
 fn eagain_blocks_until_the_socket_is_writable() {
     for transport in transports() {
         let mut state = connected(transport);
-        state.on_send(Err(Errno::AGAIN));
+        state.on_result(Err(Errno::AGAIN));
         assert_eq!(state.next_step(false), Step::Wait);
         assert!(!state.is_down() && !state.is_paused() && state.last_error.is_none());
         let limit = at(100).add(STALL_LIMIT);
@@ -46,13 +51,13 @@ fn eagain_blocks_until_the_socket_is_writable() {
         // Another attempt that fails does not extend the limit.
         state.start_pass(at(104));
         assert_eq!(state.next_step(false), Step::Send);
-        state.on_send(Err(Errno::AGAIN));
+        state.on_result(Err(Errno::AGAIN));
         assert_eq!(state.next_step(false), Step::Wait);
         assert_eq!(state.wait(at(104)), Wait { until: Some(limit), soon: true });
         assert_eq!(state.wait(limit), NO_LIMIT);
         // Success ends it.
         state.start_pass(at(106));
-        state.on_send(Ok(()));
+        state.on_result(Ok(()));
         assert_eq!(state.wait(at(106)), NO_LIMIT);
     }
 }
@@ -68,7 +73,7 @@ fn a_full_buffer_pauses_for_10_ms_to_a_second() {
         for pause in [10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000, 1000] {
             state.start_pass(now);
             assert_eq!(state.next_step(false), Step::Send);
-            state.on_send(Err(errno));
+            state.on_result(Err(errno));
             assert_eq!(state.next_step(false), Step::Wait);
             assert!(state.is_paused() && !state.is_down() && state.last_error.is_none());
             let resend_at = now.add(Duration::from_millis(pause));
@@ -82,10 +87,10 @@ fn a_full_buffer_pauses_for_10_ms_to_a_second() {
         }
         // Success ends it.
         state.start_pass(now);
-        state.on_send(Ok(()));
+        state.on_result(Ok(()));
         assert!(!state.is_paused());
         assert_eq!(state.wait(now), NO_LIMIT);
-        state.on_send(Err(errno));
+        state.on_result(Err(errno));
         assert_eq!(state.wait(now).until, Some(now.add(MIN_PAUSE)));
     }
 }
@@ -96,15 +101,17 @@ fn a_message_that_is_too_large_is_dropped() {
     for transport in transports() {
         let is_udp = matches!(transport, Transport::Udp);
         let mut state = connected(transport);
-        assert_eq!(state.on_send(Err(Errno::MSGSIZE)), Sent::OrLater);
-        state.on_connect(Ok(()));
-        state.on_connect_check(true, None);
+        assert_eq!(state.on_result(Err(Errno::MSGSIZE)), Sent::OrLater);
+        state.on_result(Ok(()));
+        if let Transport::Tcp = transport {
+            state.on_result(Ok(()));
+        }
         let mut other = state.clone();
-        assert_eq!(state.on_send(Err(Errno::MSGSIZE)), Sent::TooLarge);
+        assert_eq!(state.on_result(Err(Errno::MSGSIZE)), Sent::TooLarge);
         assert_eq!((state.refused, state.last_error), (0, Some(Errno::MSGSIZE)));
         assert_eq!(state.next_step(false), Step::Wait);
         assert_eq!(state.wait(at(100)).until, Some(at(101)));
-        assert_eq!(other.on_send(Ok(())), Sent::OrLater);
+        assert_eq!(other.on_result(Ok(())), Sent::OrLater);
         assert_eq!((other.refused, other.is_down()), (u64::from(is_udp), false));
     }
 }
@@ -116,7 +123,7 @@ fn retry_intervals_double_up_to_half_a_minute() {
     for seconds in [1, 2, 4, 8, 16, 30, 30] {
         state.start_pass(now);
         assert_eq!(state.next_step(false), Step::Connect);
-        state.on_connect(Err(Errno::NOENT));
+        state.on_result(Err(Errno::NOENT));
         let until = now.add(Duration::from_secs(seconds));
         assert_eq!(state.wait(now), Wait { until: Some(until), soon: false });
         now = until;
@@ -126,11 +133,11 @@ fn retry_intervals_double_up_to_half_a_minute() {
 #[test]
 fn a_broken_connection_is_replaced_once_immediately() {
     let mut state = connected(Transport::Unix);
-    state.on_send(Err(Errno::PIPE));
+    state.on_result(Err(Errno::PIPE));
     assert_eq!((state.is_down(), state.last_error), (true, Some(Errno::PIPE)));
     assert_eq!(state.next_step(false), Step::Connect);
-    state.on_connect(Ok(()));
-    state.on_send(Err(Errno::CONNREFUSED));
+    state.on_result(Ok(()));
+    state.on_result(Err(Errno::CONNREFUSED));
     assert_eq!(state.next_step(false), Step::Wait);
     assert_eq!(state.wait(at(100)).until, Some(at(101)));
     assert_eq!(state.last_error, Some(Errno::CONNREFUSED));
@@ -142,12 +149,12 @@ fn a_broken_connection_resets_the_retry_interval() {
     let mut state = ConnectionState::new(Transport::Unix, at(0));
     for seconds in [0, 1, 3] {
         state.start_pass(at(seconds));
-        state.on_connect(Err(Errno::CONNREFUSED));
+        state.on_result(Err(Errno::CONNREFUSED));
     }
     state.start_pass(at(7));
-    state.on_connect(Ok(()));
-    state.on_send(Err(Errno::PIPE));
-    state.on_connect(Err(Errno::CONNREFUSED));
+    state.on_result(Ok(()));
+    state.on_result(Err(Errno::PIPE));
+    state.on_result(Err(Errno::CONNREFUSED));
     assert_eq!(state.wait(at(7)).until, Some(at(8)));
 }
 
@@ -157,24 +164,24 @@ fn refused_udp_datagrams_are_counted_and_back_off() {
     for errno in [Errno::CONNREFUSED, Errno::HOSTUNREACH] {
         let (mut state, mut now) = (connected(udp), at(100));
         for (n, seconds) in [1, 2, 4, 8, 16, 30].into_iter().enumerate() {
-            state.on_send(Err(errno));
+            state.on_result(Err(errno));
             assert_eq!((state.refused, state.last_error), (n as u64 + 1, Some(errno)));
             assert_eq!(state.next_step(false), Step::Wait);
             now = now.add(Duration::from_secs(seconds));
             assert_eq!(state.wait(now).until, Some(now));
             state.start_pass(now);
             assert_eq!(state.next_step(false), Step::Connect);
-            state.on_connect(Ok(()));
+            state.on_result(Ok(()));
             // No proof that the receiver exists.
-            state.on_send(Ok(()));
+            state.on_result(Ok(()));
             assert_eq!(state.last_error, Some(errno));
         }
         // After more than a second without an error it is assumed to exist.
         state.start_pass(now.add(MIN_RETRY));
-        state.on_send(Ok(()));
+        state.on_result(Ok(()));
         assert_eq!(state.last_error, Some(errno));
         state.start_pass(now.add(Duration::from_millis(1001)));
-        state.on_send(Ok(()));
+        state.on_result(Ok(()));
         assert_eq!((state.last_error, state.retry_interval), (None, MIN_RETRY));
     }
 }
@@ -192,18 +199,18 @@ fn a_tcp_connection_must_be_established_in_time() {
     ] {
         let mut state = ConnectionState::new(tcp, at(0));
         state.start_pass(at(0));
-        state.on_connect(Ok(()));
-        state.on_connect_check(false, None);
+        state.on_result(Ok(()));
+        state.on_result(Err(Errno::AGAIN));
         assert_eq!(state.wait(at(0)), Wait { until: Some(at(5)), soon: true });
         state.start_pass(at(seconds));
         assert_eq!(state.next_step(true), Step::CheckConnect);
-        state.on_connect_check(is_writable, error);
+        state.on_result(checked(is_writable, error));
         assert_eq!((state.last_error, state.is_down()), (expected, expected.is_some()));
         assert_eq!(state.next_step(false), Step::Wait);
         // Later attempts are not worth waiting for.
         if expected.is_some() {
             state.start_pass(at(seconds + 1));
-            state.on_connect(Ok(()));
+            state.on_result(Ok(()));
             assert!(!state.wait(at(seconds + 1)).soon);
         }
     }
@@ -220,11 +227,11 @@ fn run_pass(state: &mut ConnectionState, mut queue_is_empty: bool, choices: &mut
                 connects += 1;
                 assert!(connects <= 2, "connects without a pause: {state:?}");
                 assert!(state.is_down() && !queue_is_empty);
-                state.on_connect([Ok(()), Err(Errno::CONNREFUSED)][choices.choose(2)]);
+                state.on_result([Ok(()), Err(Errno::CONNREFUSED)][choices.choose(2)]);
             }
             Step::CheckConnect => {
                 let error = [None, Some(Errno::CONNREFUSED)][choices.choose(2)];
-                state.on_connect_check(choices.choose(2) == 0, error);
+                state.on_result(checked(choices.choose(2) == 0, error));
             }
             Step::Send => {
                 assert!(!state.is_down() && !queue_is_empty);
@@ -233,7 +240,7 @@ fn run_pass(state: &mut ConnectionState, mut queue_is_empty: bool, choices: &mut
                 let result = choices.choose(if sends < 2 { 7 } else { 6 });
                 sends += usize::from(result == 6);
                 queue_is_empty = result == 0;
-                let sent = state.on_send(match result {
+                let sent = state.on_result(match result {
                     0 | 6 => Ok(()),
                     _ => Err(errors[result - 1]),
                 });
