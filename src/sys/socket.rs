@@ -185,22 +185,6 @@ impl Socket {
         }
         // By number, because musl's function sends them one by one.
         // SAFETY: `count` headers are filled in, each with one slice that is still borrowed.
-        let sent = check_size(unsafe {
-            libc::syscall(libc::SYS_sendmmsg, fd, headers.as_mut_ptr(), count, 0)
-        });
-        if sent != Err(Errno::NOSYS) {
-            return sent;
-        }
-        // A seccomp filter or an emulator lacks the call.
-        for (sent, piece) in pieces.iter().take(count).enumerate() {
-            // SAFETY: one entry, with a slice that is still borrowed.
-            let written = unsafe { libc::syscall(libc::SYS_writev, fd, &raw const *piece, 1) };
-            match check_size(written) {
-                Err(error) if sent == 0 => return Err(error),
-                Err(_) => return Ok(sent),
-                Ok(_) => {}
-            }
-        }
-        Ok(count)
+        check_size(unsafe { libc::syscall(libc::SYS_sendmmsg, fd, headers.as_mut_ptr(), count, 0) })
     }
 }
