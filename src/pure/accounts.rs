@@ -5,7 +5,7 @@
 //! services, which a static program cannot do.
 
 use crate::cli::value;
-use crate::text::{Put, Text, find_byte};
+use crate::text::find_byte;
 use heapless::{Vec, VecView};
 
 /// A user or group as named on the command line.
@@ -21,10 +21,13 @@ pub enum Name {
 #[must_use]
 pub fn name(word: &'static [u8]) -> Option<Name> {
     if word.iter().all(u8::is_ascii_digit) {
-        return value::number(word).ok().filter(|number| *number != u32::MAX).map(Name::Number);
+        return value::number(word).ok().filter(|number| *number != NO_ID).map(Name::Number);
     }
     find_byte(word, b':').is_none().then_some(Name::Text(word))
 }
+
+/// The number that is no ID (setresuid(2)).
+const NO_ID: u32 = u32::MAX;
 
 /// The IDs of an entry in passwd(5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,8 +52,10 @@ pub struct ProcessIds {
 }
 
 impl Default for ProcessIds {
+    /// Returns the IDs of no process.
     fn default() -> Self {
-        Self { uids: [0; 3], gids: [0; 3], groups: [0; Self::MAX_GROUPS], group_count: 0 }
+        let (no_ids, groups) = ([NO_ID; 3], [0; Self::MAX_GROUPS]);
+        Self { uids: no_ids, gids: no_ids, groups, group_count: 0 }
     }
 }
 
@@ -101,6 +106,9 @@ pub enum Query<'a> {
 /// The number of colons before the home directory in a line of /etc/passwd.
 const HOME: u8 = 5;
 
+/// The same for all words of a comment.
+const COMMENT: u8 = u8::MAX;
+
 /// One pass over a file.
 ///
 /// The lines of both files start with a name, a password and an ID. The fourth field is the ID of the primary group
@@ -110,48 +118,44 @@ const HOME: u8 = 5;
 pub struct Search<'a> {
     /// The name that is searched for: of a user, a group or a member. Empty: the search is by number.
     name: &'a [u8],
-    /// The ID of the user that is searched for.
-    number: Option<u32>,
+    /// The ID of the user that is searched for, or `NO_ID`.
+    number: u32,
     is_user: bool,
     is_member: bool,
+    /// False if a name matches that is longer than `login` can hold, or a home directory that is longer than `word` can
+    /// hold.
+    pub fits: bool,
+    /// The first match was the only one. `word` contains the home directory of a user.
+    done: bool,
     /// False if the word is longer than `word` can hold, so that no name matches it.
     word_fits: bool,
-    /// False if the name of the user that was found is longer than `login` can hold, which is then empty.
-    pub login_fits: bool,
-    /// False if the home directory of the user that was found is longer than `home` can hold.
-    pub home_fits: bool,
-    /// The number of colons before `word` in its line.
-    field: u8,
-    /// Whether the current line is a comment: it begins with `#`, as in Debian's and the BSDs' files.
-    comment: bool,
     /// Whether the current line matches the query so far.
     matches: bool,
-    /// The ID and the primary group of the current line.
-    id: Option<u32>,
-    gid: Option<u32>,
-    /// The user that was found.
-    pub user: Option<User>,
     /// Whether more groups match than `groups` can hold.
     pub too_many: bool,
-    /// Receives the home directory of the user that is found.
-    pub home: Option<&'a mut VecView<u8>>,
+    /// The number of colons before `word` in its line.
+    field: u8,
+    /// The ID of the current line, or `NO_ID`.
+    id: u32,
+    /// The user that was found.
+    pub user: Option<User>,
     /// The word so far.
-    word: Login,
-    /// The name of the user that was found.
+    word: &'a mut VecView<u8>,
+    /// The name of the user that was found; empty if there is none.
     pub login: Login,
     /// The groups that were found, each once.
     pub groups: Gids,
 }
 
 impl<'a> Search<'a> {
-    /// Returns a search before the first byte of the file.
+    /// Returns a search before the first byte of the file. `word` is empty, and receives the home directory of a user.
     #[must_use]
     #[inline(never)]
-    pub const fn new(query: Query<'a>) -> Self {
+    pub const fn new(query: Query<'a>, word: &'a mut VecView<u8>) -> Self {
         let (name, number) = match query {
-            Query::User(Name::Number(id)) => (b"" as &[u8], Some(id)),
+            Query::User(Name::Number(id)) => (b"" as &[u8], id),
             Query::User(Name::Text(name)) | Query::Group(name) | Query::Member(name) => {
-                (name, None)
+                (name, NO_ID)
             }
         };
         Self {
@@ -159,108 +163,88 @@ impl<'a> Search<'a> {
             number,
             is_user: matches!(query, Query::User(_)),
             is_member: matches!(query, Query::Member(_)),
-            word: Vec::new(),
+            fits: true,
+            done: false,
             word_fits: true,
-            login_fits: true,
-            home_fits: true,
-            field: 0,
-            comment: false,
             matches: false,
-            id: None,
-            gid: None,
-            login: Vec::new(),
-            user: None,
-            groups: Vec::new(),
             too_many: false,
-            home: None,
+            field: 0,
+            id: NO_ID,
+            user: None,
+            word,
+            login: Vec::new(),
+            groups: Vec::new(),
         }
     }
 
     /// Processes the next byte of the file. The caller adds a newline at the end, because the last line may lack it.
     pub fn feed(&mut self, byte: u8) {
-        if self.field == HOME && !matches!(byte, b':' | b'\n') {
-            self.feed_home(byte);
-            return;
-        }
-        if !matches!(byte, b':' | b',' | b'\n') {
+        let ends_word = match byte {
+            _ if self.done => return,
+            b':' | b'\n' => true,
+            // A home directory may contain commas.
+            b',' => !self.is_user,
+            // As in Debian's and the BSDs' files.
+            b'#' if self.field == 0 && self.word.is_empty() => {
+                self.field = COMMENT;
+                return;
+            }
+            _ => false,
+        };
+        if !ends_word {
             self.word_fits &= self.word.push(byte).is_ok();
             return;
         }
         self.end_word();
-        self.field = match byte {
-            b':' => self.field.saturating_add(1),
-            b',' => self.field,
-            _ => {
-                self.end_line();
-                0
-            }
-        };
-    }
-
-    /// Processes a byte of a home directory, which may contain commas.
-    fn feed_home(&mut self, byte: u8) {
-        if self.user.is_none()
-            && self.matched_user().is_some()
-            && let Some(home) = &mut self.home
-        {
-            self.home_fits &= home.push(byte).is_ok();
+        if self.done {
+            return;
         }
-    }
-
-    /// Returns the user of the current line if it matches and both IDs are numbers.
-    fn matched_user(&self) -> Option<User> {
-        match (self.matches && !self.comment, self.id, self.gid) {
-            (true, Some(uid), Some(gid)) => Some(User { uid, gid }),
-            _ => None,
+        self.word.clear();
+        self.word_fits = true;
+        match byte {
+            b':' => self.field = self.field.saturating_add(1),
+            b'\n' => self.end_line(),
+            _ => {}
         }
     }
 
     /// Evaluates a complete word.
     fn end_word(&mut self) {
-        let word: &[u8] = if self.word_fits { &self.word } else { &[] };
-        let number = value::number(word).ok();
         // An empty list of members is one empty word.
-        let is_name = word == self.name && !word.is_empty();
+        let is_name = self.word_fits && *self.word == *self.name && !self.word.is_empty();
+        let number = value::number(self.word).unwrap_or(NO_ID);
         match self.field {
-            0 if self.word.first() == Some(&b'#') => self.comment = true,
             0 => {
                 self.matches = is_name && !self.is_member;
-                (self.id, self.gid) = (None, None);
-                if self.user.is_none() {
-                    self.login_fits = self.word_fits;
-                    self.login.clear();
-                    let login: &mut Text = &mut self.login;
-                    login.put(word);
-                }
+                self.login.clear();
+                self.fits = self.login.extend_from_slice(self.word).is_ok();
             }
             2 => {
                 self.id = number;
-                self.matches |= number.is_some() && number == self.number;
+                self.matches |= number == self.number;
             }
             3 if self.is_member => self.matches |= is_name,
-            3 => self.gid = number,
+            3 if self.is_user && self.matches && self.id != NO_ID && number != NO_ID => {
+                self.user = Some(User { uid: self.id, gid: number });
+            }
+            HOME if self.user.is_some() => {
+                self.fits &= self.word_fits;
+                self.done = true;
+            }
             _ => {}
         }
-        self.word.clear();
-        self.word_fits = true;
     }
 
     /// Records the result of a complete line.
     fn end_line(&mut self) {
-        if core::mem::take(&mut self.comment) {
-            (self.id, self.matches) = (None, false);
-            return;
+        // It has no home directory.
+        self.done = self.user.is_some();
+        let is_group = self.matches && self.id != NO_ID && !self.is_user;
+        if is_group && !self.groups.contains(&self.id) {
+            self.too_many |= self.groups.push(self.id).is_err();
+            self.done = !self.is_member;
         }
-        let (true, Some(id)) = (self.matches, self.id) else {
-            return;
-        };
-        if self.is_user {
-            if self.user.is_none() {
-                self.user = self.matched_user();
-            }
-        } else if self.groups.is_empty() || self.is_member && !self.groups.contains(&id) {
-            self.too_many |= self.groups.push(id).is_err();
-        }
+        (self.field, self.id, self.matches) = (0, NO_ID, false);
     }
 }
 
@@ -272,8 +256,9 @@ mod tests {
     const GROUP: &str = "root:x:0:\n#old:x:72:log\naudio:x:29:tv,log\nlog:x:70:\nvideo:x:44:log\nlogs:x:45:logs,xlog\nbad:x::log\n\nlog:x:71:";
 
     fn search<'a>(file: &str, query: Query<'a>) -> Search<'a> {
-        let mut search = Search::new(query);
-        file.bytes().chain([b'\n']).for_each(|byte| search.feed(byte));
+        let word = Box::leak(Box::new(Vec::<u8, 4095>::new()));
+        let mut search = Search::new(query, word);
+        file.bytes().chain(*b"\n\n").for_each(|byte| search.feed(byte));
         search
     }
 
@@ -306,10 +291,9 @@ mod tests {
             all:x:8:8::/1:/bin/sh:/more\nnone:x:9:9::\nshort:x:10:10\nlong:x:11:11::/345678901";
         let is = |name, expected: &str, fits| {
             let mut home = Vec::<u8, 9>::new();
-            let mut search = Search::new(Query::User(name));
-            search.home = Some(&mut home);
-            file.bytes().chain([b'\n']).for_each(|byte| search.feed(byte));
-            assert_eq!(search.home_fits, fits, "{name:?}");
+            let mut search = Search::new(Query::User(name), &mut home);
+            file.bytes().chain(*b"\n\n").for_each(|byte| search.feed(byte));
+            assert_eq!(search.fits, fits, "{name:?}");
             assert_eq!(home, expected.as_bytes(), "{name:?}");
         };
         is(Name::Text(b"log"), "/home/a,b", true);
@@ -334,7 +318,7 @@ mod tests {
             let search =
                 search(&format!("{}:x:7:70", "n".repeat(size)), Query::User(Name::Number(7)));
             assert!(search.user.is_some());
-            search.login_fits
+            search.fits
         };
         assert!(fits(256) && !fits(257));
     }

@@ -3,7 +3,7 @@
 //! The calls that change IDs are made by number. The C library's functions change all threads of a process, which requires locks.
 
 use super::{Result, call};
-use core::ffi::{c_int, c_long};
+use core::ffi::c_long;
 use pure::accounts::ProcessIds;
 
 // On these machines the calls without a suffix take 16-bit IDs.
@@ -18,25 +18,22 @@ use libc::{
     SYS_setgid32 as SETGID, SYS_setgroups32 as SETGROUPS, SYS_setuid32 as SETUID,
 };
 
-/// Stores the IDs of this process.
-///
-/// # Errors
-/// `EINVAL` for more groups than [`ProcessIds`] can hold (getgroups(2)).
-pub fn get(ids: &mut ProcessIds) -> Result<()> {
-    get_three(GETRESUID, &mut ids.uids)?;
-    get_three(GETRESGID, &mut ids.gids)?;
-    let size = c_int::try_from(ids.groups.len()).unwrap_or(0);
-    // SAFETY: the call writes at most `size` numbers.
-    let count = unsafe { call!(GETGROUPS, size, ids.groups.as_mut_ptr()) }?;
-    ids.group_count = usize::try_from(count).unwrap_or(0);
-    Ok(())
+/// Stores the IDs of this process, unless it has more groups than [`ProcessIds`] can hold (getgroups(2), `EINVAL`).
+pub fn get(ids: &mut ProcessIds) {
+    // SAFETY: the call writes at most as many numbers as there are.
+    let count = unsafe { call!(GETGROUPS, ProcessIds::MAX_GROUPS, ids.groups.as_mut_ptr()) };
+    if let Ok(count) = count {
+        ids.group_count = usize::try_from(count).unwrap_or(0);
+        get_three(GETRESUID, &mut ids.uids);
+        get_three(GETRESGID, &mut ids.gids);
+    }
 }
 
 /// Stores the real, effective and saved ID.
 #[inline(never)]
-fn get_three(call: c_long, [real, effective, saved]: &mut [u32; 3]) -> Result<()> {
+fn get_three(call: c_long, [real, effective, saved]: &mut [u32; 3]) {
     // SAFETY: the call writes three numbers.
-    unsafe { call!(call, &raw mut *real, &raw mut *effective, &raw mut *saved) }.map(drop)
+    let _ = unsafe { call!(call, &raw mut *real, &raw mut *effective, &raw mut *saved) };
 }
 
 /// Replaces the supplementary groups.

@@ -290,8 +290,8 @@ fn limits_of_the_variables_of_a_user_are_reported() {
     let fails = |line: &str, word: &str| {
         rig.run(format!("{accounts} {line} touch ran")).exits(125).reports("dmon", &[word]);
     };
-    fails("dmon -n1 -u toolong", "user toolong has a home directory of more than 4095 bytes");
-    fails("dmon -n1 -u 4", "user 4 has a name of more than 256 bytes");
+    fails("dmon -n1 -u toolong", "user toolong has too long a name or home directory");
+    fails("dmon -n1 -u 4", "user 4 has too long a name or home directory");
     // Exactly 2000 variables fit.
     let many = |count: usize| {
         let all: String = (0..count).map(|n| format!(" W{n}={n}")).collect();

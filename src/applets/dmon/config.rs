@@ -202,7 +202,8 @@ pub fn check(data: &[u8]) {
     let _ =
         (load::parse(data), load::count_listed(data), value::long_time(data), value::size(data));
     for query in [Query::User(Name::Number(7)), Query::Group(b"log"), Query::Member(b"log")] {
-        let mut search = Search::new(query);
+        let mut word = pure::text::TextBuf::<256>::new();
+        let mut search = Search::new(query, &mut word);
         data.iter().chain(b"\n").for_each(|byte| search.feed(*byte));
     }
 }

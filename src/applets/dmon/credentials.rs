@@ -6,10 +6,10 @@ use super::config::UserSpec;
 use super::user_variables::UserVariables;
 use crate::applets::diag::{error, os_error};
 use core::ffi::CStr;
-use pure::accounts::{self, Gids, Name, ProcessIds, Query, Search, User};
+use pure::accounts::{self, Gids, Name, ProcessIds, Query, Search};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
-use pure::text::{split, split_once};
+use pure::text::{TextBuf, split, split_once};
 use pure::unix::Errno;
 use sys::environment::Environment;
 use sys::{credentials, file};
@@ -46,7 +46,7 @@ pub fn resolve(
         return Ok(());
     }
     let mut own = ProcessIds::default();
-    let own = credentials::get(&mut own).is_ok().then_some(&own);
+    credentials::get(&mut own);
     // Without a user, the primary group replaces all groups.
     let found = credentials.insert(Credentials {
         are_current: false,
@@ -56,10 +56,9 @@ pub fn resolve(
         environment: None,
     });
     if let Some(user) = spec.user {
-        find_user(user, gid, edited, own, found)?;
+        find_user(user, gid, edited, &own, found)?;
     }
-    // Without an answer, the child sets them.
-    found.are_current = own.is_some_and(|ids| ids.are(found.uid, found.gid, &found.groups));
+    found.are_current = own.are(found.uid, found.gid, &found.groups);
     Ok(())
 }
 
@@ -68,7 +67,7 @@ fn find_user(
     user: CliWord,
     gid: Option<u32>,
     edited: &[bool; 3],
-    own: Option<&ProcessIds>,
+    own: &ProcessIds,
     found: &mut Credentials,
 ) -> Result<(), Exit> {
     let (text, names) = split_once(user.to_bytes(), b':');
@@ -76,30 +75,21 @@ fn find_user(
     let name = accounts::name(text).ok_or_else(unknown)?;
     // Each child has one set, so `claim` succeeds.
     let variables = UserVariables::claim().ok_or(Exit::FAILED)?;
-    let mut entry = Search::new(Query::User(name));
-    entry.home = Some(&mut variables.home);
+    let mut entry = Search::new(Query::User(name), &mut variables.home);
     scan(PASSWD, &mut entry)?;
-    if !entry.home_fits {
-        return Err(error("user ", text, " has a home directory of more than 4095 bytes"));
-    }
-    let uid = match (name, entry.user) {
-        (_, Some(_)) if !entry.login_fits => {
-            return Err(error("user ", text, " has a name of more than 256 bytes in /etc/passwd"));
-        }
-        (_, Some(User { uid, .. })) => uid,
+    let Search { user, login, fits, .. } = &entry;
+    let uid = match (name, user) {
+        (_, Some(user)) => user.uid,
         (Name::Number(uid), None) => uid,
         (Name::Text(_), None) => return Err(unknown()),
     };
-    if entry.user.is_none() {
-        // It is the name of the last line.
-        entry.login.clear();
+    if !fits {
+        return Err(error("user ", text, " has too long a name or home directory in /etc/passwd"));
     }
-    let login = &entry.login;
-    let mut members = Search::new(Query::Member(login));
-    let primary = entry.user.map(|user| user.gid);
-    let own = || {
-        own.filter(|_| names.is_none()).and_then(|ids| own_groups(ids, uid, &mut members.groups))
-    };
+    let mut word = TextBuf::<256>::new();
+    let mut members = Search::new(Query::Member(login), &mut word);
+    let primary = user.map(|user| user.gid);
+    let own = || names.is_none().then(|| own_groups(own, uid, &mut members.groups)).flatten();
     found.gid = gid.or(primary).or_else(own).ok_or_else(|| {
         error("user ", text, " has no entry in /etc/passwd: give a group too (-g, -G)")
     })?;
@@ -134,7 +124,8 @@ fn gid_of(text: &'static [u8]) -> Result<u32, Exit> {
     let found = match accounts::name(text) {
         Some(Name::Number(gid)) => Some(gid),
         Some(Name::Text(name)) => {
-            let mut group = Search::new(Query::Group(name));
+            let mut word = TextBuf::<256>::new();
+            let mut group = Search::new(Query::Group(name), &mut word);
             scan(GROUP, &mut group)?;
             group.groups.first().copied()
         }
@@ -147,7 +138,8 @@ fn gid_of(text: &'static [u8]) -> Result<u32, Exit> {
 fn scan(path: &CStr, search: &mut Search) -> Result<(), Exit> {
     let read =
         file::for_each_piece(path, &mut |piece| piece.iter().for_each(|byte| search.feed(*byte)));
-    search.feed(b'\n');
+    // The last line may lack its newline. The name of an empty line behind it replaces its name.
+    b"\n\n".iter().for_each(|byte| search.feed(*byte));
     match read {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(error) => Err(os_error("cannot read ", path.to_bytes(), error)),

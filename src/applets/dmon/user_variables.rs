@@ -6,32 +6,23 @@
 use crate::applets::diag::error;
 use crate::applets::env_edits::{TOO_MANY_VARIABLES, USER_VARIABLES, edit_copy};
 use pure::exit::Exit;
-use pure::text::{Put, Text, TextBuf};
+use pure::text::{Put, TextBuf, skip};
 use sys::c_str;
 use sys::environment::Environment;
 use sys::static_cell::StaticCell;
 
-/// The texts `NAME=VALUE` of the variables, each with its NUL.
+/// The buffers for the variables of a user.
 #[repr(C)]
 pub struct UserVariables {
-    user: TextBuf<{ "USER=".len() + 256 + 1 }>,
-    logname: TextBuf<{ "LOGNAME=".len() + 256 + 1 }>,
     /// The home directory alone, of at most 4095 bytes (PATH_MAX).
     pub home: TextBuf<4095>,
-    home_variable: TextBuf<{ "HOME=".len() + 4095 + 1 }>,
+    /// The texts `NAME=VALUE`, each with its NUL.
+    texts: TextBuf<{ "HOME=".len() + 4095 + "USER=LOGNAME=".len() + 2 * 256 + 3 }>,
 }
 
 /// For the command and for the logger. Static, because on the stack they would need more pages.
-static USER_BUFFERS: StaticCell<UserVariables, 1, 2> = StaticCell::new(
-    [const {
-        UserVariables {
-            user: TextBuf::new(),
-            logname: TextBuf::new(),
-            home: TextBuf::new(),
-            home_variable: TextBuf::new(),
-        }
-    }; 2],
-);
+static USER_BUFFERS: StaticCell<UserVariables, 1, 2> =
+    StaticCell::new([const { UserVariables { home: TextBuf::new(), texts: TextBuf::new() } }; 2]);
 
 impl UserVariables {
     /// Returns empty variables; `None` on the third call.
@@ -49,21 +40,19 @@ impl UserVariables {
         login: &[u8],
         edited: &[bool; 3],
     ) -> Result<Option<Environment>, Exit> {
-        let Self { user, logname, home, home_variable } = self;
-        let texts: [(&'static mut Text, &[u8]); 3] =
-            [(home_variable, home.bytes()), (user, login), (logname, login)];
+        let Self { home, texts } = self;
+        let values = [home.bytes(), login, login];
+        for ((name, edited), value) in USER_VARIABLES.iter().zip(edited).zip(values) {
+            if !*edited && !value.is_empty() {
+                [name.as_bytes(), b"=", value, b"\0"].iter().for_each(|part| texts.put(part));
+            }
+        }
         let mut environment = None;
-        for ((name, edited), (text, value)) in USER_VARIABLES.iter().zip(edited).zip(texts) {
-            if *edited || value.is_empty() {
-                continue;
-            }
-            for part in [name.as_bytes(), b"=", value, b"\0"] {
-                text.put(part);
-            }
-            let set = c_str(text).map_or(Ok(()), |word| edit_copy(&mut environment, word));
-            if set.is_err() {
-                return Err(error("cannot set HOME, USER and LOGNAME", b"", TOO_MANY_VARIABLES));
-            }
+        let mut rest: &'static [u8] = texts.bytes();
+        while let Some(word) = c_str(rest) {
+            edit_copy(&mut environment, word)
+                .map_err(|_| error("cannot set HOME, USER and LOGNAME", b"", TOO_MANY_VARIABLES))?;
+            rest = skip(rest, word.to_bytes_with_nul().len());
         }
         Ok(environment)
     }
