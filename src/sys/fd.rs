@@ -65,10 +65,13 @@ pub fn dup_cloexec(fd: c_int) -> Result<File> {
 
 /// Closes the descriptors from 0 to `end`, which is excluded. close_range(2) would need Linux 5.9.
 pub fn close_below(end: c_int) {
-    for fd in 0..end {
-        // SAFETY: the argument is a number.
-        unsafe { libc::syscall(libc::SYS_close, fd) };
-    }
+    (0..end).for_each(close);
+}
+
+/// Closes a descriptor.
+pub fn close(fd: c_int) {
+    // SAFETY: the argument is a number.
+    unsafe { libc::syscall(libc::SYS_close, fd) };
 }
 
 /// Returns how many bytes can be read from a pipe or a socket; 0 if the kernel does not report it (`FIONREAD`).

@@ -39,8 +39,7 @@ pub enum Mode {
 impl Drop for File {
     #[inline(never)]
     fn drop(&mut self) {
-        // SAFETY: this is the only owner of the descriptor.
-        unsafe { libc::syscall(libc::SYS_close, self.0) };
+        super::fd::close(self.0);
     }
 }
 
@@ -93,6 +92,14 @@ impl File {
     #[must_use]
     pub const fn fd(&self) -> c_int {
         self.0
+    }
+
+    /// Returns the descriptor, which stays open until exec or [`close`](super::fd::close).
+    #[must_use]
+    pub const fn into_fd(self) -> c_int {
+        let fd = self.0;
+        core::mem::forget(self);
+        fd
     }
 
     /// Takes ownership of an open descriptor.

@@ -7,13 +7,13 @@ use crate::applets::diag::os_error;
 use core::ffi::c_int;
 use pure::exit::Exit;
 use sys::fd;
-use sys::file::File;
 
-/// Both ends of the pipe.
+/// The descriptors of both ends of the pipe; `None` without a logger. They stay open until dmon exits.
+#[derive(Default)]
 pub struct LogPipe {
-    reader: File,
+    pub reader: Option<c_int>,
     /// `None` once the drain has started.
-    writer: Option<File>,
+    pub writer: Option<c_int>,
 }
 
 impl LogPipe {
@@ -24,26 +24,18 @@ impl LogPipe {
     pub fn create() -> Result<Self, Exit> {
         let cannot = |error| os_error("cannot make a pipe", b"", error);
         let (reader, writer) = fd::pipe().map_err(cannot)?;
-        Ok(Self { reader, writer: Some(writer) })
-    }
-
-    /// Returns the descriptor of the read end.
-    pub fn reader(&self) -> c_int {
-        self.reader.fd()
-    }
-
-    /// Returns the descriptor of the write end; `None` if it is closed.
-    pub fn writer(&self) -> Option<c_int> {
-        self.writer.as_ref().map(File::fd)
+        Ok(Self { reader: Some(reader.into_fd()), writer: Some(writer.into_fd()) })
     }
 
     /// Closes dmon's write end, so that the logger reads the end of its input.
     pub fn close_writer(&mut self) {
-        self.writer = None;
+        if let Some(writer) = self.writer.take() {
+            fd::close(writer);
+        }
     }
 
     /// Returns the number of bytes that no logger has read.
     pub fn count_unread(&self) -> usize {
-        fd::bytes_readable(self.reader.fd())
+        self.reader.map_or(0, fd::bytes_readable)
     }
 }

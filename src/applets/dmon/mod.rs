@@ -99,7 +99,8 @@ fn run_with(
     let masks = signals::catch(config.policy.terminal)?;
     config.policy.ends_with_terminal = config.policy.terminal && !masks.ignores_hangup;
     let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };
-    let result = job.log_command.map(|_| LogPipe::create()).transpose().and_then(|pipe| {
+    let pipe = job.log_command.map_or_else(|| Ok(LogPipe::default()), |_| LogPipe::create());
+    let result = pipe.and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
         let spawner = Spawner::new(config, &job, path_buf);
         // From here on dmon adopts orphans, if it can.

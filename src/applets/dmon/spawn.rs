@@ -66,7 +66,7 @@ struct SpawnSpec<'a> {
     settings: &'a Settings<'a>,
     role: Role,
     /// The log pipe: the command's standard output or the logger's standard input.
-    pipe: Option<&'a LogPipe>,
+    pipe: &'a LogPipe,
     /// The terminal: the command becomes its foreground job. The logger never does, and may write to it.
     terminal: Option<c_int>,
 }
@@ -110,7 +110,7 @@ impl<'a> Spawner<'a> {
     pub fn start(
         &mut self,
         role: Role,
-        pipe: Option<&LogPipe>,
+        pipe: &LogPipe,
         terminal: Option<c_int>,
     ) -> Result<Pid, StartFailure> {
         let Self { settings, path_buf, shares_memory } = self;
@@ -189,13 +189,11 @@ fn prepare(
         (Role::Log, Some(_)) => signal::ignore(Signal::TTOU),
     }
     *stage = Stage::REDIRECT;
-    if let Some(pipe) = spec.pipe {
-        let (from, to) = match spec.role {
-            Role::Cmd => (pipe.writer(), STDOUT),
-            Role::Log => (Some(pipe.reader()), STDIN),
-        };
-        from.map_or(Ok(()), |from| fd::dup_onto(from, to))?;
-    }
+    let (end, standard) = match spec.role {
+        Role::Cmd => (spec.pipe.writer, STDOUT),
+        Role::Log => (spec.pipe.reader, STDIN),
+    };
+    end.map_or(Ok(()), |end| fd::dup_onto(end, standard))?;
     if spec.role == Role::Cmd {
         if settings.config.stderr_to_stdout {
             fd::dup_onto(STDOUT, STDERR)?;

@@ -38,7 +38,7 @@ const DAEMONIZED: &[u8] = b"stopping background processes of the exited command:
 // Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Supervisor<'a> {
-    pipe: Option<LogPipe>,
+    pipe: LogPipe,
     /// The signal mask for ppoll(2), in which caught signals are not blocked.
     mask: SignalSet,
     stop_signal: Signal,
@@ -65,7 +65,7 @@ impl<'a> Supervisor<'a> {
     /// Prepares everything but the children.
     pub fn new(
         config: &'a Config,
-        pipe: Option<LogPipe>,
+        pipe: LogPipe,
         status: Option<StatusWriter>,
         terminal: Option<&'a mut Terminal>,
         masks: SignalMasks,
@@ -104,7 +104,7 @@ impl<'a> Supervisor<'a> {
                 && let Some(launch_pipe) = launch_pipe.take()
             {
                 launch_pipe.report(Exit::SUCCESS);
-                diag::set_log_pipe(self.pipe.as_ref().and_then(LogPipe::writer));
+                diag::set_log_pipe(self.pipe.writer);
             }
             match action {
                 Action::Exit(exit) => {
@@ -161,9 +161,7 @@ impl<'a> Supervisor<'a> {
                 Action::Sweep(sweep) => machine.handle(now, self.sweep(sweep)),
                 Action::ClosePipe => {
                     diag::set_log_pipe(None);
-                    if let Some(pipe) = &mut self.pipe {
-                        pipe.close_writer();
-                    }
+                    self.pipe.close_writer();
                 }
                 Action::CheckLog(pid) => {
                     if procfs::waits_for_input(pid) {
@@ -171,7 +169,7 @@ impl<'a> Supervisor<'a> {
                     }
                 }
                 Action::CountUnread => {
-                    let bytes = self.pipe.as_ref().map_or(0, LogPipe::count_unread);
+                    let bytes = self.pipe.count_unread();
                     machine.handle(now, Event::Unread { bytes });
                 }
                 Action::SampleLoad { paused } => {
@@ -273,7 +271,7 @@ impl<'a> Supervisor<'a> {
         let [cmd_failure, log_failure] = &mut self.last_failures;
         let last_failure = if role == Role::Log { log_failure } else { cmd_failure };
         let terminal = self.terminal.as_mut().and_then(|terminal| terminal.for_start_of(role));
-        let failure = match self.spawner.start(role, self.pipe.as_ref(), terminal) {
+        let failure = match self.spawner.start(role, &self.pipe, terminal) {
             Ok(pid) => {
                 if role == Role::Log {
                     self.log_group = Some(pid);
