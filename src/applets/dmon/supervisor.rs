@@ -131,15 +131,8 @@ impl<'a> Supervisor<'a> {
                 Action::Stop { role, group, timed_out, alone } => {
                     self.stop(role, group, timed_out, alone);
                 }
-                Action::SignalGroup { role, group, signal } => {
-                    self.signal_group(role, group, signal);
-                }
-                Action::SignalChild { role, pid, signal } => {
-                    let event = match signal {
-                        Signal::KILL => ChildEvent::Killed,
-                        _ => ChildEvent::Signalled(signal),
-                    };
-                    self.signal_run(role, pid, signal, true, event);
+                Action::Signal { role, run, signal, alone } => {
+                    self.signal(role, run, signal, alone);
                 }
                 Action::Suspend { cmd, signal } => {
                     self.suspend(cmd, signal);

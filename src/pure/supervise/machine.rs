@@ -125,10 +125,9 @@ pub enum Action {
     /// Send the stop signal to the process group that the child leads, or to the child `alone`, and SIGCONT to the
     /// group. `timed_out` is true if the run exceeded `--timeout`, false on shutdown.
     Stop { role: Role, group: Pid, timed_out: bool, alone: bool },
-    /// Send the signal to the process group that the child leads: SIGSTOP, SIGCONT or SIGKILL.
-    SignalGroup { role: Role, group: Pid, signal: Signal },
-    /// Send the signal to the child only.
-    SignalChild { role: Role, pid: Pid, signal: Signal },
+    /// Send SIGSTOP, SIGCONT or SIGKILL to the process group that the child leads. Or send SIGKILL, or a signal that dmon
+    /// forwards, to the child `alone`.
+    Signal { role: Role, run: Pid, signal: Signal, alone: bool },
     /// Look for leftover processes. Answered by `SweepDone`.
     Sweep(Sweep),
     /// Close dmon's write end of the log pipe, so that the logger reads the end of its input.
@@ -311,7 +310,6 @@ impl<'a> Machine<'a> {
             ChildState::Up { .. }
             | ChildState::Down { .. }
             | ChildState::Stopping { .. }
-            | ChildState::Killing { .. }
             | ChildState::Leftovers(_) => None,
         }
     }

@@ -8,19 +8,21 @@ use pure::unix::{Pid, Signal};
 use sys::signal;
 
 impl Supervisor<'_> {
-    /// Pauses, resumes or kills a run. A paused command gives up the terminal, and takes it back when it resumes.
-    pub(super) fn signal_group(&mut self, role: Role, group: Pid, signal: Signal) {
+    /// Pauses, resumes or kills a run, or signals its child `alone`. A paused command gives up the terminal, and takes it
+    /// back when it resumes.
+    pub(super) fn signal(&mut self, role: Role, run: Pid, signal: Signal, alone: bool) {
         let event = match signal {
+            Signal::KILL => ChildEvent::Killed,
+            _ if alone => ChildEvent::Signalled(signal),
             Signal::STOP => ChildEvent::Paused,
-            Signal::CONT => ChildEvent::Resumed,
-            _ => ChildEvent::Killed,
+            _ => ChildEvent::Resumed,
         };
-        if let (Signal::CONT, Some(terminal)) = (signal, &mut self.terminal) {
-            terminal.lend_again(group);
+        if let (ChildEvent::Resumed, Some(terminal)) = (event, &mut self.terminal) {
+            terminal.lend_again(run);
         }
-        self.signal_run(role, group, signal, false, event);
-        if let (Signal::STOP, Some(terminal)) = (signal, &mut self.terminal) {
-            terminal.take_back(Some(group));
+        self.signal_run(role, run, signal, alone, event);
+        if let (ChildEvent::Paused, Some(terminal)) = (event, &mut self.terminal) {
+            terminal.take_back(Some(run));
         }
     }
 

@@ -46,7 +46,6 @@ impl Machine<'_> {
                     ChildState::Up { .. }
                     | ChildState::Down { .. }
                     | ChildState::Stopping { .. }
-                    | ChildState::Killing { .. }
                     | ChildState::Leftovers(_) => None,
                 };
                 Break(Action::SampleLoad { paused })
@@ -76,10 +75,10 @@ impl Machine<'_> {
                     *paused = pause;
                     *deadline = deadline.with_paused(pause, now);
                     let signal = if pause { Signal::STOP } else { Signal::CONT };
-                    return Break(Action::SignalGroup { role: Role::Cmd, group: *pid, signal });
+                    return Break(signal_run(Role::Cmd, *pid, signal, false));
                 }
                 if let Some(signal) = self.forward_to_cmd.take() {
-                    return Break(Action::SignalChild { role: Role::Cmd, pid: *pid, signal });
+                    return Break(signal_run(Role::Cmd, *pid, signal, true));
                 }
                 let (group, deadline) = (*pid, deadline.at());
                 let sentinel = self.drive_sentinel(group, now)?;
@@ -93,7 +92,7 @@ impl Machine<'_> {
                 self.daemon_reported = true;
                 Break(Action::ReportDaemon)
             }
-            ChildState::Stopping { .. } | ChildState::Killing { .. } | ChildState::Leftovers(_) => {
+            ChildState::Stopping { .. } | ChildState::Leftovers(_) => {
                 self.continue_stop(Role::Cmd, now)
             }
         }
@@ -112,7 +111,7 @@ impl Machine<'_> {
             (ChildState::Up { pid, started_at, .. }, end) => {
                 let (pid, started_at) = (*pid, *started_at);
                 if let Some(signal) = self.forward_to_log.take() {
-                    return Break(Action::SignalChild { role: Role::Log, pid, signal });
+                    return Break(signal_run(Role::Log, pid, signal, true));
                 }
                 match self.next_log_check {
                     Some(next) if self.is_started() && self.stopping.is_none() => {
@@ -121,10 +120,9 @@ impl Machine<'_> {
                     Some(_) | None => Continue(end),
                 }
             }
-            (
-                ChildState::Stopping { .. } | ChildState::Killing { .. } | ChildState::Leftovers(_),
-                _,
-            ) => self.continue_stop(Role::Log, now),
+            (ChildState::Stopping { .. } | ChildState::Leftovers(_), _) => {
+                self.continue_stop(Role::Log, now)
+            }
         }
     }
 
@@ -176,12 +174,12 @@ impl Machine<'_> {
 
     /// Starts the stop sequence of a child that is up.
     fn stop(&mut self, role: Role, timed_out: bool, now: Instant) -> Step {
-        let kill_at = self.kill_at(role, now);
+        let next_step = self.kill_at(role, now);
         let state = self.state(role);
         let ChildState::Up { pid, started_at, .. } = *state else {
             return Continue(None);
         };
-        *state = ChildState::Stopping { pid, started_at, timed_out, kill_at };
+        *state = ChildState::Stopping { timed_out, pid, started_at, killed: false, next_step };
         let alone = self.kill_mode(role) != KillMode::Group;
         Break(Action::Stop { role, group: pid, timed_out, alone })
     }
@@ -189,72 +187,58 @@ impl Machine<'_> {
     /// Continues the stop sequence, then stops the leftover processes.
     fn continue_stop(&mut self, role: Role, now: Instant) -> Step {
         let kill_mode = self.kill_mode(role);
-        let state = self.state(role);
-        match *state {
-            ChildState::Stopping { pid, started_at, timed_out, kill_at }
-                if is_due(kill_at, now) =>
-            {
-                let warn_at = Some(now.add(KILL_WARN_AFTER));
-                *state = ChildState::Killing { pid, started_at, timed_out, warn_at };
+        match self.state(role) {
+            ChildState::Stopping { pid, killed, next_step, .. } if is_due(*next_step, now) => {
+                let pid = *pid;
+                if *killed {
+                    *next_step = None;
+                    return Break(Action::WarnUnkillable(pid));
+                }
+                (*killed, *next_step) = (true, Some(now.add(KILL_WARN_AFTER)));
                 if role == Role::Log && self.drain_restart == DrainRestart::Available {
                     self.drain_restart = DrainRestart::Used;
                 }
-                let signal = Signal::KILL;
-                Break(match kill_mode {
-                    KillMode::Process => Action::SignalChild { role, pid, signal },
-                    KillMode::Group | KillMode::Mixed => {
-                        Action::SignalGroup { role, group: pid, signal }
-                    }
-                })
+                Break(signal_run(role, pid, Signal::KILL, kill_mode == KillMode::Process))
             }
-            ChildState::Stopping { kill_at, .. } => Continue(kill_at),
-            ChildState::Killing { pid, started_at, timed_out, warn_at } if is_due(warn_at, now) => {
-                *state = ChildState::Killing { pid, started_at, timed_out, warn_at: None };
-                Break(Action::WarnUnkillable(pid))
-            }
-            ChildState::Killing { warn_at, .. } => Continue(warn_at),
+            ChildState::Stopping { next_step, .. } => Continue(*next_step),
             ChildState::Leftovers(leftovers) if is_due(leftovers.warn_at, now) => {
-                *state = ChildState::Leftovers(LeftoverState {
-                    warn_at: Some(Instant::NEVER),
-                    ..leftovers
-                });
+                leftovers.warn_at = Some(Instant::NEVER);
                 Break(Action::WarnUnkillable(leftovers.group))
             }
-            ChildState::Leftovers(leftovers) if leftovers.next_sweep <= now => {
-                Break(Action::Sweep(self.sweep(role, kill_mode, leftovers, now)))
+            ChildState::Leftovers(leftovers) if leftovers.next_sweep > now => {
+                Continue(earliest(Some(leftovers.next_sweep), leftovers.warn_at))
             }
-            ChildState::Leftovers(LeftoverState { next_sweep, warn_at, .. }) => {
-                Continue(earliest(Some(next_sweep), warn_at))
-            }
+            ChildState::Leftovers(_) => self.sweep(role, kill_mode, now),
             ChildState::Down { .. } | ChildState::Up { .. } => Continue(None),
         }
     }
 
-    fn sweep(
-        &mut self,
-        role: Role,
-        kill_mode: KillMode,
-        leftovers: LeftoverState,
-        now: Instant,
-    ) -> Sweep {
-        let LeftoverState { group, signalled, kill_at, warn_at, .. } = leftovers;
+    fn sweep(&mut self, role: Role, kill_mode: KillMode, now: Instant) -> Step {
+        let may_daemonize = role == Role::Cmd && self.report_daemon_at.is_some();
+        // If the log command is a pipeline, its last process may still be writing: do not signal it yet. The command has
+        // no leftover processes during the drain.
+        let spares = may_daemonize || self.drain_until.is_some_and(|end| end > now);
+        let all_children = self.drain_until.is_some() && self.policy.kill_mode != KillMode::Process;
+        let ChildState::Leftovers(leftovers) = self.state(role) else {
+            return Continue(None);
+        };
+        let LeftoverState { group, signalled, kill_at, .. } = *leftovers;
         let mode = match kill_mode {
             KillMode::Process => SweepMode::Resume,
-            _ if role == Role::Cmd && self.report_daemon_at.is_some() => SweepMode::Check,
-            // If the log command is a pipeline, its last process may still be writing: do not signal it yet. The command has
-            // no leftover processes during the drain.
-            _ if self.drain_until.is_some_and(|end| end > now) => SweepMode::Check,
+            _ if spares => SweepMode::Check,
             _ if is_due(kill_at, now) => SweepMode::Kill,
             KillMode::Mixed if signalled => SweepMode::Check,
             KillMode::Mixed | KillMode::Group => SweepMode::Stop,
         };
-        let all_children = self.drain_until.is_some() && self.policy.kill_mode != KillMode::Process;
-        if mode == SweepMode::Kill && warn_at.is_none() {
-            let warn_at = Some(now.add(KILL_WARN_AFTER));
-            *self.state(role) = ChildState::Leftovers(LeftoverState { warn_at, ..leftovers });
+        if mode == SweepMode::Kill && leftovers.warn_at.is_none() {
+            leftovers.warn_at = Some(now.add(KILL_WARN_AFTER));
         }
-        Sweep { role, group, signalled, all_children, mode }
+        Break(Action::Sweep(Sweep { role, group, signalled, all_children, mode }))
     }
+}
+
+const fn signal_run(role: Role, run: Pid, signal: Signal, alone: bool) -> Action {
+    Action::Signal { role, run, signal, alone }
 }
 
 fn is_due(at: Option<Instant>, now: Instant) -> bool {

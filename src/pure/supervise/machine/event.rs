@@ -148,40 +148,28 @@ impl Machine<'_> {
 
     fn on_exited(&mut self, dead: Pid, status: WaitStatus, now: Instant) {
         for role in [Role::Cmd, Role::Log] {
-            let grace_end = match *self.state(role) {
-                ChildState::Stopping { kill_at, .. } => kill_at,
-                ChildState::Killing { .. }
-                | ChildState::Up { .. }
-                | ChildState::Down { .. }
-                | ChildState::Leftovers(_) => Some(now),
-            };
-            match *self.state(role) {
-                ChildState::Up { pid, started_at, .. } if pid == dead => {
-                    let not_before = self.on_run_ended(role, status, false, started_at, now);
-                    self.expect_leftovers(role, dead, None, not_before, now);
+            let (timed_out, started_at, stopped) = match self.state(role) {
+                ChildState::Up { pid, started_at, .. } if *pid == dead => {
+                    (false, *started_at, None)
                 }
-                ChildState::Stopping { pid, started_at, timed_out, .. }
-                | ChildState::Killing { pid, started_at, timed_out, .. }
-                    if pid == dead =>
+                ChildState::Stopping { timed_out, pid, started_at, killed, next_step }
+                    if *pid == dead =>
                 {
-                    let not_before = self.on_run_ended(role, status, timed_out, started_at, now);
-                    self.expect_leftovers(role, dead, Some(grace_end), not_before, now);
+                    let grace_end = if *killed { Some(now) } else { *next_step };
+                    (*timed_out, *started_at, Some(grace_end))
                 }
                 ChildState::Leftovers(leftovers) => {
                     // It may have been the last leftover process. Or its children became orphans, which the next sweep
                     // finds.
-                    let (next_sweep, sweep_interval) = (now, MIN_SWEEP_INTERVAL);
-                    *self.state(role) = ChildState::Leftovers(LeftoverState {
-                        next_sweep,
-                        sweep_interval,
-                        ..leftovers
-                    });
+                    (leftovers.next_sweep, leftovers.sweep_interval) = (now, MIN_SWEEP_INTERVAL);
+                    continue;
                 }
-                ChildState::Down { .. }
-                | ChildState::Up { .. }
-                | ChildState::Stopping { .. }
-                | ChildState::Killing { .. } => {}
-            }
+                ChildState::Down { .. } | ChildState::Up { .. } | ChildState::Stopping { .. } => {
+                    continue;
+                }
+            };
+            let not_before = self.on_run_ended(role, status, timed_out, started_at, now);
+            self.expect_leftovers(role, dead, stopped, not_before, now);
         }
     }
 
@@ -320,12 +308,11 @@ impl ChildState {
     /// Ends the grace period: SIGKILL is due now. If it was sent before, it is sent again: the first may have failed
     /// (`EPERM`).
     const fn end_grace(&mut self, now: Instant) {
-        match *self {
-            Self::Stopping { pid, started_at, timed_out, .. }
-            | Self::Killing { pid, started_at, timed_out, .. } => {
-                *self = Self::Stopping { pid, started_at, timed_out, kill_at: Some(now) };
+        match self {
+            Self::Stopping { killed, next_step, .. } => {
+                (*killed, *next_step) = (false, Some(now));
             }
-            Self::Leftovers(ref mut leftovers) => {
+            Self::Leftovers(leftovers) => {
                 leftovers.kill_at = Some(now);
                 leftovers.next_sweep = now;
             }

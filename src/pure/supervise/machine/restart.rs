@@ -5,17 +5,17 @@
 use super::MIN_START_INTERVAL;
 use crate::supervise::policy::{MAX_RECENT, Policy};
 use crate::time::Instant;
-use heapless::Deque;
+use heapless::Vec;
 
 /// The history of the command's runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RestartHistory {
     /// Consecutive failures. Reset by a successful run, or by one that outlasted the longest delay.
     pub(super) consecutive_failures: usize,
-    /// All restarts; unused if `--max-respawns` has a window.
+    /// All restarts, or the place in `recent` of the next one, if `--max-respawns` has a window.
     pub(super) restarts: u32,
-    /// The times of the restarts within the window; unused without one.
-    pub(super) recent: Deque<Instant, MAX_RECENT>,
+    /// The times of the last restarts, as many as the window may contain; unused without one.
+    pub(super) recent: Vec<Instant, MAX_RECENT>,
 }
 
 impl RestartHistory {
@@ -43,15 +43,20 @@ impl RestartHistory {
         let Some(max) = policy.restart_limit.max else {
             return true;
         };
+        let place = self.restarts;
+        self.restarts = place.saturating_add(1);
         let Some(window) = policy.restart_limit.window else {
-            self.restarts = self.restarts.saturating_add(1);
             return self.restarts <= max;
         };
-        while self.recent.front().is_some_and(|then| then.until(now) > window) {
-            self.recent.pop_front();
+        if self.restarts >= max {
+            self.restarts = 0;
         }
-        let allowed = usize::try_from(max).is_ok_and(|max| self.recent.len() < max);
-        allowed && self.recent.push_back(now).is_ok()
+        // The restart that this one replaces was the first of as many as the window may contain.
+        let fits = match self.recent.get_mut(place as usize) {
+            Some(first) => core::mem::replace(first, now).until(now) > window,
+            None => self.recent.push(now).is_ok(),
+        };
+        place < max && fits
     }
 }
 

@@ -36,6 +36,8 @@ impl RunDeadline {
 
 /// The current state of one child.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+// The fields that several states have are at the same place in all.
+#[repr(u8)]
 pub(super) enum ChildState {
     /// Not running, without leftover processes.
     Down {
@@ -44,27 +46,21 @@ pub(super) enum ChildState {
     },
     /// Running, perhaps paused.
     Up {
+        /// SIGSTOP was sent because of the load.
+        paused: bool,
         pid: Pid,
         started_at: Instant,
         deadline: RunDeadline,
-        /// SIGSTOP was sent because of the load.
-        paused: bool,
     },
     /// The stop signal was sent; `timed_out`: because of `--timeout`.
     Stopping {
+        timed_out: bool,
         pid: Pid,
         started_at: Instant,
-        timed_out: bool,
-        /// When SIGKILL follows; `None`: never.
-        kill_at: Option<Instant>,
-    },
-    /// SIGKILL was sent.
-    Killing {
-        pid: Pid,
-        started_at: Instant,
-        timed_out: bool,
-        /// When to warn that the child is still alive; `None` after the warning.
-        warn_at: Option<Instant>,
+        /// SIGKILL was sent, too.
+        killed: bool,
+        /// When SIGKILL follows, or the warning that the child has survived it; `None`: never.
+        next_step: Option<Instant>,
     },
     /// The child exited and may have left processes behind.
     Leftovers(LeftoverState),
@@ -74,9 +70,7 @@ impl ChildState {
     /// Returns the PID of a child that is alive.
     pub(super) const fn pid(&self) -> Option<Pid> {
         match self {
-            Self::Up { pid, .. } | Self::Stopping { pid, .. } | Self::Killing { pid, .. } => {
-                Some(*pid)
-            }
+            Self::Up { pid, .. } | Self::Stopping { pid, .. } => Some(*pid),
             Self::Down { .. } | Self::Leftovers(_) => None,
         }
     }

@@ -24,17 +24,13 @@ impl Model<'_> {
                 assert_eq!(alone, role == Role::Cmd && mode != KillMode::Group, "{self:?}");
                 self.stop(role, group, timed_out);
             }
-            Action::SignalGroup { role, group, signal: Signal::KILL } => {
-                assert!(!self.is_alone(role), "{self:?}");
-                self.kill(role, group);
+            Action::Signal { role, run, signal: Signal::KILL, alone } => {
+                assert_eq!(alone, self.is_alone(role), "{self:?}");
+                self.kill(role, run);
             }
-            Action::SignalGroup { role, group, signal } => self.pause(role, group, signal),
-            Action::SignalChild { role, pid, signal: Signal::KILL } => {
-                assert!(self.is_alone(role), "{self:?}");
-                self.kill(role, pid);
-            }
-            Action::SignalChild { role, pid, signal } => {
-                let expected = self.running_child(role, pid).pending_signal.take();
+            Action::Signal { role, run, signal, alone: false } => self.pause(role, run, signal),
+            Action::Signal { role, run, signal, alone: true } => {
+                let expected = self.running_child(role, run).pending_signal.take();
                 assert_eq!(expected, Some(signal.number()), "not to be forwarded to {role:?}");
             }
             Action::Sweep(sweep) => self.sweep(sweep),
