@@ -8,7 +8,7 @@ use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
 #[cfg(any(test, fuzzing))]
 use pure::cli::value;
-use pure::cli::value::Threshold;
+use pure::cli::value::{Load, Threshold};
 use pure::supervise::load::PauseRange;
 use pure::supervise::policy::Policy;
 use pure::supervise::rlimits::Rlimits;
@@ -46,8 +46,8 @@ pub struct Config {
     pub status_path: Option<CliWord>,
     pub directory: Option<CliWord>,
     pub env_edits: EnvEdits,
-    load_high: Option<Threshold>,
-    load_low: Option<Threshold>,
+    load_high: Threshold,
+    load_low: Threshold,
     pub policy: Policy,
     pub rlimits: Rlimits,
 }
@@ -67,8 +67,8 @@ impl Default for Config {
             directory: None,
             env_edits: EnvEdits::default(),
             rlimits: Rlimits::default(),
-            load_high: None,
-            load_low: None,
+            load_high: Threshold::default(),
+            load_low: Threshold::default(),
             policy: Policy::default(),
         }
     }
@@ -153,8 +153,9 @@ impl Config {
         let policy = &mut self.policy;
         policy.logged = logged;
         policy.validate()?;
-        if let Some(high) = self.load_high {
-            let low = self.load_low.unwrap_or(high.half());
+        let (high, low) = (self.load_high, self.load_low);
+        if high.load > Load(0) {
+            let low = if low.load > Load(0) { low } else { high.half() };
             if high.per_cpu != low.per_cpu {
                 return Err("options -L and -l: both or neither must be a percentage");
             }

@@ -147,8 +147,8 @@ pub fn size(word: &[u8]) -> Result<u64, Expected> {
     digits(number).and_then(|n| n.checked_mul(unit)).ok_or("a size (like 4096, 150k, 2m, 1g)")
 }
 
-/// A load average to compare with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A load average to compare with. Zero means none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Threshold {
     pub load: Load,
     /// Whether `load` applies to each CPU that is online, not to the machine.
@@ -164,7 +164,7 @@ impl Threshold {
 }
 
 /// A load average in units of 1/10 000: /proc/loadavg has two decimals, and a percentage adds two.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Load(pub u32);
 
 impl Load {
@@ -224,10 +224,10 @@ impl OptionValue for Option<Duration> {
     }
 }
 
-/// A load; zero means `None`.
-impl OptionValue for Option<Threshold> {
+/// A load.
+impl OptionValue for Threshold {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        *self = Some(threshold(value.to_bytes())?).filter(|threshold| threshold.load.0 > 0);
+        *self = threshold(value.to_bytes())?;
         Ok(())
     }
 }
@@ -396,9 +396,7 @@ mod tests {
         assert_eq!(given(minute, "0"), Ok(Duration::ZERO));
         assert_eq!(given(None, "1m"), Ok(Some(minute)));
         assert_eq!(given(Some(minute), "0"), Ok(None));
-        let load = threshold(b"0.0001").ok();
-        assert_eq!(given(None, "0.0001"), Ok(load));
-        assert_eq!(given(load, "0%"), Ok(None));
+        assert_eq!(given(Threshold::default(), "0.0001"), threshold(b"0.0001"));
         assert_eq!(given(Signal::TERM, "INT"), Ok(Signal::INT));
         assert_eq!(given(0, "7"), Ok(7));
         assert_eq!(given(LongTime(minute), "1M").map(|time| time.0), long_time(b"30d"));

