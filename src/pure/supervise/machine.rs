@@ -317,10 +317,11 @@ impl<'a> Machine<'a> {
     /// Returns the role of the child with this PID; `None` for any other process.
     #[must_use]
     pub fn role_of(&self, child: Pid) -> Option<Role> {
-        [(Role::Cmd, &self.cmd), (Role::Log, &self.log)]
-            .into_iter()
-            .find(|(_, state)| state.pid() == Some(child))
-            .map(|(role, _)| role)
+        match Some(child) {
+            pid if pid == self.cmd.pid() => Some(Role::Cmd),
+            pid if pid == self.log.pid() => Some(Role::Log),
+            _ => None,
+        }
     }
 
     /// Returns the time at which SIGKILL follows a stop signal that is sent `now`; `None`: never. A second SIGTERM
