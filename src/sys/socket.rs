@@ -37,7 +37,7 @@ impl Socket {
         // On 32-bit x86 the call has a number only since Linux 4.3; musl falls back to socketcall(2).
         #[cfg(target_arch = "x86")]
         // SAFETY: the arguments are numbers.
-        let fd = check_int(unsafe { libc::socket(family, flags, 0) })?;
+        let fd = super::check_int(unsafe { libc::socket(family, flags, 0) }.into())?;
         #[cfg(not(target_arch = "x86"))]
         // SAFETY: the arguments are numbers.
         let fd = unsafe { call!(libc::SYS_socket, family, flags, 0) }?;
