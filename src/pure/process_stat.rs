@@ -119,8 +119,10 @@ pub fn for_each_signal(mask: &[u8], visit: &mut dyn FnMut(Signal)) {
         let mut signal = number;
         while bits > 0 {
             signal += 1;
-            if bits & 1 != 0 {
-                Signal::new(signal).into_iter().for_each(&mut *visit);
+            if bits & 1 != 0
+                && let Some(signal) = Signal::new(signal)
+            {
+                visit(signal);
             }
             bits >>= 1;
         }

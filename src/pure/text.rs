@@ -254,7 +254,9 @@ pub fn copy(from: &[u8], to: &mut [u8]) -> usize {
         Some(last) if size < LONG => {
             let chunks = from.as_chunks::<16>().0;
             to.as_chunks_mut().0.iter_mut().zip(chunks).for_each(|(place, chunk)| *place = *chunk);
-            last_mut(to).into_iter().for_each(|place| *place = *last);
+            if let Some(place) = last_mut(to) {
+                *place = *last;
+            }
         }
         Some(_) => to.copy_from_slice(from),
         None => to.iter_mut().zip(from).for_each(|(place, byte)| *place = *byte),

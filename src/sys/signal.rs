@@ -73,21 +73,15 @@ impl SignalSet {
     /// The set of all signals.
     const ALL: Self = Self([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
 
-    /// Returns the word and the bit of `signal`.
-    fn place(&mut self, signal: Signal) -> (Option<&mut c_ulong>, c_ulong) {
-        let at = signal.number().unsigned_abs() - 1;
-        let word = self.0.get_mut((at / c_ulong::BITS) as usize);
-        (word, 1 << (at % c_ulong::BITS))
-    }
-
-    fn add(&mut self, signal: Signal) {
-        let (word, bit) = self.place(signal);
-        word.into_iter().for_each(|word| *word |= bit);
-    }
-
-    fn remove(&mut self, signal: Signal) {
-        let (word, bit) = self.place(signal);
-        word.into_iter().for_each(|word| *word &= !bit);
+    /// Adds signals.
+    #[inline(never)]
+    fn add(&mut self, signals: &[Signal]) {
+        for signal in signals {
+            let at = signal.number().unsigned_abs() - 1;
+            if let Some(word) = self.0.get_mut((at / c_ulong::BITS) as usize) {
+                *word |= 1 << (at % c_ulong::BITS);
+            }
+        }
     }
 
     /// Returns a pointer for calls that pass the set to the kernel unchanged.
@@ -112,15 +106,16 @@ fn sigprocmask(how: c_int, mask: &SignalSet) -> Result<SignalSet> {
 /// # Errors
 /// `EINVAL` for a signal that cannot be caught (sigaction(2)).
 pub fn catch_all(signals: &[Signal], others: &[Signal]) -> Result<(SignalSet, SignalSet)> {
-    let mut blocked = SignalSet::EMPTY;
-    signals.iter().chain(others).for_each(|signal| blocked.add(*signal));
+    let (mut caught, mut blocked) = (SignalSet::EMPTY, SignalSet::EMPTY);
+    caught.add(signals);
+    blocked.add(signals);
+    blocked.add(others);
     let inherited = sigprocmask(libc::SIG_BLOCK, &blocked)?;
     let mut waiting = inherited;
-    others.iter().for_each(|signal| waiting.add(*signal));
-    for signal in signals {
-        waiting.remove(*signal);
-        to_caught(*signal)?;
+    for ((word, blocked), caught) in waiting.0.iter_mut().zip(&blocked.0).zip(&caught.0) {
+        *word = (*word | blocked) & !caught;
     }
+    signals.iter().try_for_each(|signal| to_caught(*signal))?;
     Ok((inherited, waiting))
 }
 
@@ -252,7 +247,7 @@ pub fn wait_one_second() {
 pub fn wait_for(signals: &[Signal]) -> c_int {
     let _ = set_mask(&SignalSet::ALL);
     let mut set = SignalSet::EMPTY;
-    signals.iter().for_each(|signal| set.add(*signal));
+    set.add(signals);
     loop {
         // SIGCONT after SIGSTOP ends the call (EINTR).
         let number = sigtimedwait(&set, None);
@@ -293,7 +288,7 @@ pub fn stop(group_signal: Option<Signal>) {
     let signal = group_signal.unwrap_or(Signal::TSTP);
     let target = if group_signal.is_some() { 0 } else { super::process::getpid() };
     let mut stop = SignalSet::EMPTY;
-    stop.add(signal);
+    stop.add(&[signal]);
     to_default(signal);
     // 0 is the caller's process group.
     let _ = send(target, signal.number());
