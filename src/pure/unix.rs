@@ -3,6 +3,7 @@
 //! All layers use them. The numbers are from asm-generic/errno.h and asm-generic/signal.h; MIPS has its own. `sys`
 //! compares them with those of libc at compile time.
 
+use crate::cli::value;
 use crate::name_table;
 use crate::text::split;
 use core::num::NonZeroI32;
@@ -209,28 +210,25 @@ impl Signal {
     /// Returns the signal of this name, with or without `SIG`, in upper or lower case.
     #[must_use]
     pub fn named(name: &[u8]) -> Option<Self> {
-        let bare = match name.split_at_checked(3) {
-            Some((sig, rest)) if name_table::eq_ignore_case(sig, b"SIG") => rest,
-            _ => name,
-        };
-        match name_table::index_of(SIGNALS, bare) {
-            Some(at) => Self::new(i32::try_from(at).ok()? + 1),
-            None => Self::real_time(bare),
+        let bare = behind(name, b"SIG").unwrap_or(name);
+        if let Some(at) = name_table::index_of(SIGNALS, bare) {
+            return Self::new(i32::try_from(at).ok()? + 1);
         }
-    }
-
-    /// Returns the signal `RTMIN` or `RTMIN+N`, with the numbers of bash and kill(1).
-    fn real_time(name: &[u8]) -> Option<Self> {
-        let (base, offset) = name.split_at_checked(b"RTMIN".len())?;
-        let offset = match offset {
+        // With the numbers of bash and kill(1).
+        let offset = match behind(bare, b"RTMIN")? {
             [] => 0,
-            [b'+', tens @ b'1'..=b'9', ones @ b'0'..=b'9'] => (tens - b'0') * 10 + ones - b'0',
-            [b'+', ones @ b'0'..=b'9'] => ones - b'0',
+            [b'+', offset @ ..] => value::number(offset).ok()?,
             _ => return None,
         };
-        let is_rtmin = name_table::eq_ignore_case(base, b"RTMIN");
-        if is_rtmin { Self::new(Self::RTMIN + i32::from(offset)) } else { None }
+        Self::new(Self::RTMIN.checked_add_unsigned(offset)?)
     }
+}
+
+/// Returns the bytes behind a prefix, in upper or lower case.
+#[inline(never)]
+fn behind<'a>(name: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = name.split_at_checked(prefix.len())?;
+    name_table::eq_ignore_case(start, prefix).then_some(rest)
 }
 
 /// The names of the signals from number 1 on.
@@ -322,7 +320,7 @@ mod tests {
         {
             assert_eq!(Signal::named(name.as_bytes()), Signal::new(number), "{name}");
         }
-        for bad in ["RTMIN+", "RTMIN-1", "RTMIN+31", "RTMIN+01", "RTMIN+100", "RTMINX", "RTMA"] {
+        for bad in ["RTMIN+", "RTMIN-1", "RTMIN+31", "RTMIN+1x", "RTMIN+100", "RTMINX", "RTMA"] {
             assert_eq!(Signal::named(bad.as_bytes()), None, "{bad}");
         }
     }
