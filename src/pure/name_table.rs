@@ -23,9 +23,9 @@ pub fn entry(table: &'static str, separator: u8, index: usize) -> &'static [u8] 
 
 /// Returns whether two names are equal if the case of ASCII letters is ignored.
 #[must_use]
+#[inline(never)]
 pub fn eq_ignore_case(a: &[u8], b: &[u8]) -> bool {
-    let lower = u8::to_ascii_lowercase;
-    a.len() == b.len() && a.iter().map(lower).eq(b.iter().map(lower))
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.eq_ignore_ascii_case(b))
 }
 
 #[cfg(test)]
