@@ -86,12 +86,40 @@ impl LineLogger<'_> {
         target.write(bytes, &mut |line, loss| put_notice(prefixer, line, loss))
     }
 
+    /// Writes `batch`. Returns the number of bytes that were taken.
+    fn take_lines(&mut self, batch: &[u8]) -> usize {
+        if self.is_identity { self.write(batch) } else { self.copy(batch) }
+    }
+
+    /// Writes one line, for whose end the requests wait.
+    #[inline(never)]
+    fn take_line(&mut self, mut batch: &[u8]) -> usize {
+        match lines::first_line(batch) {
+            Some(end) => batch = first(batch, end),
+            None => self.apply_requests(),
+        }
+        let taken = self.take_lines(batch);
+        self.apply_requests_at_boundary();
+        taken
+    }
+
     /// Copies `batch` with prefixes to the output, and writes it. Returns the number of bytes that were taken.
     fn copy(&mut self, batch: &[u8]) -> usize {
         let Copied { taken, written } = self.prefixer.copy_lines(batch, &mut self.out[..]);
         self.pending = 0..written;
         self.flush();
         taken
+    }
+
+    /// Sets the time of the lines that begin now. If the input continues a line, that line keeps its time.
+    #[inline(never)]
+    fn set_time(&mut self, continues: bool) {
+        let time = time(&self.prefixer);
+        if continues {
+            self.prefixer.set_next_time(time);
+        } else {
+            self.prefixer.set_time(time);
+        }
     }
 
     /// Writes the pending output.
@@ -164,30 +192,13 @@ fn time(prefixer: &LinePrefixer) -> (i64, u32) {
 
 impl Sink for LineLogger<'_> {
     fn input_arrived(&mut self, continues: bool) {
-        if self.is_identity {
-            return;
-        }
-        let time = time(&self.prefixer);
-        if continues {
-            self.prefixer.set_next_time(time);
-        } else {
-            self.prefixer.set_time(time);
+        if !self.is_identity {
+            self.set_time(continues);
         }
     }
 
-    fn take(&mut self, mut batch: &[u8]) -> usize {
-        if self.has_requests() {
-            match lines::first_line(batch) {
-                // The requests wait for the end of this line.
-                Some(end) => batch = first(batch, end),
-                None => self.apply_requests(),
-            }
-        }
-        let taken = if self.is_identity { self.write(batch) } else { self.copy(batch) };
-        if self.has_requests() {
-            self.apply_requests_at_boundary();
-        }
-        taken
+    fn take(&mut self, batch: &[u8]) -> usize {
+        if self.has_requests() { self.take_line(batch) } else { self.take_lines(batch) }
     }
 
     fn batch_done(&mut self) {

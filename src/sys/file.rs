@@ -133,7 +133,7 @@ pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
 #[inline(never)]
 unsafe fn transfer(call: c_long, fd: c_int, start: *const u8, size: usize) -> Result<c_int> {
     // SAFETY: the caller guarantees it.
-    unsafe { call!(call, fd, start, size) }
+    check_int(unsafe { libc::syscall(call, fd, start, size) })
 }
 
 const fn size_of_int(n: c_int) -> usize {

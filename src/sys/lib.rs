@@ -66,10 +66,7 @@ fn errno() -> Errno {
 /// result fits in two registers.
 #[inline(never)]
 fn check_int(answer: c_long) -> Result<c_int> {
-    match c_int::try_from(answer) {
-        Ok(-1) | Err(_) => Err(errno()),
-        Ok(answer) => Ok(answer),
-    }
+    if answer == -1 { Err(errno()) } else { Ok(answer as c_int) }
 }
 
 /// Makes the call `number` by [`call!`].
