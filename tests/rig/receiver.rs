@@ -38,7 +38,7 @@ impl Message {
         let end = rest.iter().position(|&byte| byte == b'>')?;
         let priority = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
         let mut rest = &rest[end + 1..];
-        let is_remote = rest.get(10) == Some(&b'T') && rest.get(19) == Some(&b'Z');
+        let is_remote = rest.get(..20).is_some_and(is_timestamp);
         let mut word = || {
             let end = rest.iter().position(|&byte| byte == b' ')?;
             let word = String::from_utf8(rest[..end].to_vec()).ok()?;
@@ -55,6 +55,15 @@ impl Message {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.text).into_owned()
     }
+}
+
+/// Returns whether the bytes have the form `YYYY-mm-ddTHH:MM:SSZ`.
+fn is_timestamp(bytes: &[u8]) -> bool {
+    let form = b"0000-00-00T00:00:00Z";
+    bytes.iter().zip(form).all(|(byte, shape)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == shape,
+    })
 }
 
 /// A source of messages.
