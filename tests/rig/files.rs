@@ -75,10 +75,11 @@ impl Rig {
     /// Writes an executable file. Every script that a test executes must be written by this function.
     ///
     /// A child process writes it. If this process did, a fork in the thread of another test could keep the file
-    /// open for writing until its exec, and until then execve(2) fails with ETXTBSY.
+    /// open for writing until its exec, and until then execve(2) fails with ETXTBSY. The file gets its name when it is
+    /// complete: a dmon may be trying to execute it.
     pub fn write_executable(&self, name: &str, text: &str) {
-        let (shell, mut input) =
-            self.start_fed(format!("sh -c 'cat >\"$0\" && chmod 755 \"$0\"' {name}"));
+        let write = "cat >\"$0.new\" && chmod 755 \"$0.new\" && mv \"$0.new\" \"$0\"";
+        let (shell, mut input) = self.start_fed(format!("sh -c '{write}' {name}"));
         feed(&mut input, text);
         drop(input);
         shell.wait().exits(0);
