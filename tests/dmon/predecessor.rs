@@ -146,9 +146,11 @@ while :; do sleep 0.05; echo >>turns; done"#,
 #[test]
 fn a_child_without_the_mark_is_reported_too() {
     let rig = Rig::new();
-    let child = r#"env -u DMON_PID sh -c "echo \$\$ >child; while :; do sleep 0.05; done""#;
+    // Shells that wait without a child: one that is being executed has no environment for a moment.
+    rig.shell("mkfifo never").exits(0);
+    let child = r#"env -u DMON_PID sh -c "echo \$\$ >child; read line <never""#;
     let command = format!(
-        "sh -c '{child} & until test -s child; do sleep 0.02; done; echo $$ >>runs; trap \"\" TERM; while :; do sleep 0.05; done'"
+        "sh -c '{child} & until test -s child; do sleep 0.02; done; trap \"\" TERM; echo $$ >>runs; read line <never'"
     );
     let old = kill_dmon(&rig, "", &command);
     let child = rig.pid_in("child");

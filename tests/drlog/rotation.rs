@@ -314,7 +314,7 @@ fn a_rotation_takes_few_system_calls() {
     };
     rig.write("101", numbers(101));
     rig.write("201", numbers(201));
-    // One call writes the line, ten rotate, one removes an old file. Four record the time, at most once a second.
+    // One call writes the line, eleven rotate, one removes an old file. Four more record the time, once a second.
     let each = (calls(201) - calls(101)) as f64 / 100.0;
-    assert!((1.0..=13.0).contains(&each), "{each} calls for each line that has its own file");
+    assert!((1.0..13.9).contains(&each), "{each} calls for each line that has its own file");
 }
