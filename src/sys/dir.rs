@@ -55,25 +55,14 @@ impl Directory {
         file::remove_at(self.0.fd(), name)
     }
 
-    /// Passes the names of regular files and symbolic links to `visit`, unsorted. If the file system does not report types,
-    /// passes all names.
+    /// Passes all names to `visit`, unsorted, each with whether it is that of a regular file or a symbolic link: true also
+    /// if the file system does not report types.
     ///
     /// # Errors
     /// `ENOENT` if the directory was removed; `EIO` (getdents64(2)).
-    pub fn for_each_file(&self, visit: &mut dyn FnMut(&CStr)) -> Result<()> {
-        self.for_each(1 << libc::DT_REG | 1 << libc::DT_LNK | 1 << libc::DT_UNKNOWN, visit)
-    }
-
-    /// Passes the names of directories to `visit`, unsorted. If the file system does not report types, passes all names.
-    ///
-    /// # Errors
-    /// `ENOENT` if the directory was removed; `EIO` (getdents64(2)).
-    pub fn for_each_directory(&self, visit: &mut dyn FnMut(&CStr)) -> Result<()> {
-        self.for_each(1 << libc::DT_DIR | 1 << libc::DT_UNKNOWN, visit)
-    }
-
-    /// Passes the names of all types whose bit is set in `types`.
-    fn for_each(&self, types: u32, visit: &mut dyn FnMut(&CStr)) -> Result<()> {
+    pub fn for_each(&self, visit: &mut dyn FnMut(&CStr, bool)) -> Result<()> {
+        /// The types of files.
+        const FILES: u32 = 1 << libc::DT_REG | 1 << libc::DT_LNK | 1 << libc::DT_UNKNOWN;
         /// The offsets of the entry's length, type and name in `struct linux_dirent64` (getdents64(2)).
         const LENGTH: usize = 16;
         const TYPE: usize = 18;
@@ -96,8 +85,8 @@ impl Directory {
                 let name = skip(entries, NAME);
                 // The NUL is followed by padding.
                 let name = super::c_str(first(name, find_byte(name, 0).unwrap_or(0) + 1));
-                if let (Some(name), 1) = (name, types >> (entry_type & 31) & 1) {
-                    visit(name);
+                if let Some(name) = name {
+                    visit(name, FILES >> (entry_type & 31) & 1 == 1);
                 }
                 entries = skip(entries, length.max(NAME));
             }

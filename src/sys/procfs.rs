@@ -31,7 +31,7 @@ pub fn for_each_listed_child(visit: &mut dyn FnMut(Pid)) -> Result<()> {
 /// # Errors
 /// `ENOENT` if /proc is not mounted; `EMFILE`, `ENFILE`, `EACCES` (open(2)).
 pub fn for_each_process(visit: &mut dyn FnMut(Pid, ProcessStat)) -> Result<()> {
-    Directory::open(c"/proc")?.for_each_directory(&mut |name| {
+    Directory::open(c"/proc")?.for_each(&mut |name, _| {
         if let Some(pid) = value::pid(name.to_bytes())
             && let Some(stat) = stat(pid)
         {

@@ -2,7 +2,7 @@
 
 use super::{feed_line, now, old_files, old_texts, whole_log, with_directory};
 use crate::rig::trace::Trace;
-use crate::rig::{assert_same, numbers};
+use crate::rig::{Rig, assert_same, numbers};
 use nix::sys::signal::Signal;
 use std::fs;
 
@@ -20,6 +20,18 @@ fn files_of_the_same_second_get_distinct_names() {
     assert_same(text.as_bytes(), numbers(300).as_bytes(), "the log as the shell sorts it");
 }
 
+/// Logs the lines 1 to 3 to `d` and rotates after each one.
+fn rotate_three_times(rig: &Rig, call: &str) {
+    let (drlog, mut input) = rig.start_fed(call);
+    for at in 1..=3 {
+        feed_line(rig, &mut input, &format!("{at}\n"));
+        drlog.signal(Signal::SIGALRM);
+        rig.wait_for("a new file", || rig.read("d/current").is_empty());
+    }
+    drop(input);
+    drlog.wait().exits(0).reports_nothing();
+}
+
 #[test]
 fn existing_files_are_never_overwritten() {
     let rig = with_directory();
@@ -33,18 +45,30 @@ fn existing_files_are_never_overwritten() {
             _ => std::os::unix::fs::symlink("nowhere", rig.path(&path)).expect("symlink"),
         }
     }
-    let (drlog, mut input) = rig.start_fed("drlog -m 0 d");
-    for at in 1..=3 {
-        feed_line(&rig, &mut input, &format!("{at}\n"));
-        drlog.signal(Signal::SIGALRM);
-        rig.wait_for("a new file", || rig.read("d/current").is_empty());
-    }
-    drop(input);
-    drlog.wait().exits(0).reports_nothing();
+    rotate_three_times(&rig, "drlog -m 0 d");
     let texts = old_texts(&rig);
     assert_eq!(texts.iter().filter(|text| *text == "theirs\n").count(), 20);
     let ours: String = texts.into_iter().filter(|text| text != "theirs\n").collect();
     assert_eq!(ours, "1\n2\n3\n");
+}
+
+#[test]
+fn fifos_and_directories_of_other_programs_keep_their_names() {
+    let rig = with_directory();
+    // Each name of the next minute exists. rename(2) would replace a FIFO, and fail at a directory.
+    let names = rig.shell(format!(
+        "for i in $(seq 60); do date -u -d @$(({} + i)) +log-%F-%T; done",
+        now() - 1
+    ));
+    for (at, name) in names.out.lines().enumerate() {
+        rig.shell(format!("{} d/{name}", ["mkfifo", "mkdir"][at % 2])).exits(0);
+    }
+    rotate_three_times(&rig, "drlog -m 2 d");
+    let kept =
+        rig.shell("find d -name 'log-*' -type p | wc -l; find d -name 'log-*' -type d | wc -l");
+    assert_eq!(kept.out, "30\n30\n");
+    let logs = rig.shell("cat $(find d -name 'log-*' -type f | sort)");
+    assert_eq!(logs.out, "2\n3\n");
 }
 
 #[test]

@@ -60,8 +60,9 @@ impl EnvBuilder {
     pub fn read_directory(&mut self, path: CliWord) -> Result<(), Exit> {
         let mut result = Ok(());
         let read = Directory::open(path).and_then(|directory| {
-            directory.for_each_file(&mut |name| {
-                if result.is_ok()
+            directory.for_each(&mut |name, is_file| {
+                if is_file
+                    && result.is_ok()
                     && let Err(error) = self.read_variable(&directory, name)
                 {
                     let mut shown = TextBuf::<400>::new();

@@ -82,7 +82,7 @@ impl LogDir {
     #[inline(never)]
     pub fn list(&self, archives: &mut Archives) -> Result<(), Errno> {
         *archives = Archives::NONE;
-        self.dir.for_each_file(&mut |name| archives.add(name))
+        self.dir.for_each(&mut |name, is_file| archives.add(name, is_file))
     }
 
     /// Removes the oldest one of these archives. It may be gone.

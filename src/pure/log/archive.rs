@@ -125,16 +125,20 @@ impl Archives {
         oldest_file: [0; size_of::<FileName>()],
     };
 
-    /// Adds a file of the directory, if its name is that of an archive.
-    pub fn add(&mut self, file: &CStr) {
+    /// Adds a name of the directory, if it is that of an archive. A FIFO or a directory belongs to another program: it only
+    /// keeps its name from being used again, as rename(2) would replace it.
+    pub fn add(&mut self, file: &CStr, is_file: bool) {
         let mut name = ArchiveName([0; FORM.len()]);
         if name.parse(file.to_bytes()) {
+            if name > self.newest {
+                self.newest = name;
+            }
+            if !is_file {
+                return;
+            }
             if self.count == 0 || name < self.oldest {
                 self.oldest = name;
                 copy(file.to_bytes_with_nul(), &mut self.oldest_file);
-            }
-            if name > self.newest {
-                self.newest = name;
             }
             self.count += 1;
         }
@@ -158,7 +162,7 @@ mod tests {
     }
 
     fn add(archives: &mut Archives, name: &str) {
-        archives.add(&std::ffi::CString::new(name).unwrap());
+        archives.add(&std::ffi::CString::new(name).unwrap(), true);
     }
 
     fn after(mut newest: ArchiveName, now: i64) -> Option<ArchiveName> {
@@ -278,6 +282,15 @@ mod tests {
         let oldest = CStr::from_bytes_until_nul(&archives.oldest_file);
         assert_eq!(oldest, Ok(c"log-2026-11-21-10-00-00.7.gz"));
         assert_eq!(archives.count, 2);
+    }
+
+    #[test]
+    fn a_foreign_fifo_only_keeps_its_name() {
+        let mut archives = Archives::NONE;
+        archives.add(c"log-2001-09-09-01:46:40", false);
+        assert_eq!((archives.count, archives.oldest_file[0]), (0, 0));
+        let name = after(archives.newest, 1_000_000_000).unwrap();
+        assert_eq!(name_text(name), "log-2001-09-09-01:46:40.00000001");
     }
 
     /// Explores all directories to a depth: rotations at clocks that stop, advance, jump, or start in 1970 again, while
