@@ -124,7 +124,9 @@ fn remote_messages_name_time_and_host() {
     let Some(mut receiver) = Udp::new("127.0.0.1", 0) else { return };
     let to = format!("udp:127.0.0.1:{}", receiver.port());
     let date = "date -u +%Y-%m-%dT%H:%M:%SZ";
-    for (options, host) in [("", host_name()), ("--hostname 'a b'", "a-b".into())] {
+    for (options, host) in
+        [("", host_name()), ("--hostname 'a b'", "a-b".into()), ("--hostname ''", "-".into())]
+    {
         let before = rig.shell(date).out;
         rig.shell(format!("echo one | dsyslog {options} --to {to} fan")).exits(0).reports_nothing();
         let message = receiver.next();

@@ -92,8 +92,10 @@ pub struct Host(pub Vec<u8, 64>);
 impl OptionValue for Host {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         let name: &mut VecView<u8> = &mut self.0;
+        let word = value.to_bytes();
         name.clear();
-        name.extend_from_slice(value.to_bytes()).map_err(|_| "a host name of at most 64 bytes")
+        name.extend_from_slice(if word.is_empty() { b"-" } else { word })
+            .map_err(|_| "a host name of at most 64 bytes")
     }
 }
 
@@ -242,6 +244,8 @@ mod tests {
             host.parse(Arg::new(crate::testing::word_of(word))).map(|()| host.0)
         };
         assert_eq!(parsed("box").as_deref(), Ok(&b"box"[..]));
+        // Empty would be the kernel's.
+        assert_eq!(parsed("").as_deref(), Ok(&b"-"[..]));
         assert!(parsed(&"x".repeat(64)).is_ok() && parsed(&"x".repeat(65)).is_err());
     }
 
