@@ -73,7 +73,7 @@ budget: build ## compare system calls, instructions and memory with the limits i
 bench: setup build ## compare it with similar programs, in ten minutes (QUICK=1: three), into target/bench
 	QUICK="$(QUICK)" scripts/bench/run "$(BUILT)/dmon" bench.py
 
-bench-flash: build ## measure how many bytes a log writes to flash, with and without --sync, in five minutes
+bench-flash: build ## measure how many bytes a log writes to flash, with and without --sync, in five to nine minutes
 	scripts/bench/run "$(BUILT)/dmon" flash.py
 
 ci: setup check check-msrv dist packages budget test ## all that must pass before a change is merged
