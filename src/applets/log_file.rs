@@ -7,7 +7,7 @@
 mod tests;
 
 #[cfg(not(test))]
-use super::diag::os_error;
+use super::diag::{error as error_text, os_error};
 use core::ffi::c_int;
 use pure::cli::option_value::CliWord;
 use pure::diag::Line;
@@ -24,7 +24,7 @@ use sys::stat::Kind;
 #[cfg(not(test))]
 use sys::{clock, fd, file, stat};
 #[cfg(test)]
-use tests::{clock, fd, file, os_error, stat};
+use tests::{clock, error_text, fd, file, os_error, stat};
 
 /// `PIPE_BUF` of pipe(7): a pipe that poll(2) reports as writable accepts this many bytes in one piece.
 const PIPE_BUF: usize = 4096;
@@ -266,7 +266,12 @@ impl LogFile {
 
     fn report_once(&mut self, error: Errno) {
         if self.report.is_first() {
-            let _ = os_error("cannot write ", self.name, error);
+            const WHAT: &str = "cannot write ";
+            let _ = match error {
+                // A FIFO: the reader is slow, or there is none.
+                Errno::AGAIN | Errno::NXIO => error_text(WHAT, self.name, ": nobody reads it"),
+                error => os_error(WHAT, self.name, error),
+            };
         }
     }
 

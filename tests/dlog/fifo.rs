@@ -71,7 +71,7 @@ fn a_fifo_without_reader_does_not_block_the_service() {
         rig.wait_for("the loss notice", || loss_notice(&rig.read("got")).is_some());
         feed(&mut input, "last\n");
         drop(input);
-        dlog.wait().exits(1).reports("dlog", &["cannot write fifo: "]);
+        dlog.wait().exits(1).reports("dlog", &["cannot write fifo: nobody reads it"]);
         reader.wait().exits(0);
         let LossNotice { before, lines, after, .. } =
             loss_notice(&rig.read("got")).expect("a loss notice");
@@ -119,5 +119,6 @@ fn a_write_only_fifo_needs_no_reader() {
         reader.wait();
     }
     drop(input);
-    dlog.wait().exits(1);
+    let done = dlog.wait().exits(1);
+    assert!(done.err.starts_with("dlog: cannot write fifo: nobody reads it\n"), "{done}");
 }

@@ -126,6 +126,10 @@ pub mod stat {
     }
 }
 
+pub fn error_text(what: &str, word: &[u8], _: &str) -> Exit {
+    os_error(what, word, Errno::AGAIN)
+}
+
 pub fn os_error(_: &str, _: &[u8], error: Errno) -> Exit {
     assert_ne!(error, Errno::INVAL, "EINVAL of a file without a disk is no error");
     SCENARIO.with_borrow_mut(|scenario| scenario.reported = true);
