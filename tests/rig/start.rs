@@ -1,13 +1,17 @@
 //! Start of programs, with their output in files of the test's folder.
 
+use super::pipes::set_nonblocking;
 use super::processes::MARK;
 use super::wait::poll;
-use super::{Done, Rig, signal};
+use super::{Done, Rig, limit, signal};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll as poll_pipe};
 use nix::sys::signal::Signal;
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
@@ -148,9 +152,29 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Writes to the standard input of a program.
+/// Writes to the standard input of a program. Panics if the program stops reading for longer than the time limit.
+#[track_caller]
 pub fn feed(input: &mut ChildStdin, text: impl AsRef<[u8]>) {
-    input.write_all(text.as_ref()).expect("the program reads its input");
+    let flags = fcntl(&*input, FcntlArg::F_GETFL).map(OFlag::from_bits_retain).expect("a pipe");
+    set_nonblocking(&*input);
+    let mut rest = text.as_ref();
+    while !rest.is_empty() {
+        match input.write(rest) {
+            Ok(count) => rest = &rest[count..],
+            Err(fault) if fault.kind() == ErrorKind::WouldBlock => wait_writable(input),
+            Err(fault) => panic!("the program does not read its input: {fault}"),
+        }
+    }
+    fcntl(&*input, FcntlArg::F_SETFL(flags)).expect("a pipe");
+}
+
+/// Waits until a pipe has space.
+#[track_caller]
+fn wait_writable(input: &ChildStdin) {
+    let mut pipe = [PollFd::new(input.as_fd(), PollFlags::POLLOUT)];
+    let timeout = PollTimeout::try_from(limit()).unwrap_or(PollTimeout::MAX);
+    let ready = poll_pipe(&mut pipe, timeout).expect("poll(2)");
+    assert!(ready > 0, "waited {:?} for the program to read its input", limit());
 }
 
 /// Quotes a text as one word for the shell.
