@@ -11,6 +11,7 @@ use crate::rig::syslogd::{busybox, devices, openwrt_devices, with_dsyslog};
 use crate::rig::{Rig, Running, feed, pace, tools};
 use nix::sys::signal::Signal;
 use std::cell::RefCell;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 /// The expected result of a combination.
@@ -382,7 +383,9 @@ fn the_receivers_of_s6_get_each_field_right() {
             }
             self.running.replace(self.calls.iter().map(|call| self.rig.start(call)).collect());
             self.rig.wait_file("dgram");
-            self.rig.wait_file("stream");
+            // A stream socket has its path before it listens.
+            self.rig
+                .wait_for("the stream", || UnixStream::connect(self.rig.path("stream")).is_ok());
         }
         fn records(&self) -> Vec<Record> {
             s6_records(&self.rig.read("messages"))

@@ -10,6 +10,7 @@ use super::{Rig, Running, peers};
 use nix::sys::signal::Signal;
 use std::cell::RefCell;
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 /// The time zone of the daemons. It differs from UTC and from the zone of every sender.
@@ -129,7 +130,9 @@ impl<'a> LogServer<'a> {
         let daemon = self.rig.start(&self.call);
         self.rig.wait_for(format!("{} to listen", self.name), || {
             assert!(daemon.is_running(), "cannot start {}: {}", self.name, daemon.err());
-            ["dgram", "stream"].iter().all(|socket| self.path(socket).exists())
+            // A stream socket has its path before it listens.
+            self.path("dgram").exists()
+                && UnixStream::connect(self.path("stream")).is_ok()
                 && [self.port, self.driver_port]
                     .iter()
                     .all(|&port| TcpStream::connect(("127.0.0.1", port)).is_ok())
