@@ -1,9 +1,14 @@
 //! A directory or a file that is removed or replaced while drlog runs.
 
 use super::{feed_line, old_files, whole_log, with_directory};
+use crate::rig::trace::Trace;
 use crate::rig::{feed, numbers};
 use nix::sys::signal::Signal;
+use std::cell::Cell;
 use std::io::Write;
+
+/// The message about lines that were written to a removed file.
+const LOST: &str = "drlog: lost the last lines of current in d: No such file or directory\n";
 
 #[test]
 fn drlog_continues_in_a_directory_that_is_created_again() {
@@ -18,7 +23,7 @@ fn drlog_continues_in_a_directory_that_is_created_again() {
     });
     feed(&mut input, numbers(3000));
     drop(input);
-    drlog.wait();
+    assert_eq!(drlog.wait().exits(1).err, LOST);
     assert!(whole_log(&rig).ends_with(&numbers(3000)));
     assert!(!old_files(&rig).is_empty() && rig.has("d/.lock") && rig.has("d/.timestamp"));
 }
@@ -62,21 +67,27 @@ fn drlog_follows_a_directory_that_is_moved() {
     let (drlog, mut input) = rig.start_fed("drlog d");
     feed_line(&rig, &mut input, "one\n");
     rig.shell("mv d old").exits(0);
+    let last = Cell::new(0);
+    let feed_next = || {
+        last.set(last.get() + 1);
+        (&input).write_all(format!("{}\n", last.get()).as_bytes()).expect("write");
+    };
     // Nothing is lost while no directory has the name.
     rig.wait_for("the message", || {
-        (&input).write_all(b"one\n").expect("write");
+        feed_next();
         !drlog.err().is_empty()
     });
     rig.shell("mkdir d").exits(0);
     rig.wait_for("a new current", || {
-        (&input).write_all(b"one\n").expect("write");
+        feed_next();
         rig.has("d/current")
     });
     drop(input);
     let done = drlog.wait().exits(0);
     assert_eq!(done.err, "drlog: cannot open d: No such file or directory\n");
+    assert!(!rig.read("d/current").is_empty());
     let log = rig.read("old/current") + &rig.read("d/current");
-    assert!(log.lines().all(|line| line == "one"), "{log}");
+    assert_eq!(log, format!("one\n{}", numbers(last.get())));
 }
 
 #[test]
@@ -119,6 +130,50 @@ fn a_removed_current_is_created_again() {
     });
     feed(&mut input, "two\n");
     drop(input);
-    drlog.wait();
+    assert_eq!(drlog.wait().exits(1).err, LOST);
     assert!(whole_log(&rig).ends_with("two\n"));
+}
+
+#[test]
+fn a_moved_file_or_directory_loses_nothing() {
+    for (command, moved) in
+        [("mv d/current d/moved", "d/moved"), ("mv d old; mkdir d", "old/current")]
+    {
+        let rig = with_directory();
+        let (drlog, mut input) = rig.start_fed("drlog d");
+        feed_line(&rig, &mut input, "0\n");
+        rig.shell(command).exits(0);
+        let last = Cell::new(0);
+        rig.wait_for("a new current", || {
+            last.set(last.get() + 1);
+            (&input).write_all(format!("{}\n", last.get()).as_bytes()).expect("write");
+            rig.has("d/current")
+        });
+        drop(input);
+        drlog.wait().exits(0).reports_nothing();
+        let log = rig.read(moved) + &rig.read("d/current");
+        assert_eq!(log, format!("0\n{}", numbers(last.get())), "{command}");
+    }
+}
+
+/// drlog tries again before it writes in another second, and does not wait for the lock as at its start.
+#[test]
+fn the_lock_of_a_replaced_directory_is_tried_once_a_second() {
+    let rig = with_directory();
+    let Some(trace) = Trace::new(&rig, "flock") else { return };
+    let (drlog, mut input) = rig.start_fed(format!("{trace} drlog d"));
+    feed_line(&rig, &mut input, "one\n");
+    rig.shell("mkdir new; mv d old").exits(0);
+    let (_other, mut others) = rig.start_fed("drlog new");
+    feed(&mut others, "theirs\n");
+    rig.wait_lines("new/current", 1);
+    rig.shell("mv new d").exits(0);
+    rig.wait_for("four attempts", || {
+        (&input).write_all(b"one\n").expect("write");
+        trace.times("flock").len() > 4
+    });
+    drop(input);
+    drlog.wait().exits(0);
+    let times = trace.times("flock");
+    assert!(times.windows(3).skip(1).all(|three| three[2] - three[0] > 1.0), "{times:?}");
 }
