@@ -28,6 +28,10 @@ fn values_too_long_are_reported_and_never_truncated() {
     let rest = "and more\n".repeat(50_000);
     rig.write("d/A", format!("x\n{rest}"));
     assert_eq!(environment_of(&rig, "denv -d d"), parse_variables("A=x"));
+    // Blanks end a value only if nothing follows them.
+    rig.write("d/A", format!("x{}y", " ".repeat(200_000)));
+    rig.run("denv -d d touch ran").exits(111).reports("denv", &["d/A: ", "File too large"]);
+    assert!(!rig.has("ran"));
     // Endless files must not be read forever.
     rig.run("denv -f /dev/zero touch ran").exits(111).reports("denv", &["/dev/zero"]);
     rig.shell("ln -sf /dev/zero d/A").exits(0);

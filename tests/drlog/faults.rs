@@ -3,7 +3,7 @@
 use super::{old_files, old_files_in, whole_log, with_directory};
 use crate::rig::accounts::as_nobody;
 use crate::rig::disk::{Disk, PAGE};
-use crate::rig::{Rig, feed, numbers, tools};
+use crate::rig::{Rig, assert_same, feed, numbers, tools};
 use nix::sys::signal::Signal;
 use std::io::Write;
 
@@ -162,6 +162,21 @@ fn a_timestamp_that_cannot_be_written_is_reported_once() {
     let done = rig.run("drlog -s 100 -m 0 d <in").exits(0);
     assert_eq!(done.err, "drlog: cannot write .timestamp in d: File exists\n");
     assert_eq!(whole_log(&rig), numbers(1000));
+}
+
+#[test]
+fn on_full_block_keeps_the_lines_of_drlog() {
+    let rig = Rig::new();
+    let Some(disk) = Disk::new(&rig) else { return };
+    disk.fill();
+    let (drlog, mut input) = rig.start_fed(format!("{disk} drlog --on-full block disk"));
+    feed(&mut input, numbers(5000));
+    let message = "drlog: cannot write disk: No space left on device\n";
+    rig.wait_for("the message", || drlog.err().ends_with(message));
+    disk.free();
+    drop(input);
+    drlog.wait().exits(0);
+    assert_same(disk.read("current").as_bytes(), numbers(5000).as_bytes(), "the log");
 }
 
 #[test]

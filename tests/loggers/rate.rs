@@ -1,8 +1,9 @@
 //! `--rate`: lines above the limit are held back and reported.
 
 use crate::rig::{Rig, feed, numbers};
+use nix::sys::signal::Signal;
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn lines_above_the_rate_are_reported_in_their_place() {
@@ -20,6 +21,25 @@ fn lines_above_the_rate_are_reported_in_their_place() {
         running.wait().exits(0).reports_nothing();
         assert_eq!(rig.read(file), format!("1\n2\n3\n{report}a\nb\n"));
     }
+}
+
+/// The logger is stopped when the time of the report comes, and finds the next lines when it continues.
+#[test]
+fn a_late_report_comes_before_the_next_lines() {
+    let rig = Rig::new();
+    let (dlog, mut input) = rig.start_fed("dlog --rate 3/1s f");
+    feed(&mut input, numbers(10));
+    rig.wait_lines("f", 3);
+    dlog.signal(Signal::SIGSTOP);
+    rig.wait_state(dlog.pid(), 'T');
+    let stopped = Instant::now();
+    rig.wait_for("the end of the period", || stopped.elapsed() > Duration::from_secs(1));
+    feed(&mut input, "a\nb\n");
+    dlog.signal(Signal::SIGCONT);
+    rig.wait_lines("f", 6);
+    drop(input);
+    dlog.wait().exits(0).reports_nothing();
+    assert_eq!(rig.read("f"), "1\n2\n3\ndlog: 7 lines held back\na\nb\n");
 }
 
 #[test]
