@@ -26,6 +26,10 @@ struct Scenario {
     full: bool,
     /// The reader has space.
     writable: bool,
+    /// The reader has no space. There was no attempt to write since then.
+    is_full: bool,
+    /// The second in which the reader had no space for the first time since the last write; `None` if it had.
+    full_since: Option<u64>,
     /// A write failed or was cut, or there was no space.
     fails: bool,
     /// Something was written and not synced.
@@ -79,6 +83,7 @@ pub mod file {
         SCENARIO.with_borrow_mut(|scenario| {
             scenario.content.extend(&bytes[..n]);
             scenario.unsynced = true;
+            scenario.full_since = None;
             scenario.in_notice &= !bytes[..n].ends_with(b"]\n");
         });
         Ok(n)
@@ -108,6 +113,10 @@ pub mod fd {
         SCENARIO.with_borrow_mut(|scenario| {
             scenario.writable = writable;
             scenario.fails |= !writable;
+            scenario.is_full = !writable;
+            if !writable {
+                scenario.full_since.get_or_insert(scenario.seconds);
+            }
         });
         writable
     }
@@ -209,6 +218,7 @@ fn write<'a>(
         }
         assert!(calls < 20, "blocked forever");
         SCENARIO.with_borrow_mut(|scenario| scenario.in_notice = false);
+        let was_dropping = log_file.is_dropping();
         let done = log_file.write(rest, &mut loss_notice, &mut recover);
         assert!(!SCENARIO.with_borrow(|scenario| scenario.full), "recover was not called");
         rest = &rest[done..];
@@ -217,13 +227,22 @@ fn write<'a>(
             Some(Blocked::Until(_)) => SCENARIO.with_borrow_mut(|scenario| scenario.seconds += 1),
             Some(Blocked::Broken) => unreachable!(),
             Some(Blocked::BufferFull(Instant::NEVER)) | None => {}
-            Some(Blocked::BufferFull(_)) => {
+            Some(Blocked::BufferFull(until)) => {
                 SCENARIO.with_borrow_mut(|scenario| {
+                    let limit = scenario.full_since.map_or(0, |second| second + 1);
+                    assert_eq!(until, Instant::from_clock(Duration::from_secs(limit)));
+                    assert!(scenario.seconds < limit, "the time has passed");
                     scenario.seconds += scenario.choices.choose(2) as u64;
                 });
             }
         }
         *dropped |= log_file.is_dropping();
+        if log_file.is_dropping() && !was_dropping {
+            SCENARIO.with_borrow(|scenario| {
+                let is_soon = scenario.full_since.is_some_and(|second| second == scenario.seconds);
+                assert!(!scenario.is_full || !is_soon, "the reader has less than a second");
+            });
+        }
         SCENARIO.with_borrow_mut(|scenario| {
             let now = log_file.is_dropping().then_some(scenario.seconds);
             scenario.failed_at = scenario.failed_at.or(now).filter(|_| log_file.is_dropping());
