@@ -31,7 +31,10 @@ pub fn plan(seed: u64, environment: &Environment) -> Plan {
     let load = environment.can_mount && chance(r, 12);
     let restarts_dmon = !disk && chance(r, 8);
     let (logger, log_command) = match disk {
-        true => (Logger::Dlog, r.pick(&["dlog disk/log", "dlog -b disk/log"])),
+        true => {
+            let calls = ["dlog disk/log", "dlog -b disk/log", "dlog --time iso -p P disk/log"];
+            (Logger::Dlog, r.pick(&calls))
+        }
         false => r.pick(&[
             (Logger::None, ""),
             (Logger::Dlog, "dlog log"),
@@ -39,9 +42,17 @@ pub fn plan(seed: u64, environment: &Environment) -> Plan {
             (Logger::Dlog, "dlog -t log"),
             (Logger::Dlog, "dlog -b -p P log"),
             (Logger::Dlog, "dlog --sync 0.05 --on-full block log"),
+            (Logger::Dlog, "dlog --time tai64n --rate 20/0.1 log"),
+            (Logger::Dlog, "dlog -b --rate 300/1s log"),
             (Logger::Drlog, "drlog -b -s 4k -m 0 folder"),
             (Logger::Drlog, "drlog -t -s 30k -m 0 folder"),
+            (Logger::Drlog, "drlog --time epoch -p P --sync 0.05 --on-full block -m 0 folder"),
+            (Logger::Drlog, "drlog --time mono --rate 50/0.2 -T 1 -m 0 folder"),
             (Logger::Dsyslog, "dsyslog --to ./socket storm"),
+            (Logger::Dsyslog, "dsyslog --id --size 240 --to ./socket storm"),
+            (Logger::Dsyslog, "dsyslog --rfc5424 --id=7 --prio-prefix --to ./socket storm"),
+            (Logger::Dsyslog, "dsyslog --octet-count --hostname h --to tcp:127.0.0.1:PORT storm"),
+            (Logger::Dsyslog, "dsyslog --rate 50/0.2 -p mail.6 --to ./socket storm"),
             (Logger::Cat, "sh -c 'exec cat >>log'"),
         ]),
     };

@@ -24,7 +24,7 @@ impl Checker<'_> {
         self.failures.extend(disorder(&records, &self.seen.line_counts));
         // Otherwise the output of the command goes to /dev/null.
         if plan.logger != Logger::None || plan.foreground {
-            self.log_losses(&records, log.reported_lost);
+            self.log_losses(&records, log.reported_lost, log.held_back);
         }
         if plan.foreground && !plan.log_stderr {
             self.stderr_lines();
@@ -32,13 +32,26 @@ impl Checker<'_> {
     }
 
     /// Lost lines are reported, or were in the buffer of a killed log command.
-    fn log_losses(&mut self, records: &[Record], reported_lost: usize) {
+    fn log_losses(&mut self, records: &[Record], reported_lost: usize, held_back: usize) {
         let counts = &self.seen.line_counts;
         let channels: &[usize] = if self.plan.log_stderr { &[0, 1] } else { &[0] };
         let (lost, lost_bytes) = missing(records, counts, channels);
         let log_kills = self.log_kills();
         if self.may_miss_log_kills() || self.disk_is_full() {
             return;
+        }
+        // The last line of a killed process may be lost without being in its count.
+        let max = lost + counts.len();
+        if self.plan.has_rate() {
+            // A log command that is killed reports no lines.
+            let is_exact = log_kills == 0 && self.max_lost_bytes(0, reported_lost) == 0;
+            if is_exact && !(lost..=max).contains(&held_back) {
+                self.fail(format!("{lost} lines are missing, {held_back} were held back"));
+            }
+            return;
+        }
+        if held_back > 0 {
+            self.fail(format!("{held_back} lines were held back without a limit"));
         }
         if !self.plan.disk {
             if lost_bytes > self.max_lost_bytes(log_kills, reported_lost) {
@@ -49,8 +62,6 @@ impl Checker<'_> {
             }
             return;
         }
-        // The last line of a killed process may be lost without being in its count.
-        let max = lost + counts.len();
         if log_kills == 0 && !(lost..=max).contains(&reported_lost) {
             self.fail(format!("{lost} lines are lost, {reported_lost} are reported as lost"));
         }

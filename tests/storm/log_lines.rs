@@ -108,24 +108,30 @@ pub struct Stripped {
     pub text: String,
     /// Sum of all loss notices, in lines.
     pub reported_lost: usize,
+    /// Sum of all reports of `--rate`, in lines.
+    pub held_back: usize,
 }
 
 pub fn strip(plan: &Plan, log: &[u8]) -> Stripped {
-    let mut stripped = Stripped { text: String::new(), reported_lost: 0 };
-    for line in String::from_utf8_lossy(log).lines() {
-        let line = match plan.logger {
-            Logger::Dlog | Logger::Drlog if plan.has_timestamps() => {
-                line.get(20..).unwrap_or_default()
-            }
-            _ if plan.has_prefix() => line.strip_prefix("P ").unwrap_or(line),
-            _ => line,
-        };
+    let mut stripped = Stripped { text: String::new(), reported_lost: 0, held_back: 0 };
+    let logs_to_file = matches!(plan.logger, Logger::Dlog | Logger::Drlog);
+    for mut line in String::from_utf8_lossy(log).lines() {
+        // No timestamp contains a blank.
+        if logs_to_file && plan.has_timestamps() {
+            line = line.split_once(' ').unwrap_or_default().1;
+        }
+        if logs_to_file && plan.has_prefix() {
+            line = line.strip_prefix("P ").unwrap_or(line);
+        }
         // A daemon's errors, also inside an unfinished line.
         let line = line.split_once("dmon: ").map_or(line, |(before, _)| before);
-        // Loss notices: `dlog: N lines (B bytes) lost`, `N lines lost`.
-        let count = line.strip_prefix("dlog: ").unwrap_or(line).split(' ').next();
-        match count.and_then(|count| count.parse::<usize>().ok()) {
+        // Loss notices: `dlog: N lines (B bytes) lost`, `N lines lost`. Reports: `dlog: N lines held back`.
+        let names = ["dlog: ", "drlog: ", "dsyslog: "];
+        let notice = names.iter().find_map(|name| line.strip_prefix(name)).unwrap_or(line);
+        let count = notice.split(' ').next().and_then(|count| count.parse::<usize>().ok());
+        match count {
             Some(count) if line.ends_with(" lost") => stripped.reported_lost += count,
+            Some(count) if line.ends_with(" held back") => stripped.held_back += count,
             _ => stripped.text += line,
         }
     }

@@ -101,12 +101,31 @@ impl Plan {
 
     /// The log command puts a timestamp before each line.
     pub fn has_timestamps(&self) -> bool {
-        self.log_command.contains(" -t ")
+        [" -t ", " --time "].iter().any(|option| self.log_command.contains(option))
     }
 
     /// The log command puts a prefix before each line.
     pub fn has_prefix(&self) -> bool {
-        self.log_command.contains(" -p ")
+        self.log_command.contains(" -p P ")
+    }
+
+    /// `--rate`: the log command holds lines back.
+    pub fn has_rate(&self) -> bool {
+        self.log_command.contains(" --rate ")
+    }
+
+    /// The log command sends to a TCP port.
+    pub fn has_stream(&self) -> bool {
+        self.log_command.contains(":PORT ")
+    }
+
+    /// The number of blanks before the text of a syslog message.
+    pub fn header_blanks(&self) -> usize {
+        match () {
+            () if self.log_command.contains(" --rfc5424 ") => 7,
+            () if self.has_stream() => 3,
+            () => 1,
+        }
     }
 
     /// The command line of the dmon instance with this number. Each has its own file of status lines.

@@ -6,7 +6,7 @@ use super::log_lines::line_counts;
 use super::plan::{Action, Logger, Plan, Target};
 use crate::rig::disk::Disk;
 use crate::rig::load::Load;
-use crate::rig::receiver::{Datagrams, Receiver};
+use crate::rig::receiver::{Datagrams, Receiver, Stream};
 use crate::rig::{Rig, Running, command_line, pace, proc, signal};
 use nix::sys::signal::Signal;
 use nix::time::{ClockId, clock_gettime};
@@ -24,19 +24,26 @@ pub fn run(plan: &Plan) {
     let rig = Rig::new();
     rig.write("journal", "");
     rig.shell("mkdir folder").exits(0);
+    let stream = plan.has_stream().then(|| Stream::tcp("127.0.0.1", 0).expect("a port"));
+    let port = stream.as_ref().map_or(0, Stream::port);
+    let receiver: Box<dyn Receiver + Send> = match stream {
+        Some(stream) => Box::new(stream.counted()),
+        None => Box::new(Datagrams::new(rig.path("socket"))),
+    };
     let runner = Runner {
         rig: &rig,
         plan,
-        disk: plan.disk.then(|| Disk::sized(&rig, "1m").expect("a disk")),
+        // More than the commands write, so that it is full only between FillDisk and EmptyDisk.
+        disk: plan.disk.then(|| Disk::sized(&rig, "16m").expect("a disk")),
         disk_is_full: Cell::new(false),
+        port,
         load: plan.load.then(|| Load::new(&rig, plan.initial_load).expect("a load")),
         messages: RefCell::new(Vec::new()),
         instances: RefCell::new(Vec::new()),
     };
-    let socket = Datagrams::new(rig.path("socket"));
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let receiver = scope.spawn(|| receive(socket, &done));
+        let receiver = scope.spawn(|| receive(receiver, plan.header_blanks(), &done));
         // On a panic the receiver must stop as well, or the scope would wait for it forever.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runner.run_all()));
         done.store(true, Ordering::Relaxed);
@@ -47,16 +54,19 @@ pub fn run(plan: &Plan) {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Receives syslog messages until `done`, and returns their texts as lines.
-fn receive(mut socket: Datagrams, done: &AtomicBool) -> Vec<u8> {
+/// Receives syslog messages until `done`, and returns their texts as lines. A text follows so many blanks.
+fn receive(mut receiver: Box<dyn Receiver + Send>, blanks: usize, done: &AtomicBool) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
         // Read before the socket: all messages that were sent before `done` are then received.
         let is_last = done.load(Ordering::Relaxed);
-        while let Some(message) = socket.try_receive() {
-            let text = message.windows(2).position(|two| two == b": ").map_or(0, |at| at + 2);
-            all.extend_from_slice(&message[text..]);
-            all.push(b'\n');
+        // At the end, each connection of a stream that waits to be accepted needs a look of its own.
+        for _ in 0..if is_last { 20 } else { 1 } {
+            while let Some(message) = receiver.try_receive() {
+                let text = message.splitn(blanks + 1, |byte| *byte == b' ').last();
+                all.extend_from_slice(text.unwrap_or_default());
+                all.push(b'\n');
+            }
         }
         if is_last {
             return all;
@@ -69,6 +79,8 @@ pub struct Runner<'a> {
     pub plan: &'a Plan,
     pub disk: Option<Disk<'a>>,
     pub disk_is_full: Cell<bool>,
+    /// The TCP port of the syslog receiver.
+    port: u16,
     pub load: Option<Load>,
     messages: RefCell<Vec<u8>>,
     instances: RefCell<Vec<Instance>>,
@@ -128,7 +140,7 @@ impl<'a> Runner<'a> {
 
     /// Starts the dmon instance with this number.
     fn start(&self, number: usize) -> Dmon<'a> {
-        let mut line = self.plan.command_line(number);
+        let mut line = self.plan.command_line(number).replace("PORT", &self.port.to_string());
         if let Some(load) = &self.load {
             line = format!("{load} {line}");
         }
