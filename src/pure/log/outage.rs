@@ -81,9 +81,7 @@ impl LogState {
 
     /// Drops these bytes at `now`, after a failed write. This starts an outage, or continues it until the next attempt.
     pub fn write_failed(&mut self, rest: &[u8], now: Instant) {
-        if !self.dropping {
-            (self.dropping, self.midline) = (true, self.torn);
-        }
+        self.dropping = true;
         self.retry_at = now.add(RETRY_INTERVAL);
         self.drop_bytes(rest);
     }
