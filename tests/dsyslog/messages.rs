@@ -250,6 +250,9 @@ fn a_line_may_start_with_its_priority_if_allowed() {
         (8 + 4, " <3>no"),
     ];
     assert_eq!(found, wanted.map(|(number, text)| (number, text.to_string())));
+    // The priority of an empty line that is skipped does not stay.
+    let message = &sent(&rig, "--prio-prefix -e fan", "<3>\nnone\n")[0];
+    assert_eq!((message.priority, message.text()), (WARNING, "none".into()));
     // Without the option it is text.
     let message = &sent(&rig, "fan", "<3>three\n")[0];
     assert_eq!((message.priority, message.text()), (WARNING, "<3>three".into()));

@@ -104,4 +104,21 @@ mod tests {
             assert!(transport(bad).is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn only_tcp_counts_octets() {
+        for (transport, plain, counted) in [
+            (Transport::Unix, (false, &b"\0"[..]), (false, &b"\0"[..])),
+            (Transport::Udp, (false, b""), (false, b"")),
+            (Transport::Tcp, (false, b"\n"), (true, b"")),
+        ] {
+            let to = SocketAddr::NONE;
+            let address = Address { word: c"", transport, to, is_given: true };
+            let framing = |octet_count| {
+                let Framing { octet_count, trailer } = address.framing(octet_count);
+                (octet_count, trailer)
+            };
+            assert_eq!((framing(false), framing(true)), (plain, counted), "{transport:?}");
+        }
+    }
 }
