@@ -36,8 +36,12 @@ impl Sample {
             word.and_then(|word| word.parse().ok()).unwrap_or(0)
         };
         let switches = |kind: &str| proc::status(pid, kind).parse().unwrap_or(0);
-        // The start of a child opens a pipe for a moment: the minimum of several samples does not contain it.
-        let descriptors = (0..20).map(|_| proc::descriptors(pid).len());
+        // The start of a child opens a pipe for a moment, which is longer in an emulator: the minimum of several samples
+        // does not contain it.
+        let descriptors = (0..20).map(|_| {
+            pace(Duration::from_millis(10));
+            proc::descriptors(pid).len()
+        });
         Sample {
             descriptors: descriptors.min().expect("a sample"),
             dirty: field("Private_Dirty:"),
@@ -108,13 +112,14 @@ impl Row {
     /// Whether nothing has grown.
     ///
     /// Two more pages of the stack may be touched for the first time. The memory of an emulator does not count. While a
-    /// busy machine delays the exit of an orphan, sweeps cost switches: up to 60 in all.
+    /// busy machine delays the exit of an orphan, sweeps cost switches: up to 60 in all, in an emulator five times as many.
     fn is_flat(&self, is_native: bool) -> bool {
         let [first, middle, last] = self.samples;
         let [early, late] = self.switches_per_event();
+        let sweeps = if is_native { 60.0 } else { 300.0 };
         last.descriptors <= first.descriptors
             && (last.dirty <= first.dirty + 8 || !is_native)
-            && late <= 2.0 * early + 5.0 + 60.0 / (last.events - middle.events).max(1) as f64
+            && late <= 2.0 * early + 5.0 + sweeps / (last.events - middle.events).max(1) as f64
     }
 }
 
