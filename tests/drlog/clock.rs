@@ -1,7 +1,7 @@
 //! `.timestamp`, and clocks that are wrong at start or set while drlog runs.
 
 use super::{created_at, feed_line, now, old_files, old_texts, whole_log, with_directory};
-use crate::rig::{Rig, feed, pace, tools};
+use crate::rig::{Rig, feed, pace, quoted, tools};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 /// faketime(1) works by LD_PRELOAD, so this is the dynamic build for the host's C library, not the static one.
 fn with_clock(rig: &Rig) -> Option<String> {
     let library = tools::faketime()?;
-    rig.shell(format!("mkdir host; ln -s {} host/drlog", env!("CARGO_BIN_EXE_dmon"))).exits(0);
+    let program = quoted(env!("CARGO_BIN_EXE_dmon"));
+    rig.shell(format!("mkdir host; ln -s {program} host/drlog")).exits(0);
     // CLOCK_BOOTTIME stays as it is.
     let clock = "FAKETIME_TIMESTAMP_FILE=clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1";
     Some(format!("env LD_PRELOAD={library} {clock} host/drlog"))
