@@ -6,7 +6,8 @@
 use super::line_options::LineConfig;
 use super::log_file::{Blocked, LogFile, LossNotice};
 use super::logger::{Buffers, Out, put_loss_notice, report_lost_lines};
-use super::pump::{Interest, Lines, Request, Sink, SinkState, pump};
+use super::pump::pump;
+use super::sink::{Interest, Lines, Request, Sink, SinkState};
 use core::ops::Range;
 use pure::diag::Line;
 use pure::exit::Exit;

@@ -18,6 +18,7 @@ mod memory;
 mod option_sources;
 mod path_search;
 mod pump;
+mod sink;
 mod standard_fds;
 mod wait;
 mod whole_file;

@@ -8,7 +8,7 @@ use crate::applets::line_options::{DLOG_PACKED, LineConfig};
 use crate::applets::log_file::{self, LogFile, LossNotice, Recovery};
 use crate::applets::logger::{self, Buffers};
 use crate::applets::option_sources::{AppletInfo, Invocation};
-use crate::applets::pump::Request;
+use crate::applets::sink::Request;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::unix::Errno;

@@ -10,7 +10,7 @@ use crate::applets::line_logger::{self, LogTarget};
 use crate::applets::line_options::LineConfig;
 use crate::applets::log_file::{LogFile, LossNotice, Recovery};
 use crate::applets::logger::Buffers;
-use crate::applets::pump::Request;
+use crate::applets::sink::Request;
 use core::mem::ManuallyDrop;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
