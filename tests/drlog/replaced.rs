@@ -2,13 +2,53 @@
 
 use super::{feed_line, old_files, whole_log, with_directory};
 use crate::rig::trace::Trace;
-use crate::rig::{feed, numbers};
+use crate::rig::{Rig, Running, feed, numbers};
 use nix::sys::signal::Signal;
 use std::cell::Cell;
 use std::io::Write;
+use std::process::ChildStdin;
 
 /// The message about lines that were written to a removed file.
 const LOST: &str = "drlog: lost the last lines of current in d: No such file or directory\n";
+
+/// Feeds a line again and again until the condition is true: drlog looks at the names once a second, before it writes.
+#[track_caller]
+fn feed_until(rig: &Rig, input: &ChildStdin, line: &str, what: &str, so: impl Fn() -> bool) {
+    rig.wait_for(what, || {
+        write_now(input, line);
+        so()
+    });
+}
+
+/// The same with the numbers after `last`, which becomes the last one.
+#[track_caller]
+fn feed_numbers_until(
+    rig: &Rig,
+    input: &ChildStdin,
+    last: &Cell<usize>,
+    what: &str,
+    so: impl Fn() -> bool,
+) {
+    rig.wait_for(what, || {
+        last.set(last.get() + 1);
+        write_now(input, &format!("{}\n", last.get()));
+        so()
+    });
+}
+
+fn write_now(mut input: &ChildStdin, text: &str) {
+    input.write_all(text.as_bytes()).expect("write");
+}
+
+/// Replaces `d` by a directory that another drlog has locked. Returns that drlog, which has stored one line, and its input.
+fn replace_by_locked(rig: &Rig) -> (Running<'_>, ChildStdin) {
+    rig.shell("mkdir new; mv d old").exits(0);
+    let (other, mut others) = rig.start_fed("drlog new");
+    feed(&mut others, "theirs\n");
+    rig.wait_lines("new/current", 1);
+    rig.shell("mv new d").exits(0);
+    (other, others)
+}
 
 #[test]
 fn drlog_continues_in_a_directory_that_is_created_again() {
@@ -17,10 +57,7 @@ fn drlog_continues_in_a_directory_that_is_created_again() {
     feed_line(&rig, &mut input, "one\n");
     // In a loaded machine drlog may notice the second of the first line only now.
     rig.shell("rm -r d; mkdir d").exits(0);
-    rig.wait_for("a new current", || {
-        (&input).write_all(b"more\n").expect("write");
-        rig.has("d/current")
-    });
+    feed_until(&rig, &input, "more\n", "a new current", || rig.has("d/current"));
     feed(&mut input, numbers(3000));
     drop(input);
     assert_eq!(drlog.wait().exits(1).err, LOST);
@@ -34,10 +71,7 @@ fn lines_of_a_removed_directory_are_counted() {
     let (drlog, mut input) = rig.start_fed("drlog d");
     feed_line(&rig, &mut input, "one\n");
     rig.shell("rm -r d").exits(0);
-    rig.wait_for("the message", || {
-        (&input).write_all(b"lost\n").expect("write");
-        !drlog.err().is_empty()
-    });
+    feed_until(&rig, &input, "lost\n", "the message", || !drlog.err().is_empty());
     feed(&mut input, "lost\n");
     rig.wait_state(drlog.pid(), 'S');
     rig.shell("mkdir d").exits(0);
@@ -68,20 +102,10 @@ fn drlog_follows_a_directory_that_is_moved() {
     feed_line(&rig, &mut input, "one\n");
     rig.shell("mv d old").exits(0);
     let last = Cell::new(0);
-    let feed_next = || {
-        last.set(last.get() + 1);
-        (&input).write_all(format!("{}\n", last.get()).as_bytes()).expect("write");
-    };
     // Nothing is lost while no directory has the name.
-    rig.wait_for("the message", || {
-        feed_next();
-        !drlog.err().is_empty()
-    });
+    feed_numbers_until(&rig, &input, &last, "the message", || !drlog.err().is_empty());
     rig.shell("mkdir d").exits(0);
-    rig.wait_for("a new current", || {
-        feed_next();
-        rig.has("d/current")
-    });
+    feed_numbers_until(&rig, &input, &last, "a new current", || rig.has("d/current"));
     drop(input);
     let done = drlog.wait().exits(0);
     assert_eq!(done.err, "drlog: cannot open d: No such file or directory\n");
@@ -95,23 +119,15 @@ fn the_lock_of_a_replaced_directory_is_awaited() {
     let rig = with_directory();
     let (drlog, mut input) = rig.start_fed("drlog d");
     feed_line(&rig, &mut input, "one\n");
-    rig.shell("mkdir new; mv d old").exits(0);
-    let (other, mut others) = rig.start_fed("drlog new");
-    feed(&mut others, "theirs\n");
-    rig.wait_lines("new/current", 1);
-    rig.shell("mv new d").exits(0);
-    rig.wait_for("the message", || {
-        (&input).write_all(b"one\n").expect("write");
-        !drlog.err().is_empty()
-    });
+    let (other, mut others) = replace_by_locked(&rig);
+    feed_until(&rig, &input, "one\n", "the message", || !drlog.err().is_empty());
     assert_eq!(drlog.err(), "drlog: cannot lock d: in use by another process\n");
     feed(&mut others, "theirs\n");
     rig.wait_lines("d/current", 2);
     assert_eq!(rig.read("d/current"), "theirs\ntheirs\n");
     other.signal(Signal::SIGTERM);
     other.wait();
-    rig.wait_for("the new directory", || {
-        (&input).write_all(b"one\n").expect("write");
+    feed_until(&rig, &input, "one\n", "the new directory", || {
         rig.read("d/current").ends_with("one\n")
     });
     drop(input);
@@ -124,10 +140,7 @@ fn a_removed_current_is_created_again() {
     let (drlog, mut input) = rig.start_fed("drlog d");
     feed_line(&rig, &mut input, "one\n");
     rig.shell("rm d/current").exits(0);
-    rig.wait_for("a new current", || {
-        (&input).write_all(b"x\n").expect("write");
-        rig.has("d/current")
-    });
+    feed_until(&rig, &input, "x\n", "a new current", || rig.has("d/current"));
     feed(&mut input, "two\n");
     drop(input);
     assert_eq!(drlog.wait().exits(1).err, LOST);
@@ -144,11 +157,7 @@ fn a_moved_file_or_directory_loses_nothing() {
         feed_line(&rig, &mut input, "0\n");
         rig.shell(command).exits(0);
         let last = Cell::new(0);
-        rig.wait_for("a new current", || {
-            last.set(last.get() + 1);
-            (&input).write_all(format!("{}\n", last.get()).as_bytes()).expect("write");
-            rig.has("d/current")
-        });
+        feed_numbers_until(&rig, &input, &last, "a new current", || rig.has("d/current"));
         drop(input);
         drlog.wait().exits(0).reports_nothing();
         let log = rig.read(moved) + &rig.read("d/current");
@@ -163,15 +172,8 @@ fn the_lock_of_a_replaced_directory_is_tried_once_a_second() {
     let Some(trace) = Trace::new(&rig, "flock") else { return };
     let (drlog, mut input) = rig.start_fed(format!("{trace} drlog d"));
     feed_line(&rig, &mut input, "one\n");
-    rig.shell("mkdir new; mv d old").exits(0);
-    let (_other, mut others) = rig.start_fed("drlog new");
-    feed(&mut others, "theirs\n");
-    rig.wait_lines("new/current", 1);
-    rig.shell("mv new d").exits(0);
-    rig.wait_for("four attempts", || {
-        (&input).write_all(b"one\n").expect("write");
-        trace.times("flock").len() > 4
-    });
+    let (_other, _others) = replace_by_locked(&rig);
+    feed_until(&rig, &input, "one\n", "four attempts", || trace.times("flock").len() > 4);
     drop(input);
     drlog.wait().exits(0);
     let times = trace.times("flock");

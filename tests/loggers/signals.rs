@@ -1,10 +1,9 @@
 //! The signals that dmon forwards: none of them ends a logger.
 
+use crate::rig::receiver::{Datagrams, Receiver};
 use crate::rig::{Rig, Running, feed, proc};
 use nix::sys::signal::Signal;
-use std::os::unix::net::UnixDatagram;
 use std::process::ChildStdin;
-use std::time::Duration;
 
 /// The six signals of `-S`.
 const FORWARDED: [Signal; 6] = [
@@ -47,17 +46,10 @@ fn forwarded_signals_do_not_end_dlog_and_drlog() {
 #[test]
 fn forwarded_signals_do_not_end_dsyslog() {
     let rig = Rig::new();
-    let socket = UnixDatagram::bind(rig.path("socket")).expect("a socket");
-    socket.set_read_timeout(Some(Duration::from_secs(45))).expect("a limit");
-    let receives = |text: &str| {
-        let mut buffer = [0; 1000];
-        let size = socket.recv(&mut buffer).expect("a message");
-        let message = String::from_utf8_lossy(&buffer[..size]).into_owned();
-        assert!(message.ends_with(text), "{message}");
-    };
+    let mut receiver = Datagrams::new(rig.path("socket"));
     let (logger, mut input) = rig.start_fed("dsyslog --to ./socket fan");
     feed(&mut input, "one\n");
-    receives("one");
+    assert_eq!(receiver.text(), "one");
     survives(&rig, logger, input);
-    receives("two");
+    assert_eq!(receiver.text(), "two");
 }
