@@ -27,7 +27,7 @@ ADDR_NO_RANDOMIZE = 0x0040000
 # A time of day or a PID with more digits costs a few instructions. Accept 1/TOLERANCE more.
 TOLERANCE = 200
 
-# Number of times to count what is above its limit.
+# A value above its limit is counted this many times.
 ATTEMPTS = 3
 # drlog.rotation.calls: the size of its input.
 ROTATION_LINES = 20_000

@@ -10,8 +10,8 @@ use sys::file::{self, File, Mode};
 /// The mark that some editors put at the beginning of a UTF-8 text.
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
-/// Reads the text file `path` and returns its size, which is less than that of the buffer. Blanks replace a byte order
-/// mark.
+/// Reads the text file `path` and returns its size, which is less than the size of the buffer. Blanks replace a byte
+/// order mark.
 ///
 /// # Errors
 /// [`Exit::FAILED`] after a message, if the file cannot be read or is too large.

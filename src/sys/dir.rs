@@ -55,8 +55,8 @@ impl Directory {
         file::remove_at(self.0.fd(), name)
     }
 
-    /// Passes all names to `visit`, unsorted, each with whether it is that of a regular file or a symbolic link: true also
-    /// if the file system does not report types.
+    /// Passes all names to `visit`, unsorted, each with whether it names a regular file or a symbolic link: true also if
+    /// the file system does not report types.
     ///
     /// # Errors
     /// `ENOENT` if the directory was removed; `EIO` (getdents64(2)).

@@ -2,7 +2,7 @@
 //!
 //! Archives are ordered by their names alone. A new name always sorts after all existing ones, even if the clock was set
 //! back. Otherwise a machine whose clock starts in 1970 at each boot would remove yesterday's archive before older ones.
-//! The order of the names is also that of their texts, in which other programs sort them.
+//! The order of the names is also the order of their texts, in which other programs sort them.
 
 use crate::calendar::Civil;
 use crate::cli::value;
@@ -125,7 +125,7 @@ impl Archives {
         oldest_file: [0; size_of::<FileName>()],
     };
 
-    /// Adds a name of the directory, if it is that of an archive. A FIFO or a directory belongs to another program: it only
+    /// Adds a name of the directory, if an archive can have it. A FIFO or a directory belongs to another program: it only
     /// keeps its name from being used again, as rename(2) would replace it.
     pub fn add(&mut self, file: &CStr, is_file: bool) {
         let mut name = ArchiveName([0; FORM.len()]);

@@ -17,7 +17,7 @@ pub enum Layout {
     /// `<PRI>name: `, for a local socket. The receiver adds the time, in its own zone.
     Local,
     /// `<PRI>Mmm dd HH:MM:SS name: `, for OpenWrt's logd. It strips 16 bytes from every message whose sixteenth byte
-    /// after the PRI is a blank (log/syslog.c of ubox). This time has that length, as that of the C library has.
+    /// after the PRI is a blank (log/syslog.c of ubox). This time has that length, as the time of the C library has.
     Logd,
     /// `<PRI>YYYY-mm-ddTHH:MM:SSZ host name: `, for the network: RFC 3164 with a time that names its zone.
     Network,
