@@ -111,13 +111,15 @@ fn children_inherit_only_the_descriptors_given_to_dmon() {
     // The test itself may pass descriptors to its children.
     let plain = rig.start("sleep 3000 7<bin");
     rig.wait_for("a plain program", || proc::cmdline(plain.pid()) == "sleep 3000");
-    let wanted: Vec<i32> = proc::descriptors(plain.pid()).into_keys().collect();
+    let open = |pid| proc::descriptors(pid).into_keys().collect::<Vec<i32>>();
+    // While a program starts, it opens its libraries.
+    let wanted = rig.wait_stable("the start of a plain program", || open(plain.pid()));
     let dmon = rig.start("dmon -n -p pid -L 4000 sleep 1000 -- sleep 2000 7<bin");
     for words in ["sleep 1000", "sleep 2000"] {
         let child = rig.child(dmon.pid(), words);
-        let open = proc::descriptors(child);
-        assert_eq!(open.keys().copied().collect::<Vec<i32>>(), wanted, "of `{words}`: {open:?}");
-        assert_eq!(open[&7], rig.path("bin").canonicalize().expect("bin"));
+        rig.wait_for(format!("`{words}` to have {wanted:?}"), || open(child) == wanted);
+        let file = proc::descriptors(child).remove(&7).expect("the descriptor");
+        assert_eq!(file, rig.path("bin").canonicalize().expect("bin"));
     }
 }
 

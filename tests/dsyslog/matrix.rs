@@ -11,6 +11,7 @@ use crate::rig::syslogd::{busybox, devices, openwrt_devices, with_dsyslog};
 use crate::rig::{Rig, Running, feed, pace, tools};
 use nix::sys::signal::Signal;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -368,6 +369,7 @@ fn the_receivers_of_s6_get_each_field_right() {
         rig: &'a Rig,
         calls: [String; 2],
         running: RefCell<Vec<Running<'a>>>,
+        restarts: RefCell<usize>,
     }
     impl Store for Receivers<'_> {
         fn restart(&self) {
@@ -381,14 +383,21 @@ fn the_receivers_of_s6_get_each_field_right() {
             for socket in ["dgram", "stream"] {
                 let _ = std::fs::remove_file(self.rig.path(socket));
             }
-            self.running.replace(self.calls.iter().map(|call| self.rig.start(call)).collect());
+            *self.restarts.borrow_mut() += 1;
+            let number = self.restarts.borrow().to_string();
+            let start = |call: &String| self.rig.start(call.replace("NUMBER", &number));
+            self.running.replace(self.calls.iter().map(start).collect());
             self.rig.wait_file("dgram");
             // A stream socket has its path before it listens.
             self.rig
                 .wait_for("the stream", || UnixStream::connect(self.rig.path("stream")).is_ok());
         }
         fn records(&self) -> Vec<Record> {
-            s6_records(&self.rig.read("messages"))
+            let entries = std::fs::read_dir(self.rig.path("log")).expect("the folder");
+            let names = entries.map(|entry| entry.expect("an entry").file_name());
+            let names: BTreeSet<_> = names.filter_map(|name| name.into_string().ok()).collect();
+            let logs = names.iter().map(|name| self.rig.read(&format!("log/{name}")));
+            logs.flat_map(|log| s6_records(&log)).collect()
         }
         fn local_host(&self) -> String {
             String::new()
@@ -404,10 +413,13 @@ fn the_receivers_of_s6_get_each_field_right() {
         return;
     };
     let calls = [
-        format!("{socklog} -x {} >>messages", rig.path("dgram").display()),
-        format!("{binder} -- stream {server} sh -c 'exec {logger} >>messages'"),
+        // Long lines are written in pieces, so each process has a file of its own.
+        format!("{socklog} -x {} >log/NUMBER.0", rig.path("dgram").display()),
+        format!("{binder} -- stream {server} sh -c 'exec {logger} >log/NUMBER.$$'"),
     ];
-    let receivers = Receivers { rig: &rig, calls, running: RefCell::default() };
+    rig.shell("mkdir log").exits(0);
+    let receivers =
+        Receivers { rig: &rig, calls, running: RefCell::default(), restarts: RefCell::default() };
     let to = |transport| match transport {
         Transport::Datagram => "./dgram".to_string(),
         _ => "./stream".to_string(),
