@@ -237,7 +237,8 @@ fn a_dmon_below_dmon_lends_the_terminal_that_it_gets() {
     in_each_shell(|rig, screen| {
         screen.enter("dmon -n -m 0 dmon -n -m 0 sh -c 'exec cat >/dev/tty' >output");
         let outer = screen.job("dmon -n");
-        let inner = rig.child(outer, "dmon -n");
+        // The outer one has other children with its own command line.
+        let inner = rig.child(outer, "dmon -n -m 0 sh");
         let cat = rig.child(inner, "cat");
         wait_foreground(rig, cat);
         screen.enter_to_cat("first");

@@ -55,6 +55,8 @@ fn a_background_job_in_a_pid_namespace_leaves_the_terminal_to_the_shell() {
         screen.enter(&format!("{} -f dmon -n -m 0 cat &", unshare_pids()));
         let cat = process_called(rig, "cat");
         rig.wait_state(cat, 'T');
+        // Then dmon suspends the whole job. `fg` before that would be undone.
+        rig.wait_state(screen.job("unshare"), 'T');
         screen.prints("echo shell-has-it", "shell-has-it\r\n");
         screen.enter("fg");
         wait_foreground(rig, cat);
