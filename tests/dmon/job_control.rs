@@ -101,6 +101,8 @@ fn a_background_job_leaves_the_terminal_to_the_shell() {
         let dmon = screen.job("dmon -n cat");
         let cat = rig.child(dmon, "cat");
         rig.wait_state(cat, 'T');
+        // Then dmon suspends itself. `fg` before that would be undone.
+        rig.wait_state(dmon, 'T');
         screen.prints("echo shell-has-it", "shell-has-it\r\n");
         screen.enter("fg");
         wait_foreground(rig, cat);
