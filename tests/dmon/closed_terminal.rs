@@ -73,6 +73,8 @@ fn dmon_stops_if_its_terminal_is_closed_between_runs() {
         let dmon = screen.job("dmon -n");
         rig.wait_lines("runs", 1);
         rig.wait_for("the end of the run", || proc::children(dmon).is_empty());
+        // Until dmon has the terminal, the SIGHUP goes to the group of the run.
+        wait_foreground(rig, dmon);
         screen.close();
         ends(rig, dmon);
     });
