@@ -11,7 +11,6 @@ use crate::rig::syslogd::{busybox, devices, openwrt_devices, with_dsyslog};
 use crate::rig::{Rig, Running, feed, pace, tools};
 use nix::sys::signal::Signal;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -393,11 +392,8 @@ fn the_receivers_of_s6_get_each_field_right() {
                 .wait_for("the stream", || UnixStream::connect(self.rig.path("stream")).is_ok());
         }
         fn records(&self) -> Vec<Record> {
-            let entries = std::fs::read_dir(self.rig.path("log")).expect("the folder");
-            let names = entries.map(|entry| entry.expect("an entry").file_name());
-            let names: BTreeSet<_> = names.filter_map(|name| name.into_string().ok()).collect();
-            let logs = names.iter().map(|name| self.rig.read(&format!("log/{name}")));
-            logs.flat_map(|log| s6_records(&log)).collect()
+            let names = self.rig.names_in("log").into_iter();
+            names.flat_map(|name| s6_records(&self.rig.read(&format!("log/{name}")))).collect()
         }
         fn local_host(&self) -> String {
             String::new()

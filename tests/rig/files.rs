@@ -51,18 +51,19 @@ impl Rig {
         all
     }
 
+    /// Returns the sorted names of all files of a folder; none if there is no such folder.
+    pub fn names_in(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(folder)).into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
     /// Returns the contents of all files of a drlog folder, the oldest first.
     pub fn rotated(&self, folder: &str) -> Vec<Vec<u8>> {
-        let mut names: Vec<String> = fs::read_dir(self.path(folder))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .filter(|name| name.starts_with("log-"))
-            .collect();
-        names.sort();
-        let file = |name| self.bytes(&format!("{folder}/{name}"));
-        let mut files: Vec<_> = names.into_iter().map(file).collect();
+        let names = self.names_in(folder).into_iter().filter(|name| name.starts_with("log-"));
+        let mut files: Vec<_> = names.map(|name| self.bytes(&format!("{folder}/{name}"))).collect();
         files.push(self.bytes(&format!("{folder}/current")));
         files
     }
