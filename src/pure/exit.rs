@@ -14,6 +14,8 @@ impl Exit {
     pub const SUCCESS: Self = Self(0);
     /// A logger lost lines.
     pub const DATA_LOST: Self = Self(1);
+    /// No dmon runs that could be signalled; the status of LSB's init scripts for a program that is not running.
+    pub const NOT_RUNNING: Self = Self(3);
     /// dmon gave up after a run exceeded `--timeout`. This status and those below are the same as for timeout(1).
     pub const TIMED_OUT: Self = Self(124);
     /// The program itself failed: a wrong option, a lock that is held, a failed system call at start.

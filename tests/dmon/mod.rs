@@ -73,6 +73,7 @@ mod shutdown;
 /// SIGKILL of dmon itself.
 mod sigkill;
 /// Signal forwarding (`-s`, `-S`).
+mod signal_running;
 mod signals;
 /// A slow service under busybox init, sysvinit, runsv, supervise and s6-supervise.
 mod slow_service;

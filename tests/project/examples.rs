@@ -1,7 +1,7 @@
 //! The boot scripts in scripts/examples, run by their interpreters.
 
 use crate::rig::machine::Machine;
-use crate::rig::{Rig, openrc, tools};
+use crate::rig::{Rig, openrc};
 use nix::sys::signal::Signal;
 
 /// Returns the text of an example.
@@ -73,16 +73,27 @@ fn check_life_cycle(rig: &Rig, call: &str, stopped: i32) {
 }
 
 #[test]
-fn debian_init_scripts_control_the_service() {
+fn init_scripts_of_lsb_control_the_service() {
     let rig = Rig::new();
-    if !tools::is_native("start-stop-daemon would find the emulator")
-        || !tools::has(&["start-stop-daemon"])
-        || !tools::has(&["/lib/init/init-d-script"])
-    {
-        return;
-    }
     install(&rig, "sysvinit", "sleep 4321");
+    rig.run("./service stop").exits(0).reports_nothing();
     check_life_cycle(&rig, "./service", 3);
+    rig.run("./service").exits(2);
+}
+
+#[test]
+fn init_scripts_of_lsb_wait_for_a_service_that_stops_slowly() {
+    let rig = Rig::new();
+    write_slow_service(&rig, 20);
+    install(&rig, "sysvinit", &rig.path("slow").display().to_string());
+    for round in 1..=3 {
+        rig.run("./service restart").exits(0).reports_nothing();
+        rig.wait_lines("up", round);
+        assert_eq!(rig.lines("ended"), round - 1);
+    }
+    rig.run("./service stop").exits(0).reports_nothing();
+    assert_eq!(rig.lines("ended"), 3);
+    rig.assert_no_processes();
 }
 
 #[test]

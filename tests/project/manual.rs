@@ -130,9 +130,12 @@ const CHECKS: &[(&str, &str, Check)] = &[
             "{log}"
         );
     }),
-    ("dmon", "kill $(cat /run/vfand.pid)", |rig, line| {
-        rig.shell(line).exits(0);
-        rig.wait_no_processes();
+    ("dmon", "dmon -p /run/vfand.pid --signal 0", |rig, line| {
+        rig.run(line).exits(0).reports_nothing();
+    }),
+    ("dmon", "dmon -p /run/vfand.pid --signal TERM", |rig, line| {
+        rig.run(line).exits(0).reports_nothing();
+        rig.assert_no_processes();
         assert!(!rig.has("root/run/vfand.pid"));
     }),
     ("dmon", "dmon -d 1s,5s,1m -p /run/httpd.pid httpd -f", |rig, line| {

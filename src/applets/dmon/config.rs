@@ -2,6 +2,7 @@
 //!
 //! `mod.rs` fills a [`Config`] from the command line.
 
+use super::running::Request;
 use crate::applets::env_edits::EnvEdits;
 use crate::applets::option_sources::{AppletInfo, reject_late_config_file};
 use pure::cli::option_table::{Opt, opt};
@@ -45,6 +46,7 @@ pub struct Config {
     pub pid_file: Option<CliWord>,
     pub status_path: Option<CliWord>,
     pub directory: Option<CliWord>,
+    pub request: Request,
     pub env_edits: EnvEdits,
     load_high: Threshold,
     load_low: Threshold,
@@ -65,6 +67,7 @@ impl Default for Config {
             pid_file: None,
             status_path: None,
             directory: None,
+            request: Request::NONE,
             env_edits: EnvEdits::default(),
             rlimits: Rlimits::default(),
             load_high: Threshold::default(),
@@ -133,6 +136,9 @@ pub const OPTIONS: &[Opt<Config>] = &[
         v.to(&mut c.log_user.group)
     }),
     opt("-C, --config FILE\tMore options, from a file; comes first.", reject_late_config_file),
+    opt("    --signal SIG[:TIME]\tSignal the dmon of -p; wait for its end.", |c, v| {
+        v.to(&mut c.request)
+    }),
     opt("    --check\tCheck options, commands and files; start nothing.", |c, v| {
         v.to(&mut c.check)
     }),

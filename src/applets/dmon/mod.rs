@@ -16,6 +16,7 @@ mod pidfile;
 mod predecessor;
 mod process_list;
 mod run_signals;
+mod running;
 mod sentinel;
 mod signals;
 mod spawn;
@@ -71,6 +72,9 @@ fn run_with(
     if let Some(path) = config.directory {
         let cannot = |error| os_error("cannot change to ", path.to_bytes(), error);
         process::change_directory(path).map_err(cannot)?;
+    }
+    if config.request.is_given {
+        return running::send(config, invocation.args.word(operands_at));
     }
     let mut job = split_commands(&invocation.args, operands_at)?;
     config.validate(job.log_command.is_some()).map_err(|wrong| error(wrong, b"", ""))?;

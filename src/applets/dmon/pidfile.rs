@@ -9,6 +9,7 @@ use super::predecessor::{POLL_INTERVAL, Predecessor};
 use super::process_list::{self, State};
 use super::spawn::Job;
 use crate::applets::diag::{self, error, os_error};
+use core::mem::ManuallyDrop;
 use pure::cli::option_value::CliWord;
 use pure::cli::value;
 use pure::exit::Exit;
@@ -20,9 +21,9 @@ use sys::stat::{self, Kind};
 use sys::{flock, poll, process};
 use ufmt::uwrite;
 
-/// The locked file. Dropping it removes the path, if it still names our file, and then releases the lock.
+/// The locked file. Dropping it removes the path, if it still names our file. The exit of dmon releases the lock.
 pub struct PidFile {
-    file: File,
+    file: ManuallyDrop<File>,
     path: CliWord,
 }
 
@@ -63,9 +64,10 @@ impl PidFile {
                 Err(Errno::AGAIN) => {
                     let mut buf = [0; PID_TEXT_SIZE];
                     let (text, holder) = read_pid(&file, &mut buf);
-                    // A dmon that received SIGKILL does not sleep.
+                    // A dmon that received SIGKILL does not sleep. Without the mark, a dmon with `--signal` tests the
+                    // lock, or the file contains another PID.
                     let is_asleep = |pid| process_list::state(pid) == State::Asleep;
-                    if waits == 0 || holder.is_some_and(is_asleep) {
+                    if waits == 0 || flock::is_marked(&file) && holder.is_some_and(is_asleep) {
                         return Err(already_running(path, text, holder));
                     }
                     waits -= 1;
@@ -73,7 +75,7 @@ impl PidFile {
                 }
                 Err(error) => return Err(os_error("cannot lock ", path.to_bytes(), error)),
                 Ok(()) if stat::is_sole_name(&file, path) => {
-                    if let Some(pid) = read_pid(&file, &mut [0; PID_TEXT_SIZE]).1 {
+                    if let Some(pid) = pid_in(&file) {
                         Predecessor::new(pid, config, job, signalled)
                             .stop(config.policy.kill_after);
                     }
@@ -81,7 +83,7 @@ impl PidFile {
                     // Whatever the umask is: others read the PID, and only dmon's user may write another one there. A
                     // file of another user keeps its mode.
                     let _ = file::fchmod(&file, 0o644);
-                    return Ok(Self { file, path });
+                    return Ok(Self { file: ManuallyDrop::new(file), path });
                 }
                 // The previous holder removed the path between our open and our flock.
                 Ok(()) => {}
@@ -90,19 +92,17 @@ impl PidFile {
         Err(error("cannot lock ", path.to_bytes(), ": it has a second name"))
     }
 
-    /// Writes dmon's PID.
+    /// Writes dmon's PID, and marks dmon as the holder.
     ///
     /// # Errors
     /// The exit status, after the error was reported.
     pub fn write(&self) -> Result<(), Exit> {
         let mut text = TextBuf::<PID_TEXT_SIZE>::new();
         let Ok(()) = uwrite!(Writer(&mut text), "{}\n", process::getpid().unsigned_abs());
-        let cannot = |error| os_error("cannot write ", self.path.to_bytes(), error);
-        match file::write(self.file.fd(), text.bytes()) {
-            Ok(n) if n == text.bytes().len() => Ok(()),
-            Ok(_) => Err(cannot(Errno::NOSPC)),
-            Err(error) => Err(cannot(error)),
-        }
+        let written = file::write(self.file.fd(), text.bytes()).and_then(|n| {
+            if n < text.bytes().len() { Err(Errno::NOSPC) } else { flock::mark(&self.file) }
+        });
+        written.map_err(|error| os_error("cannot write ", self.path.to_bytes(), error))
     }
 }
 
@@ -123,6 +123,12 @@ fn already_running(path: CliWord, text: &[u8], holder: Option<Pid>) -> Exit {
     };
     diag::eprint(&[path.to_bytes(), running.as_bytes(), pid]);
     Exit::FAILED
+}
+
+/// Reads the PID in the file.
+#[must_use]
+pub fn pid_in(file: &File) -> Option<Pid> {
+    read_pid(file, &mut [0; PID_TEXT_SIZE]).1
 }
 
 /// Reads the file: its text, and the PID if the text is one.
