@@ -1,6 +1,7 @@
 //! Tests of dmon, the supervisor.
 
 /// A command line that is only checked (`--check`).
+mod chain_tools;
 mod check;
 /// A terminal that is closed.
 mod closed_terminal;
