@@ -61,6 +61,8 @@ mod privileges;
 mod random_options;
 /// When a command is restarted, and when dmon gives up.
 mod restart;
+/// Results that count as success or are fatal (`-x`, `-X`).
+mod results;
 /// Invalid and rejected resource limits.
 mod rlimit_errors;
 /// Resource limits of the command (`-r`).

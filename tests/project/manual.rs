@@ -121,6 +121,16 @@ const CHECKS: &[(&str, &str, Check)] = &[
         );
         assert_eq!(rig.read("backed-up"), "--everything\n--everything\n");
     }),
+    ("dmon", "dmon -n -1 -x 24 -X 1,2 rsync", |rig, line| {
+        for (status, runs) in [(24, 1), (1, 1), (12, 3)] {
+            let text =
+                format!("#!/bin/sh\necho >>tried\n[ $(wc -l <tried) = 3 ] || exit {status}\n");
+            rig.write_program("rsync", &text);
+            rig.write("tried", "");
+            rig.run(line).exits(if status == 1 { 1 } else { 0 });
+            assert_eq!(rig.lines("tried"), runs, "{status}");
+        }
+    }),
     ("dmon", "dmon -e -p /run/vfand.pid vfand -- dlog", |rig, line| {
         rig.run(line).exits(0);
         rig.wait_lines("root/var/log/vfand.log", 2);

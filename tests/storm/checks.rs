@@ -180,7 +180,10 @@ impl Checker<'_> {
                     (too_many || is_done).then_some("exceeds the number of runs")
                 }
                 ("cmd", "exit") if term_signal(number) == 0 => {
-                    is_done = plan.once && number == 0 && !earlier("timeout", 0);
+                    let status = exit_status(number);
+                    let is_success = status == 0 || plan.success.contains(&status);
+                    let is_last = plan.once && is_success || plan.fatal.contains(&status);
+                    is_done = is_last && !earlier("timeout", 0);
                     (exited.get(&pid) != Some(&exit_status(number)))
                         .then_some("is not the real exit status")
                 }
@@ -238,15 +241,19 @@ impl Checker<'_> {
             lines.iter().any(|line| line.pid == last.pid && line.event == "timeout")
         });
         let of_last_run = last.map_or(0, |last| exit_status(last.number));
-        if !was_stopped && !self.plan.has_restart_limit && !self.plan.once {
+        let is_fatal = self.plan.fatal.contains(&of_last_run) && !timed_out;
+        if !was_stopped && !self.plan.has_restart_limit && !self.plan.once && !is_fatal {
             self.fail("dmon exited without a reason");
         }
+        let is_success = self.plan.success.contains(&of_last_run) && !timed_out;
         let mut accepted = Vec::new();
         if self.plan.has_restart_limit && timed_out {
             accepted.push(124);
         }
         if was_stopped || accepted.is_empty() {
-            accepted.push(of_last_run);
+            // The run may have ended before dmon received the stop signal, or after it.
+            accepted.extend((!is_success || was_stopped).then_some(of_last_run));
+            accepted.extend(is_success.then_some(0));
         }
         if !accepted.contains(&status) {
             self.fail(format!("dmon exited with {status}, not with one of {accepted:?}"));

@@ -63,6 +63,8 @@ pub fn plan(seed: u64, environment: &Environment) -> Plan {
         once: chance(r, 20),
         max_runs: None,
         has_restart_limit: false,
+        success: &[],
+        fatal: &[],
         min_start_interval: Duration::ZERO,
         has_time_limit: false,
         grace_period: 10.0,
@@ -116,6 +118,15 @@ fn choose_options(plan: &mut Plan, r: &mut Random) {
         plan.has_restart_limit = true;
         add(true, option);
     }
+    let (success, fatal, option) = r.pick(&[
+        (&[][..], &[][..], ""),
+        (&[][..], &[][..], ""),
+        (&[3][..], &[][..], "-x 3"),
+        (&[][..], &[7][..], "-X 7"),
+        (&[3, 7][..], &[1][..], "-x 3-7 -X 1"),
+    ]);
+    (plan.success, plan.fatal) = (success, fatal);
+    add(true, option);
     add(!plan.once && chance(r, 25), r.pick(&["-i 0.05", "-i 0.3"]));
     plan.has_time_limit = chance(r, 30);
     add(plan.has_time_limit, r.pick(&["-t 0.1", "-t 0.3", "-t 1"]));

@@ -49,6 +49,10 @@ pub struct Plan {
     pub max_runs: Option<usize>,
     /// `-m` is set.
     pub has_restart_limit: bool,
+    /// Exit statuses that count as 0 (`-x`).
+    pub success: &'static [i32],
+    /// Exit statuses after which dmon stops (`-X`).
+    pub fatal: &'static [i32],
     /// Minimum time between two starts of the command.
     pub min_start_interval: Duration,
     /// `-t`: a run has a time limit.

@@ -103,6 +103,12 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("-i, --interval TIME\tWait so long after a run that went well.", |c, v| {
         v.to(&mut c.policy.interval)
     }),
+    opt("-x, --success LIST\tTreat these results as status 0, like 24,TERM.", |c, v| {
+        v.to(&mut c.policy.success)
+    }),
+    opt("-X, --fatal LIST\tStop after these results, like 64-78.", |c, v| {
+        v.to(&mut c.policy.fatal)
+    }),
     opt("-k, --kill-after TIME\tFrom the stop signal to KILL; 10s, 0 is never.", |c, v| {
         v.to(&mut c.policy.kill_after)
     }),
@@ -198,7 +204,7 @@ pub fn check(data: &[u8]) {
     let mut words: std::vec::Vec<&[u8]> = data.split(|byte| *byte == 0).collect();
     let mut config = Config::default();
     let mut table = Table { options: pure::packed!(Config, OPTIONS), config: &mut config };
-    for letter in b"mdtkLlDurgi" {
+    for letter in b"mdtkLlDurgixX" {
         let option = [b'-', *letter];
         let mut words = Bytes(std::vec![words.first().copied().unwrap_or(b""), &option]);
         pure::cli::getopt::parse(&mut table, &mut words);
@@ -284,5 +290,10 @@ mod tests {
         fails(&["-L2", "-l50%"], "options -L and -l: both or neither must be a percentage");
         fails(&["-n", "-Cx"], "option -C: 'x' is not the first option's, as it must be");
         assert!(try_option(&["-1", "-i0", "-L0", "-l3"]).is_ok());
+        let both = "options -x and -X: a status is in both (0 is always a success)";
+        fails(&["-x1-5", "-X5,6"], both);
+        fails(&["-xTERM", "-X143"], both);
+        fails(&["-X0-9"], both);
+        assert!(try_option(&["-x0-5", "-X6-255"]).is_ok());
     }
 }

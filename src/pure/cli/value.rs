@@ -68,6 +68,15 @@ pub fn number(word: &[u8]) -> Result<u32, Expected> {
     digits(word).and_then(|n| u32::try_from(n).ok()).ok_or(COUNT)
 }
 
+/// Parses a number, or two with a `-` between them, the second not below the first.
+#[must_use]
+pub fn range(word: &[u8]) -> Option<(u32, u32)> {
+    let (first, last) = split_once(word, b'-');
+    let first = number(first).ok()?;
+    let last = last.map_or(Ok(first), number).ok()?;
+    (first <= last).then_some((first, last))
+}
+
 /// Parses the PID of a process.
 #[must_use]
 pub fn pid(word: &[u8]) -> Option<Pid> {

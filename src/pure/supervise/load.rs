@@ -97,10 +97,8 @@ pub fn parse(text: &[u8]) -> Option<Load> {
 pub fn count_listed(text: &[u8]) -> Option<u32> {
     let mut count = 0_u32;
     for range in split(split_once(text, b'\n').0, b',') {
-        let (first, last) = split_once(range, b'-');
-        let first = value::number(first).ok()?;
-        let last = last.map_or(Ok(first), value::number).ok()?;
-        count = count.saturating_add(last.checked_sub(first)?).saturating_add(1);
+        let (first, last) = value::range(range)?;
+        count = count.saturating_add(last - first).saturating_add(1);
     }
     Some(count)
 }

@@ -225,8 +225,8 @@ pub struct Machine<'a> {
     /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
     drain_until: Option<Instant>,
     drain_restart: DrainRestart,
-    /// The wait status of the command's last run.
-    last_status: Option<WaitStatus>,
+    /// The exit status of the command's last run; 0 before it.
+    last_status: Exit,
     /// For each metric, whether it is above its threshold.
     above_threshold: [bool; load::METRIC_COUNT],
     /// `None` if no metric is watched.
@@ -260,7 +260,7 @@ impl<'a> Machine<'a> {
             report_daemon_at: None,
             drain_until: None,
             drain_restart: if policy.logged { DrainRestart::Available } else { DrainRestart::Done },
-            last_status: None,
+            last_status: Exit::SUCCESS,
             restart_history: RestartHistory::default(),
             above_threshold: [false; load::METRIC_COUNT],
             next_sample: policy.thresholds.iter().any(PauseRange::is_watched).then_some(now),

@@ -6,4 +6,5 @@ pub mod kill_mode;
 pub mod load;
 pub mod machine;
 pub mod policy;
+pub mod result_set;
 pub mod rlimits;

@@ -5,6 +5,7 @@
 use super::kill_mode::KillMode;
 use super::load::Thresholds;
 use super::machine::MIN_START_INTERVAL;
+use super::result_set::ResultSet;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
 use crate::text::split;
@@ -49,6 +50,10 @@ pub struct Policy {
     /// dmon stops when that terminal is gone. False if SIGHUP was ignored when it started (nohup).
     pub ends_with_terminal: bool,
     pub thresholds: Thresholds,
+    /// Results that count as status 0.
+    pub success: ResultSet,
+    /// Results after which everything stops.
+    pub fatal: ResultSet,
     /// Minimum times between two starts, one for each consecutive failure. Empty:
     /// [`MIN_START_INTERVAL`](super::machine::MIN_START_INTERVAL).
     pub delays: Vec<Duration, MAX_DELAYS>,
@@ -77,6 +82,8 @@ impl Default for Policy {
             kill_mode: KillMode::Group,
             drain: Duration::from_secs(5),
             thresholds: Thresholds::default(),
+            success: ResultSet::default(),
+            fatal: ResultSet::default(),
             forward_cmd: false,
             forward_log: false,
             daemon: false,
@@ -94,6 +101,9 @@ impl Policy {
     pub fn validate(&self) -> Result<(), &'static str> {
         if self.once && !self.interval.is_zero() {
             return Err("options -i and -1 cannot be used together");
+        }
+        if self.fatal.contains(0) || self.fatal.overlaps(&self.success) {
+            return Err("options -x and -X: a status is in both (0 is always a success)");
         }
         if !self.can_reach_limit() {
             return Err("option -m: option -d allows fewer restarts within that time");

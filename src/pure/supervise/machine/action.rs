@@ -9,7 +9,7 @@ use super::{
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
 use crate::time::{Instant, earliest};
-use crate::unix::{Pid, Signal, WaitStatus};
+use crate::unix::{Pid, Signal};
 use core::ops::ControlFlow::{self, Break, Continue};
 
 /// `Break` with an action to do now, or `Continue` with the time at which there may be one. It lets `?` return the
@@ -168,7 +168,7 @@ impl Machine<'_> {
         match reason {
             StopReason::Succeeded => Exit::SUCCESS,
             StopReason::RestartLimit(exit) | StopReason::StartFailed(exit) => exit,
-            StopReason::Requested => Exit(self.last_status.map_or(0, WaitStatus::code)),
+            StopReason::Requested => self.last_status,
         }
     }
 

@@ -255,8 +255,12 @@ impl Machine<'_> {
         started_at: Instant,
         now: Instant,
     ) -> Instant {
-        let succeeded = status.success() && !timed_out;
-        self.last_status = Some(status);
+        // A run that dmon stopped is in neither list.
+        let ended_itself = !timed_out && self.stopping.is_none();
+        let code = status.code();
+        let is_listed = ended_itself && self.policy.success.contains(code);
+        self.last_status = Exit(if is_listed { 0 } else { code });
+        let succeeded = self.last_status == Exit::SUCCESS && !timed_out;
         self.stop_if_interrupted(status, timed_out, now);
         self.check_before_start();
         if status.killed_by(Signal::HUP) {
@@ -265,8 +269,10 @@ impl Machine<'_> {
         if self.stopping.is_none() {
             if self.policy.once && succeeded {
                 self.stopping = Some(StopReason::Succeeded);
-            } else if !self.restart_history.record_restart(self.policy, now) {
-                let exit = if timed_out { Exit::TIMED_OUT } else { Exit(status.code()) };
+            } else if ended_itself && self.policy.fatal.contains(self.last_status.0)
+                || !self.restart_history.record_restart(self.policy, now)
+            {
+                let exit = if timed_out { Exit::TIMED_OUT } else { self.last_status };
                 self.stopping = Some(StopReason::RestartLimit(exit));
             }
         }

@@ -6,6 +6,7 @@
 
 mod liveness;
 mod model;
+mod results;
 mod state_hash;
 
 use super::Action;
@@ -26,6 +27,8 @@ const OPTIONS: &[Opt<Policy>] = &[
     opt("-m, --max-respawns N\tRestarts.", |c, v| v.to(&mut c.restart_limit)),
     opt("-d, --delay TIME\tDelays.", |c, v| v.to(&mut c.delays)),
     opt("-i, --interval TIME\tInterval.", |c, v| v.to(&mut c.interval)),
+    opt("-x, --success LIST\tSuccess.", |c, v| v.to(&mut c.success)),
+    opt("-X, --fatal LIST\tFatal.", |c, v| v.to(&mut c.fatal)),
     opt("-t, --timeout TIME\tTimeout.", |c, v| v.to(&mut c.timeout)),
     opt("-k, --kill-after TIME\tGrace.", |c, v| v.to(&mut c.kill_after)),
     opt("    --kill-mode MODE\tMode.", |c, v| v.to(&mut c.kill_mode)),
@@ -42,7 +45,7 @@ const OPTIONS: &[Opt<Policy>] = &[
 
 /// Returns the policies of all combinations of options that do not exclude each other, each with its number of options.
 fn policies() -> Vec<(usize, Policy)> {
-    let choices: [&[&str]; 11] = [
+    let choices: [&[&str]; 12] = [
         &["", "-1"],
         &["", "-m0", "-m2 -d1,3", "-m1/1m"],
         &["", "-i7"],
@@ -54,6 +57,7 @@ fn policies() -> Vec<(usize, Policy)> {
         &["", "(terminal)", "(daemon)"],
         &["", "(logged)"],
         &["", "-D0"],
+        &["", "-x3,127", "-X3,INT"],
     ];
     let mut lines = vec![Vec::new()];
     for choice in choices {
@@ -70,9 +74,11 @@ fn policies() -> Vec<(usize, Policy)> {
         if !logged && (daemon || options.contains(&"-D0")) {
             return None;
         }
-        // These do not concern what is stopped. The exploration would take thrice the time.
-        let has_mode = name.contains("--kill-mode");
-        if has_mode && ["-i7", "-s", "-m1", "(daemon)"].iter().any(|word| name.contains(word)) {
+        // These have nothing to do with each other. All combinations would take a multiple of the time.
+        let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        if has(&["--kill-mode"]) && has(&["-i7", "-s", "-m1", "(daemon)", "-x3", "-X3"])
+            || has(&["-x3", "-X3"]) && has(&["-i7", "-s", "-m1", "-k0", "-L4", "-D0", "(daemon)"])
+        {
             return None;
         }
         let mut policy =

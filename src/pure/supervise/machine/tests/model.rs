@@ -10,6 +10,7 @@ mod input;
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
 use crate::supervise::machine::{Event, MIN_START_INTERVAL, Machine, Policy, Role};
+use crate::supervise::result_set::ResultSet;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
 use heapless::Vec as ShortVec;
@@ -229,8 +230,13 @@ impl<'a> Model<'a> {
     fn end_run(&mut self, started_at: Instant, status: WaitStatus) {
         let now = self.now;
         let policy = self.policy;
-        let succeeded = status == WaitStatus::SUCCESS && !self.timed_out;
-        self.last_status = Some(status);
+        let is_in = |set: &ResultSet| {
+            self.stop_cause.is_none() && !self.timed_out && set.contains(status.code())
+        };
+        let (is_success, is_fatal) = (is_in(&policy.success), is_in(&policy.fatal));
+        let result = if is_success { WaitStatus::SUCCESS } else { status };
+        let succeeded = result == WaitStatus::SUCCESS && !self.timed_out;
+        self.last_status = Some(result);
         (self.cmd_stop, self.cmd_refused, self.to_pass_on) = (None, false, None);
         self.report_daemon_at = None;
         let last_delay = policy.delays.last().copied().unwrap_or(MIN_START_INTERVAL);
@@ -254,6 +260,8 @@ impl<'a> Model<'a> {
             self.interrupted = died_of_sigint;
         } else if policy.once && succeeded {
             self.stop_cause = Some(StopCause::Finished(Exit(0)));
+        } else if is_fatal {
+            self.stop_cause = Some(StopCause::Finished(Exit(status.code())));
         } else if let Some(max) = max {
             self.restarts += 1;
             if let Some(window) = policy.restart_limit.window {
@@ -262,7 +270,7 @@ impl<'a> Model<'a> {
                 let _ = self.recent.push(now);
             }
             if self.restarts > max {
-                let exit = if self.timed_out { 124 } else { status.code() };
+                let exit = if self.timed_out { 124 } else { result.code() };
                 self.stop_cause = Some(StopCause::Finished(Exit(exit)));
             }
         }
