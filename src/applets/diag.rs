@@ -1,7 +1,7 @@
 //! Diagnostic messages on standard error: `APPLET: MESSAGE`.
 //!
 //! All applets print through it. Each message is one line in one write. A message that cannot be written is dropped.
-//! The standard error of a daemon is /dev/null, so its errors go into the log pipe, if it has one.
+//! The standard error of a daemon is /dev/null, so its errors also go into the log pipe, if it has one.
 //!
 //! The functions show an empty word as `''` if the text before it ends in a blank.
 
@@ -25,10 +25,10 @@ pub fn set_name(applet: usize) {
     NAME.store(applet, Relaxed);
 }
 
-/// The write end of the log pipe, which receives the errors of a daemon; 0: standard error receives them.
+/// The write end of the log pipe, which receives messages, too; 0: none.
 static LOG_PIPE: AtomicI32 = AtomicI32::new(0);
 
-/// Sets the log pipe of a daemon by the descriptor of its write end; `None` if it has none, or closes it.
+/// Sets the log pipe by the descriptor of its write end; `None` if there is none, or it is closed.
 pub fn set_log_pipe(writer: Option<c_int>) {
     LOG_PIPE.store(writer.unwrap_or(0), Relaxed);
 }
@@ -43,24 +43,21 @@ pub fn name() -> &'static str {
     APPLETS.get(NAME.load(Relaxed)).map_or("", |applet| applet.name)
 }
 
-/// Prints `APPLET: PARTS`, an error.
+/// Prints `APPLET: PARTS`, an error: on standard error, and into the log pipe.
 pub fn eprint(parts: &[&[u8]]) {
-    print_to(LOG_PIPE.load(Relaxed), parts);
+    print(true, true, parts);
 }
 
-/// Prints `APPLET: PARTS`, which is not an error: it never goes into the log.
-pub fn note(parts: &[&[u8]]) {
-    print_to(0, parts);
-}
-
-fn print_to(log_pipe: c_int, parts: &[&[u8]]) {
+/// Prints `APPLET: PARTS` on standard error, into the log pipe if there is one, or both.
+pub fn print(on_stderr: bool, in_log: bool, parts: &[&[u8]]) {
     let mut line = Line::new();
     put_line(&mut line, name(), parts);
-    let fd = OUTPUT.load(Relaxed);
-    // A write to a full pipe would block the service until its reader continues.
-    if log_pipe != 0 {
+    let (fd, log_pipe) = (OUTPUT.load(Relaxed), LOG_PIPE.load(Relaxed));
+    if in_log && log_pipe != 0 {
         let _ = fd::write_to_shared_pipe(log_pipe, line.bytes());
-    } else if fd::is_writable(fd) {
+    }
+    // A write to a full pipe would block the service until its reader continues.
+    if on_stderr && fd::is_writable(fd) {
         let _ = file::write(fd, line.bytes());
     }
 }

@@ -146,7 +146,7 @@ fn check_dmon(rig: &Rig, done: &Done, success: i32) -> Option<&'static str> {
 fn each_call_of_dmon_in_the_foreground_may_fail() {
     fail_each(|strace| {
         let rig = scene();
-        let done = rig.run(format!("{strace} dmon -n {OPTIONS} svc -- dlog out"));
+        let done = rig.run(format!("{strace} dmon -n --log-events {OPTIONS} svc -- dlog out"));
         let problem = check_dmon(&rig, &done, 3);
         (rig, done, problem)
     });

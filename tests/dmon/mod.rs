@@ -40,6 +40,8 @@ mod leftovers;
 /// The terminal of jobs in pipelines and with redirections.
 mod lend;
 mod load;
+/// The messages of `--log-events`, which are lines of the log.
+mod log_events;
 /// No byte is lost in the pipe to the log command.
 mod log_pipe;
 /// The mark of a command in its environment (`DMON_PID`).

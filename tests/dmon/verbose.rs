@@ -6,7 +6,7 @@ use crate::rig::{Rig, signal, tools, words_as_letters};
 use nix::sys::signal::Signal;
 
 /// Removes the prefix `dmon: `, and replaces each PID by a letter and each time by `T`.
-fn normalize(text: &str) -> Vec<String> {
+pub fn normalize(text: &str) -> Vec<String> {
     let normalize = |line: String| {
         let line = line.strip_prefix("dmon: ").unwrap_or_else(|| panic!("no message: {line:?}"));
         let mut words: Vec<&str> = line.split(' ').collect();

@@ -156,6 +156,16 @@ const CHECKS: &[(&str, &str, Check)] = &[
         rig.next_child(dmon, first, "sleep 1000");
         stop(rig, "httpd");
     }),
+    ("dmon", "dmon -e --log-events -p /run/httpd.pid httpd", |rig, line| {
+        rig.run(line).exits(0);
+        let service = rig.child(rig.pid_in("root/run/httpd.pid"), "sleep 1000");
+        signal(service, Signal::SIGKILL);
+        let log = || rig.read("root/var/log/httpd.log");
+        let message = format!("dmon: cmd {service} exited by signal 9 after ");
+        rig.wait_for("the message", || log().contains(&message));
+        stop(rig, "httpd");
+        assert!(log().lines().all(has_timestamp), "{}", log());
+    }),
     ("dmon", "dmon -e -u mediatomb -U log mediatomb", |rig, line| {
         let Some(accounts) = Accounts::new(rig) else {
             return;

@@ -83,12 +83,14 @@ impl Checker<'_> {
         if self.plan.status_lines {
             let all =
                 self.seen.instances.iter().flat_map(|instance| status_lines(&instance.status));
-            let mut reported = all.filter(|line| line.role == "cmd" && line.event == "start");
-            for start in &started {
-                if !reported.any(|line| i64::from(line.pid) == start[0]) {
-                    self.fail(format!("{} started without a status line", start[0]));
-                    break;
-                }
+            let reported = all.filter(|line| line.role == "cmd" && line.event == "start");
+            let mut reported: BTreeSet<_> = reported.map(|line| i64::from(line.pid)).collect();
+            let unreported = started.iter().filter(|start| !reported.remove(&start[0]));
+            let pids: Vec<_> = unreported.map(|start| start[0]).collect();
+            // SIGKILL may arrive between the start and its line.
+            let killed = self.seen.instances.iter().filter(|instance| instance.was_killed).count();
+            if pids.len() > killed {
+                self.fail(format!("{pids:?} started without a status line"));
             }
         }
     }

@@ -71,6 +71,7 @@ pub fn plan(seed: u64, environment: &Environment) -> Plan {
         forward_cmd: chance(r, 50),
         forward_log: !disk && chance(r, 40),
         log_stderr: chance(r, 40),
+        log_events: logger != Logger::None && chance(r, 30),
         pid_file: false,
         status_lines: restarts_dmon || chance(r, 88),
         load,
@@ -144,6 +145,7 @@ fn choose_options(plan: &mut Plan, r: &mut Random) {
     ]);
     plan.min_start_interval = Duration::from_millis(interval);
     add(true, option);
+    add(plan.log_events, "--log-events");
     add(!plan.disk, r.pick(&["", "-D 0", "-D 0.3", "-D 9"]));
     plan.options = options;
 }

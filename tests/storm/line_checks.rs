@@ -40,8 +40,17 @@ impl Checker<'_> {
         if self.may_miss_log_kills() || self.disk_is_full() {
             return;
         }
-        // The last line of a killed process may be lost without being in its count.
-        let max = lost + counts.len();
+        // The last line of a killed process may be lost without being in its count, and so may events of dmon, as many
+        // as there are status lines.
+        let instances = self.seen.instances.iter();
+        let max = match (self.plan.log_events, self.plan.status_lines) {
+            (false, _) => lost + counts.len(),
+            (true, true) => {
+                let events: usize = instances.map(|one| status_lines(&one.status).len()).sum();
+                lost + counts.len() + events
+            }
+            (true, false) => usize::MAX,
+        };
         if self.plan.has_rate() {
             // A log command that is killed reports no lines.
             let is_exact = log_kills == 0 && self.max_lost_bytes(0, reported_lost) == 0;

@@ -123,7 +123,7 @@ pub fn strip(plan: &Plan, log: &[u8]) -> Stripped {
         if logs_to_file && plan.has_prefix() {
             line = line.strip_prefix("P ").unwrap_or(line);
         }
-        // A daemon's errors, also inside an unfinished line.
+        // Events, and a daemon's errors, also inside an unfinished line.
         let line = line.split_once("dmon: ").map_or(line, |(before, _)| before);
         // Loss notices: `dlog: N lines (B bytes) lost`, `N lines lost`. Reports: `dlog: N lines held back`.
         let names = ["dlog: ", "drlog: ", "dsyslog: "];

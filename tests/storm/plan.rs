@@ -65,6 +65,8 @@ pub struct Plan {
     pub forward_log: bool,
     /// `-e`: the log contains standard error as well.
     pub log_stderr: bool,
+    /// `--log-events`: the log contains messages of dmon.
+    pub log_events: bool,
     pub pid_file: bool,
     /// `-I`: dmon writes status lines.
     pub status_lines: bool,

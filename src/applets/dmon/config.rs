@@ -40,6 +40,7 @@ pub struct Config {
     /// Redirect the command's standard error to its standard output.
     pub stderr_to_stdout: bool,
     pub verbose: bool,
+    pub log_events: bool,
     pub stop_signal: Signal,
     pub cmd_user: UserSpec,
     pub log_user: UserSpec,
@@ -61,6 +62,7 @@ impl Default for Config {
             check: false,
             stderr_to_stdout: false,
             verbose: false,
+            log_events: false,
             stop_signal: Signal::TERM,
             cmd_user: UserSpec::default(),
             log_user: UserSpec::default(),
@@ -135,6 +137,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("-S, --log-sigs\tForward signals to the log command.", |c, v| {
         v.to(&mut c.policy.forward_log)
     }),
+    opt("    --log-events\tWrite the messages of -v into the log.", |c, v| v.to(&mut c.log_events)),
     opt("-U, --log-user USER[:GROUP]\tRun the log command as this user.", |c, v| {
         v.to(&mut c.log_user.user)
     }),
@@ -164,6 +167,9 @@ impl Config {
     pub fn validate(&mut self, logged: bool) -> Result<(), &'static str> {
         let policy = &mut self.policy;
         policy.logged = logged;
+        if self.log_events && !logged {
+            return Err("option --log-events requires a log command");
+        }
         policy.validate()?;
         let (high, low) = (self.load_high, self.load_low);
         if high.load > Load(0) {

@@ -77,7 +77,12 @@ impl<'a> Supervisor<'a> {
             mask: masks.waiting,
             stop_signal: config.stop_signal,
             status,
-            verbose: VerboseLog { on: config.verbose, run_started_at: Instant::NEVER, load: None },
+            verbose: VerboseLog {
+                on_stderr: config.verbose,
+                in_log: config.log_events,
+                run_started_at: Instant::NEVER,
+                load: None,
+            },
             terminal,
             sentinel: Sentinel::default(),
             cmd_died_of_sigint: false,
@@ -228,14 +233,12 @@ impl<'a> Supervisor<'a> {
         self.report_as(false, role, event, pid);
     }
 
-    /// Reports an event. An error is printed without `--verbose`, too.
+    /// Reports an event. An error is printed without any option, too.
     fn report_as(&mut self, is_error: bool, role: Role, event: ChildEvent, pid: Pid) {
         if let Some(status) = &mut self.status {
             status.write_event(role, event, pid);
         }
-        if self.verbose.on || is_error {
-            self.verbose.print(role, event, pid, is_error);
-        }
+        self.verbose.print(role, event, pid, is_error);
     }
 
     fn sweep(&mut self, sweep: Sweep) -> Event {
@@ -258,7 +261,7 @@ impl<'a> Supervisor<'a> {
     /// Starts a child. `first` is true until both children have started once.
     #[inline(never)]
     fn start(&mut self, role: Role, first: bool) -> Event {
-        if role == Role::Cmd && self.verbose.on {
+        if role == Role::Cmd && (self.verbose.on_stderr || self.verbose.in_log) {
             self.verbose.run_started_at = clock::now();
         }
         let [cmd_failure, log_failure] = &mut self.last_failures;
@@ -268,6 +271,10 @@ impl<'a> Supervisor<'a> {
             Ok(pid) => {
                 if role == Role::Log {
                     self.log_group = Some(pid);
+                    // Without a logger that has started, nothing would read the message that it cannot start.
+                    if self.verbose.in_log {
+                        diag::set_log_pipe(self.pipe.writer);
+                    }
                 }
                 *last_failure = None;
                 self.report(role, ChildEvent::Started, pid);

@@ -1,6 +1,7 @@
-//! The messages of `--verbose`: one readable line on standard error for each event of a child.
+//! The messages of `--verbose` and `--log-events`: one readable line for each event of a child.
 //!
-//! The supervisor prints them. An event that is an error is printed without the option, too.
+//! The supervisor prints them, on standard error and into the log pipe. An event that is an error is printed without
+//! these options, too.
 
 use super::child_event::ChildEvent;
 use crate::applets::diag;
@@ -15,7 +16,10 @@ use sys::clock;
 
 /// The state that the messages need.
 pub struct VerboseLog {
-    pub on: bool,
+    /// `--verbose`
+    pub on_stderr: bool,
+    /// `--log-events`
+    pub in_log: bool,
     /// Start of the command's last run.
     pub run_started_at: Instant,
     /// The last sample of the load; `None` if it is not watched.
@@ -40,8 +44,12 @@ impl ChildEvent {
 }
 
 impl VerboseLog {
-    /// Prints `ROLE PID TEXT [NUMBER][ after SECONDSs][, load LOAD]`, as an error or as a note.
+    /// Prints `ROLE PID TEXT [NUMBER][ after SECONDSs][, load LOAD]`, an error everywhere, other events as the options say.
     pub fn print(&self, role: Role, event: ChildEvent, pid: Pid, is_error: bool) {
+        let (on_stderr, in_log) = (self.on_stderr || is_error, self.in_log || is_error);
+        if !(on_stderr || in_log) {
+            return;
+        }
         let mut line = TextBuf::<96>::new();
         let (text, number) = event.text();
         put_number(&mut line, pid.number().unsigned_abs().into());
@@ -59,8 +67,7 @@ impl VerboseLog {
             line.put(b", load ");
             put_hundredths(&mut line, divide(load.0.into(), Load::ONE / 100).0);
         }
-        let parts = &[role.label().as_bytes(), line.bytes()];
-        if is_error { diag::eprint(parts) } else { diag::note(parts) }
+        diag::print(on_stderr, in_log, &[role.label().as_bytes(), line.bytes()]);
     }
 }
 

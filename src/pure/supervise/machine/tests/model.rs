@@ -41,6 +41,8 @@ pub struct Child {
     stopped_at: Option<Instant>,
     /// It received SIGKILL since the last stop request.
     kill_sent: bool,
+    /// It received SIGKILL.
+    was_killed: bool,
     /// A stop request arrived after the drain time, so the logger's grace period is over.
     grace_skipped: bool,
     paused: bool,

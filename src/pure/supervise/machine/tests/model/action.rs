@@ -119,8 +119,9 @@ impl Model<'_> {
                 return vec![self, failed];
             }
             Action::CountUnread => {
-                // A command that never ran has written nothing.
-                let max = if self.cmd.started_once { UNREAD } else { 0 };
+                // A command that never ran has written nothing, but a logger that ran may have received messages.
+                let has_run = self.cmd.started_once || self.log.started_once;
+                let max = if has_run { UNREAD } else { 0 };
                 return [max, 0]
                     .map(|unread| {
                         let mut model = self.clone();
@@ -132,7 +133,7 @@ impl Model<'_> {
             }
             Action::ReportUnread { bytes } => {
                 assert_eq!(core::mem::take(&mut self.unread), bytes);
-                let tried = self.drain_restarts > 0 || self.log.kill_sent;
+                let tried = self.drain_restarts > 0 || self.log.was_killed;
                 assert!(tried && bytes > 0, "no drain restart was tried: {self:?}");
             }
             Action::SampleLoad { paused } => {
@@ -200,7 +201,7 @@ impl Model<'_> {
         let warn_at = self.now.add(KILL_WARN_AFTER);
         let child = self.running_child(role, pid);
         assert!(!child.kill_sent);
-        child.kill_sent = true;
+        (child.kill_sent, child.was_killed) = (true, true);
         child.warn_at = Some(warn_at);
     }
 
