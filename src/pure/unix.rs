@@ -184,6 +184,7 @@ impl Signal {
     pub const TSTP: Self = Self::of(by_arch(20, 24));
     pub const TTIN: Self = Self::of(by_arch(21, 26));
     pub const TTOU: Self = Self::of(by_arch(22, 27));
+    pub const PWR: Self = Self::of(by_arch(30, 19));
     pub const WINCH: Self = Self::of(by_arch(28, 20));
 
     /// The highest signal number. Only MIPS has more, up to 127; dmon does not use them.
@@ -205,6 +206,21 @@ impl Signal {
     #[must_use]
     pub const fn number(self) -> i32 {
         self.0 as i32
+    }
+
+    /// Reports whether dmon has no use for this signal of its own, so that `--on-signal` may give it one.
+    #[must_use]
+    pub fn is_free(self) -> bool {
+        const FREE: [Signal; 7] = [
+            Signal::HUP,
+            Signal::QUIT,
+            Signal::ALRM,
+            Signal::USR1,
+            Signal::USR2,
+            Signal::WINCH,
+            Signal::PWR,
+        ];
+        self.number() >= Self::RTMIN || FREE.contains(&self)
     }
 
     /// Returns the signal of this name, with or without `SIG`, in upper or lower case.

@@ -11,9 +11,9 @@ use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use pure::process_stat;
 use pure::unix::{Pid, Signal};
 
-/// One flag for each signal below 32. The handler sets it; [`take`] clears it after a wait. The first is for a child, see
+/// One flag for each signal. The handler sets it; [`take`] clears it after a wait. The first is for a child, see
 /// [`take_stop_of_child`].
-static CAUGHT: [AtomicBool; 32] = [const { AtomicBool::new(false) }; 32];
+static CAUGHT: [AtomicBool; 65] = [const { AtomicBool::new(false) }; 65];
 
 /// The signals by which a terminal stops a process group.
 pub const STOP_SIGNALS: [Signal; 3] = [Signal::TSTP, Signal::TTIN, Signal::TTOU];

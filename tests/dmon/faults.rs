@@ -17,8 +17,8 @@ const COMMAND: &str = "#!/bin/sh
     echo \"run $(cat number)\"
     exit 3";
 
-const OPTIONS: &str =
-    "-e -m 1 -d 0.01 -p pid -I status -W . -r core=0 -L 1000 -x 7 -X 64-78 -u root -g root";
+const OPTIONS: &str = "-e -m 1 -d 0.01 -p pid -I status -W . -r core=0 -L 1000 -x 7 -X 64-78 \
+    --on-signal HUP=restart --on-signal RTMIN+1=HUP -u root -g root";
 
 const ERRORS: [&str; 7] = ["EINTR", "ENOMEM", "EIO", "EPERM", "EMFILE", "ENOSPC", "EAGAIN"];
 

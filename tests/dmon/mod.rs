@@ -46,6 +46,8 @@ mod log_events;
 mod log_pipe;
 /// The mark of a command in its environment (`DMON_PID`).
 mod mark;
+/// The effects of signals to dmon (`--on-signal`).
+mod on_signal;
 /// The command line: option forms, errors, help and version.
 mod options;
 /// Fault injection: a system call always fails.

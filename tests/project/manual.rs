@@ -166,6 +166,16 @@ const CHECKS: &[(&str, &str, Check)] = &[
         stop(rig, "httpd");
         assert!(log().lines().all(has_timestamp), "{}", log());
     }),
+    ("dmon", "dmon --on-signal USR1=restart", |rig, line| {
+        rig.run(line).exits(0);
+        let dmon = rig.pid_in("root/run/httpd.pid");
+        for effect in [Signal::SIGUSR1, Signal::SIGHUP] {
+            let service = rig.child(dmon, "sleep 1000");
+            signal(dmon, effect);
+            rig.next_child(dmon, service, "sleep 1000");
+        }
+        stop(rig, "httpd");
+    }),
     ("dmon", "dmon -e -u mediatomb -U log mediatomb", |rig, line| {
         let Some(accounts) = Accounts::new(rig) else {
             return;

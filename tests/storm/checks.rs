@@ -185,7 +185,7 @@ impl Checker<'_> {
                     let status = exit_status(number);
                     let is_success = status == 0 || plan.success.contains(&status);
                     let is_last = plan.once && is_success || plan.fatal.contains(&status);
-                    is_done = is_last && !earlier("timeout", 0);
+                    is_done = is_last && !was_stopped;
                     (exited.get(&pid) != Some(&exit_status(number)))
                         .then_some("is not the real exit status")
                 }
@@ -198,7 +198,9 @@ impl Checker<'_> {
                     (!has_reason).then_some("is a signal that was never sent")
                 }
                 ("cmd", "timeout") => (!plan.has_time_limit).then_some("has no time limit"),
-                ("cmd", "pause" | "resume") => (!plan.load).then_some("has no load threshold"),
+                ("cmd", "pause" | "resume") => {
+                    (!plan.load && !plan.on_signal).then_some("has no load threshold")
+                }
                 ("cmd", "signal") => (!plan.forward_cmd).then_some("should not be forwarded"),
                 ("log", "signal") => (!plan.forward_log).then_some("should not be forwarded"),
                 // The test suspended it, perhaps after its stop signal.

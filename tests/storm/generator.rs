@@ -63,6 +63,7 @@ pub fn plan(seed: u64, environment: &Environment) -> Plan {
         once: chance(r, 20),
         max_runs: None,
         has_restart_limit: false,
+        on_signal: !restarts_dmon && chance(r, 20),
         success: &[],
         fatal: &[],
         min_start_interval: Duration::ZERO,
@@ -146,6 +147,11 @@ fn choose_options(plan: &mut Plan, r: &mut Random) {
     plan.min_start_interval = Duration::from_millis(interval);
     add(true, option);
     add(plan.log_events, "--log-events");
+    let signals = "--on-signal USR1=pause --on-signal USR2=resume --on-signal ALRM=restart";
+    add(plan.on_signal, signals);
+    if plan.on_signal {
+        plan.max_runs = None;
+    }
     add(!plan.disk, r.pick(&["", "-D 0", "-D 0.3", "-D 9"]));
     plan.options = options;
 }

@@ -77,8 +77,12 @@ impl Runner<'_> {
     ///
     /// The signal may not arrive if the command exits at the same time.
     fn wait_forwarded(&self, dmon: &Dmon, which: Signal, status_before: &str) {
-        let is_expected =
-            self.plan.status_lines && self.plan.forward_cmd && Plan::is_forwarded(which);
+        let has_effect = self.plan.on_signal
+            && [Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGALRM].contains(&which);
+        let is_expected = self.plan.status_lines
+            && self.plan.forward_cmd
+            && Plan::is_forwarded(which)
+            && !has_effect;
         let target = journal::forward_target(status_before, which).filter(|_| is_expected);
         let Some(cmd) = target else { return };
         let (number, sent) = (which as i32, Instant::now());

@@ -53,6 +53,8 @@ pub struct Plan {
     pub success: &'static [i32],
     /// Exit statuses after which dmon stops (`-X`).
     pub fatal: &'static [i32],
+    /// `--on-signal`: SIGUSR1 pauses, SIGUSR2 resumes, SIGALRM restarts.
+    pub on_signal: bool,
     /// Minimum time between two starts of the command.
     pub min_start_interval: Duration,
     /// `-t`: a run has a time limit.

@@ -125,6 +125,9 @@ pub const OPTIONS: &[Opt<Config>] = &[
         "    --pressure WHAT:HIGH[:LOW]\tThe same by the pressure on cpu, io or memory.",
         |c, v| v.to(&mut c.policy.thresholds),
     ),
+    opt("    --on-signal SIG=WHAT\tWhat a signal does: restart, pause, resume or SIG.", |c, v| {
+        v.to(&mut c.policy.on_signal)
+    }),
     opt("-s, --cmd-sigs\tForward signals to the command.", |c, v| v.to(&mut c.policy.forward_cmd)),
     opt("-g, --cmd-group GROUP\tThe command's primary group.", |c, v| v.to(&mut c.cmd_user.group)),
     opt(

@@ -100,7 +100,7 @@ fn run_with(
     }
     config.policy.terminal = terminal.is_some();
     config.policy.daemon = !config.no_daemon;
-    let masks = signals::catch(config.policy.terminal)?;
+    let masks = signals::catch(config.policy.terminal, &config.policy.on_signal)?;
     config.policy.ends_with_terminal = config.policy.terminal && !masks.ignores_hangup;
     let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };
     let pipe = job.log_command.map_or_else(|| Ok(LogPipe::default()), |_| LogPipe::create());

@@ -4,8 +4,10 @@
 
 use super::terminal::Terminal;
 use crate::applets::diag::os_error;
+use heapless::Vec;
 use pure::exit::Exit;
 use pure::supervise::machine::{Event, Machine};
+use pure::supervise::on_signal::SignalActions;
 use pure::time::Instant;
 use pure::unix::Signal;
 use sys::signal::{self, SignalSet};
@@ -49,25 +51,45 @@ pub struct SignalMasks {
 ///
 /// # Errors
 /// The exit status, after the error was reported. No kernel is known to fail here.
-pub fn catch(on_terminal: bool) -> Result<SignalMasks, Exit> {
+pub fn catch(on_terminal: bool, actions: &SignalActions) -> Result<SignalMasks, Exit> {
     let cannot = |error| os_error("cannot catch signals", b"", error);
     // While SIGTTOU is blocked, dmon may take the terminal back from the background (tcsetpgrp(3)).
     let caught: &[_] = if on_terminal { &CAUGHT } else { ALWAYS_CAUGHT };
-    let ignores_hangup = signal::reset_ignored(caught);
-    let (inherited, waiting) = signal::catch_all(caught, &[]).map_err(cannot)?;
+    let mut all = Vec::<Signal, 64>::new();
+    let _ = all.extend_from_slice(caught);
+    for signal in actions.signals() {
+        if actions.get(signal).is_some() && !all.contains(&signal) {
+            let _ = all.push(signal);
+        }
+    }
+    let ignores_hangup = signal::reset_ignored(&all);
+    let (inherited, waiting) = signal::catch_all(&all, &[]).map_err(cannot)?;
     Ok(SignalMasks { inherited, waiting, ignores_hangup })
 }
 
 /// Reports to the machine which signals arrived.
 pub fn report(machine: &mut Machine<'_>, terminal: Option<&Terminal>, now: Instant) {
-    for signal in &CAUGHT {
-        let signal = *signal;
-        if signal::take(signal) && signal != Signal::CHLD {
-            let is_key = matches!(signal, Signal::INT | Signal::QUIT)
-                && terminal.is_some_and(Terminal::is_foreground);
-            let event = if is_key { Event::Key(signal) } else { Event::Signal(signal) };
-            machine.handle(now, event);
-        }
+    for signal in CAUGHT {
+        report_one(machine, terminal, signal, now);
+    }
+    for signal in machine.on_signal().signals() {
+        report_one(machine, terminal, signal, now);
+    }
+}
+
+/// Reports to the machine whether this signal arrived.
+#[inline(never)]
+fn report_one(
+    machine: &mut Machine<'_>,
+    terminal: Option<&Terminal>,
+    signal: Signal,
+    now: Instant,
+) {
+    if signal::take(signal) && signal != Signal::CHLD {
+        let is_key = matches!(signal, Signal::INT | Signal::QUIT)
+            && terminal.is_some_and(Terminal::is_foreground);
+        let event = if is_key { Event::Key(signal) } else { Event::Signal(signal) };
+        machine.handle(now, event);
     }
 }
 

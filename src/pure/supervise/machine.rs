@@ -20,6 +20,7 @@ mod tests;
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
 use crate::supervise::load::{self, PauseRange, Sample};
+use crate::supervise::on_signal::SignalActions;
 use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
@@ -227,6 +228,12 @@ pub struct Machine<'a> {
     drain_restart: DrainRestart,
     /// The exit status of the command's last run; 0 before it.
     last_status: Exit,
+    /// When the last start of the command was tried; before that, when dmon started.
+    cmd_started_at: Instant,
+    /// `--on-signal`: the end of this run is a restart, which is not a failure.
+    restarting: bool,
+    /// `--on-signal`: the command must pause.
+    paused_by_signal: bool,
     /// For each metric, whether it is above its threshold.
     above_threshold: [bool; load::METRIC_COUNT],
     /// `None` if no metric is watched.
@@ -262,6 +269,9 @@ impl<'a> Machine<'a> {
             drain_restart: if policy.logged { DrainRestart::Available } else { DrainRestart::Done },
             last_status: Exit::SUCCESS,
             restart_history: RestartHistory::default(),
+            cmd_started_at: now,
+            restarting: false,
+            paused_by_signal: false,
             above_threshold: [false; load::METRIC_COUNT],
             next_sample: policy.thresholds.iter().any(PauseRange::is_watched).then_some(now),
             forward_to_cmd: PendingSignals::default(),
@@ -300,6 +310,12 @@ impl<'a> Machine<'a> {
     #[must_use]
     pub const fn was_interrupted(&self) -> bool {
         self.interrupted
+    }
+
+    /// Returns the value of `--on-signal`.
+    #[must_use]
+    pub const fn on_signal(&self) -> &'a SignalActions {
+        &self.policy.on_signal
     }
 
     /// Returns the command's PID if it is running and not paused.

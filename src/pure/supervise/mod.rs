@@ -5,6 +5,7 @@
 pub mod kill_mode;
 pub mod load;
 pub mod machine;
+pub mod on_signal;
 pub mod policy;
 pub mod result_set;
 pub mod rlimits;

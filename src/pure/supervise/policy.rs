@@ -5,6 +5,7 @@
 use super::kill_mode::KillMode;
 use super::load::Thresholds;
 use super::machine::MIN_START_INTERVAL;
+use super::on_signal::SignalActions;
 use super::result_set::ResultSet;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
@@ -54,6 +55,8 @@ pub struct Policy {
     pub success: ResultSet,
     /// Results after which everything stops.
     pub fatal: ResultSet,
+    /// What signals to dmon do.
+    pub on_signal: SignalActions,
     /// Minimum times between two starts, one for each consecutive failure. Empty:
     /// [`MIN_START_INTERVAL`](super::machine::MIN_START_INTERVAL).
     pub delays: Vec<Duration, MAX_DELAYS>,
@@ -84,6 +87,7 @@ impl Default for Policy {
             thresholds: Thresholds::default(),
             success: ResultSet::default(),
             fatal: ResultSet::default(),
+            on_signal: SignalActions::default(),
             forward_cmd: false,
             forward_log: false,
             daemon: false,

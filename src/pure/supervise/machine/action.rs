@@ -55,7 +55,7 @@ impl Machine<'_> {
     }
 
     fn drive_cmd(&mut self, now: Instant) -> Step {
-        let pause = self.above_threshold.contains(&true);
+        let pause = self.paused_by_signal || self.above_threshold.contains(&true);
         match &mut self.cmd {
             // The logger starts first, so that the first line has a reader.
             ChildState::Down { .. } if self.stopping.is_some() || !self.log_started_once => {
@@ -63,10 +63,15 @@ impl Machine<'_> {
             }
             ChildState::Down { not_before } if *not_before > now => Continue(Some(*not_before)),
             ChildState::Down { .. } => match self.drive_hangup(true, now)? {
-                None => Break(Action::Start(Role::Cmd)),
+                None => {
+                    self.cmd_started_at = now;
+                    Break(Action::Start(Role::Cmd))
+                }
                 later => Continue(later),
             },
-            ChildState::Up { .. } if self.stopping.is_some() => self.stop(Role::Cmd, false, now),
+            ChildState::Up { .. } if self.restarting || self.stopping.is_some() => {
+                self.stop(Role::Cmd, false, now)
+            }
             ChildState::Up { deadline: RunDeadline::At(end), .. } if *end <= now => {
                 self.stop(Role::Cmd, true, now)
             }

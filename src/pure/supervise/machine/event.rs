@@ -13,6 +13,7 @@ use super::{
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
 use crate::supervise::load;
+use crate::supervise::on_signal::SignalAction;
 use crate::time::Instant;
 use crate::unix::{Pid, Signal, WaitStatus};
 
@@ -66,8 +67,12 @@ impl Machine<'_> {
                 if signal == Signal::HUP {
                     self.on_hangup(now);
                 }
-                self.job_control.on_signal(signal);
-                self.forward(signal);
+                let action = self.policy.on_signal.get(signal);
+                if action.is_none() {
+                    self.job_control.on_signal(signal);
+                }
+                self.forward(signal, action);
+                self.act(action);
             }
             Event::LoadSample(sample) => {
                 self.next_sample = Some(now.add(SAMPLE_INTERVAL));
@@ -256,7 +261,8 @@ impl Machine<'_> {
         now: Instant,
     ) -> Instant {
         // A run that dmon stopped is in neither list.
-        let ended_itself = !timed_out && self.stopping.is_none();
+        let restarting = core::mem::take(&mut self.restarting);
+        let ended_itself = !timed_out && !restarting && self.stopping.is_none();
         let code = status.code();
         let is_listed = ended_itself && self.policy.success.contains(code);
         self.last_status = Exit(if is_listed { 0 } else { code });
@@ -265,6 +271,10 @@ impl Machine<'_> {
         self.check_before_start();
         if status.killed_by(Signal::HUP) {
             self.on_hangup(now);
+        }
+        if restarting {
+            self.report_daemon_at = None;
+            return started_at.add(MIN_START_INTERVAL);
         }
         if self.stopping.is_none() {
             if self.policy.once && succeeded {
@@ -291,20 +301,43 @@ impl Machine<'_> {
         }
     }
 
-    /// Stores a signal until it is forwarded, for the children that `--cmd-sigs` and `--log-sigs` select.
-    fn forward(&mut self, signal: Signal) {
-        const FORWARDED: [Signal; 6] =
-            [Signal::CONT, Signal::ALRM, Signal::QUIT, Signal::USR1, Signal::USR2, Signal::HUP];
-        if !FORWARDED.contains(&signal) {
+    /// Restarts, pauses or resumes the command, as `--on-signal` says.
+    fn act(&mut self, action: Option<SignalAction>) {
+        match action {
+            None | Some(SignalAction::Send(_)) => return,
+            Some(action) => self.paused_by_signal = action == SignalAction::Pause,
+        }
+        if action != Some(SignalAction::Restart) || self.stopping.is_some() {
             return;
         }
-        // SIGCONT would resume a command that is paused because of the load.
-        let resumes =
-            signal == Signal::CONT && matches!(self.cmd, ChildState::Up { paused: true, .. });
-        if self.policy.forward_cmd && matches!(self.cmd, ChildState::Up { .. }) && !resumes {
-            self.forward_to_cmd.add(signal);
+        self.restart_history.consecutive_failures = 0;
+        let soon = self.cmd_started_at.add(MIN_START_INTERVAL);
+        match &mut self.cmd {
+            ChildState::Down { not_before }
+            | ChildState::Leftovers(LeftoverState { not_before, .. }) => {
+                *not_before = soon.min(*not_before);
+            }
+            ChildState::Up { .. } | ChildState::Stopping { .. } => self.restarting = true,
         }
-        if self.policy.forward_log && matches!(self.log, ChildState::Up { .. }) {
+    }
+
+    /// Stores a signal until it is forwarded, for the children that `--cmd-sigs`, `--log-sigs` and `action` select.
+    fn forward(&mut self, signal: Signal, action: Option<SignalAction>) {
+        const FORWARDED: [Signal; 6] =
+            [Signal::CONT, Signal::ALRM, Signal::QUIT, Signal::USR1, Signal::USR2, Signal::HUP];
+        let is_forwarded = FORWARDED.contains(&signal);
+        let to_cmd = match action {
+            None => Some(signal).filter(|_| is_forwarded && self.policy.forward_cmd),
+            Some(SignalAction::Send(other)) => Some(other),
+            Some(_) => None,
+        };
+        if let (Some(signal), ChildState::Up { paused, .. }) = (to_cmd, self.cmd) {
+            // SIGCONT would resume a command that is paused.
+            if !(paused && signal == Signal::CONT) {
+                self.forward_to_cmd.add(signal);
+            }
+        }
+        if is_forwarded && self.policy.forward_log && matches!(self.log, ChildState::Up { .. }) {
             self.forward_to_log.add(signal);
         }
     }

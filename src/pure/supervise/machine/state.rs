@@ -107,20 +107,20 @@ pub(super) enum StopReason {
     StartFailed(Exit),
 }
 
-/// A set of pending signals with numbers below 32.
+/// A set of pending signals.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
-pub(super) struct PendingSignals(u32);
+pub(super) struct PendingSignals(u64);
 
 impl PendingSignals {
     pub(super) fn add(&mut self, signal: Signal) {
-        self.0 |= 1_u32.wrapping_shl(signal.number().unsigned_abs());
+        self.0 |= 1_u64.wrapping_shl(signal.number().unsigned_abs() - 1);
     }
 
     /// Removes and returns the signal with the lowest number.
     pub(super) fn take(&mut self) -> Option<Signal> {
         let lowest = self.0.trailing_zeros();
         self.0 &= self.0.wrapping_sub(1);
-        i32::try_from(lowest).ok().filter(|n| *n < 32).and_then(Signal::new)
+        Signal::new(lowest.cast_signed() + 1)
     }
 }
 

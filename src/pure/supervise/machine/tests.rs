@@ -40,12 +40,13 @@ const OPTIONS: &[Opt<Policy>] = &[
     }),
     opt("-s, --cmd-sigs\tForward.", |c, v| v.to(&mut c.forward_cmd)),
     opt("-S, --log-sigs\tForward.", |c, v| v.to(&mut c.forward_log)),
+    opt("    --on-signal SIG\tSignals.", |c, v| v.to(&mut c.on_signal)),
     opt("-D, --drain TIME\tDrain.", |c, v| v.to(&mut c.drain)),
 ];
 
 /// Returns the policies of all combinations of options that do not exclude each other, each with its number of options.
 fn policies() -> Vec<(usize, Policy)> {
-    let choices: [&[&str]; 12] = [
+    let choices: [&[&str]; 13] = [
         &["", "-1"],
         &["", "-m0", "-m2 -d1,3", "-m1/1m"],
         &["", "-i7"],
@@ -58,6 +59,10 @@ fn policies() -> Vec<(usize, Policy)> {
         &["", "(logged)"],
         &["", "-D0"],
         &["", "-x3,127", "-X3,INT"],
+        &[
+            "",
+            "--on-signal=ALRM=restart --on-signal=QUIT=pause --on-signal=USR2=resume --on-signal=PWR=HUP",
+        ],
     ];
     let mut lines = vec![Vec::new()];
     for choice in choices {
@@ -77,6 +82,8 @@ fn policies() -> Vec<(usize, Policy)> {
         // These have nothing to do with each other. All combinations would take a multiple of the time.
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
         if has(&["--kill-mode"]) && has(&["-i7", "-s", "-m1", "(daemon)", "-x3", "-X3"])
+            || has(&["--on-signal"])
+                && has(&["--kill-mode", "-x3", "-X3", "-k0", "-D0", "(daemon)"])
             || has(&["-x3", "-X3"]) && has(&["-i7", "-s", "-m1", "-k0", "-L4", "-D0", "(daemon)"])
         {
             return None;

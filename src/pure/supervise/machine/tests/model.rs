@@ -118,6 +118,9 @@ pub struct Model<'a> {
     hangup: Hangup,
     /// The load is above its threshold.
     above: bool,
+    /// `--on-signal`: the command must pause; its current run must end for a restart.
+    paused_by_signal: bool,
+    restarting: bool,
     /// Earliest time of the command's next start.
     next_start: Instant,
     /// Consecutive failures of the command, as far as the delays distinguish them.
@@ -169,6 +172,8 @@ impl<'a> Model<'a> {
             typed_at: None,
             hangup: Hangup::Open,
             above: false,
+            paused_by_signal: false,
+            restarting: false,
             next_start: now,
             failures: 0,
             restarts: 0,
@@ -233,7 +238,8 @@ impl<'a> Model<'a> {
         let now = self.now;
         let policy = self.policy;
         let is_in = |set: &ResultSet| {
-            self.stop_cause.is_none() && !self.timed_out && set.contains(status.code())
+            let is_stopped = self.timed_out || self.restarting;
+            self.stop_cause.is_none() && !is_stopped && set.contains(status.code())
         };
         let (is_success, is_fatal) = (is_in(&policy.success), is_in(&policy.fatal));
         let result = if is_success { WaitStatus::SUCCESS } else { status };
@@ -260,6 +266,11 @@ impl<'a> Model<'a> {
         if policy.terminal && (self.was_typed() || died_of_sigint && !self.timed_out) {
             self.stop_cause = Some(StopCause::Requested);
             self.interrupted = died_of_sigint;
+        } else if self.restarting {
+            self.failures = 0;
+            self.next_start = started_at.add(MIN_START_INTERVAL);
+            self.restarting = false;
+            return;
         } else if policy.once && succeeded {
             self.stop_cause = Some(StopCause::Finished(Exit(0)));
         } else if is_fatal {
@@ -293,11 +304,17 @@ impl<'a> Model<'a> {
         [Signal::TTIN, Signal::TTOU].iter().any(|signal| stop == Some(signal.number()))
     }
 
-    /// Reports whether the command is running, not paused and not stopping.
+    /// Reports whether the command must pause.
+    fn must_pause(&self) -> bool {
+        self.above || self.paused_by_signal
+    }
+
+    /// Reports whether the command is running, not paused and not stopping, or paused by a signal, which may last.
     pub fn is_running_normally(&self) -> bool {
-        self.cmd.alive
-            && self.cmd.stopped_at.is_none()
-            && !self.cmd.paused
-            && self.stop_cause.is_none()
+        self.cmd.alive && self.cmd.paused && self.paused_by_signal
+            || self.cmd.alive
+                && self.cmd.stopped_at.is_none()
+                && !self.cmd.paused
+                && self.stop_cause.is_none()
     }
 }

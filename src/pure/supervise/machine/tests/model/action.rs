@@ -214,7 +214,7 @@ impl Model<'_> {
             let is_due = self.run_deadline.is_some_and(|end| end <= now);
             assert!(is_due, "stopped before the timeout");
         } else {
-            assert!(self.stop_cause.is_some(), "stopped without a reason");
+            assert!(self.stop_cause.is_some() || self.restarting, "stopped without a reason");
         }
         self.timed_out |= timed_out;
         let child = self.running_child(role, group);
@@ -230,7 +230,7 @@ impl Model<'_> {
     /// Pauses or resumes the command.
     fn pause(&mut self, role: Role, group: Pid, signal: Signal) {
         assert_eq!(role, Role::Cmd);
-        let (above, stopping) = (self.above, self.is_stopping());
+        let (above, stopping) = (self.must_pause(), self.is_stopping());
         let child = self.running_child(role, group);
         let expected = if above { Signal::STOP } else { Signal::CONT };
         assert_eq!((signal, stopping), (expected, false));

@@ -57,7 +57,8 @@ impl Model<'_> {
         if cmd.alive && cmd.stopped_at.is_none() {
             assert!(self.stop_cause.is_none(), "the command is not stopped: {self:?}");
             let watched = self.policy.thresholds[0].is_watched();
-            assert_eq!(cmd.paused, self.above, "wrongly paused or not paused: {self:?}");
+            assert!(!self.restarting, "no restart: {self:?}");
+            assert_eq!(cmd.paused, self.must_pause(), "wrongly paused or not paused: {self:?}");
             assert!(!watched || by(now.add(Duration::from_secs(5))), "the load is not sampled");
             let has_sentinel = self.sentinel || self.sentinel_due.is_none_or(by);
             assert!(has_sentinel, "no sentinel: {self:?}");

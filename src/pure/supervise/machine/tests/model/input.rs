@@ -5,7 +5,8 @@
 use super::{CLOCK_JUMP, Child, Hangup, Model, ORPHAN, StopCause, pid};
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
-use crate::supervise::machine::{Event, Policy, Role};
+use crate::supervise::machine::{Event, MIN_START_INTERVAL, Policy, Role};
+use crate::supervise::on_signal::SignalAction;
 use crate::time::{Duration, Instant};
 use crate::unix::{Signal, WaitStatus};
 
@@ -71,6 +72,10 @@ impl Model<'_> {
             }
         }
         inputs.extend(self.sentinel.then_some(Input::CtrlC));
+        if self.policy.on_signal.get(Signal::ALRM).is_some() {
+            let signals = [Signal::ALRM, Signal::QUIT, Signal::USR2, Signal::PWR];
+            inputs.extend(signals.map(Input::Signal));
+        }
         if *forward_cmd || *forward_log {
             inputs.extend([Input::Signal(Signal::USR1), Input::Signal(Signal::CONT)]);
         }
@@ -189,18 +194,47 @@ impl Model<'_> {
         } else if signal == Signal::TSTP || signal == Signal::TTIN {
             self.own_stop = Some(signal.number());
         } else {
-            let forward = [self.policy.forward_cmd, self.policy.forward_log];
+            let action = self.policy.on_signal.get(signal);
+            self.act_on_signal(action);
+            let to_cmd = match action {
+                None => self.policy.forward_cmd,
+                Some(action) => matches!(action, SignalAction::Send(_)),
+            };
+            let sent = if action.is_some() { Signal::HUP } else { signal };
+            let to_log = self.policy.forward_log && signal != Signal::PWR;
+            let forward = [to_cmd, to_log];
             for (role, forward) in [Role::Cmd, Role::Log].into_iter().zip(forward) {
                 let stopping = role == Role::Cmd && self.stop_cause.is_some()
                     || role == Role::Log && self.drain_until.is_some_and(|end| end <= now);
                 let child = self.child(role);
                 let resumes = signal == Signal::CONT && child.paused;
                 if forward && child.alive && child.stopped_at.is_none() && !resumes && !stopping {
-                    child.pending_signal = Some(signal.number());
+                    let is_cmd = role == Role::Cmd;
+                    child.pending_signal = Some(if is_cmd { sent } else { signal }.number());
                 }
             }
         }
         self.handle(Event::Signal(signal));
+    }
+
+    /// Does what `--on-signal` says.
+    fn act_on_signal(&mut self, action: Option<SignalAction>) {
+        match action {
+            None | Some(SignalAction::Send(_)) => {}
+            Some(SignalAction::Pause) => self.paused_by_signal = true,
+            Some(SignalAction::Resume) => self.paused_by_signal = false,
+            Some(SignalAction::Restart) => {
+                self.paused_by_signal = false;
+                if self.stop_cause.is_some() {
+                    return;
+                }
+                self.failures = 0;
+                self.restarting = self.cmd.alive;
+                if let (false, Some(last)) = (self.cmd.alive, self.cmd.last_start) {
+                    self.next_start = self.next_start.min(last.add(MIN_START_INTERVAL));
+                }
+            }
+        }
     }
 
     fn child_exits(&mut self, role: Role, status: WaitStatus, has_leftovers: bool) {
