@@ -9,6 +9,7 @@ mod rig;
 mod denv;
 mod dlog;
 mod dmon;
+mod dpty;
 mod drlog;
 mod dsyslog;
 mod loggers;

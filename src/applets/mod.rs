@@ -7,6 +7,7 @@ mod denv;
 mod diag;
 mod dlog;
 pub mod dmon;
+mod dpty;
 mod drlog;
 pub mod dsyslog;
 mod env_edits;
@@ -44,6 +45,7 @@ pub const APPLETS: &[Applet] = &[
     Applet { name: "drlog", run: drlog::run },
     Applet { name: "denv", run: denv::run },
     Applet { name: "envdir", run: denv::run_envdir },
+    Applet { name: "dpty", run: dpty::run },
 ];
 
 /// Runs the applet whose name is the last part of argument 0. Returns its exit status.
@@ -82,7 +84,7 @@ fn unknown_applet(name: &[u8]) -> Exit {
 }
 
 /// The end of the message about an unknown name: the names in [`APPLETS`].
-const KNOWN_APPLETS: &str = "; there are dmon dlog dsyslog dslog drlog denv envdir";
+const KNOWN_APPLETS: &str = "; there are dmon dlog dsyslog dslog drlog denv envdir dpty";
 
 /// Writes to standard output.
 ///

@@ -17,6 +17,19 @@ use sys::static_cell::StaticCell;
 use sys::{args::Args, environment};
 use ufmt::uwrite;
 
+/// The table of an applet without options of its own.
+pub struct NoOptions;
+
+impl OptionTable for NoOptions {
+    fn packed_rows(&self) -> &'static [u8] {
+        &[0]
+    }
+
+    fn apply(&mut self, _: usize, _: Arg) -> Option<Result<(), Expected>> {
+        None
+    }
+}
+
 /// The command line of this process.
 pub struct Invocation {
     pub args: Args,

@@ -1,7 +1,8 @@
 //! The search of $PATH for a command: execvp(3).
 //!
-//! dmon's children and denv execute their commands with it.
+//! dmon's children, denv and dpty execute their commands with it.
 
+use super::diag::os_error;
 use core::ffi::CStr;
 use pure::text::{Put, TextBuf, find_byte, split};
 use pure::unix::Errno;
@@ -22,6 +23,17 @@ const DEFAULT_PATH: &CStr = c"/usr/local/bin:/bin:/usr/bin";
 /// Returns the buffer; `None` if it was claimed before.
 pub fn claim_path_buf() -> Option<&'static mut PathBuf> {
     PATH_BUF.take()
+}
+
+/// Executes the command of a process that ends otherwise: as [`execvp`], and prints the error.
+#[inline(never)]
+pub fn execute(command: &Argv, variables: Variables) -> Errno {
+    let error = match claim_path_buf() {
+        Some(path_buf) => execvp(command, path_buf, variables),
+        None => Errno::NOMEM,
+    };
+    os_error("cannot execute ", command.name().to_bytes(), error);
+    error
 }
 
 /// Executes the command with these variables, which replaces this process. Returns the error of [`search`].

@@ -28,13 +28,13 @@ impl Directory {
     /// Returns whether `path` names this directory.
     #[must_use]
     pub fn is_at(&self, path: &CStr) -> bool {
-        stat::links(self.0.fd(), libc::AT_FDCWD, path) > 0
+        stat::references(self.0.fd(), libc::AT_FDCWD, path) > 0
     }
 
     /// Returns whether `name` in this directory names the open file `fd`.
     #[must_use]
     pub fn contains(&self, name: &CStr, fd: c_int) -> bool {
-        stat::links(fd, self.0.fd(), name) > 0
+        stat::references(fd, self.0.fd(), name) > 0
     }
 
     /// Renames the file `from` to `to`, which it replaces.

@@ -68,6 +68,14 @@ pub fn close_below(end: c_int) {
     (0..end).for_each(close);
 }
 
+/// Closes all descriptors from `first` on; before Linux 5.9 those below 1024, the usual limit of a process.
+pub fn close_from(first: c_int) {
+    // SAFETY: the arguments are numbers.
+    if unsafe { call!(libc::SYS_close_range, first, u32::MAX) }.is_err() {
+        (first..1024).for_each(close);
+    }
+}
+
 /// Closes a descriptor.
 pub fn close(fd: c_int) {
     // SAFETY: the argument is a number.

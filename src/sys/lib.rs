@@ -35,6 +35,7 @@ mod memory;
 pub mod poll;
 pub mod process;
 pub mod procfs;
+pub mod pty;
 pub mod signal;
 pub mod socket;
 pub mod stat;

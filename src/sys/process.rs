@@ -69,9 +69,10 @@ fn wait_for_change(child: c_int, flags: c_int) -> Reaped {
     }
 }
 
-/// Waits until `child` has exited, and reaps it.
-pub fn wait_for(child: Pid) {
-    wait4(child.number(), 0);
+/// Waits until `child` has exited, and reaps it. Where the kernel reaps the children of a process that ignores SIGCHLD,
+/// the status is that of success.
+pub fn wait_for(child: Pid) -> WaitStatus {
+    WaitStatus(wait4(child.number(), 0).1)
 }
 
 /// Returns the answer and the status (wait4(2)).

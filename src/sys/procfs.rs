@@ -44,7 +44,7 @@ pub fn for_each_process(visit: &mut dyn FnMut(Pid, ProcessStat)) -> Result<()> {
 #[must_use]
 pub fn stat(pid: Pid) -> Option<ProcessStat> {
     // More than 20 fields: a name of 64 bytes and numbers of 20 digits.
-    ProcessStat::parse(head(pid, "stat", &mut [0; 512])?)
+    ProcessStat::parse(head(pid, "/stat", &mut [0; 512])?)
 }
 
 /// Reports whether a process is in a call that waits for input: for its standard input, or for one of several
@@ -53,7 +53,7 @@ pub fn stat(pid: Pid) -> Option<ProcessStat> {
 #[must_use]
 #[inline(never)]
 pub fn waits_for_input(pid: Pid) -> bool {
-    let call = head(pid, "syscall", &mut [0; 128]).and_then(SystemCall::parse);
+    let call = head(pid, "/syscall", &mut [0; 128]).and_then(SystemCall::parse);
     call.is_some_and(|SystemCall { number, first_is_zero }| {
         first_is_zero && READS.contains(&number) || POLLS.contains(&number)
     })
@@ -88,8 +88,8 @@ use libc::SYS_select as SELECT;
 pub fn have_same_users(one: Pid, other: Pid) -> bool {
     // The line is among the first ten.
     let (mut buffer, mut other_buffer) = ([0; 512], [0; 512]);
-    let users = head(one, "status", &mut buffer).and_then(process_stat::users);
-    let other_users = head(other, "status", &mut other_buffer).and_then(process_stat::users);
+    let users = head(one, "/status", &mut buffer).and_then(process_stat::users);
+    let other_users = head(other, "/status", &mut other_buffer).and_then(process_stat::users);
     users.is_some() && users == other_users
 }
 
@@ -98,7 +98,7 @@ pub fn have_same_users(one: Pid, other: Pid) -> bool {
 #[must_use]
 pub fn has_variable(pid: Pid, variable: &[u8]) -> bool {
     let mut search = VariableSearch::new(variable);
-    let path = path(pid, "environ");
+    let path = proc_path(pid, "/environ");
     if let Some(path) = super::c_str(path.bytes()) {
         let _ = file::for_each_piece(path, &mut |piece| {
             piece.iter().for_each(|byte| search.feed(*byte));
@@ -107,14 +107,20 @@ pub fn has_variable(pid: Pid, variable: &[u8]) -> bool {
     search.found
 }
 
-/// Reads the start of /proc/PID/NAME.
+/// Reads the start of `/proc/PIDNAME`.
 fn head<'a>(pid: Pid, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-    file::head(super::c_str(path(pid, name).bytes())?, buffer).ok()
+    file::head(super::c_str(proc_path(pid, name).bytes())?, buffer).ok()
 }
 
-/// Returns the path of /proc/PID/NAME with its NUL.
-fn path(pid: Pid, name: &str) -> TextBuf<32> {
+/// Returns the path `/proc/PIDNAME` with its NUL.
+fn proc_path(pid: Pid, name: &str) -> TextBuf<32> {
+    path("/proc", pid.number().unsigned_abs(), name)
+}
+
+/// Returns the path `FOLDER/NUMBERNAME` with its NUL.
+#[inline(never)]
+pub(crate) fn path(folder: &str, number: u32, name: &str) -> TextBuf<32> {
     let mut path = TextBuf::new();
-    let Ok(()) = uwrite!(Writer(&mut path), "/proc/{}/{}\0", pid.number().unsigned_abs(), name);
+    let Ok(()) = uwrite!(Writer(&mut path), "{}/{}{}\0", folder, number, name);
     path
 }

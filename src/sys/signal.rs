@@ -71,7 +71,7 @@ impl SignalSet {
     pub const EMPTY: Self = Self([0; SIZE / size_of::<c_ulong>()]);
 
     /// The set of all signals.
-    const ALL: Self = Self([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
+    pub const ALL: Self = Self([c_ulong::MAX; SIZE / size_of::<c_ulong>()]);
 
     /// Adds signals.
     #[inline(never)]
@@ -225,6 +225,12 @@ fn take_flag(number: c_int) -> bool {
             true
         }
     })
+}
+
+/// Blocks all signals and returns the previous mask.
+#[must_use]
+pub fn block_all() -> SignalSet {
+    sigprocmask(libc::SIG_BLOCK, &SignalSet::ALL).unwrap_or(SignalSet::EMPTY)
 }
 
 /// Sets the mask of blocked signals.

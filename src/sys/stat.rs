@@ -30,6 +30,12 @@ pub fn kind(fd: c_int) -> Kind {
     if has_type(fd, libc::S_IFREG) { Kind::Regular } else { Kind::Other }
 }
 
+/// Returns whether two descriptors refer to the same file.
+#[must_use]
+pub fn is_same(one: c_int, other: c_int) -> bool {
+    references(one, other, c"") > 0
+}
+
 /// Returns whether `fd` is a pipe or a FIFO.
 #[must_use]
 pub fn is_fifo(fd: c_int) -> bool {
@@ -45,14 +51,15 @@ pub fn size(fd: c_int) -> u64 {
 /// Returns whether `path` names the open file, and no other path does.
 #[must_use]
 pub fn is_sole_name(file: &File, path: &CStr) -> bool {
-    links(file.fd(), libc::AT_FDCWD, path) == 1
+    references(file.fd(), libc::AT_FDCWD, path) == 2
 }
 
-/// Returns the number of names of the open file `fd`, if one is `path` relative to the directory `from`; otherwise 0.
-pub(crate) fn links(fd: c_int, from: c_int, path: &CStr) -> u32 {
+/// Returns the number of references to a file, if the open file `fd` is `path` relative to the directory `from`:
+/// the names of the file, and one for `fd`. 0 if these are two files.
+pub(crate) fn references(fd: c_int, from: c_int, path: &CStr) -> u32 {
     match (fstat(fd), fstatat(from, path)) {
         (Some(open), Some(named)) if open.device == named.device && open.inode == named.inode => {
-            named.links
+            named.links.saturating_add(1)
         }
         _ => 0,
     }

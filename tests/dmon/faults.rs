@@ -289,3 +289,30 @@ fn each_call_of_denv_and_envdir_may_fail() {
         });
     }
 }
+
+#[test]
+fn each_call_of_dpty_may_fail() {
+    fail_each(|strace| {
+        let rig = scene();
+        if strace.contains("inject=close:") {
+            // A call that fails leaves the terminal open, which close(2) never does, and the copier waits for its end.
+            let done = rig.run("true");
+            return (rig, done, None);
+        }
+        let done = rig.shell(format!("{{ {strace} dpty cat input; echo $? >status; }} | cat >out"));
+        rig.wait_no_processes();
+        let (out, status) = (rig.read("out"), rig.read("status"));
+        let problem = match status.trim() {
+            // A read from a terminal fails only at its end.
+            "0" if strace.contains("inject=read") => None,
+            "0" if done.err.starts_with("dpty: cannot write") => None,
+            "0" => (out != rig.read("input")).then_some("lost or changed lines"),
+            // cat fails to write to a terminal without a copier.
+            "1" => None,
+            "125" if !out.is_empty() => Some("ran after an error"),
+            "125" => (!done.err.starts_with("dpty: ")).then_some("no message"),
+            _ => Some("wrong status"),
+        };
+        (rig, done, problem)
+    });
+}

@@ -266,6 +266,7 @@ fn missing_operands_are_reported_with_the_usage() {
         ("denv", 111, "command"),
         ("envdir", 111, "directory"),
         ("envdir .", 111, "command"),
+        ("dpty", 125, "command"),
     ] {
         let name = applet.split(' ').next().unwrap();
         let help = rig.run(format!("{name} --help")).exits(0).out;
@@ -290,7 +291,7 @@ fn an_unknown_applet_name_lists_the_known_applets() {
     let rig = Rig::new();
     let done =
         rig.shell("ln -s \"$(readlink -f bin/dmon)\" sendmail; exec ./sendmail -n true").exits(125);
-    for name in ["dmon", "dlog", "dsyslog", "drlog", "denv", "envdir"] {
+    for name in ["dmon", "dlog", "dsyslog", "drlog", "denv", "envdir", "dpty"] {
         assert!(done.err.contains(name), "{name} is not listed: {done}");
     }
 }
@@ -300,7 +301,7 @@ fn a_variable_makes_dmon_list_its_applets() {
     let rig = Rig::new();
     let done = rig.run("env DMON_LIST_MULTICALL_APPLETS=1 dmon").exits(0).reports_nothing();
     let names: Vec<&str> = done.out.lines().collect();
-    for name in ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv", "envdir"] {
+    for name in ["dmon", "dlog", "dsyslog", "dslog", "drlog", "denv", "envdir", "dpty"] {
         assert!(names.contains(&name), "{name} is not listed: {done}");
     }
     for value in ["", "0"] {

@@ -48,6 +48,7 @@ fn every_new_descriptor_is_close_on_exec() {
         "sh -c 'seq 9 | dsyslog --rfc5424 --to ./socket x'",
         "sh -c 'seq 9 | dsyslog --to tcp:127.0.0.1:9 x'",
         "denv -I -d d -f e true",
+        "dpty true",
     ] {
         let calls = "openat,pipe2,socket,fcntl,dup,dup2,dup3,accept,pipe,open";
         rig.run(format!("strace -ff -o trace -e trace=execve,{calls} {line}"));
@@ -59,7 +60,7 @@ fn every_new_descriptor_is_close_on_exec() {
         for call in traces.lines().filter(|call| call.contains('(')) {
             if call.starts_with("execve(") {
                 let file = call.split('"').nth(1).unwrap_or_default();
-                is_applet = ["dmon", "dlog", "drlog", "dsyslog", "denv"]
+                is_applet = ["dmon", "dlog", "drlog", "dsyslog", "denv", "dpty"]
                     .iter()
                     .any(|name| file.ends_with(name));
             } else if is_applet && makes_descriptor(call) {
@@ -106,6 +107,7 @@ fn messages_contain_no_control_characters() {
         format!("denv -f {odd} true"),
         format!("denv {odd}"),
         format!("envdir {odd} true"),
+        format!("dpty {odd}"),
     ] {
         let done = rig.run(&line);
         assert_ne!(done.code(), Some(0), "{done}");

@@ -42,6 +42,8 @@ const LINES: &[(&str, &[&str])] = &[
     ("denv -I unheard-", &["unheard-of"]),
     ("envdir f", &["folder/"]),
     ("envdir folder unheard-", &["unheard-of"]),
+    ("dpty unheard-", &["unheard-of"]),
+    ("dpty --ver", &["--version"]),
 ];
 
 /// Creates the files and programs that the lines refer to.

@@ -82,13 +82,14 @@ fn every_manual_page_has_its_sections() {
         let text = page(&rig, project(), name).exits(0).out;
         let mut sections =
             vec!["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "SEE ALSO"];
-        if ["dmon", "dlog", "drlog", "dsyslog", "denv"].contains(&name) {
+        if ["dmon", "dlog", "drlog", "dsyslog", "denv", "dpty"].contains(&name) {
             sections.extend(["ENVIRONMENT", "EXAMPLES", "COMPATIBILITY"]);
         }
         match name {
             "dmon" => sections.extend(["SIGNALS", "STATUS LINES", "FILES", "DIAGNOSTICS"]),
             "drlog" | "dsyslog" => sections.extend(["SIGNALS", "FILES"]),
             "dlog" => sections.push("SIGNALS"),
+            "dpty" => sections.extend(["FILES", "DIAGNOSTICS"]),
             _ => {}
         }
         for section in sections {
@@ -285,6 +286,18 @@ const CHECKS: &[(&str, &str, Check)] = &[
             rig.read("environment").contains("COLOUR=green\n")
         });
         httpd.kill();
+    }),
+    ("dpty", "dmon -e -p /run/vfand.pid dpty vfand -- dlog", |rig, line| {
+        rig.write_program(
+            "vfand",
+            "#!/bin/sh\ntest -t 1 -a -t 2 && echo a terminal\nexec sleep 1000\n",
+        );
+        rig.shell("rm -f root/var/log/vfand.log").exits(0);
+        rig.run(line).exits(0);
+        rig.wait_lines("root/var/log/vfand.log", 1);
+        let log = rig.read("root/var/log/vfand.log");
+        assert!(has_timestamp(&log) && log.ends_with(" a terminal\n"), "{log}");
+        stop(rig, "vfand");
     }),
 ];
 

@@ -5,7 +5,6 @@
 
 mod env_builder;
 
-use super::diag::os_error;
 use super::env_edits::{TOO_MANY, edit};
 use super::option_sources::{AppletInfo, Invocation};
 use super::path_search;
@@ -109,10 +108,6 @@ fn build_and_execute(
         // denv searches the PATH of the new environment, as env(1) does; envdir that of its caller, as daemontools does.
         env.environment.install();
     }
-    let Some(path_buf) = path_search::claim_path_buf() else {
-        return Err(FAILED);
-    };
-    let error =
-        path_search::execvp(&command, path_buf, Variables::new(Some(&env.environment), None));
-    Err(os_error("cannot execute ", command.name().to_bytes(), error))
+    path_search::execute(&command, Variables::new(Some(&env.environment), None));
+    Err(FAILED)
 }
