@@ -95,6 +95,12 @@ pub fn plan(seed: u64, environment: &Environment) -> Plan {
         plan.command += &format!(" {steps}");
     }
     choose_actions(&mut plan, r);
+    // The copier of dpty may have lines left when a second stop request, or a short grace period, kills it.
+    let is_forced = plan.shutdown_actions.iter().any(|(_, action)| action.stops_dmon());
+    let is_patient = plan.grace_period >= 10.0 || plan.grace_period == 0.0;
+    if plan.foreground && is_patient && !plan.disk && !is_forced && chance(r, 50) {
+        plan.command.insert_str(0, "dpty ");
+    }
     plan
 }
 

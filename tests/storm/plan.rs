@@ -32,6 +32,12 @@ pub enum Action {
 }
 
 impl Action {
+    /// It is a stop request to dmon.
+    pub fn stops_dmon(self) -> bool {
+        let is_stop = |signal| matches!(signal, Signal::SIGTERM | Signal::SIGINT);
+        matches!(self, Action::Signal(Target::Dmon, signal) if is_stop(signal))
+    }
+
     pub fn kills_dmon(self) -> bool {
         self == Action::Signal(Target::Dmon, Signal::SIGKILL)
     }
