@@ -12,6 +12,8 @@ pub struct Duration(u64);
 
 impl Duration {
     pub const ZERO: Self = Self(0);
+    /// Longer than every other duration.
+    pub const MAX: Self = Self(u64::MAX);
 
     #[must_use]
     pub const fn from_secs(n: u64) -> Self {
@@ -32,6 +34,12 @@ impl Duration {
     #[must_use]
     pub const fn double(self) -> Self {
         Self(self.0.saturating_mul(2))
+    }
+
+    /// Returns a quarter of the duration.
+    #[must_use]
+    pub const fn quarter(self) -> Self {
+        Self(self.0 / 4)
     }
 
     /// Returns the difference; `None` if `other` is longer.

@@ -2,7 +2,7 @@
 
 use super::file::File;
 use core::ffi::{CStr, c_int, c_long};
-use core::mem::MaybeUninit;
+use core::mem::{MaybeUninit, offset_of};
 
 /// The type of an open file, as far as writing to it differs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +22,27 @@ struct Status {
     mode: u32,
     links: u32,
     group: u32,
+    /// The time of the last modification: seconds and nanoseconds.
+    modified: [c_long; 2],
+}
+
+/// The version of a file: a change of any of these is a change of the file. Not the times of access and of the status,
+/// which readers and renames change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Version {
+    inode: u64,
+    size: i64,
+    modified: [c_long; 2],
+}
+
+/// Returns the version of the file at `path`, which is not empty; `None` if there is no file.
+#[must_use]
+pub fn version(path: &CStr) -> Option<Version> {
+    fstatat(libc::AT_FDCWD, path).map(|Status { inode, size, modified, .. }| Version {
+        inode,
+        size,
+        modified,
+    })
 }
 
 /// Returns the type of an open file.
@@ -96,6 +117,15 @@ const FSTATAT: c_long = {
     number
 };
 
+/// The offset of the modification time in the kernel's structure (asm/stat.h). On 32 bits the C library moves it.
+const MODIFIED: usize = offset_of!(libc::stat64, st_size)
+    + match () {
+        () if cfg!(target_pointer_width = "64") => 40,
+        () if cfg!(target_arch = "arm") => 32,
+        () if cfg!(target_arch = "x86") => 28,
+        () => 16,
+    };
+
 /// Returns the status of `path`, relative to the directory `from`. An empty path is the open file `from` itself
 /// (`AT_EMPTY_PATH`, Linux 2.6.39).
 ///
@@ -119,6 +149,7 @@ fn fstatat(from: c_int, path: &CStr) -> Option<Status> {
             mode: (*status).st_mode,
             links: (*status).st_nlink as u32,
             group: (*status).st_gid,
+            modified: status.byte_add(MODIFIED).cast::<[c_long; 2]>().read(),
         })
     }
 }

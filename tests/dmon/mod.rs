@@ -1,7 +1,10 @@
 //! Tests of dmon, the supervisor.
 
-/// A command line that is only checked (`--check`).
+/// A command that hangs (`--alive`).
+mod alive;
+/// Programs that execute the command, or dmon.
 mod chain_tools;
+/// A command line that is only checked (`--check`).
 mod check;
 /// A terminal that is closed.
 mod closed_terminal;

@@ -137,7 +137,8 @@ fn choose_options(plan: &mut Plan, r: &mut Random) {
     add(true, option);
     add(!plan.once && chance(r, 25), r.pick(&["-i 0.05", "-i 0.3"]));
     plan.has_time_limit = chance(r, 30);
-    add(plan.has_time_limit, r.pick(&["-t 0.1", "-t 0.3", "-t 1"]));
+    // A file that does not exist makes the time of --alive a limit of the run.
+    add(plan.has_time_limit, r.pick(&["-t 0.1", "-t 0.3", "-t 1", "--alive 0.4:nosuch"]));
     let (seconds, option) =
         r.pick(&[(0.1, "-k 0.1"), (0.3, "-k 0.3"), (1.0, "-k 1"), (0.0, "-k 0"), (10.0, "")]);
     // A second instance waits for the grace period until the leftovers of the first have exited: keep the default.

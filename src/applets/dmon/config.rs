@@ -2,6 +2,7 @@
 //!
 //! `mod.rs` fills a [`Config`] from the command line.
 
+use super::liveness;
 use super::running::Request;
 use crate::applets::env_edits::EnvEdits;
 use crate::applets::option_sources::{AppletInfo, reject_late_config_file};
@@ -47,6 +48,7 @@ pub struct Config {
     pub pid_file: Option<CliWord>,
     pub status_path: Option<CliWord>,
     pub directory: Option<CliWord>,
+    pub alive_file: Option<CliWord>,
     pub request: Request,
     pub env_edits: EnvEdits,
     load_high: Threshold,
@@ -69,6 +71,7 @@ impl Default for Config {
             pid_file: None,
             status_path: None,
             directory: None,
+            alive_file: None,
             request: Request::NONE,
             env_edits: EnvEdits::default(),
             rlimits: Rlimits::default(),
@@ -110,6 +113,9 @@ pub const OPTIONS: &[Opt<Config>] = &[
     }),
     opt("-X, --fatal LIST\tStop after these results, like 64-78.", |c, v| {
         v.to(&mut c.policy.fatal)
+    }),
+    opt("    --alive TIME:FILE\tEnd a run whose file is unchanged for TIME.", |c, v| {
+        liveness::parse(v.value, &mut c.policy.alive, &mut c.alive_file)
     }),
     opt("-k, --kill-after TIME\tFrom the stop signal to KILL; 10s, 0 is never.", |c, v| {
         v.to(&mut c.policy.kill_after)

@@ -9,6 +9,7 @@ mod credentials;
 mod daemon;
 mod dry_run;
 mod leftovers;
+mod liveness;
 mod load_sampler;
 mod log_pipe;
 mod mark;

@@ -9,6 +9,7 @@ use super::child_event::ChildEvent;
 use super::config::Config;
 use super::daemon::LaunchPipe;
 use super::leftovers::Leftovers;
+use super::liveness::Liveness;
 use super::load_sampler;
 use super::log_pipe::LogPipe;
 use super::run_signals::RunSignals;
@@ -46,6 +47,7 @@ pub struct Supervisor<'a> {
     verbose: VerboseLog,
     terminal: Option<&'a mut Terminal>,
     sentinel: Sentinel,
+    liveness: Liveness,
     /// The command was the foreground job and died of SIGINT; the rest of dmon's process group never received it.
     cmd_died_of_sigint: bool,
     /// The last waitpid(2) reported that there are no children at all.
@@ -85,6 +87,7 @@ impl<'a> Supervisor<'a> {
             },
             terminal,
             sentinel: Sentinel::default(),
+            liveness: Liveness::new(config.alive_file),
             cmd_died_of_sigint: false,
             leftovers,
             signals: RunSignals::default(),
@@ -179,6 +182,10 @@ impl<'a> Supervisor<'a> {
                     self.verbose.load = range.is_watched().then_some(load);
                     machine.handle(now, Event::LoadSample(sample));
                 }
+                Action::CheckAlive => {
+                    let changed = self.liveness.look();
+                    machine.handle(now, Event::AliveChecked { changed });
+                }
                 Action::ReportUnread { bytes } => {
                     diag::count("the log command has left bytes unread: ", bytes as u64);
                 }
@@ -267,6 +274,9 @@ impl<'a> Supervisor<'a> {
         let [cmd_failure, log_failure] = &mut self.last_failures;
         let last_failure = if role == Role::Log { log_failure } else { cmd_failure };
         let terminal = self.terminal.as_mut().and_then(|terminal| terminal.for_start_of(role));
+        if role == Role::Cmd {
+            self.liveness.look();
+        }
         let failure = match self.spawner.start(role, &self.pipe, terminal) {
             Ok(pid) => {
                 if role == Role::Log {

@@ -8,6 +8,7 @@
 //! is computed on demand from the difference between the two. No action is queued, so none can go stale.
 
 mod action;
+mod alive;
 mod event;
 mod hangup;
 mod interrupt;
@@ -24,6 +25,7 @@ use crate::supervise::on_signal::SignalActions;
 use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
+use alive::Alive;
 use hangup::Hangup;
 use interrupt::Interrupt;
 use job_control::JobControl;
@@ -116,6 +118,8 @@ pub enum Event {
     TerminalChecked { gone: bool },
     /// The result of [`Action::SampleLoad`].
     LoadSample(Sample),
+    /// The result of [`Action::CheckAlive`].
+    AliveChecked { changed: bool },
 }
 
 /// The next thing to do. All actions except `Wait`, `Suspend` and `Exit` complete at once.
@@ -156,6 +160,8 @@ pub enum Action {
     /// Sample the load. Answered by `LoadSample`. If the process group `paused` is paused, send it SIGSTOP again, in case
     /// another process has sent it SIGCONT.
     SampleLoad { paused: Option<Pid> },
+    /// Look whether the file of `--alive` has changed since the last look or the start. Answered by `AliveChecked`.
+    CheckAlive,
     /// Warn that this process, or process group, is still alive after SIGKILL.
     WarnUnkillable(Pid),
     /// Report that the command has daemonized itself: it has exited, and its leftover processes are stopped.
@@ -216,6 +222,7 @@ pub struct Machine<'a> {
     interrupted: bool,
     /// Ctrl-C during the current run.
     interrupt: Interrupt,
+    alive: Alive,
     hangup: Hangup,
     job_control: JobControl,
     /// It was reported that the command has daemonized itself. That is reported once.
@@ -261,6 +268,7 @@ impl<'a> Machine<'a> {
             force_stop: false,
             interrupted: false,
             interrupt: Interrupt::default(),
+            alive: Alive::IDLE,
             hangup: Hangup::default(),
             job_control: JobControl::default(),
             daemon_reported: false,

@@ -36,6 +36,8 @@ pub struct Policy {
     pub interval: Duration,
     /// Maximum time of a run; `None`: no limit.
     pub timeout: Option<Duration>,
+    /// Time between two looks at the file of `--alive`, a quarter of the option's time; [`Duration::MAX`] without a file.
+    pub alive: Duration,
     /// Time from the stop signal to SIGKILL; `None`: never.
     pub kill_after: Option<Duration>,
     pub kill_mode: KillMode,
@@ -81,6 +83,7 @@ impl Default for Policy {
             delays: Vec::new(),
             interval: Duration::ZERO,
             timeout: None,
+            alive: Duration::MAX,
             kill_after: Some(DEFAULT_KILL_AFTER),
             kill_mode: KillMode::Group,
             drain: Duration::from_secs(5),

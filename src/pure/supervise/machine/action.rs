@@ -79,6 +79,7 @@ impl Machine<'_> {
                 if *paused != pause {
                     *paused = pause;
                     *deadline = deadline.with_paused(pause, now);
+                    self.alive.set_paused(pause, self.policy.alive, now);
                     let signal = if pause { Signal::STOP } else { Signal::CONT };
                     return Break(signal_run(Role::Cmd, *pid, signal, false));
                 }
@@ -86,6 +87,11 @@ impl Machine<'_> {
                     return Break(signal_run(Role::Cmd, *pid, signal, true));
                 }
                 let (group, deadline) = (*pid, deadline.at());
+                let look = self.alive.next_look();
+                if is_due(look, now) {
+                    return Break(Action::CheckAlive);
+                }
+                let deadline = earliest(deadline, look);
                 let sentinel = self.drive_sentinel(group, now)?;
                 Continue(earliest(deadline, sentinel))
             }

@@ -74,6 +74,12 @@ impl Machine<'_> {
                 self.forward(signal, action);
                 self.act(action);
             }
+            Event::AliveChecked { changed } => {
+                let is_hung = self.alive.on_look(changed, self.policy.alive, now);
+                if let (true, ChildState::Up { deadline, .. }) = (is_hung, &mut self.cmd) {
+                    *deadline = RunDeadline::At(now);
+                }
+            }
             Event::LoadSample(sample) => {
                 self.next_sample = Some(now.add(SAMPLE_INTERVAL));
                 load::update(&self.policy.thresholds, &sample, &mut self.above_threshold);
@@ -81,10 +87,12 @@ impl Machine<'_> {
         }
     }
 
-    /// Stops the clock of the command's `--timeout` while dmon is suspended.
-    pub(super) const fn set_deadline_suspended(&mut self, suspended: bool, now: Instant) {
+    /// Stops the clock of the command's `--timeout` while dmon is suspended, and starts that of `--alive` again.
+    pub(super) fn set_deadline_suspended(&mut self, suspended: bool, now: Instant) {
         if let ChildState::Up { deadline, paused, .. } = &mut self.cmd {
-            *deadline = deadline.with_paused(suspended || *paused, now);
+            let paused = suspended || *paused;
+            *deadline = deadline.with_paused(paused, now);
+            self.alive.set_paused(paused, self.policy.alive, now);
         }
     }
 
@@ -97,6 +105,7 @@ impl Machine<'_> {
         match role {
             Role::Cmd => {
                 self.cmd_started_once = true;
+                self.alive.set_paused(false, self.policy.alive, now);
                 self.interrupt = Interrupt::new_run(self.policy.terminal, now);
             }
             Role::Log => {

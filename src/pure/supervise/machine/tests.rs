@@ -11,7 +11,7 @@ mod state_hash;
 
 use super::Action;
 use crate::cli::option_table::{Opt, opt};
-use crate::cli::value::threshold;
+use crate::cli::value::{threshold, time};
 use crate::supervise::load::PauseRange;
 use crate::supervise::policy::Policy;
 use crate::testing::parse_words;
@@ -30,6 +30,10 @@ const OPTIONS: &[Opt<Policy>] = &[
     opt("-x, --success LIST\tSuccess.", |c, v| v.to(&mut c.success)),
     opt("-X, --fatal LIST\tFatal.", |c, v| v.to(&mut c.fatal)),
     opt("-t, --timeout TIME\tTimeout.", |c, v| v.to(&mut c.timeout)),
+    opt("    --alive TIME\tFile.", |c, v| {
+        c.alive = time(v.value.to_bytes())?.quarter();
+        Ok(())
+    }),
     opt("-k, --kill-after TIME\tGrace.", |c, v| v.to(&mut c.kill_after)),
     opt("    --kill-mode MODE\tMode.", |c, v| v.to(&mut c.kill_mode)),
     opt("-L, --load-high N\tLoad.", |c, v| {
@@ -46,7 +50,7 @@ const OPTIONS: &[Opt<Policy>] = &[
 
 /// Returns the policies of all combinations of options that do not exclude each other, each with its number of options.
 fn policies() -> Vec<(usize, Policy)> {
-    let choices: [&[&str]; 13] = [
+    let choices: [&[&str]; 14] = [
         &["", "-1"],
         &["", "-m0", "-m2 -d1,3", "-m1/1m"],
         &["", "-i7"],
@@ -63,6 +67,7 @@ fn policies() -> Vec<(usize, Policy)> {
             "",
             "--on-signal=ALRM=restart --on-signal=QUIT=pause --on-signal=USR2=resume --on-signal=PWR=HUP",
         ],
+        &["", "--alive=8"],
     ];
     let mut lines = vec![Vec::new()];
     for choice in choices {
@@ -81,7 +86,10 @@ fn policies() -> Vec<(usize, Policy)> {
         }
         // These have nothing to do with each other. All combinations would take a multiple of the time.
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-        if has(&["--kill-mode"]) && has(&["-i7", "-s", "-m1", "(daemon)", "-x3", "-X3"])
+        let is_other =
+            has(&["-1", "-m", "-i7", "-s", "-k0", "-D0", "--kill", "(daemon)", "-x3", "-X3"]);
+        if has(&["--alive"]) && is_other
+            || has(&["--kill-mode"]) && has(&["-i7", "-s", "-m1", "(daemon)", "-x3", "-X3"])
             || has(&["--on-signal"])
                 && has(&["--kill-mode", "-x3", "-X3", "-k0", "-D0", "(daemon)"])
             || has(&["-x3", "-X3"]) && has(&["-i7", "-s", "-m1", "-k0", "-L4", "-D0", "(daemon)"])

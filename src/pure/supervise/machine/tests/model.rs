@@ -100,6 +100,10 @@ pub struct Model<'a> {
     timed_out: bool,
     /// When the current run exceeds `--timeout`.
     run_deadline: Option<Instant>,
+    /// The last look at the file of `--alive`, or the start of its clock.
+    looked_at: Instant,
+    /// The number of looks since the file has changed.
+    unchanged_looks: u8,
     /// The number of the signal that stopped the command, unless dmon has reacted.
     cmd_stop: Option<i32>,
     /// It needs the terminal, but dmon is in the background.
@@ -163,6 +167,8 @@ impl<'a> Model<'a> {
             last_status: None,
             timed_out: false,
             run_deadline: None,
+            looked_at: now,
+            unchanged_looks: 0,
             cmd_stop: None,
             cmd_refused: false,
             own_stop: None,
@@ -226,6 +232,11 @@ impl<'a> Model<'a> {
         if self.cmd.paused {
             self.run_deadline = self.run_deadline.map(|end| end.add(time));
         }
+    }
+
+    /// Starts the clock of `--alive`.
+    const fn start_looking(&mut self) {
+        (self.looked_at, self.unchanged_looks) = (self.now, 0);
     }
 
     /// Reports whether Ctrl-C was typed shortly before, during the current run.

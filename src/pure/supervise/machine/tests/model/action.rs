@@ -151,6 +151,19 @@ impl Model<'_> {
                     })
                     .into();
             }
+            Action::CheckAlive => {
+                assert!(self.is_running_normally() && self.unchanged_looks < 4, "{self:?}");
+                assert!(self.looked_at.add(self.policy.alive) <= now, "an early look: {self:?}");
+                return [true, false]
+                    .map(|changed| {
+                        let mut model = self.clone();
+                        let unchanged = if changed { 0 } else { model.unchanged_looks + 1 };
+                        (model.looked_at, model.unchanged_looks) = (now, unchanged);
+                        model.handle(Event::AliveChecked { changed });
+                        model
+                    })
+                    .into();
+            }
             Action::WarnUnkillable(pid) => {
                 let role = if pid.number() < 200 { Role::Cmd } else { Role::Log };
                 let warn_at = self.child(role).warn_at.take();
@@ -189,6 +202,7 @@ impl Model<'_> {
         later.run_deadline = later.run_deadline.map(|end| end.add(CLOCK_JUMP));
         [self, later]
             .map(|mut model| {
+                model.start_looking();
                 model.handle(Event::Resumed);
                 model
             })
@@ -212,7 +226,7 @@ impl Model<'_> {
             assert!(end <= now, "the logger is stopped during the drain");
         } else if timed_out {
             let is_due = self.run_deadline.is_some_and(|end| end <= now);
-            assert!(is_due, "stopped before the timeout");
+            assert!(is_due || self.unchanged_looks == 4, "stopped before the timeout");
         } else {
             assert!(self.stop_cause.is_some() || self.restarting, "stopped without a reason");
         }
@@ -236,6 +250,7 @@ impl Model<'_> {
         assert_eq!((signal, stopping), (expected, false));
         assert_eq!((child.paused, child.stopped_at), (!above, None));
         child.paused = above;
+        self.start_looking();
         // It asks again when it continues.
         (self.cmd_stop, self.cmd_refused, self.to_pass_on) = (None, false, None);
     }
@@ -298,6 +313,7 @@ impl Model<'_> {
             Child { alive, pid: pid.number(), started_once, last_start, ..Child::default() };
         if role == Role::Cmd {
             self.run_deadline = self.policy.timeout.map(|time| now.add(time));
+            self.start_looking();
             self.sentinel_due = self.policy.terminal.then_some(now);
             self.typed_at = None;
         } else if let Some(end) = &mut self.drain_until {

@@ -65,6 +65,11 @@ impl Model<'_> {
             if let (Some(end), false) = (self.run_deadline, cmd.paused) {
                 assert!(by(end), "waits beyond the timeout: {self:?}");
             }
+            if !cmd.paused {
+                assert!(self.unchanged_looks < 4, "a hung command goes on: {self:?}");
+                let next_look = self.looked_at.add(self.policy.alive);
+                assert!(next_look == Instant::NEVER || by(next_look), "no look: {self:?}");
+            }
         }
         if let (Some(end), None, true) = (self.log_check_end, self.stop_cause, cmd.started_once) {
             assert!(
