@@ -206,33 +206,34 @@ pub enum SweepMode {
 #[repr(C)]
 pub struct Machine<'a> {
     cmd: ChildState,
-    log: ChildState,
     cmd_started_once: bool,
     /// Always true without a logger.
     log_started_once: bool,
     /// `Some` as soon as everything has to stop.
     stopping: Option<StopReason>,
-    /// When to look whether the first logger of a daemon works. `None` before its start, and once it works.
-    next_log_check: Option<Instant>,
     /// SIGTERM or SIGINT arrived.
     stop_requested: bool,
     /// SIGTERM or SIGINT arrived a second time.
     force_stop: bool,
     /// SIGINT killed the command or stopped dmon.
     interrupted: bool,
-    /// Ctrl-C during the current run.
-    interrupt: Interrupt,
-    alive: Alive,
-    hangup: Hangup,
-    job_control: JobControl,
     /// It was reported that the command has daemonized itself. That is reported once.
     daemon_reported: bool,
-    /// When to report that the command has daemonized itself, if its last run may have. Until then its leftover processes
-    /// are not stopped.
-    report_daemon_at: Option<Instant>,
+    job_control: JobControl,
+    policy: &'a Policy,
     /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
     drain_until: Option<Instant>,
     drain_restart: DrainRestart,
+    hangup: Hangup,
+    log: ChildState,
+    /// When to look whether the first logger of a daemon works. `None` before its start, and once it works.
+    next_log_check: Option<Instant>,
+    /// Ctrl-C during the current run.
+    interrupt: Interrupt,
+    alive: Alive,
+    /// When to report that the command has daemonized itself, if its last run may have. Until then its leftover processes
+    /// are not stopped.
+    report_daemon_at: Option<Instant>,
     /// The exit status of the command's last run; 0 before it.
     last_status: Exit,
     /// When the last start of the command was tried; before that, when dmon started.
@@ -248,7 +249,6 @@ pub struct Machine<'a> {
     /// PendingSignals to forward to the command, to the logger.
     forward_to_cmd: PendingSignals,
     forward_to_log: PendingSignals,
-    policy: &'a Policy,
     restart_history: RestartHistory,
 }
 
