@@ -25,8 +25,8 @@ pub(super) const SENTINEL_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Interrupt {
-    /// When Ctrl-C or Ctrl-\ was typed last.
-    at: Option<Instant>,
+    /// A run that ends until then was interrupted; `None` without Ctrl-C or Ctrl-\.
+    until: Option<Instant>,
     /// When a sentinel is to be started; `None` if the run has one, or needs none.
     sentinel_at: Option<Instant>,
 }
@@ -34,20 +34,25 @@ pub(super) struct Interrupt {
 impl Interrupt {
     /// Returns the state at the start of a run. `terminal`: it may receive Ctrl-C.
     pub(super) fn new_run(terminal: bool, now: Instant) -> Self {
-        Self { at: None, sentinel_at: terminal.then_some(now) }
+        Self { until: None, sentinel_at: terminal.then_some(now) }
     }
 
     /// Handles the exit of the sentinel, which received this signal; `None`: another one, or SIGKILL.
     pub(super) fn on_sentinel_exited(&mut self, signal: Option<Signal>, now: Instant) {
         self.sentinel_at = Some(now.add(SENTINEL_INTERVAL));
         if let Some(Signal::INT | Signal::QUIT) = signal {
-            self.at = Some(now);
+            self.key_typed(now);
         }
+    }
+
+    /// Handles Ctrl-C and Ctrl-\.
+    const fn key_typed(&mut self, now: Instant) {
+        self.until = Some(now.add(INTERRUPT_WINDOW));
     }
 
     /// Reports whether a run that ends `now` was interrupted.
     pub(super) fn ends_run(&self, now: Instant) -> bool {
-        self.at.is_some_and(|at| at.until(now) <= INTERRUPT_WINDOW)
+        self.until.is_some_and(|end| now <= end)
     }
 }
 
@@ -58,7 +63,7 @@ impl Machine<'_> {
         let is_first = !self.interrupt.ends_run(now);
         let passes_on = is_first && self.stopping.is_none() && self.running_cmd().is_some();
         if passes_on {
-            self.interrupt.at = Some(now);
+            self.interrupt.key_typed(now);
         }
         passes_on
     }
