@@ -46,7 +46,8 @@ fn read(path: &CStr) -> Option<Load> {
 /// # Errors
 /// The exit status, after the error was reported: this kernel has no pressure files.
 pub fn check(thresholds: &Thresholds) -> Result<(), Exit> {
-    for (range, path) in thresholds.iter().zip(&load::FILES).skip(1) {
+    let ([_, ranges @ ..], [_, files @ ..]) = (thresholds, &load::FILES);
+    for (range, path) in ranges.iter().zip(files) {
         if range.is_watched() && read(path).is_none() {
             return Err(error("cannot read ", path.to_bytes(), ": no pressure is told there"));
         }
