@@ -4,6 +4,7 @@
 
 use super::signals::{self, SignalMasks};
 use crate::applets::diag::{self, error, os_error};
+use core::ffi::c_int;
 use pure::exit::Exit;
 use pure::unix::{Errno, Pid};
 use sys::file::{self, File, Mode};
@@ -12,9 +13,9 @@ use sys::{fd, process};
 /// The daemon's link to its parent until the start is complete.
 pub struct LaunchPipe {
     /// Receives the parent's exit status.
-    status_pipe: File,
+    status_pipe: c_int,
     /// The original standard error, on which messages still appear. Kept open until then.
-    _stderr: File,
+    stderr: c_int,
 }
 
 /// Forks. Returns only in the child; the parent exits with the status that the child sends.
@@ -23,15 +24,18 @@ pub struct LaunchPipe {
 /// The exit status, after the error was reported.
 pub fn detach(masks: &SignalMasks) -> Result<LaunchPipe, Exit> {
     let cannot = |error| os_error("cannot fork", b"", error);
-    let stderr = fd::dup_cloexec(fd::STDERR).map_err(cannot)?;
+    // What is open after an error is closed by the exit.
+    let stderr = fd::dup_cloexec(fd::STDERR).map_err(cannot)?.into_fd();
     let (reader, status_pipe) = fd::pipe().map_err(cannot)?;
+    let (reader, status_pipe) = (reader.into_fd(), status_pipe.into_fd());
     if let Some(child) = process::fork().map_err(cannot)? {
-        drop(status_pipe);
+        fd::close(status_pipe);
         signals::restore(masks);
-        exit_with_child(&reader, child);
+        exit_with_child(reader, child);
     }
-    diag::set_output(stderr.fd());
-    let launch_pipe = LaunchPipe { status_pipe, _stderr: stderr };
+    fd::close(reader);
+    diag::set_output(stderr);
+    let launch_pipe = LaunchPipe { status_pipe, stderr };
     if let Err(exit) = leave_session() {
         launch_pipe.report(exit);
         process::exit(exit.0);
@@ -55,10 +59,10 @@ fn leave_session() -> Result<(), Exit> {
 }
 
 /// Exits with the status that the child sends.
-fn exit_with_child(reader: &File, child: Pid) -> ! {
+fn exit_with_child(reader: c_int, child: Pid) -> ! {
     let mut status = [0];
     loop {
-        match file::read(reader.fd(), &mut status) {
+        match file::read(reader, &mut status) {
             Err(Errno::INTR) => continue,
             Ok(1) => {}
             Ok(_) | Err(_) => process::exit(error("killed before the command ran", b"", "").0),
@@ -76,6 +80,8 @@ impl LaunchPipe {
     /// Makes the parent exit with this status, and closes the original standard error.
     pub fn report(self, exit: Exit) {
         diag::set_output(fd::STDERR);
-        let _ = file::write(self.status_pipe.fd(), &[exit.0]);
+        let _ = file::write(self.status_pipe, &[exit.0]);
+        fd::close(self.status_pipe);
+        fd::close(self.stderr);
     }
 }

@@ -31,6 +31,7 @@ mod verbose;
 use crate::applets::diag::{error, os_error};
 use crate::applets::{Invocation, memory, path_search, print, standard_fds};
 use config::{Config, INFO, OPTIONS};
+use core::mem::ManuallyDrop;
 use leftovers::Leftovers;
 use log_pipe::LogPipe;
 use pidfile::PidFile;
@@ -87,12 +88,23 @@ fn run_with(
     if config.check {
         return dry_run::check(config, &job, path_buf);
     }
-    let status = config.status_path.map(StatusWriter::open).transpose()?;
+    launch(config, &job, path_buf)
+}
+
+/// Opens the files, becomes a daemon and runs the commands.
+#[inline(never)]
+fn launch(
+    config: &mut Config,
+    job: &Job,
+    path_buf: &'static mut path_search::PathBuf,
+) -> Result<Exit, Exit> {
+    // The exit closes the file.
+    let status = ManuallyDrop::new(config.status_path.map(StatusWriter::open).transpose()?);
     let mut signalled = memory::claim().map(PidSet::new).ok_or(Exit::FAILED)?;
     // This may block. Signals are not caught yet, so SIGTERM still terminates dmon.
     let pid_file = config
         .pid_file
-        .map(|path| PidFile::lock(path, config, &job, &mut signalled))
+        .map(|path| PidFile::lock(path, config, job, &mut signalled))
         .transpose()?;
     let mut terminal = if config.no_daemon { Terminal::find() } else { None };
     if config.no_daemon && pid_file.is_some() && terminal.is_none() {
@@ -107,7 +119,7 @@ fn run_with(
     let pipe = job.log_command.map_or_else(|| Ok(LogPipe::default()), |_| LogPipe::create());
     let result = pipe.and_then(|pipe| {
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
-        let spawner = Spawner::new(config, &job, path_buf);
+        let spawner = Spawner::new(config, job, path_buf);
         // From here on dmon adopts orphans, if it can.
         let leftovers = Leftovers::new(config.stop_signal, signalled);
         Ok(Supervisor::new(config, pipe, status, terminal.as_mut(), masks, spawner, leftovers)

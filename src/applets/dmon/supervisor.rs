@@ -22,6 +22,7 @@ use super::terminal::Terminal;
 use super::verbose::VerboseLog;
 use crate::applets::diag;
 use crate::applets::wait;
+use core::mem::ManuallyDrop;
 use pure::exit::Exit;
 use pure::supervise::machine::{Action, Event, Machine, Role, Sweep};
 use pure::supervise::policy::Policy;
@@ -43,7 +44,7 @@ pub struct Supervisor<'a> {
     /// The signal mask for ppoll(2), in which caught signals are not blocked.
     mask: SignalSet,
     stop_signal: Signal,
-    status: Option<StatusWriter>,
+    status: ManuallyDrop<Option<StatusWriter>>,
     verbose: VerboseLog,
     terminal: Option<&'a mut Terminal>,
     sentinel: Sentinel,
@@ -68,7 +69,7 @@ impl<'a> Supervisor<'a> {
     pub fn new(
         config: &'a Config,
         pipe: LogPipe,
-        status: Option<StatusWriter>,
+        status: ManuallyDrop<Option<StatusWriter>>,
         terminal: Option<&'a mut Terminal>,
         masks: SignalMasks,
         spawner: Spawner<'a>,
@@ -242,7 +243,7 @@ impl<'a> Supervisor<'a> {
 
     /// Reports an event. An error is printed without any option, too.
     fn report_as(&mut self, is_error: bool, role: Role, event: ChildEvent, pid: Pid) {
-        if let Some(status) = &mut self.status {
+        if let Some(status) = &mut *self.status {
             status.write_event(role, event, pid);
         }
         self.verbose.print(role, event, pid, is_error);

@@ -129,7 +129,7 @@ impl Policy {
         };
         // With `--once` all these runs fail, and all but the first of a list's entries follow consecutive failures.
         let skipped = usize::from(self.once && self.delays.len() > 1);
-        let shortest = self.delays.iter().skip(skipped).min().copied();
+        let shortest = self.delays.iter().skip(skipped).copied().min();
         let shortest = shortest.unwrap_or(MIN_START_INTERVAL);
         (1..max).try_fold(window, |rest, _| rest.checked_sub(shortest)).is_some()
     }
