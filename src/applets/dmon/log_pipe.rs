@@ -17,11 +17,14 @@ pub struct LogPipe {
 }
 
 impl LogPipe {
-    /// Creates the pipe.
+    /// Creates the pipe, if a logger reads it.
     ///
     /// # Errors
     /// The exit status, after the error was reported.
-    pub fn create() -> Result<Self, Exit> {
+    pub fn create(logged: bool) -> Result<Self, Exit> {
+        if !logged {
+            return Ok(Self::default());
+        }
         let cannot = |error| os_error("cannot make a pipe", b"", error);
         let (reader, writer) = fd::pipe().map_err(cannot)?;
         Ok(Self { reader: Some(reader.into_fd()), writer: Some(writer.into_fd()) })

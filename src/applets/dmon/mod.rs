@@ -102,10 +102,8 @@ fn launch(
     let status = ManuallyDrop::new(config.status_path.map(StatusWriter::open).transpose()?);
     let mut signalled = memory::claim().map(PidSet::new).ok_or(Exit::FAILED)?;
     // This may block. Signals are not caught yet, so SIGTERM still terminates dmon.
-    let pid_file = config
-        .pid_file
-        .map(|path| PidFile::lock(path, config, job, &mut signalled))
-        .transpose()?;
+    let pid_file =
+        config.pid_file.map(|path| PidFile::lock(path, config, job, &mut signalled)).transpose()?;
     let mut terminal = if config.no_daemon { Terminal::find() } else { None };
     if config.no_daemon && pid_file.is_some() && terminal.is_none() {
         // The next dmon recognises the processes of this one by the session. A process group leader cannot begin one.
@@ -113,18 +111,22 @@ fn launch(
     }
     config.policy.terminal = terminal.is_some();
     config.policy.daemon = !config.no_daemon;
-    let masks = signals::catch(config.policy.terminal, &config.policy.on_signal)?;
-    config.policy.ends_with_terminal = config.policy.terminal && !masks.ignores_hangup;
-    let mut launch_pipe = if config.no_daemon { None } else { Some(daemon::detach(&masks)?) };
-    let pipe = job.log_command.map_or_else(|| Ok(LogPipe::default()), |_| LogPipe::create());
-    let result = pipe.and_then(|pipe| {
+    let mut launch_pipe = None;
+    let start = || {
+        let masks = signals::catch(config.policy.terminal, &config.policy.on_signal)?;
+        config.policy.ends_with_terminal = config.policy.terminal && !masks.ignores_hangup;
+        if config.policy.daemon {
+            launch_pipe = Some(daemon::detach(&masks)?);
+        }
+        let pipe = LogPipe::create(config.policy.logged)?;
         pid_file.as_ref().map_or(Ok(()), PidFile::write)?;
         let spawner = Spawner::new(config, job, path_buf);
         // From here on dmon adopts orphans, if it can.
         let leftovers = Leftovers::new(config.stop_signal, signalled);
         Ok(Supervisor::new(config, pipe, status, terminal.as_mut(), masks, spawner, leftovers)
             .run(&config.policy, &mut launch_pipe))
-    });
+    };
+    let result = start();
     drop(pid_file);
     let result = result.map(|(exit, interrupted)| {
         if interrupted {
