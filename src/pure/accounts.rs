@@ -144,14 +144,15 @@ pub struct Search<'a> {
     /// The name of the user that was found; empty if there is none.
     pub login: Login,
     /// The groups that were found, each once.
-    pub groups: Gids,
+    pub groups: &'a mut Gids,
 }
 
 impl<'a> Search<'a> {
-    /// Returns a search before the first byte of the file. `word` is empty, and receives the home directory of a user.
+    /// Returns a search before the first byte of the file. `word` is empty, and receives the home directory of a user;
+    /// `groups` receives the groups.
     #[must_use]
     #[inline(never)]
-    pub const fn new(query: Query<'a>, word: &'a mut VecView<u8>) -> Self {
+    pub const fn new(query: Query<'a>, word: &'a mut VecView<u8>, groups: &'a mut Gids) -> Self {
         let (name, number) = match query {
             Query::User(Name::Number(id)) => (b"" as &[u8], id),
             Query::User(Name::Text(name)) | Query::Group(name) | Query::Member(name) => {
@@ -173,7 +174,7 @@ impl<'a> Search<'a> {
             user: None,
             word,
             login: Vec::new(),
-            groups: Vec::new(),
+            groups,
         }
     }
 
@@ -257,7 +258,8 @@ mod tests {
 
     fn search<'a>(file: &str, query: Query<'a>) -> Search<'a> {
         let word = Box::leak(Box::new(Vec::<u8, 4095>::new()));
-        let mut search = Search::new(query, word);
+        let groups = Box::leak(Box::new(Gids::new()));
+        let mut search = Search::new(query, word, groups);
         file.bytes().chain(*b"\n\n").for_each(|byte| search.feed(byte));
         search
     }
@@ -267,7 +269,7 @@ mod tests {
     }
 
     fn groups(query: Query) -> Vec<u32, 64> {
-        search(GROUP, query).groups
+        search(GROUP, query).groups.clone()
     }
 
     #[test]
@@ -291,7 +293,8 @@ mod tests {
             all:x:8:8::/1:/bin/sh:/more\nnone:x:9:9::\nshort:x:10:10\nlong:x:11:11::/345678901";
         let is = |name, expected: &str, fits| {
             let mut home = Vec::<u8, 9>::new();
-            let mut search = Search::new(Query::User(name), &mut home);
+            let mut groups = Gids::new();
+            let mut search = Search::new(Query::User(name), &mut home, &mut groups);
             file.bytes().chain(*b"\n\n").for_each(|byte| search.feed(byte));
             assert_eq!(search.fits, fits, "{name:?}");
             assert_eq!(home, expected.as_bytes(), "{name:?}");

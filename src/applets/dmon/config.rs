@@ -200,7 +200,7 @@ impl Config {
 /// The unit test below and `tests/fuzz` call it.
 #[cfg(any(test, fuzzing))]
 pub fn check(data: &[u8]) {
-    use pure::accounts::{Name, Query, Search};
+    use pure::accounts::{Gids, Name, Query, Search};
     use pure::cli::getopt::Source;
     use pure::cli::option_table::Table;
     use pure::supervise::load;
@@ -230,8 +230,8 @@ pub fn check(data: &[u8]) {
     let _ =
         (load::parse(data), load::count_listed(data), value::long_time(data), value::size(data));
     for query in [Query::User(Name::Number(7)), Query::Group(b"log"), Query::Member(b"log")] {
-        let mut word = pure::text::TextBuf::<256>::new();
-        let mut search = Search::new(query, &mut word);
+        let (mut word, mut groups) = (pure::text::TextBuf::<256>::new(), Gids::new());
+        let mut search = Search::new(query, &mut word, &mut groups);
         data.iter().chain(b"\n").for_each(|byte| search.feed(*byte));
     }
 }

@@ -75,36 +75,37 @@ fn find_user(
     let name = accounts::name(text).ok_or_else(unknown)?;
     // Each child has one set, so `claim` succeeds.
     let variables = UserVariables::claim().ok_or(Exit::FAILED)?;
-    let mut entry = Search::new(Query::User(name), &mut variables.home);
+    let mut entry = Search::new(Query::User(name), &mut variables.home, &mut found.groups);
     scan(PASSWD, &mut entry)?;
-    let Search { user, login, fits, .. } = &entry;
-    let uid = match (name, user) {
+    let Search { user, login, fits, groups, .. } = &mut entry;
+    let uid = match (name, &user) {
         (_, Some(user)) => user.uid,
         (Name::Number(uid), None) => uid,
         (Name::Text(_), None) => return Err(unknown()),
     };
-    if !fits {
+    if !*fits {
         return Err(error("user ", text, " has too long a name or home directory in /etc/passwd"));
     }
-    let mut word = TextBuf::<256>::new();
-    let mut members = Search::new(Query::Member(login), &mut word);
     let primary = user.map(|user| user.gid);
-    let own = || names.is_none().then(|| own_groups(own, uid, &mut members.groups)).flatten();
+    let own = || names.is_none().then(|| own_groups(own, uid, groups)).flatten();
     found.gid = gid.or(primary).or_else(own).ok_or_else(|| {
         error("user ", text, " has no entry in /etc/passwd: give a group too (-g, -G)")
     })?;
     found.uid = Some(uid);
+    let mut too_many = false;
     if let Some(names) = names {
         for name in split(names, b':') {
-            members.too_many |= members.groups.push(gid_of(name)?).is_err();
+            too_many |= groups.push(gid_of(name)?).is_err();
         }
     } else if primary.is_some() {
+        let mut word = TextBuf::<256>::new();
+        let mut members = Search::new(Query::Member(login), &mut word, groups);
         scan(GROUP, &mut members)?;
+        too_many = members.too_many;
     }
-    if members.too_many {
+    if too_many {
         return Err(error("more than 64 supplementary groups", b"", ""));
     }
-    found.groups = members.groups;
     found.environment = variables.environment(login, edited)?;
     Ok(())
 }
@@ -124,10 +125,9 @@ fn gid_of(text: &'static [u8]) -> Result<u32, Exit> {
     let found = match accounts::name(text) {
         Some(Name::Number(gid)) => Some(gid),
         Some(Name::Text(name)) => {
-            let mut word = TextBuf::<256>::new();
-            let mut group = Search::new(Query::Group(name), &mut word);
-            scan(GROUP, &mut group)?;
-            group.groups.first().copied()
+            let (mut word, mut groups) = (TextBuf::<256>::new(), Gids::new());
+            scan(GROUP, &mut Search::new(Query::Group(name), &mut word, &mut groups))?;
+            groups.first().copied()
         }
         None => None,
     };
