@@ -115,7 +115,9 @@ fn own_groups(ids: &ProcessIds, uid: u32, groups: &mut Gids) -> Option<u32> {
     if !accounts::all_are(&ids.uids, uid) {
         return None;
     }
-    groups.extend_from_slice(ids.groups()).ok()?;
+    for group in ids.groups() {
+        groups.push(*group).ok()?;
+    }
     let [gid, ..] = ids.gids;
     Some(gid)
 }
