@@ -1,6 +1,7 @@
 //! The command line, in the memory in which the kernel passed it.
 
 use core::ffi::{CStr, c_char, c_int};
+use core::ptr::NonNull;
 
 /// The argument vector of `main`: `count` pointers.
 #[derive(Clone, Copy)]
@@ -9,12 +10,10 @@ pub struct Args {
     count: usize,
 }
 
-/// A command with its arguments as execve(2) takes them: a part of the argument vector, ended by a null pointer.
+/// A command with its arguments as execve(2) takes them: a part of the argument vector, ended by a null pointer. It has
+/// at least one word.
 #[derive(Clone, Copy)]
-pub struct Argv {
-    first: *const *const c_char,
-    name: &'static CStr,
-}
+pub struct Argv(NonNull<*const c_char>);
 
 impl Args {
     /// # Safety
@@ -58,25 +57,26 @@ impl Args {
         if from >= to || to > self.count {
             return None;
         }
-        let name = self.word(from)?;
+        self.word(from)?;
         // SAFETY: `from` is at least 1 and below the number of words.
         let first = unsafe { self.first.add(from.checked_sub(1)?) };
         // SAFETY: `to` is at most the number of words. The vector is writable memory of the process.
         unsafe { core::ptr::copy(first.add(1), first, to - from) };
         // SAFETY: this was the place of the last word.
         unsafe { *first.add(to - from) = core::ptr::null() };
-        Some(Argv { first, name })
+        NonNull::new(first).map(Argv)
     }
 }
 
 impl Argv {
     /// Returns the command's first word.
     #[must_use]
-    pub const fn name(&self) -> &'static CStr {
-        self.name
+    pub fn name(&self) -> &'static CStr {
+        // SAFETY: there is a first word; it ends in NUL and lives as long as the process.
+        unsafe { CStr::from_ptr(*self.0.as_ptr()) }
     }
 
     pub(crate) const fn pointer(&self) -> *const *const c_char {
-        self.first
+        self.0.as_ptr()
     }
 }
