@@ -43,7 +43,7 @@ use pure::unix::Signal;
 use spawn::{Job, Spawner};
 use status::StatusWriter;
 use supervisor::Supervisor;
-use sys::args::Args;
+use sys::args::{Args, Argv};
 use sys::{environment, process, signal};
 use terminal::Terminal;
 
@@ -78,7 +78,9 @@ fn run_with(
     if config.request.is_given {
         return running::send(config, invocation.args.word(operands_at));
     }
-    let mut job = split_commands(&invocation.args, operands_at)?;
+    let (command, log_command) = split_commands(&invocation.args, operands_at);
+    let command = command.ok_or_else(|| INFO.missing("no command to run. "))?;
+    let mut job = Job { command, credentials: None, log_command, log_credentials: None };
     config.validate(job.log_command.is_some()).map_err(|wrong| error(wrong, b"", ""))?;
     let edited = &config.env_edits.edited;
     credentials::resolve(&config.cmd_user, edited, &mut job.credentials)?;
@@ -152,11 +154,8 @@ fn print_rlimit_names() -> Result<Exit, Exit> {
 }
 
 /// Splits the operands, from index `from` on, into the command and, after a `--`, the log command.
-fn split_commands(args: &Args, from: usize) -> Result<Job, Exit> {
+fn split_commands(args: &Args, from: usize) -> (Option<Argv>, Option<Argv>) {
     let separator = args.from(from).position(|word| word.to_bytes() == b"--").map(|at| at + from);
     let log_command = separator.and_then(|at| args.command(at + 1, args.count()));
-    let Some(command) = args.command(from, separator.unwrap_or(args.count())) else {
-        return Err(INFO.missing("no command to run. "));
-    };
-    Ok(Job { command, credentials: None, log_command, log_credentials: None })
+    (args.command(from, separator.unwrap_or(args.count())), log_command)
 }
