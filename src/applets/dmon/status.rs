@@ -19,18 +19,21 @@ use sys::socket::Socket;
 const KEYWORDS: &str = "start |stop |timeout |kill |pause |resume |signal |exit ";
 
 impl ChildEvent {
+    /// The index of the first keyword with a number at the end of the status line.
+    pub const SIGNALLED: usize = 6;
+
     /// Returns the index of the event in [`KEYWORDS`], and the number at the end of the status line: a signal, or the
     /// status of waitpid(2).
-    pub const fn keyword(self) -> (usize, Option<u32>) {
+    pub const fn keyword(self) -> (usize, u32) {
         match self {
-            Self::Started => (0, None),
-            Self::Stopping => (1, None),
-            Self::TimedOut => (2, None),
-            Self::Killed => (3, None),
-            Self::Paused => (4, None),
-            Self::Resumed => (5, None),
-            Self::Signalled(signal) => (6, Some(signal.number().unsigned_abs())),
-            Self::Exited(WaitStatus(status)) => (7, Some(status.unsigned_abs())),
+            Self::Started => (0, 0),
+            Self::Stopping => (1, 0),
+            Self::TimedOut => (2, 0),
+            Self::Killed => (3, 0),
+            Self::Paused => (4, 0),
+            Self::Resumed => (5, 0),
+            Self::Signalled(signal) => (Self::SIGNALLED, signal.number().cast_unsigned()),
+            Self::Exited(WaitStatus(status)) => (7, status.cast_unsigned()),
         }
     }
 }
@@ -69,8 +72,8 @@ impl StatusWriter {
         let (keyword, number) = event.keyword();
         line.put(role.label().as_bytes());
         line.put(entry(KEYWORDS, b'|', keyword));
-        put_number(&mut line, pid.number().unsigned_abs().into());
-        if let Some(number) = number {
+        put_number(&mut line, pid.number().cast_unsigned().into());
+        if keyword >= ChildEvent::SIGNALLED {
             line.put(b" ");
             put_number(&mut line, number.into());
         }

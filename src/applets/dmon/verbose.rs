@@ -32,11 +32,11 @@ const TEXTS: &str = " started| stopping| timeout, stopping| killed| paused| resu
 
 impl ChildEvent {
     /// Returns the index of the event in [`TEXTS`] and the number after the text, which is a signal or an exit status.
-    const fn text(self) -> (usize, Option<u32>) {
+    const fn text(self) -> (usize, u32) {
         match self {
             Self::Exited(WaitStatus(status)) => match status & 0x7f {
-                0 => (7, Some((status >> 8 & 0xff).unsigned_abs())),
-                signal => (8, Some(signal.unsigned_abs())),
+                0 => (7, (status >> 8 & 0xff).cast_unsigned()),
+                signal => (8, signal.cast_unsigned()),
             },
             other => other.keyword(),
         }
@@ -52,9 +52,9 @@ impl VerboseLog {
         }
         let mut line = TextBuf::<96>::new();
         let (text, number) = event.text();
-        put_number(&mut line, pid.number().unsigned_abs().into());
+        put_number(&mut line, pid.number().cast_unsigned().into());
         line.put(entry(TEXTS, b'|', text));
-        if let Some(number) = number {
+        if text >= ChildEvent::SIGNALLED {
             put_number(&mut line, number.into());
             if role == Role::Cmd {
                 let time = self.run_started_at.until(clock::now());
@@ -88,12 +88,12 @@ mod tests {
     #[test]
     fn texts_have_the_signal_or_the_exit_status() {
         let text = |status| ChildEvent::Exited(WaitStatus(status)).text();
-        assert_eq!(text(3 << 8), (7, Some(3)));
-        assert_eq!(text(0xff00), (7, Some(255)));
-        assert_eq!(text(9), (8, Some(9)));
+        assert_eq!(text(3 << 8), (7, 3));
+        assert_eq!(text(0xff00), (7, 255));
+        assert_eq!(text(9), (8, 9));
         // With a core dump.
-        assert_eq!(text(0x86), (8, Some(6)));
+        assert_eq!(text(0x86), (8, 6));
         let signalled = ChildEvent::Signalled(Signal::HUP).text();
-        assert_eq!(signalled, (6, Some(1)));
+        assert_eq!(signalled, (6, 1));
     }
 }
