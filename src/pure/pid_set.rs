@@ -26,7 +26,7 @@ impl<'a> PidSet<'a> {
 
     /// Returns the index of the byte and the bit of `pid`.
     fn place(pid: Pid) -> (usize, u8) {
-        let number = pid.number().unsigned_abs();
+        let number = pid.number().cast_unsigned();
         ((number / 8) as usize, 1 << (number % 8))
     }
 

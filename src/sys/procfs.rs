@@ -114,7 +114,7 @@ fn head<'a>(pid: Pid, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
 
 /// Returns the path `/proc/PIDNAME` with its NUL.
 fn proc_path(pid: Pid, name: &str) -> TextBuf<32> {
-    path("/proc", pid.number().unsigned_abs(), name)
+    path("/proc", pid.number().cast_unsigned(), name)
 }
 
 /// Returns the path `FOLDER/NUMBERNAME` with its NUL.

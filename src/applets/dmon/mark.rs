@@ -33,5 +33,5 @@ pub fn of(pid: c_int) -> Mark {
 
 #[inline(never)]
 fn put(mark: &mut Text, pid: c_int) {
-    let Ok(()) = uwrite!(Writer(mark), "DMON_PID={}\0", pid.unsigned_abs());
+    let Ok(()) = uwrite!(Writer(mark), "DMON_PID={}\0", pid.cast_unsigned());
 }

@@ -98,7 +98,7 @@ impl PidFile {
     /// The exit status, after the error was reported.
     pub fn write(&self) -> Result<(), Exit> {
         let mut text = TextBuf::<PID_TEXT_SIZE>::new();
-        let Ok(()) = uwrite!(Writer(&mut text), "{}\n", process::getpid().unsigned_abs());
+        let Ok(()) = uwrite!(Writer(&mut text), "{}\n", process::getpid().cast_unsigned());
         let written = file::write(self.file.fd(), text.bytes()).and_then(|n| {
             if n < text.bytes().len() { Err(Errno::NOSPC) } else { flock::mark(&self.file) }
         });

@@ -134,7 +134,7 @@ impl<'a> Predecessor<'a> {
         let is_marked_child = |parent| procfs::has_variable(parent, self.mark.bytes());
         if is_top || is_new && !is_marked && stat.parent.is_some_and(is_marked_child) {
             let message = if is_marked { STOPPING } else { WAITING };
-            diag::count(message, pid.number().unsigned_abs().into());
+            diag::count(message, pid.number().cast_unsigned().into());
         }
         let send = |signal| {
             let _ = signal::kill(pid, Some(signal));

@@ -40,7 +40,7 @@ impl RunSignals {
         let denied = if role == Role::Cmd { cmd } else { log };
         if denied.replace(run) != Some(run) {
             let mut number = TextBuf::<20>::new();
-            let Ok(()) = uwrite!(Writer(&mut number), "{}", process.number().unsigned_abs());
+            let Ok(()) = uwrite!(Writer(&mut number), "{}", process.number().cast_unsigned());
             diag::os_error("cannot signal ", number.bytes(), Errno::PERM);
         }
     }
@@ -48,7 +48,7 @@ impl RunSignals {
     /// Warns that a process of `run` is still alive after SIGKILL, unless that was reported as denied.
     pub fn warn_unkillable(&self, run: Pid) {
         if !self.denied.contains(&Some(run)) {
-            let number = run.number().unsigned_abs().into();
+            let number = run.number().cast_unsigned().into();
             diag::count("still alive after KILL: process or group ", number);
         }
     }
