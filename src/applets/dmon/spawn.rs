@@ -129,12 +129,13 @@ impl<'a> Spawner<'a> {
             }
             c_int::from(Exit::CANNOT_EXECUTE.0)
         });
-        let pid = pid.map_err(cannot_fork)?;
-        if let (Some((reader, writer)), false) = (pipe, *shares_memory) {
+        if let Some((reader, writer)) = pipe {
             drop(writer);
-            failure = read_failure(&reader);
+            if !*shares_memory {
+                failure = read_failure(&reader);
+            }
         }
-        failure.map_or(Ok(pid), Err)
+        failure.map_or(pid.map_err(cannot_fork), Err)
     }
 }
 
