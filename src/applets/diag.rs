@@ -64,11 +64,17 @@ pub fn print(on_stderr: bool, in_log: bool, parts: &[&[u8]]) {
 
 /// Prints `WHAT WORD THEN` and returns [`Exit::FAILED`].
 pub fn error(what: &str, word: &[u8], then: &str) -> Exit {
-    error_bytes(what, word, then.as_bytes())
+    error_bytes(what.as_bytes(), word, then.as_bytes())
 }
 
 /// Prints `WHAT WORD: REASON` with the reason of a failed system call and returns [`Exit::FAILED`].
 pub fn os_error(what: &str, word: &[u8], error: Errno) -> Exit {
+    os_error_bytes(what.as_bytes(), word, error)
+}
+
+/// Prints as [`os_error`] does, with `what` as bytes.
+#[inline(never)]
+pub fn os_error_bytes(what: &[u8], word: &[u8], error: Errno) -> Exit {
     let mut reason = TextBuf::<64>::new();
     reason.put(b": ");
     put_reason(&mut reason, error);
@@ -76,9 +82,9 @@ pub fn os_error(what: &str, word: &[u8], error: Errno) -> Exit {
 }
 
 /// Prints as [`error`] does, with `then` as bytes.
-fn error_bytes(what: &str, word: &[u8], then: &[u8]) -> Exit {
-    let word = if word.is_empty() && what.ends_with(' ') { b"''" } else { word };
-    eprint(&[what.as_bytes(), word, then]);
+fn error_bytes(what: &[u8], word: &[u8], then: &[u8]) -> Exit {
+    let word = if word.is_empty() && what.ends_with(b" ") { b"''" } else { word };
+    eprint(&[what, word, then]);
     Exit::FAILED
 }
 

@@ -112,7 +112,7 @@ fn a_limit_that_the_kernel_rejects_fails_the_start() {
             ("rttime=2:1", "rttime", "Invalid argument"),
             ("fsize=unlimited:5", "fsize", "Invalid argument"),
         ] {
-            let message = format!("dmon: cannot set limit {name} for touch: {reason}\n");
+            let message = format!("dmon: cannot set limit {name}: {reason}\n");
             for log in ["", "-- dlog f"] {
                 let line = format!("dmon {daemon} -p pid -r {option} touch ran {log}");
                 let done = rig.run(line).exits(125);
@@ -141,7 +141,7 @@ fn raising_a_limit_without_privilege_is_reported() {
         ("rss=30:30", "Operation not permitted"),
         ("rss=unlimited:unlimited", "Operation not permitted"),
     ] {
-        let message = format!("cannot set limit rss for touch: {reason}");
+        let message = format!("cannot set limit rss: {reason}");
         rig.run(format!("{nobody} dmon -n -r {option} touch ran"))
             .exits(125)
             .reports("dmon", &[&message]);

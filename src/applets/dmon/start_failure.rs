@@ -2,13 +2,11 @@
 //!
 //! The child leaves a [`StartFailure`] for the [`spawner`](super::spawn::Spawner); the supervisor reports it.
 
-use crate::applets::diag::eprint;
+use crate::applets::diag::os_error_bytes;
 use core::num::NonZeroU32;
-use pure::diag::put_reason;
 use pure::exit::Exit;
 use pure::name_table::entry;
 use pure::supervise::rlimits;
-use pure::text::TextBuf;
 use pure::unix::Errno;
 use sys::args::Argv;
 
@@ -93,16 +91,8 @@ impl StartFailure {
     pub fn report(self, command: &Argv) {
         let Stage(stage) = self.stage();
         let text = entry(Stage::TEXTS, b'|', stage.min(Stage::RLIMIT).into());
-        let number = stage.checked_sub(Stage::RLIMIT);
-        let (resource, of): (&[u8], &[u8]) = match number.map(usize::from).and_then(rlimits::name) {
-            Some(name) => (name, b" for "),
-            None => (b"", b""),
-        };
-        let mut reason = TextBuf::<64>::new();
-        put_reason(&mut reason, self.error());
-        let name = command.name().to_bytes();
-        let name = if name.is_empty() { b"''" } else { name };
-        eprint(&[text, resource, of, name, b": ", reason.bytes()]);
+        let resource = stage.checked_sub(Stage::RLIMIT).map(usize::from).and_then(rlimits::name);
+        os_error_bytes(text, resource.unwrap_or(command.name().to_bytes()), self.error());
     }
 }
 
