@@ -82,7 +82,7 @@ pub fn os_error_bytes(what: &[u8], word: &[u8], error: Errno) -> Exit {
 }
 
 /// Prints as [`error`] does, with `then` as bytes.
-fn error_bytes(what: &[u8], word: &[u8], then: &[u8]) -> Exit {
+pub fn error_bytes(what: &[u8], word: &[u8], then: &[u8]) -> Exit {
     let word = if word.is_empty() && what.ends_with(b" ") { b"''" } else { word };
     eprint(&[what, word, then]);
     Exit::FAILED

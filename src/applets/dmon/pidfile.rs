@@ -8,7 +8,7 @@ use super::config::Config;
 use super::predecessor::{POLL_INTERVAL, Predecessor};
 use super::process_list::{self, State};
 use super::spawn::Job;
-use crate::applets::diag::{self, error, os_error};
+use crate::applets::diag::{error, error_bytes, os_error};
 use core::mem::ManuallyDrop;
 use pure::cli::option_value::CliWord;
 use pure::cli::value;
@@ -117,12 +117,11 @@ impl Drop for PidFile {
 
 /// Reports that another dmon holds the lock, with its PID if `text`, the content of the file, is one.
 fn already_running(path: CliWord, text: &[u8], holder: Option<Pid>) -> Exit {
-    let (running, pid) = match holder {
-        Some(_) => (": already running, pid ", text),
-        None => (": already running", &[][..]),
+    let (running, pid): (&[u8], _) = match holder {
+        Some(_) => (b": already running, pid ", text),
+        None => (b": already running", &[][..]),
     };
-    diag::eprint(&[path.to_bytes(), running.as_bytes(), pid]);
-    Exit::FAILED
+    error_bytes(path.to_bytes(), running, pid)
 }
 
 /// Reads the PID in the file.
