@@ -357,6 +357,13 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// Stops everything, unless that has begun for another reason.
+    const fn stop_all(&mut self, reason: StopReason) {
+        if self.stopping.is_none() {
+            self.stopping = Some(reason);
+        }
+    }
+
     /// Returns which processes of a run are stopped. All processes of a logger belong to it.
     const fn kill_mode(&self, role: Role) -> KillMode {
         match role {

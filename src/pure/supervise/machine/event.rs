@@ -135,7 +135,7 @@ impl Machine<'_> {
                 }
             }
             Role::Cmd | Role::Log => {
-                self.stopping = self.stopping.or(Some(StopReason::StartFailed(exit)));
+                self.stop_all(StopReason::StartFailed(exit));
             }
         }
     }
@@ -145,7 +145,7 @@ impl Machine<'_> {
     fn on_stop_request(&mut self, now: Instant) {
         self.force_stop = self.stop_requested;
         self.stop_requested = true;
-        self.stopping = self.stopping.or(Some(StopReason::Requested));
+        self.stop_all(StopReason::Requested);
         self.report_daemon_at = None;
         if self.drain_until.is_some_and(|end| end > now) {
             self.drain_until = Some(now);
@@ -200,7 +200,7 @@ impl Machine<'_> {
             Role::Cmd => self.on_cmd_run_ended(status, timed_out, started_at, now),
             Role::Log => {
                 if self.next_log_check.is_some() {
-                    self.stopping = self.stopping.or(Some(StopReason::StartFailed(Exit::FAILED)));
+                    self.stop_all(StopReason::StartFailed(Exit::FAILED));
                 }
                 started_at.add(MIN_START_INTERVAL)
             }

@@ -39,7 +39,7 @@ impl Machine<'_> {
     /// Handles the result of [`Action::CheckTerminal`].
     pub(super) fn on_terminal_checked(&mut self, gone: bool, now: Instant) {
         if gone {
-            self.stopping = self.stopping.or(Some(StopReason::Requested));
+            self.stop_all(StopReason::Requested);
         }
         let Hangup { check_at, again, .. } = self.hangup;
         let is_due = check_at.is_some_and(|at| at <= now);
