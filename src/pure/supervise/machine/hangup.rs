@@ -27,7 +27,7 @@ impl Machine<'_> {
     /// Handles a SIGHUP, which may be that of a closed terminal.
     pub(super) fn on_hangup(&mut self, now: Instant) {
         if self.policy.ends_with_terminal {
-            self.hangup = Hangup { check_at: Some(now), again: true, ..self.hangup };
+            (self.hangup.check_at, self.hangup.again) = (Some(now), true);
         }
     }
 
@@ -41,13 +41,13 @@ impl Machine<'_> {
         if gone {
             self.stop_all(StopReason::Requested);
         }
-        let Hangup { check_at, again, .. } = self.hangup;
-        let is_due = check_at.is_some_and(|at| at <= now);
-        let next = again.then(|| now.add(MIN_START_INTERVAL));
-        self.hangup = match is_due {
-            true => Hangup { check_at: next, again: false, ..self.hangup },
-            false => Hangup { before_start: false, ..self.hangup },
-        };
+        let hangup = &mut self.hangup;
+        if hangup.check_at.is_some_and(|at| at <= now) {
+            hangup.check_at = hangup.again.then(|| now.add(MIN_START_INTERVAL));
+            hangup.again = false;
+        } else {
+            hangup.before_start = false;
+        }
     }
 
     /// Looks at the terminal if that is due. `starts`: before a start of the command, which waits for a second look.
