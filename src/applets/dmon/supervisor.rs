@@ -109,7 +109,8 @@ impl<'a> Supervisor<'a> {
         let mut machine = Machine::new(policy, now);
         loop {
             let action = machine.next_action(now);
-            if machine.is_launched()
+            if launch_pipe.is_some()
+                && machine.is_launched()
                 && let Some(launch_pipe) = launch_pipe.take()
             {
                 launch_pipe.report(Exit::SUCCESS);
