@@ -110,20 +110,21 @@ pub fn pump(
         deadline: Instant::NEVER,
         read_error: Ok(()),
     };
-    let exit = loop {
+    let rest = loop {
         let interest = sink.interest();
         match (interest.state, pump.input_state) {
-            (SinkState::Broken, _) => break sink.close(pump.rest()),
+            (SinkState::Broken, _) => break pump.rest(),
             (SinkState::Ready, _) if !pump.batch.is_empty() => pump.feed(sink),
             (SinkState::Ready, Input::Draining(left)) => pump.drain(left, sink),
-            (SinkState::Ready, Input::Ended) => break sink.close(&[]),
+            (SinkState::Ready, Input::Ended) => break &[],
             (SinkState::Ready, Input::Open) | (SinkState::Blocked, _) => {
                 if pump.wait(interest, sink) == Deadline::Passed {
-                    break sink.close(pump.rest());
+                    break pump.rest();
                 }
             }
         }
     };
+    let exit = sink.close(rest);
     pump.read_error.map(|()| exit)
 }
 
@@ -137,6 +138,7 @@ enum Deadline {
 
 impl Pump<'_> {
     /// Returns all bytes that the sink has not taken.
+    #[inline(never)]
     fn rest(&self) -> &[u8] {
         self.buffer.get(self.batch.start..self.piece.end).unwrap_or(&[])
     }
