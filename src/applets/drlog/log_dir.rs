@@ -61,6 +61,7 @@ impl LogDir {
     ///
     /// # Errors
     /// `EACCES`; `ENOSPC`; `EROFS`; `ELOOP` if it is a symbolic link (open(2)).
+    #[inline(never)]
     pub fn open_current(&self) -> Result<File, Errno> {
         self.dir.open_file(CURRENT, Mode::AppendNoFollow, MODE)
     }
