@@ -82,14 +82,13 @@ struct LineLogger<'a> {
 }
 
 impl LineLogger<'_> {
-    fn write(&mut self, bytes: &[u8]) -> usize {
-        let Self { target, prefixer, .. } = self;
-        target.write(bytes, &mut |line, loss| put_notice(prefixer, line, loss))
-    }
-
     /// Writes `batch`. Returns the number of bytes that were taken.
     fn take_lines(&mut self, batch: &[u8]) -> usize {
-        if self.is_identity { self.write(batch) } else { self.copy(batch) }
+        if self.is_identity {
+            write(self.target, &mut self.prefixer, batch)
+        } else {
+            self.copy(batch)
+        }
     }
 
     /// Writes one line, for whose end the requests wait.
@@ -127,7 +126,7 @@ impl LineLogger<'_> {
     fn flush(&mut self) {
         let Self { target, prefixer, out, pending, .. } = self;
         let bytes = out.get(pending.clone()).unwrap_or(&[]);
-        pending.start += target.write(bytes, &mut |line, loss| put_notice(prefixer, line, loss));
+        pending.start += write(*target, prefixer, bytes);
     }
 
     /// Handles the waiting requests at a line boundary. If the log file is blocked, handles them at once, because a new
@@ -173,6 +172,11 @@ impl LineLogger<'_> {
         }
         self.target.log_file().sync();
     }
+}
+
+/// Writes or drops `bytes`. Returns their number.
+fn write(target: &mut dyn LogTarget, prefixer: &mut LinePrefixer, bytes: &[u8]) -> usize {
+    target.write(bytes, &mut |line, loss| put_notice(prefixer, line, loss))
 }
 
 /// Appends the line that replaces dropped lines.
@@ -255,16 +259,13 @@ impl Sink for LineLogger<'_> {
     fn close(&mut self, rest: &[u8]) -> Exit {
         let Self { target, prefixer, out, pending, .. } = self;
         let pending = out.get(pending.clone()).unwrap_or(&[]);
-        let mut lost_lines = 0;
-        target.log_file().give_up([pending, rest], &mut |line, loss| {
-            lost_lines = loss.lines;
-            put_notice(prefixer, line, loss);
-        });
-        target.log_file().sync();
-        if target.log_file().is_dropping() {
+        let log_file = target.log_file();
+        log_file.give_up([pending, rest], &mut |line, loss| put_notice(prefixer, line, loss));
+        log_file.sync();
+        if let Some(lines) = log_file.unreported_lines() {
             // The log has no space for the loss notice.
-            report_lost_lines(lost_lines);
+            report_lost_lines(lines);
         }
-        if target.log_file().lost_data() { Exit::DATA_LOST } else { Exit::SUCCESS }
+        if log_file.lost_data() { Exit::DATA_LOST } else { Exit::SUCCESS }
     }
 }

@@ -148,6 +148,12 @@ impl LogFile {
         self.state.is_dropping()
     }
 
+    /// Returns the number of dropped lines that the file does not report; `None` if there is no outage.
+    #[must_use]
+    pub fn unreported_lines(&self) -> Option<u64> {
+        self.state.notice().map(|notice| notice.loss.lines)
+    }
+
     /// Returns whether lines were dropped or a sync failed.
     #[must_use]
     pub const fn lost_data(&self) -> bool {
