@@ -22,7 +22,7 @@ use pure::syslog::priority::{Facility, Priority};
 use pure::syslog::queue::Queue;
 use pure::syslog::socket_addr::SocketAddr;
 use pure::text::{copy, first, spare, split_once};
-use pure::time::{Duration, Instant, earliest};
+use pure::time::{Duration, Instant};
 use sys::file::{self, EXECUTE, File, Mode};
 use sys::{clock, poll, process, sysinfo};
 
@@ -155,7 +155,7 @@ fn start(
     let mut sender = Sender {
         console: config.console,
         report: ReportOnce::default(),
-        deadline: None,
+        deadline: Instant::NEVER,
         connection: Connection::new(&config.to),
         reads_host: layout.has_host() && config.format.host.0.is_empty(),
         builder: MessageBuilder::new(&mut config.format, message),
@@ -173,8 +173,8 @@ struct Sender<'a> {
     console: bool,
     /// Reports an unreachable receiver.
     report: ReportOnce,
-    /// The time at which unsent messages are lost; `None` before the end of the input.
-    deadline: Option<Instant>,
+    /// The time at which unsent messages are lost; never before the end of the input.
+    deadline: Instant,
     connection: Connection<'a>,
     /// The host name in messages is the kernel's.
     reads_host: bool,
@@ -270,14 +270,16 @@ impl Sink for Sender<'_> {
         }
         let now = clock::now();
         let wait = self.connection.state.wait(now);
-        let state = match self.deadline {
-            Some(at) if at <= now => SinkState::Broken,
-            Some(_) => SinkState::Blocked,
-            None if wait.soon && self.is_full() => SinkState::Blocked,
-            None => SinkState::Ready,
+        let has_ended = self.deadline < Instant::NEVER;
+        let state = if self.deadline <= now {
+            SinkState::Broken
+        } else if has_ended || wait.soon && self.is_full() {
+            SinkState::Blocked
+        } else {
+            SinkState::Ready
         };
-        let at = earliest(wait.until, self.deadline).unwrap_or(Instant::NEVER);
-        Interest { state, writable: self.connection.fd().unwrap_or(poll::NONE), at }
+        let writable = self.connection.fd().unwrap_or(poll::NONE);
+        Interest { state, writable, at: wait.until.min(self.deadline) }
     }
 
     fn retry(&mut self) {
@@ -289,7 +291,7 @@ impl Sink for Sender<'_> {
 
     fn end(&mut self) {
         self.builder.finish(self.queue);
-        self.deadline = Some(clock::now().add(FINAL_SEND_TIMEOUT));
+        self.deadline = clock::now().add(FINAL_SEND_TIMEOUT);
         self.flush();
     }
 

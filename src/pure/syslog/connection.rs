@@ -12,7 +12,7 @@
 mod tests;
 
 use super::address::Transport;
-use crate::time::{Duration, Instant, earliest};
+use crate::time::{Duration, Instant};
 use crate::unix::Errno;
 
 /// The minimum and the maximum interval between two attempts to connect. Chosen: a receiver that restarts takes about a
@@ -32,20 +32,12 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// The phase of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
-    /// There is no connection. The next attempt is at `until`.
-    Down { until: Instant },
-    /// The TCP handshake has not finished. It fails at `until`.
-    Connecting { until: Instant },
-    /// Messages can be sent. `blocked_since`: the receiver has not read since then. `resend_at`: after an error that the
-    /// kernel does not report the end of, the next attempt is then.
-    Up { since: Instant, blocked_since: Option<Instant>, resend_at: Option<Instant> },
-}
-
-impl Phase {
-    /// Returns the phase after a connect, or after a message was sent.
-    const fn up(since: Instant) -> Self {
-        Self::Up { since, blocked_since: None, resend_at: None }
-    }
+    /// There is no connection.
+    Down,
+    /// The TCP handshake has not finished.
+    Connecting,
+    /// Messages can be sent.
+    Up,
 }
 
 /// The next call to make.
@@ -73,8 +65,8 @@ pub enum Sent {
 /// The wait between two passes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wait {
-    /// The latest time of the next pass. `None`: only when the socket becomes writable.
-    pub until: Option<Instant>,
+    /// The latest time of the next pass. Never: only when the socket becomes writable.
+    pub until: Instant,
     /// The receiver may accept data soon. If the queue is full, dsyslog then stops reading instead of dropping lines.
     pub soon: bool,
 }
@@ -84,6 +76,13 @@ pub struct Wait {
 pub struct ConnectionState {
     transport: Transport,
     phase: Phase,
+    /// Without a connection, the time of the next attempt. During the handshake, the time at which it fails. Otherwise the
+    /// time of the next attempt to send, which is in the future after an error that the kernel does not report the end of.
+    until: Instant,
+    /// The start of the connection.
+    up_since: Instant,
+    /// A receiver that does not read is waited for until then. [`Instant::START`] if it reads.
+    blocked_until: Instant,
     /// The wait after the next failure.
     retry_interval: Duration,
     /// The pause after the next error of a full buffer.
@@ -107,7 +106,10 @@ impl ConnectionState {
     pub const fn new(transport: Transport, now: Instant) -> Self {
         Self {
             transport,
-            phase: Phase::Down { until: now },
+            phase: Phase::Down,
+            until: now,
+            up_since: now,
+            blocked_until: Instant::START,
             retry_interval: MIN_RETRY,
             pause: MIN_PAUSE,
             now,
@@ -121,13 +123,13 @@ impl ConnectionState {
 
     #[must_use]
     pub const fn is_down(&self) -> bool {
-        matches!(self.phase, Phase::Down { .. })
+        matches!(self.phase, Phase::Down)
     }
 
     /// Returns whether the next attempt to send has a time, so that a writable socket means nothing.
     #[must_use]
-    pub const fn is_paused(&self) -> bool {
-        matches!(self.phase, Phase::Up { resend_at: Some(_), .. })
+    pub fn is_paused(&self) -> bool {
+        self.phase == Phase::Up && self.until > self.now
     }
 
     /// Starts a pass at the time `now`.
@@ -142,60 +144,57 @@ impl ConnectionState {
     pub fn next_step(&self, queue_is_empty: bool) -> Step {
         match self.phase {
             _ if self.must_wait => Step::Wait,
-            Phase::Connecting { .. } => Step::CheckConnect,
-            _ if queue_is_empty => Step::Wait,
-            Phase::Down { until } if until > self.now => Step::Wait,
-            Phase::Down { .. } => Step::Connect,
-            Phase::Up { resend_at, .. } if resend_at > Some(self.now) => Step::Wait,
-            Phase::Up { .. } => Step::Send,
+            Phase::Connecting => Step::CheckConnect,
+            _ if queue_is_empty || self.until > self.now => Step::Wait,
+            Phase::Down => Step::Connect,
+            Phase::Up => Step::Send,
         }
     }
 
     /// Handles the result of the call of [`Self::next_step`].
     pub fn on_result(&mut self, result: Result<(), Errno>) -> Sent {
         match (self.phase, result) {
-            (Phase::Up { since, blocked_since, .. }, _) => {
-                return self.on_send(since, blocked_since, result);
-            }
-            (Phase::Connecting { until }, Ok(()) | Err(Errno::AGAIN)) if until <= self.now => {
+            (Phase::Up, _) => return self.on_send(result),
+            (Phase::Connecting, Ok(()) | Err(Errno::AGAIN)) if self.until <= self.now => {
                 self.fail(Errno::TIMEDOUT);
             }
-            (Phase::Connecting { .. }, Err(Errno::AGAIN)) => self.must_wait = true,
+            (Phase::Connecting, Err(Errno::AGAIN)) => self.must_wait = true,
             (_, Err(error)) => self.fail(error),
-            (Phase::Down { .. }, Ok(())) if matches!(self.transport, Transport::Tcp) => {
-                self.phase = Phase::Connecting { until: self.now.add(STALL_LIMIT) };
+            (Phase::Down, Ok(())) if matches!(self.transport, Transport::Tcp) => {
+                self.phase = Phase::Connecting;
+                self.until = self.now.add(STALL_LIMIT);
             }
-            (_, Ok(())) => self.phase = Phase::up(self.now),
+            (_, Ok(())) => {
+                self.phase = Phase::Up;
+                self.up_since = self.now;
+                self.until = self.now;
+                self.blocked_until = Instant::START;
+            }
         }
         Sent::OrLater
     }
 
-    fn on_send(
-        &mut self,
-        since: Instant,
-        blocked_since: Option<Instant>,
-        result: Result<(), Errno>,
-    ) -> Sent {
+    fn on_send(&mut self, result: Result<(), Errno>) -> Sent {
         match result {
             Ok(()) => {
-                self.phase = Phase::up(since);
+                self.blocked_until = Instant::START;
                 self.pause = MIN_PAUSE;
                 self.refused += u64::from(core::mem::take(&mut self.may_be_refused));
                 // The ICMP message that refuses a datagram arrives later, if at all.
-                if !self.is_udp() || since.add(MIN_RETRY) < self.now {
+                if !self.is_udp() || self.up_since.add(MIN_RETRY) < self.now {
                     self.last_error = None;
                     self.retry_interval = MIN_RETRY;
                 }
             }
             Err(error @ (Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM)) => {
-                let blocked_since = blocked_since.or(Some(self.now));
-                let mut resend_at = None;
+                if self.blocked_until == Instant::START {
+                    self.blocked_until = self.now.add(STALL_LIMIT);
+                }
                 // The queue of the network interface is full, or there is no memory (send(2)). The socket is writable all
                 // the time.
                 if error != Errno::AGAIN {
-                    resend_at = Some(self.now.add(double(&mut self.pause, MAX_PAUSE)));
+                    self.until = self.now.add(double(&mut self.pause, MAX_PAUSE));
                 }
-                self.phase = Phase::Up { since, blocked_since, resend_at };
                 self.must_wait = true;
             }
             Err(error) => return self.on_broken(error),
@@ -214,7 +213,8 @@ impl ConnectionState {
         self.retry_interval = MIN_RETRY;
         if is_first {
             self.last_error = Some(error);
-            self.phase = Phase::Down { until: self.now };
+            self.phase = Phase::Down;
+            self.until = self.now;
             // It may be such an ICMP message, too: a router could not forward an earlier datagram, which was larger than
             // its link allows. Then the next attempt succeeds, because the kernel now knows the limit of the path.
             self.may_be_refused |= self.is_udp() && error == Errno::MSGSIZE;
@@ -233,7 +233,8 @@ impl ConnectionState {
     fn fail(&mut self, error: Errno) {
         self.last_error = Some(error);
         let interval = double(&mut self.retry_interval, MAX_RETRY);
-        self.phase = Phase::Down { until: self.now.add(interval) };
+        self.phase = Phase::Down;
+        self.until = self.now.add(interval);
     }
 
     const fn is_udp(&self) -> bool {
@@ -243,14 +244,20 @@ impl ConnectionState {
     /// Returns the wait after a pass. `now` is the present.
     #[must_use]
     pub fn wait(&self, now: Instant) -> Wait {
-        let (until, soon) = match self.phase {
-            Phase::Down { until } => (Some(until), false),
+        let mut until = self.until;
+        let soon = match self.phase {
+            Phase::Down => false,
             // Only the first attempt is worth waiting for.
-            Phase::Connecting { until } => (Some(until), self.retry_interval == MIN_RETRY),
-            Phase::Up { blocked_since, resend_at, .. } => {
-                let limit = blocked_since.map(|since| since.add(STALL_LIMIT));
-                let until = limit.filter(|limit| *limit > now);
-                (earliest(until, resend_at), until.is_some())
+            Phase::Connecting => self.retry_interval == MIN_RETRY,
+            Phase::Up => {
+                if until <= self.now {
+                    until = Instant::NEVER;
+                }
+                let is_blocked = self.blocked_until > now;
+                if is_blocked {
+                    until = until.min(self.blocked_until);
+                }
+                is_blocked
             }
         };
         Wait { until, soon }

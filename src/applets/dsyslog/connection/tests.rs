@@ -233,12 +233,12 @@ fn flush(connection: &mut Connection, queue: &mut Queue) {
 fn check(connection: &Connection, queue: &Queue) {
     let (now, state) = (clock::now(), &connection.state);
     let wait = state.wait(now);
-    assert!(wait.until.is_some() || !wait.soon, "the wait has no end");
+    assert!(wait.until < Instant::NEVER || !wait.soon, "the wait has no end");
     assert!((state.is_down() || state.is_paused()) == connection.fd().is_none());
-    assert!(!state.is_paused() || wait.until.is_some());
+    assert!(!state.is_paused() || wait.until < Instant::NEVER);
     if state.is_down() {
         assert!(state.last_error.is_some(), "the reason is unknown");
-        let interval = now.until(wait.until.unwrap());
+        let interval = now.until(wait.until);
         let is_due = interval == Duration::ZERO && !queue.is_empty();
         assert!(!is_due && interval <= MAX_RETRY, "{interval:?}");
     }

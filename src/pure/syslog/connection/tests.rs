@@ -37,7 +37,7 @@ fn checked(is_writable: bool, error: Option<Errno>) -> Result<(), Errno> {
     error.map_or(if is_writable { Ok(()) } else { Err(Errno::AGAIN) }, Err)
 }
 
-const NO_LIMIT: Wait = Wait { until: None, soon: false };
+const NO_LIMIT: Wait = Wait { until: Instant::NEVER, soon: false };
 
 #[test]
 fn eagain_blocks_until_the_socket_is_writable() {
@@ -47,13 +47,13 @@ fn eagain_blocks_until_the_socket_is_writable() {
         assert_eq!(state.next_step(false), Step::Wait);
         assert!(!state.is_down() && !state.is_paused() && state.last_error.is_none());
         let limit = at(100).add(STALL_LIMIT);
-        assert_eq!(state.wait(at(104)), Wait { until: Some(limit), soon: true });
+        assert_eq!(state.wait(at(104)), Wait { until: limit, soon: true });
         // Another attempt that fails does not extend the limit.
         state.start_pass(at(104));
         assert_eq!(state.next_step(false), Step::Send);
         state.on_result(Err(Errno::AGAIN));
         assert_eq!(state.next_step(false), Step::Wait);
-        assert_eq!(state.wait(at(104)), Wait { until: Some(limit), soon: true });
+        assert_eq!(state.wait(at(104)), Wait { until: limit, soon: true });
         assert_eq!(state.wait(limit), NO_LIMIT);
         // Success ends it.
         state.start_pass(at(106));
@@ -82,7 +82,7 @@ fn a_full_buffer_pauses_for_10_ms_to_a_second() {
             assert_eq!(state.next_step(false), Step::Wait);
             let wait = state.wait(now);
             assert_eq!(wait.soon, now < at(100).add(STALL_LIMIT));
-            assert!(wait.until == Some(resend_at) || wait.until == Some(at(105)));
+            assert!(wait.until == resend_at || wait.until == at(105));
             now = resend_at;
         }
         // Success ends it.
@@ -91,7 +91,7 @@ fn a_full_buffer_pauses_for_10_ms_to_a_second() {
         assert!(!state.is_paused());
         assert_eq!(state.wait(now), NO_LIMIT);
         state.on_result(Err(errno));
-        assert_eq!(state.wait(now).until, Some(now.add(MIN_PAUSE)));
+        assert_eq!(state.wait(now).until, now.add(MIN_PAUSE));
     }
 }
 
@@ -110,7 +110,7 @@ fn a_message_that_is_too_large_is_dropped() {
         assert_eq!(state.on_result(Err(Errno::MSGSIZE)), Sent::TooLarge);
         assert_eq!((state.refused, state.last_error), (0, Some(Errno::MSGSIZE)));
         assert_eq!(state.next_step(false), Step::Wait);
-        assert_eq!(state.wait(at(100)).until, Some(at(101)));
+        assert_eq!(state.wait(at(100)).until, at(101));
         assert_eq!(other.on_result(Ok(())), Sent::OrLater);
         assert_eq!((other.refused, other.is_down()), (u64::from(is_udp), false));
     }
@@ -125,7 +125,7 @@ fn retry_intervals_double_up_to_half_a_minute() {
         assert_eq!(state.next_step(false), Step::Connect);
         state.on_result(Err(Errno::NOENT));
         let until = now.add(Duration::from_secs(seconds));
-        assert_eq!(state.wait(now), Wait { until: Some(until), soon: false });
+        assert_eq!(state.wait(now), Wait { until, soon: false });
         now = until;
     }
 }
@@ -139,7 +139,7 @@ fn a_broken_connection_is_replaced_once_immediately() {
     state.on_result(Ok(()));
     state.on_result(Err(Errno::CONNREFUSED));
     assert_eq!(state.next_step(false), Step::Wait);
-    assert_eq!(state.wait(at(100)).until, Some(at(101)));
+    assert_eq!(state.wait(at(100)).until, at(101));
     assert_eq!(state.last_error, Some(Errno::CONNREFUSED));
     assert_eq!(state.refused, 0);
 }
@@ -155,7 +155,7 @@ fn a_broken_connection_resets_the_retry_interval() {
     state.on_result(Ok(()));
     state.on_result(Err(Errno::PIPE));
     state.on_result(Err(Errno::CONNREFUSED));
-    assert_eq!(state.wait(at(7)).until, Some(at(8)));
+    assert_eq!(state.wait(at(7)).until, at(8));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn refused_udp_datagrams_are_counted_and_back_off() {
             assert_eq!((state.refused, state.last_error), (n as u64 + 1, Some(errno)));
             assert_eq!(state.next_step(false), Step::Wait);
             now = now.add(Duration::from_secs(seconds));
-            assert_eq!(state.wait(now).until, Some(now));
+            assert_eq!(state.wait(now).until, now);
             state.start_pass(now);
             assert_eq!(state.next_step(false), Step::Connect);
             state.on_result(Ok(()));
@@ -201,7 +201,7 @@ fn a_tcp_connection_must_be_established_in_time() {
         state.start_pass(at(0));
         state.on_result(Ok(()));
         state.on_result(Err(Errno::AGAIN));
-        assert_eq!(state.wait(at(0)), Wait { until: Some(at(5)), soon: true });
+        assert_eq!(state.wait(at(0)), Wait { until: at(5), soon: true });
         state.start_pass(at(seconds));
         assert_eq!(state.next_step(true), Step::CheckConnect);
         state.on_result(checked(is_writable, error));
@@ -253,23 +253,24 @@ fn run_pass(state: &mut ConnectionState, mut queue_is_empty: bool, choices: &mut
 /// Checks a state between two passes.
 fn check(state: &ConnectionState, now: Instant) {
     let wait = state.wait(now);
-    assert!(wait.until.is_some() || !wait.soon, "the wait has no end: {state:?}");
+    assert!(wait.until < Instant::NEVER || !wait.soon, "the wait has no end: {state:?}");
+    let until = state.until;
     match state.phase {
-        Phase::Down { until } => {
-            assert_eq!(wait, Wait { until: Some(until), soon: false });
+        Phase::Down => {
+            assert_eq!(wait, Wait { until, soon: false });
             assert!(state.last_error.is_some(), "the reason is unknown: {state:?}");
             assert!(until > now && until <= now.add(MAX_RETRY), "{state:?}");
         }
-        Phase::Connecting { until } => {
+        Phase::Connecting => {
             assert!(matches!(state.transport, Transport::Tcp));
             assert!(until > now && until <= now.add(STALL_LIMIT), "{state:?}");
-            assert_eq!(wait.until, Some(until));
+            assert_eq!(wait.until, until);
         }
-        Phase::Up { resend_at, .. } => {
+        Phase::Up => {
             let limit = now.add(STALL_LIMIT);
-            assert!(wait.until.is_none_or(|until| until > now && until <= limit), "{state:?}");
-            let limit = now.add(MAX_PAUSE);
-            assert!(resend_at.is_none_or(|until| until > now && until <= limit), "{state:?}");
+            assert!(wait.until > now, "{state:?}");
+            assert!(wait.until == Instant::NEVER || wait.until <= limit, "{state:?}");
+            assert!(until <= now.add(MAX_PAUSE), "{state:?}");
         }
     }
     assert!(state.retry_interval >= MIN_RETRY && state.retry_interval <= MAX_RETRY, "{state:?}");
@@ -279,15 +280,24 @@ fn check(state: &ConnectionState, now: Instant) {
 /// Returns a key that is equal for states that behave equally. The absolute time does not matter.
 fn key(state: &ConnectionState, now: Instant) -> impl Eq + std::hash::Hash + use<> {
     let phase = match state.phase {
-        Phase::Down { until } => (0, now.until(until), None, None),
-        Phase::Connecting { until } => (1, now.until(until), None, None),
+        Phase::Down => (0, None, None),
+        Phase::Connecting => (1, None, None),
         // A connection older than this behaves as one of this age.
-        Phase::Up { since, blocked_since, resend_at } => {
-            let age = |since: Instant| since.until(now).min(STALL_LIMIT);
-            (2, age(since), blocked_since.map(age), resend_at.map(|at| now.until(at)))
+        Phase::Up => {
+            let age = state.up_since.until(now).min(STALL_LIMIT);
+            let is_blocked = state.blocked_until > Instant::START;
+            (2, Some(age), is_blocked.then(|| now.until(state.blocked_until)))
         }
     };
-    (phase, state.retry_interval, state.pause, state.last_error.map(|e| e.0), state.may_be_refused)
+    let until = now.until(state.until);
+    (
+        phase,
+        until,
+        state.retry_interval,
+        state.pause,
+        state.last_error.map(|e| e.0),
+        state.may_be_refused,
+    )
 }
 
 #[test]
