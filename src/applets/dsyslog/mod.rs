@@ -9,6 +9,7 @@ use crate::applets::pump;
 use crate::applets::sink::{Interest, Lines, Request, Sink, SinkState};
 use connection::Connection;
 use core::ffi::CStr;
+use core::mem::ManuallyDrop;
 use pure::cli::option_table::{Opt, opt};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
@@ -16,7 +17,7 @@ use pure::log::lines;
 use pure::log::report_once::ReportOnce;
 use pure::packed;
 use pure::syslog::address::{Address, Transport};
-use pure::syslog::header::{Host, Id, Layout, MAX_NAME, MessageFormat};
+use pure::syslog::header::{Header, Host, Id, Layout, MAX_NAME, MessageFormat};
 use pure::syslog::message::{MAX_SIZE, MaxSize, MessageBuilder};
 use pure::syslog::priority::{Facility, Priority};
 use pure::syslog::queue::Queue;
@@ -156,7 +157,7 @@ fn start(
         console: config.console,
         report: ReportOnce::default(),
         deadline: Instant::NEVER,
-        connection: Connection::new(&config.to),
+        connection: ManuallyDrop::new(Connection::new(&config.to)),
         reads_host: layout.has_host() && config.format.host.0.is_empty(),
         builder: MessageBuilder::new(&mut config.format, message),
         line,
@@ -175,7 +176,8 @@ struct Sender<'a> {
     report: ReportOnce,
     /// The time at which unsent messages are lost; never before the end of the input.
     deadline: Instant,
-    connection: Connection<'a>,
+    /// The exit closes its socket.
+    connection: ManuallyDrop<Connection<'a>>,
     /// The host name in messages is the kernel's.
     reads_host: bool,
     builder: MessageBuilder<'a>,
@@ -194,7 +196,9 @@ impl Sender<'_> {
         let Self { builder, queue, connection, reads_host, .. } = self;
         connection.flush(queue, &mut |queue, lines| {
             update(builder, *reads_host);
-            queue.push_loss_notice(builder.notice(lines).bytes());
+            let mut notice = Header::new();
+            builder.put_notice(&mut notice, lines);
+            queue.push_loss_notice(notice.bytes());
         });
         self.report_outage();
         if self.console && self.connection.state.is_down() {

@@ -13,7 +13,7 @@ use crate::byte_scan::copy_until;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
 use crate::log::loss::{self, Loss};
-use crate::text::{C1_LEAD, Put, TextBuf, completes_c1, copy, first, skip, spare};
+use crate::text::{C1_LEAD, Put, Text, TextBuf, completes_c1, copy, first, skip, spare};
 
 /// The minimum of `--size`, in bytes. Chosen: the longest header leaves space for some text, and the syslogd of
 /// busybox reads 255 bytes of a message unless it is built otherwise.
@@ -158,13 +158,10 @@ impl<'a> MessageBuilder<'a> {
         }
     }
 
-    /// Returns a loss notice.
-    #[must_use]
-    pub fn notice(&self, lines: u64) -> Header {
-        let mut message = Header::new();
-        self.format.put_header(&mut message, self.moment, self.format.priority.pri(None));
-        loss::put_notice(&mut message, Loss { lines, bytes: 0 }, " lost");
-        message
+    /// Writes a loss notice into `message`, which is empty.
+    pub fn put_notice(&self, message: &mut Text, lines: u64) {
+        self.format.put_header(message, self.moment, self.format.priority.pri(None));
+        loss::put_notice(message, Loss { lines, bytes: 0 }, " lost");
     }
 
     /// Consumes a byte at the start of a line if it continues `<0>` to `<191>`. Returns whether it did.
@@ -463,7 +460,8 @@ mod tests {
         let mut builder = MessageBuilder::new(&mut format, &mut buffer);
         let mut sent = vec![];
         builder.feed(b"be", &mut |m: &[u8], last| sent.push((m.to_vec(), last)));
-        let notice = builder.notice(7);
+        let mut notice = Header::new();
+        builder.put_notice(&mut notice, 7);
         builder.feed(b"gun\n", &mut |m: &[u8], last| sent.push((m.to_vec(), last)));
         assert_eq!(notice.bytes(), b"<28>name: 7 lines lost");
         assert_eq!(sent, [(b"<28>name: begun".to_vec(), true)]);
