@@ -239,7 +239,7 @@ impl Sink for LineLogger<'_> {
             Request::Reopen => self.reopens = true,
             Request::Rotate => self.rotates = true,
         }
-        self.requests_until = self.requests_until.min(clock::now().add(REQUEST_DELAY));
+        self.requests_until = self.requests_until.min(clock::after(REQUEST_DELAY));
         self.apply_requests_at_boundary();
     }
 

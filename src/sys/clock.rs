@@ -52,6 +52,13 @@ pub fn now() -> Instant {
     Instant::from_clock(seconds).add(Duration::from_nanos(u64::from(nanoseconds)))
 }
 
+/// Returns the point that is so long after the present.
+#[must_use]
+#[inline(never)]
+pub fn after(length: Duration) -> Instant {
+    now().add(length)
+}
+
 /// Returns the seconds and nanoseconds of CLOCK_MONOTONIC.
 #[must_use]
 pub fn monotonic() -> (i64, u32) {

@@ -49,7 +49,7 @@ enum Step {
 
 /// Waits while `pid` is exiting, for a short time. Returns whether it is dead.
 fn wait_for_exit(pid: Pid) -> bool {
-    let deadline = clock::now().add(MAX_EXIT_TIME);
+    let deadline = clock::after(MAX_EXIT_TIME);
     loop {
         match process_list::state(pid) {
             State::Dead => return true,
@@ -100,7 +100,7 @@ impl<'a> Predecessor<'a> {
 
     /// Repeats `step` until it finds no process, at most for `limit`. Returns whether it found none.
     fn is_gone_within(&mut self, limit: Duration, step: Step) -> bool {
-        let deadline = clock::now().add(limit);
+        let deadline = clock::after(limit);
         loop {
             let found = self.search(step);
             if !found || clock::now() >= deadline {

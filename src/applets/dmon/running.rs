@@ -38,7 +38,7 @@ impl OptionValue for Request {
         self.is_given = true;
         self.signal = if signal == b"0" { None } else { Some(value::signal(signal)?) };
         if let Some(time) = time {
-            self.deadline = clock::now().add(value::time(time)?);
+            self.deadline = clock::after(value::time(time)?);
         }
         Ok(())
     }

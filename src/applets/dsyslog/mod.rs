@@ -295,7 +295,7 @@ impl Sink for Sender<'_> {
 
     fn end(&mut self) {
         self.builder.finish(self.queue);
-        self.deadline = clock::now().add(FINAL_SEND_TIMEOUT);
+        self.deadline = clock::after(FINAL_SEND_TIMEOUT);
         self.flush();
     }
 
