@@ -56,8 +56,8 @@ const BLOCKED: [Signal; 5] = [Signal::QUIT, Signal::USR1, Signal::USR2, Signal::
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Input {
     Open,
-    /// After SIGTERM, SIGINT or the end of the input. The number of bytes that remain to be read.
-    Draining(usize),
+    /// After SIGTERM, SIGINT or the end of the input.
+    Draining,
     /// [`Sink::end`] was called.
     Ended,
 }
@@ -66,6 +66,8 @@ enum Input {
 struct Pump<'a> {
     input: c_int,
     input_state: Input,
+    /// The number of bytes that remain to be read in [`Input::Draining`].
+    left: usize,
     lines: Lines,
     limiter: &'a mut RateLimiter,
     buffer: &'a mut Batch,
@@ -100,6 +102,7 @@ pub fn pump(
     let mut pump = Pump {
         input: config.input,
         input_state: Input::Open,
+        left: 0,
         lines,
         limiter: &mut config.rate,
         buffer,
@@ -115,7 +118,7 @@ pub fn pump(
         match (interest.state, pump.input_state) {
             (SinkState::Broken, _) => break pump.rest(),
             (SinkState::Ready, _) if !pump.batch.is_empty() => pump.feed(sink),
-            (SinkState::Ready, Input::Draining(left)) => pump.drain(left, sink),
+            (SinkState::Ready, Input::Draining) => pump.drain(sink),
             (SinkState::Ready, Input::Ended) => break &[],
             (SinkState::Ready, Input::Open) | (SinkState::Blocked, _) => {
                 if pump.wait(interest, sink) == Deadline::Passed {
@@ -187,15 +190,14 @@ impl Pump<'_> {
         }
     }
 
-    /// Reads the next of the last `left` bytes. If there are none, releases the incomplete line, then ends the input.
-    fn drain(&mut self, left: usize, sink: &mut dyn Sink) {
-        // Another process may have read some of them.
-        let left = if left > 0 { left.min(fd::bytes_readable(self.input)) } else { 0 };
-        let n = if left > 0 { self.read(left.min(BATCH_SIZE), sink) } else { 0 };
-        if n > 0 {
-            self.input_state = Input::Draining(left.saturating_sub(n));
+    /// Reads the next of the last bytes. If there are none, releases the incomplete line, then ends the input.
+    fn drain(&mut self, sink: &mut dyn Sink) {
+        if self.left > 0 {
+            // Another process may have read some of them.
+            let left = self.left.min(fd::bytes_readable(self.input));
+            let n = if left > 0 { self.read(left.min(BATCH_SIZE), sink) } else { 0 };
+            self.left = if n > 0 { left.saturating_sub(n) } else { 0 };
         } else if !self.piece.is_empty() {
-            self.input_state = Input::Draining(0);
             self.release_piece();
         } else if self.limiter.report_at() < Instant::NEVER {
             self.report_held_back();
@@ -275,9 +277,10 @@ impl Pump<'_> {
         // `|` clears both flags, where `||` would leave the second one set.
         if signal::take(Signal::TERM) | signal::take(Signal::INT) {
             if self.input_state == Input::Open {
-                self.input_state = Input::Draining(fd::bytes_readable(self.input));
+                self.input_state = Input::Draining;
+                self.left = fd::bytes_readable(self.input);
             }
-            self.deadline = self.deadline.min(clock::now().add(TERM_GRACE));
+            self.deadline = self.deadline.min(clock::after(TERM_GRACE));
         }
         is_requested
     }
@@ -295,7 +298,7 @@ impl Pump<'_> {
         self.piece = Report::CAPACITY..held;
         let space = self.buffer.get_mut(held..held + limit).unwrap_or(&mut []);
         match file::read(self.input, space) {
-            Ok(0) => self.input_state = Input::Draining(0),
+            Ok(0) => self.input_state = Input::Draining,
             Ok(n) => {
                 sink.input_arrived(start < end);
                 let end = held + n;
@@ -318,7 +321,7 @@ impl Pump<'_> {
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(error) => {
                 self.read_error = Err(os_error("cannot read the input", b"", error));
-                self.input_state = Input::Draining(0);
+                self.input_state = Input::Draining;
             }
         }
         0
