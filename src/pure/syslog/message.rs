@@ -169,7 +169,7 @@ impl<'a> MessageBuilder<'a> {
         if !self.format.prefixed || self.pri.is_some() {
             return false;
         }
-        let is_part = match skip(first(self.message, self.len), self.header_len) {
+        let is_part = match self.text() {
             [] => byte == b'<',
             [_, digits @ ..] if byte.is_ascii_digit() => digits.len() < 3,
             [_, digits @ ..] => {
@@ -208,6 +208,12 @@ impl<'a> MessageBuilder<'a> {
         }
     }
 
+    /// Returns the text in the message so far.
+    #[inline(never)]
+    fn text(&self) -> &[u8] {
+        skip(first(self.message, self.len), self.header_len)
+    }
+
     const fn spare(&self) -> usize {
         self.message.len().saturating_sub(self.len)
     }
@@ -230,8 +236,7 @@ impl<'a> MessageBuilder<'a> {
 
     /// Emits the full message up to the last complete character, and starts the next one of the line with the rest.
     fn cut(&mut self, outbox: &mut impl Outbox) {
-        let text = skip(first(self.message, self.len), self.header_len);
-        let partial = partial_char_len(text);
+        let partial = partial_char_len(self.text());
         outbox.push(first(self.message, self.len - partial), false);
         self.start_message(partial);
     }
