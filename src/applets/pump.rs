@@ -64,6 +64,7 @@ enum Input {
 
 /// The state of the loop.
 struct Pump<'a> {
+    sink: &'a mut dyn Sink,
     input: c_int,
     input_state: Input,
     /// The number of bytes that remain to be read in [`Input::Draining`].
@@ -100,6 +101,7 @@ pub fn pump(
     let failed = |error| os_error("cannot catch signals", b"", error);
     let (_, mask) = signal::catch_all(&CAUGHT, &BLOCKED).map_err(failed)?;
     let mut pump = Pump {
+        sink,
         input: config.input,
         input_state: Input::Open,
         left: 0,
@@ -113,21 +115,23 @@ pub fn pump(
         deadline: Instant::NEVER,
         read_error: Ok(()),
     };
-    let rest = loop {
-        let interest = sink.interest();
+    loop {
+        let interest = pump.sink.interest();
         match (interest.state, pump.input_state) {
-            (SinkState::Broken, _) => break pump.rest(),
-            (SinkState::Ready, _) if !pump.batch.is_empty() => pump.feed(sink),
-            (SinkState::Ready, Input::Draining) => pump.drain(sink),
-            (SinkState::Ready, Input::Ended) => break &[],
+            (SinkState::Broken, _) => break,
+            (SinkState::Ready, _) if !pump.batch.is_empty() => pump.feed(),
+            (SinkState::Ready, Input::Draining) => pump.drain(),
+            (SinkState::Ready, Input::Ended) => break,
             (SinkState::Ready, Input::Open) | (SinkState::Blocked, _) => {
-                if pump.wait(interest, sink) == Deadline::Passed {
-                    break pump.rest();
+                if pump.wait(interest) == Deadline::Passed {
+                    break;
                 }
             }
         }
-    };
-    let exit = sink.close(rest);
+    }
+    // The bytes that the sink has not taken.
+    let rest = pump.buffer.get(pump.batch.start..pump.piece.end).unwrap_or(&[]);
+    let exit = pump.sink.close(rest);
     pump.read_error.map(|()| exit)
 }
 
@@ -140,12 +144,6 @@ enum Deadline {
 }
 
 impl Pump<'_> {
-    /// Returns all bytes that the sink has not taken.
-    #[inline(never)]
-    fn rest(&self) -> &[u8] {
-        self.buffer.get(self.batch.start..self.piece.end).unwrap_or(&[])
-    }
-
     /// Makes `lines` the batch, as far as the limiter passes them. The rest of the input is an incomplete line.
     fn set_batch(&mut self, lines: Range<usize>) {
         self.piece.start = lines.end;
@@ -183,19 +181,19 @@ impl Pump<'_> {
     }
 
     /// Passes the batch to the sink.
-    fn feed(&mut self, sink: &mut dyn Sink) {
-        self.batch.start += sink.take(self.buffer.get(self.batch.clone()).unwrap_or(&[]));
+    fn feed(&mut self) {
+        self.batch.start += self.sink.take(self.buffer.get(self.batch.clone()).unwrap_or(&[]));
         if self.batch.is_empty() {
-            sink.batch_done();
+            self.sink.batch_done();
         }
     }
 
     /// Reads the next of the last bytes. If there are none, releases the incomplete line, then ends the input.
-    fn drain(&mut self, sink: &mut dyn Sink) {
+    fn drain(&mut self) {
         if self.left > 0 {
             // Another process may have read some of them.
             let left = self.left.min(fd::bytes_readable(self.input));
-            let n = if left > 0 { self.read(left.min(BATCH_SIZE), sink) } else { 0 };
+            let n = if left > 0 { self.read(left.min(BATCH_SIZE)) } else { 0 };
             self.left = if n > 0 { left.saturating_sub(n) } else { 0 };
         } else if !self.piece.is_empty() {
             self.release_piece();
@@ -203,12 +201,14 @@ impl Pump<'_> {
             self.report_held_back();
         } else {
             self.input_state = Input::Ended;
-            sink.end();
+            // Both are empty. The limiter may have shortened the batch, so that it ended before the piece.
+            self.batch = self.piece.clone();
+            self.sink.end();
         }
     }
 
     /// Waits for input, for an event of `interest`, for the deadline or for a signal, and handles them.
-    fn wait(&mut self, interest: Interest, sink: &mut dyn Sink) -> Deadline {
+    fn wait(&mut self, interest: Interest) -> Deadline {
         let reads = self.input_state == Input::Open && interest.state == SinkState::Ready;
         let mut at = interest.at.min(self.deadline);
         if reads {
@@ -221,16 +221,16 @@ impl Pump<'_> {
         };
         let input = if reads { self.input } else { poll::NONE };
         let ready = wait(&self.mask, input, interest.writable, limit);
-        let mut is_changed = self.handle_signals(sink);
+        let mut is_changed = self.handle_signals();
         if ready.output {
-            sink.retry();
+            self.sink.retry();
             is_changed = true;
         }
         if ready.input {
-            self.read(BATCH_SIZE, sink);
+            self.read(BATCH_SIZE);
             // The sink is still ready, so its interest need not be read again.
             if !self.batch.is_empty() && !is_changed {
-                self.feed(sink);
+                self.feed();
             }
             return Deadline::Pending;
         }
@@ -242,7 +242,7 @@ impl Pump<'_> {
             return Deadline::Passed;
         }
         if interest.at <= now {
-            sink.retry();
+            self.sink.retry();
         }
         if reads && self.hold_until <= now {
             if self.hold_until == SOON {
@@ -264,14 +264,14 @@ impl Pump<'_> {
 
     /// Passes requests to the sink. SIGTERM and SIGINT limit the input to the bytes that are in the pipe now. Returns
     /// whether there was a request.
-    fn handle_signals(&mut self, sink: &mut dyn Sink) -> bool {
+    fn handle_signals(&mut self) -> bool {
         let mut is_requested = false;
         if signal::take(Signal::HUP) {
-            sink.handle(Request::Reopen);
+            self.sink.handle(Request::Reopen);
             is_requested = true;
         }
         if signal::take(Signal::ALRM) {
-            sink.handle(Request::Rotate);
+            self.sink.handle(Request::Rotate);
             is_requested = true;
         }
         // `|` clears both flags, where `||` would leave the second one set.
@@ -287,7 +287,7 @@ impl Pump<'_> {
 
     /// Reads at most `limit` bytes and returns their number. The sink has taken the batch. An input that cannot be read
     /// has ended.
-    fn read(&mut self, limit: usize, sink: &mut dyn Sink) -> usize {
+    fn read(&mut self, limit: usize) -> usize {
         let Range { start, end } = self.piece;
         // The last check is that of `copy_within`, which cannot panic then.
         if Report::CAPACITY < start && start < end && end <= self.buffer.len() {
@@ -300,7 +300,7 @@ impl Pump<'_> {
         match file::read(self.input, space) {
             Ok(0) => self.input_state = Input::Draining,
             Ok(n) => {
-                sink.input_arrived(start < end);
+                self.sink.input_arrived(start < end);
                 let end = held + n;
                 self.piece.end = end;
                 let after = match self.lines {
