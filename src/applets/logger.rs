@@ -3,7 +3,7 @@
 //! The row of each shared option is a function of the logger's settings. A logger joins such rows with its own rows into
 //! one table, in the order of its help.
 
-use super::diag::{self, error, name};
+use super::diag::{self, name};
 use super::option_sources::{AppletInfo, Invocation};
 use super::pump::Batch;
 use super::standard_fds;
@@ -89,8 +89,8 @@ fn prepare(
 ) -> Result<(Option<CliWord>, &'static mut Buffers), Exit> {
     standard_fds::open();
     let operand = invocation.operand(invocation.read(info, table)?)?;
-    let buffers = BUFFERS.take().ok_or_else(|| error("two loggers in one process", b"", ""))?;
-    Ok((operand, buffers))
+    // A process is only one logger.
+    BUFFERS.take().map(|buffers| (operand, buffers)).ok_or(Exit::FAILED)
 }
 
 /// Appends a line that reports missing lines in the log. `fate` says what happened to them.
