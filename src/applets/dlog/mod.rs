@@ -42,9 +42,10 @@ fn start(
         None => (&b"standard output"[..], standard_output()),
     };
     let syncs = path.is_some() && !config.buffered;
-    let mut log_file = LogFile::new(name, config.on_full, syncs, file);
-    log_file.is_stdout = path.is_none();
-    line_logger::run(&mut FileTarget { path, log_file }, config, buffers)
+    let log_file = LogFile::new(name, config.on_full, syncs, file);
+    let mut target = FileTarget { path, log_file };
+    target.log_file.is_stdout = path.is_none();
+    line_logger::run(&mut target, config, buffers)
 }
 
 /// Returns standard output. A pipe or terminal is opened again with `O_NONBLOCK`, because the flag on the inherited open
