@@ -125,8 +125,7 @@ impl LineLogger<'_> {
     /// Writes the pending output.
     fn flush(&mut self) {
         let Self { target, prefixer, out, pending, .. } = self;
-        let bytes = out.get(pending.clone()).unwrap_or(&[]);
-        pending.start += write(*target, prefixer, bytes);
+        pending.start += write(*target, prefixer, part(out, pending));
     }
 
     /// Handles the waiting requests at a line boundary. If the log file is blocked, handles them at once, because a new
@@ -172,6 +171,12 @@ impl LineLogger<'_> {
         }
         self.target.log_file().sync();
     }
+}
+
+/// Returns a part of the output.
+#[inline(never)]
+fn part<'a>(out: &'a Out, part: &Range<usize>) -> &'a [u8] {
+    out.get(part.clone()).unwrap_or(&[])
 }
 
 /// Writes or drops `bytes`. Returns their number.
@@ -258,9 +263,10 @@ impl Sink for LineLogger<'_> {
 
     fn close(&mut self, rest: &[u8]) -> Exit {
         let Self { target, prefixer, out, pending, .. } = self;
-        let pending = out.get(pending.clone()).unwrap_or(&[]);
         let log_file = target.log_file();
-        log_file.give_up([pending, rest], &mut |line, loss| put_notice(prefixer, line, loss));
+        log_file.give_up(part(out, pending));
+        log_file.give_up(rest);
+        log_file.write_loss_notice(&mut |line, loss| put_notice(prefixer, line, loss));
         log_file.sync();
         if let Some(lines) = log_file.unreported_lines() {
             // The log has no space for the loss notice.

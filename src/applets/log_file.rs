@@ -196,6 +196,7 @@ impl LogFile {
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             match self.write_some(rest) {
                 Ok(n) => {
+                    let n = n as usize;
                     self.state.written(first(rest, n));
                     self.report.succeeded();
                     self.full_until = None;
@@ -242,8 +243,9 @@ impl LogFile {
         }
     }
 
-    /// Makes one write that never waits for a reader. Returns the number of written bytes.
-    fn write_some(&mut self, bytes: &[u8]) -> Result<usize, Errno> {
+    /// Makes one write that never waits for a reader. Returns the number of written bytes: a result of two integers of the
+    /// same size is returned in registers.
+    fn write_some(&mut self, bytes: &[u8]) -> Result<u32, Errno> {
         let piece = match self.kind {
             Kind::Regular => bytes,
             Kind::Other if self.fd() < 0 => return Err(Errno::NXIO),
@@ -252,7 +254,7 @@ impl LogFile {
         };
         let n = file::write(self.fd(), piece)?;
         self.is_dirty = self.syncs;
-        Ok(n)
+        Ok(n as u32)
     }
 
     /// Syncs the file to the disk if that is required. A pipe or terminal has no disk and cannot be synced (EINVAL).
@@ -301,14 +303,14 @@ impl LogFile {
     }
 
     /// Tries to write the loss notice. If all of it is written, the outage is over.
-    fn write_loss_notice(&mut self, loss_notice: LossNotice) {
+    pub fn write_loss_notice(&mut self, loss_notice: LossNotice) {
         let Some(Notice { newline, loss }) = self.state.notice() else {
             return;
         };
         let mut line = Line::new();
         line.put(if newline { b"\n" } else { b"" });
         loss_notice(&mut line, loss);
-        let n = self.write_some(line.bytes()).unwrap_or(0);
+        let n = self.write_some(line.bytes()).unwrap_or(0) as usize;
         if n == line.bytes().len() {
             self.state.notice_written();
             self.report.succeeded();
@@ -317,12 +319,11 @@ impl LogFile {
         }
     }
 
-    /// Drops `rest`, which will never be written, and tries for the last time to write the loss notice.
-    pub fn give_up(&mut self, rest: [&[u8]; 2], loss_notice: LossNotice) {
-        for rest in rest.into_iter().filter(|rest| !rest.is_empty()) {
+    /// Drops `rest`, which will never be written.
+    pub fn give_up(&mut self, rest: &[u8]) {
+        if !rest.is_empty() {
             self.drop_bytes(rest);
         }
-        self.write_loss_notice(loss_notice);
     }
 }
 

@@ -297,7 +297,9 @@ fn run(on_full: OnFull, is_stdout: bool) {
     });
     SCENARIO.with_borrow_mut(|scenario| scenario.fails = false);
     let (pending, unread) = rest.split_at(rest.len() / 2);
-    log_file.give_up([pending, unread], &mut loss_notice);
+    log_file.give_up(pending);
+    log_file.give_up(unread);
+    log_file.write_loss_notice(&mut loss_notice);
     let (content, reported, fails) = SCENARIO
         .with_borrow(|scenario| (scenario.content.clone(), scenario.reported, scenario.fails));
     let shown = String::from_utf8_lossy(&content);
