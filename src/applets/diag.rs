@@ -10,6 +10,7 @@ use core::ffi::c_int;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
 use pure::diag::{Line, put_line, put_reason};
 use pure::exit::Exit;
+use pure::name_table::entry;
 use pure::text::{Put, TextBuf, put_number};
 use pure::unix::Errno;
 use sys::{fd, file};
@@ -39,8 +40,8 @@ pub fn set_output(fd: c_int) {
 }
 
 /// Returns the name of the running applet.
-pub fn name() -> &'static str {
-    APPLETS.get(NAME.load(Relaxed)).map_or("", |applet| applet.name)
+pub fn name() -> &'static [u8] {
+    entry(APPLETS, b' ', NAME.load(Relaxed))
 }
 
 /// Prints `APPLET: PARTS`, an error: on standard error, and into the log pipe.

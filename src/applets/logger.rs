@@ -95,7 +95,7 @@ fn prepare(
 
 /// Appends a line that reports missing lines in the log. `fate` says what happened to them.
 pub fn put_loss_notice(line: &mut Text, loss: Loss, fate: &str) {
-    line.put(name().as_bytes());
+    line.put(name());
     line.put(b": ");
     loss::put_notice(line, loss, fate);
     line.put(b"\n");

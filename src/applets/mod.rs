@@ -27,38 +27,47 @@ mod whole_file;
 use diag::{error, os_error};
 pub use option_sources::Invocation;
 use pure::exit::Exit;
+use pure::text::{Split, split};
 use sys::args::Args;
 use sys::{environment, fd, file};
 
-/// A name of the executable with the applet that it runs.
-pub struct Applet {
-    pub name: &'static str,
-    run: fn(&Invocation) -> Result<Exit, Exit>,
-}
+/// The end of the message about an unknown name: all names of the executable. Some applets have two.
+const KNOWN_APPLETS: &str = "; there are dmon dlog dsyslog dslog drlog denv envdir dpty";
 
-/// All names of the executable. Some applets have two.
-pub const APPLETS: &[Applet] = &[
-    Applet { name: "dmon", run: dmon::run },
-    Applet { name: "dlog", run: dlog::run },
-    Applet { name: "dsyslog", run: dsyslog::run },
-    Applet { name: "dslog", run: dsyslog::run },
-    Applet { name: "drlog", run: drlog::run },
-    Applet { name: "denv", run: denv::run },
-    Applet { name: "envdir", run: denv::run_envdir },
-    Applet { name: "dpty", run: dpty::run },
+/// All names of the executable, separated by blanks.
+pub const APPLETS: &str = KNOWN_APPLETS.split_at("; there are ".len()).1;
+
+/// Runs an applet.
+type Run = fn(&Invocation) -> Result<Exit, Exit>;
+
+/// The function of each of [`APPLETS`].
+const RUN: [Run; 8] = [
+    dmon::run,
+    dlog::run,
+    dsyslog::run,
+    dsyslog::run,
+    drlog::run,
+    denv::run,
+    denv::run_envdir,
+    dpty::run,
 ];
+
+/// Iterates over [`APPLETS`].
+const fn names() -> Split<'static> {
+    split(APPLETS.as_bytes(), b' ')
+}
 
 /// Runs the applet whose name is the last part of argument 0. Returns its exit status.
 #[must_use]
 pub fn run(args: Args) -> Exit {
     let path = args.word(0).map_or(&b""[..], |word| word.to_bytes());
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
-    let at = APPLETS.iter().position(|applet| applet.name.as_bytes() == name);
+    let at = names().position(|applet| applet == name);
     diag::set_name(at.unwrap_or(0));
-    let result = match at.and_then(|at| APPLETS.get(at)) {
+    let result = match at.and_then(|at| RUN.get(at)) {
         _ if is_list_requested() => print_names(),
-        Some(applet) => (applet.run)(&Invocation { args }),
-        None => Err(unknown_applet(name)),
+        Some(run) => run(&Invocation { args }),
+        None => Err(error("no applet is called ", name, KNOWN_APPLETS)),
     };
     result.unwrap_or_else(|reported| reported)
 }
@@ -72,19 +81,12 @@ fn is_list_requested() -> bool {
 }
 
 fn print_names() -> Result<Exit, Exit> {
-    for applet in APPLETS {
-        print(applet.name.as_bytes())?;
+    for name in names() {
+        print(name)?;
         print(b"\n")?;
     }
     Ok(Exit::SUCCESS)
 }
-
-fn unknown_applet(name: &[u8]) -> Exit {
-    error("no applet is called ", name, KNOWN_APPLETS)
-}
-
-/// The end of the message about an unknown name: the names in [`APPLETS`].
-const KNOWN_APPLETS: &str = "; there are dmon dlog dsyslog dslog drlog denv envdir dpty";
 
 /// Writes to standard output.
 ///
@@ -101,10 +103,9 @@ mod tests {
     use crate::testing::check_rows;
 
     #[test]
-    fn the_message_names_all_applets() {
-        let names: Vec<&str> = APPLETS.iter().map(|applet| applet.name).collect();
-        let text = format!("; there are {}", names.join(" "));
-        assert_eq!(KNOWN_APPLETS, text);
+    fn each_name_has_an_applet() {
+        assert!(APPLETS.starts_with("dmon "));
+        assert_eq!(names().count(), RUN.len());
     }
 
     #[test]

@@ -11,8 +11,8 @@ use ufmt::uwrite;
 pub type Line = TextBuf<512>;
 
 /// Appends `APPLET: PARTS` and a newline.
-pub fn put_line(line: &mut Text, applet: &str, parts: &[&[u8]]) {
-    line.put(applet.as_bytes());
+pub fn put_line(line: &mut Text, applet: &[u8], parts: &[&[u8]]) {
+    line.put(applet);
     line.put(b": ");
     parts.iter().for_each(|part| put_escaped(line, part));
     line.put(b"\n");
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn a_message_is_one_line() {
         let mut line = Line::new();
-        put_line(&mut line, "dmon", &[b"cannot open ", b"/run/x\n.pid", b": no"]);
+        put_line(&mut line, b"dmon", &[b"cannot open ", b"/run/x\n.pid", b": no"]);
         assert_eq!(line.bytes(), b"dmon: cannot open /run/x?.pid: no\n");
     }
 
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_line_that_is_cut_ends_in_an_ellipsis() {
         let mut line = Line::new();
-        put_line(&mut line, "dmon", &[b"cannot open ", &[b'x'; 600]]);
+        put_line(&mut line, b"dmon", &[b"cannot open ", &[b'x'; 600]]);
         assert_eq!(line.bytes().len(), 512);
         assert!(line.bytes().ends_with(b"xxx...\n"));
     }

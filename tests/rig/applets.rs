@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Returns the names of all applets in the table of the source. `$DMON` may be a program that cannot list its own.
 pub fn applets() -> impl Iterator<Item = &'static str> {
-    ::dmon::applets::APPLETS.iter().map(|applet| applet.name)
+    ::dmon::applets::APPLETS.split(' ')
 }
 
 impl Rig {
