@@ -1,7 +1,7 @@
 //! The options of dlog and drlog, in one table. dlog has all but the first rows, so that each row is stored once.
 
 use super::logger::{self, LoggerConfig};
-use pure::cli::option_table::{Opt, Packed, opt, pack_rows};
+use pure::cli::option_table::{END, Opt, Packed, opt, pack_rows};
 use pure::cli::value::{Count, LongTime, Size};
 use pure::log::line_prefix::PrefixText;
 use pure::log::on_full::OnFull;
@@ -88,6 +88,6 @@ pub const DRLOG_PACKED: Packed<LineConfig> = packed!(LineConfig, OPTIONS);
 
 /// The rows of dlog as stored: a part of those of drlog.
 pub const DLOG_PACKED: Packed<LineConfig> = Packed {
-    rows: DRLOG_PACKED.rows.split_at(pack_rows(ONLY_DRLOG, &mut [0; 4000]) - 1).1,
+    rows: DRLOG_PACKED.rows.split_at(pack_rows(ONLY_DRLOG, &mut [0; 4000]) - END.len()).1,
     effects: DRLOG_PACKED.effects.split_at(ONLY_DRLOG.len()).1,
 };

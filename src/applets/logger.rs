@@ -8,7 +8,9 @@ use super::option_sources::{AppletInfo, Invocation};
 use super::pump::Batch;
 use super::standard_fds;
 use core::ffi::c_int;
-use pure::cli::option_table::{Opt, OptionTable, Packed, Table, opt};
+use pure::cli::option_table::{
+    INPUT_FD, Opt, OptionTable, Packed, RATE, SKIP_EMPTY, Table, opt_shared,
+};
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::log::line_prefix::{PREFIX_SIZE, PrefixBuf};
@@ -33,19 +35,17 @@ impl LoggerConfig {
 
 /// The row of `--skip-empty`.
 pub const fn skip_empty<C: AsMut<LoggerConfig>>() -> Opt<C> {
-    opt("-e, --skip-empty\tDrop empty lines.", |c, v| v.to(&mut c.as_mut().skip_empty))
+    opt_shared(SKIP_EMPTY, |c, v| v.to(&mut c.as_mut().skip_empty))
 }
 
 /// The row of `--input-fd`.
 pub const fn input_fd<C: AsMut<LoggerConfig>>() -> Opt<C> {
-    opt("-i, --input-fd FD\tRead this descriptor instead of 0.", |c, v| v.to(&mut c.as_mut().input))
+    opt_shared(INPUT_FD, |c, v| v.to(&mut c.as_mut().input))
 }
 
 /// The row of `--rate`.
 pub const fn rate<C: AsMut<LoggerConfig>>() -> Opt<C> {
-    opt("    --rate N/TIME\tLog at most N lines within each TIME.", |c, v| {
-        v.to(&mut c.as_mut().rate)
-    })
+    opt_shared(RATE, |c, v| v.to(&mut c.as_mut().rate))
 }
 
 /// Memory for the output of a batch: space for a whole batch of one line, and its prefix.

@@ -7,7 +7,7 @@ use super::diag::{eprint, error};
 use super::{print, whole_file};
 use pure::cli::getopt::{self, Outcome, Source};
 use pure::cli::help;
-use pure::cli::option_table::{OptionTable, Packed, Table};
+use pure::cli::option_table::{END, OptionTable, Packed, Table};
 use pure::cli::option_value::{Arg, CliWord, Expected};
 use pure::cli::tokenizer::{Syntax, Tokenizer};
 use pure::diag::Line;
@@ -22,7 +22,7 @@ pub struct NoOptions;
 
 impl OptionTable for NoOptions {
     fn packed_rows(&self) -> &'static [u8] {
-        &[0]
+        END
     }
 
     fn apply(&mut self, _: usize, _: Arg) -> Option<Result<(), Expected>> {

@@ -9,7 +9,7 @@ use super::env_edits::{TOO_MANY, edit};
 use super::option_sources::{AppletInfo, Invocation};
 use super::path_search;
 use env_builder::EnvBuilder;
-use pure::cli::option_table::{Opt, Packed, opt};
+use pure::cli::option_table::{END, ENVIRON, Opt, Packed, opt, opt_shared};
 use pure::cli::option_value::{Expected, REPORTED};
 use pure::exit::Exit;
 use pure::packed;
@@ -38,9 +38,7 @@ pub const OPTIONS: &[Opt<EnvBuilder>] = &[
     opt("-i, --inherit NAME\tTake over one of them.", |env, v| {
         env.environment.inherit(v.value.to_bytes()).map_err(|Full| TOO_MANY)
     }),
-    opt("-E, --environ NAME[=VALUE]\tSet a variable, or remove it.", |env, v| {
-        edit(&mut env.environment, v.value, false)
-    }),
+    opt_shared(ENVIRON, |env, v| edit(&mut env.environment, v.value, false)),
     opt("-d, --envdir DIR\tA file a variable; an empty one removes it.", |env, v| {
         reported(env.read_directory(v.value))
     }),
@@ -50,7 +48,7 @@ pub const OPTIONS: &[Opt<EnvBuilder>] = &[
 ];
 
 /// envdir has only `--help` and `--version`.
-const NO_OPTIONS: Packed<EnvBuilder> = Packed { rows: &[0], effects: &[] };
+const NO_OPTIONS: Packed<EnvBuilder> = Packed { rows: END, effects: &[] };
 
 /// Returns the result of an option that has printed its own message.
 fn reported(result: Result<(), Exit>) -> Result<(), Expected> {

@@ -6,7 +6,7 @@ use super::liveness;
 use super::running::Request;
 use crate::applets::env_edits::EnvEdits;
 use crate::applets::option_sources::{AppletInfo, reject_late_config_file};
-use pure::cli::option_table::{Opt, opt};
+use pure::cli::option_table::{ENVIRON, Opt, opt, opt_shared};
 use pure::cli::option_value::CliWord;
 #[cfg(any(test, fuzzing))]
 use pure::cli::value;
@@ -161,7 +161,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
         v.to(&mut c.check)
     }),
     opt("-W, --work-dir DIR\tChange to this directory first.", |c, v| v.to(&mut c.directory)),
-    opt("-E, --environ NAME[=VALUE]\tSet or remove a variable.", |c, v| v.to(&mut c.env_edits)),
+    opt_shared(ENVIRON, |c, v| v.to(&mut c.env_edits)),
     opt("-v, --verbose\tSay what happens, on standard error.", |c, v| v.to(&mut c.verbose)),
     opt("-I, --write-info PATH\tAppend status lines to a file, FIFO or socket.", |c, v| {
         v.to(&mut c.status_path)

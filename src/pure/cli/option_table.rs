@@ -4,6 +4,7 @@
 //! from the help text, so a row is the only place that describes an option.
 
 use super::option_value::{Arg, Expected};
+use crate::name_table::entry;
 use crate::text::{first, skip};
 
 /// An option as the help shows it: `-t, --timeout TIME`, a tab, the description.
@@ -46,6 +47,8 @@ pub const MAYBE_VALUE: u8 = b'[';
 pub struct Opt<C> {
     pub row: Row,
     pub effect: Effect<C>,
+    /// The index of the row in [`SHARED`], if it is there.
+    shared: Option<u8>,
 }
 
 /// Stores the argument in the settings, or returns the expected form.
@@ -53,14 +56,31 @@ pub type Effect<C> = fn(&mut C, Arg) -> Result<(), Expected>;
 
 /// Returns an option with this effect.
 pub const fn opt<C>(row: &'static str, effect: Effect<C>) -> Opt<C> {
-    Opt { row: Row(row.as_bytes()), effect }
+    Opt { row: Row(row.as_bytes()), effect, shared: None }
+}
+
+/// Returns an option whose row several applets have, such as [`ENVIRON`].
+#[allow(clippy::indexing_slicing, reason = "it runs at compile time")]
+pub const fn opt_shared<C>(index: u8, effect: Effect<C>) -> Opt<C> {
+    let (mut rows, mut to_skip) = (SHARED.as_bytes(), index);
+    loop {
+        let mut size = 0;
+        while size < rows.len() && rows[size] != b'\n' {
+            size += 1;
+        }
+        let (row, rest) = rows.split_at(size);
+        if to_skip == 0 {
+            return Opt { row: Row(row), effect, shared: Some(index) };
+        }
+        (rows, to_skip) = (rest.split_at(1).1, to_skip - 1);
+    }
 }
 
 /// All options of an applet as stored in the executable. [`packed!`](crate::packed) makes it.
 ///
 /// An array of [`Opt`] would need two more words for each: the pointer and the length of its row.
 pub struct Packed<C: 'static> {
-    /// For each option the size of its row in one byte, and the row. Then a zero.
+    /// For each option the size of its row in one byte, and the row; the index of a row in [`SHARED`]. Then [`END`].
     pub rows: &'static [u8],
     pub effects: &'static [Effect<C>],
 }
@@ -87,14 +107,20 @@ pub const fn pack_rows<C>(options: &[Opt<C>], packed: &mut [u8]) -> usize {
     let (mut at, mut end) = (0, 0);
     while at < options.len() {
         let Row(row) = options[at].row;
-        assert!(row.len() < 256, "the size of a row must fit in one byte");
-        packed[end] = row.len().to_le_bytes()[0];
-        let (_, free) = packed.split_at_mut(end + 1);
-        free.split_at_mut(row.len()).0.copy_from_slice(row);
-        end += 1 + row.len();
+        let (_, free) = packed.split_at_mut(end);
+        if let Some(index) = options[at].shared {
+            free[0] = index;
+            end += 1;
+        } else {
+            assert!(row.len() > MAX_SHARED && row.len() < 256, "the size must fit in one byte");
+            free[0] = row.len().to_le_bytes()[0];
+            free.split_at_mut(1).1.split_at_mut(row.len()).0.copy_from_slice(row);
+            end += 1 + row.len();
+        }
         at += 1;
     }
-    end + 1
+    packed.split_at_mut(end).1.split_at_mut(END.len()).0.copy_from_slice(END);
+    end + END.len()
 }
 
 /// Returns the effects of the `N` options of a table.
@@ -134,17 +160,57 @@ impl<C> OptionTable for Table<'_, C> {
     }
 }
 
-/// Splits the first row off packed rows; the rows of [`COMMON`] follow the last one. `None` after these.
+/// Splits the first row off packed rows; `None` after the last one.
 #[inline(never)]
 pub fn next_row(packed: &mut &'static [u8]) -> Option<Row> {
-    let (size, rest) = match packed.split_first()? {
-        (0, _) => COMMON.split_first()?,
-        first => first,
+    let (first, rest) = packed.split_first()?;
+    let first = usize::from(*first);
+    let (row, rest) = if first <= MAX_SHARED {
+        (entry(SHARED, b'\n', first), rest)
+    } else {
+        rest.split_at_checked(first)?
     };
-    let (row, rest) = rest.split_at_checked(usize::from(*size))?;
     *packed = rest;
     Some(Row(row))
 }
 
-/// The rows that every applet has, behind its own, packed. Their letters are reserved.
-const COMMON: &[u8] = b"\x15-h, --help\tShow this.\x1f-V, --version\tShow the version.";
+/// The rows that several applets have. Packed rows contain only their indices. The first are found fastest.
+const SHARED: &str = "-E, --environ NAME[=VALUE]\tSet or remove a variable.
+-e, --skip-empty\tDrop empty lines.
+-i, --input-fd FD\tRead this descriptor instead of 0.
+    --rate N/TIME\tLog at most N lines within each TIME.
+-h, --help\tShow this.
+-V, --version\tShow the version.";
+
+pub const ENVIRON: u8 = 0;
+pub const SKIP_EMPTY: u8 = 1;
+pub const INPUT_FD: u8 = 2;
+pub const RATE: u8 = 3;
+
+/// The rows at the end of every table. Their letters are reserved.
+pub const END: &[u8] = &[4, 5];
+
+/// The last index; the size of every row is larger.
+const MAX_SHARED: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_rows_are_those_of_the_table() {
+        const OPTIONS: &[Opt<()>] = &[
+            opt_shared(RATE, |(), _| Ok(())),
+            opt("-1, --on\tTurn it on.", |(), _| Ok(())),
+            opt_shared(SKIP_EMPTY, |(), _| Ok(())),
+        ];
+        let mut packed = packed!((), OPTIONS).rows;
+        let names: Vec<&[u8]> =
+            core::iter::from_fn(|| next_row(&mut packed)).map(|row| row.name().0).collect();
+        assert_eq!(names, [&b"rate"[..], b"on", b"skip-empty", b"help", b"version"]);
+        for (index, name) in [(INPUT_FD, b"input-fd"), (ENVIRON, b"environ ")] {
+            let row = opt_shared::<()>(index, |(), _| Ok(())).row;
+            assert_eq!(row.name().0, name.trim_ascii());
+        }
+    }
+}
