@@ -13,5 +13,5 @@ fn drlog_has_the_options_of_dlog() {
     assert_eq!(rest, "x one\n");
     rig.run("drlog --on-full wait .").exits(125).reports("drlog", &["--on-full", "wait"]);
     // dlog has no directory to rotate.
-    rig.run("dlog --max-size 5 f").exits(125).reports("dlog", &["unknown option --max-size"]);
+    rig.run("dlog --max-size 5 f").exits(125).reports("dlog", &["unknown option '--max-size'"]);
 }

@@ -50,16 +50,13 @@ pub fn parse(table: &mut dyn OptionTable, source: &mut dyn Source) -> Outcome {
             [b'-', b'-', ..] => 2,
             [b'-', _, ..] => 1,
             _ if syntax.is_none() => return Outcome::Operand,
-            operand => {
-                source.error(&[b"'", operand, b"' is no option"]);
-                return Outcome::Failed;
-            }
+            operand => return unknown(source, operand),
         };
         let mut at = dashes;
         loop {
-            match parse_option(table, source, word, dashes, at) {
-                Ok(next) => at = next,
-                Err(outcome) => return outcome,
+            let outcome = parse_option(table, source, word, dashes, &mut at);
+            if outcome != Outcome::Done {
+                return outcome;
             }
             if at >= word.count_bytes() {
                 break;
@@ -69,7 +66,7 @@ pub fn parse(table: &mut dyn OptionTable, source: &mut dyn Source) -> Outcome {
     Outcome::Done
 }
 
-/// Parses the option whose name, or one letter, starts at this index of a word. Returns the index of the next one.
+/// Parses the option whose name, or one letter, starts at this index of a word. Sets the index to that of the next one.
 ///
 /// The word is `--NAME`, `--NAME=VALUE`, `--no-NAME`, or has letters such as `-123`: switches, and possibly one option with a
 /// value, which is the rest of the word or the next word.
@@ -78,15 +75,15 @@ fn parse_option(
     source: &mut dyn Source,
     word: CliWord,
     dashes: usize,
-    at: usize,
-) -> Result<usize, Outcome> {
+    at: &mut usize,
+) -> Outcome {
     let is_letter = dashes == 1;
     let text = word.to_bytes();
-    let equals_sign = if is_letter { Some(at + 1) } else { find_byte(text, b'=') };
+    let equals_sign = if is_letter { Some(*at + 1) } else { find_byte(text, b'=') };
     let end = equals_sign.unwrap_or(text.len());
     // The option as the user wrote it.
     let shown = first(text, end);
-    let name = skip(shown, at);
+    let name = skip(shown, *at);
     let (mut index, mut kind) = find(table, is_letter, name);
     let on = kind != 0;
     if let (false, Some(name)) = (on, strip_prefix(name, b"no-")) {
@@ -114,20 +111,21 @@ fn parse_option(
     };
     if !wrong.is_empty() {
         source.error(&[b"option ", shown, wrong]);
-        return Err(Outcome::Failed);
+        return Outcome::Failed;
     }
     let value = value.unwrap_or(c"");
+    *at = if is_letter && !takes_value { end } else { text.len() };
     match table.apply(index, Arg { value, on }) {
-        Some(Ok(())) => Ok(if is_letter && !takes_value { end } else { text.len() }),
-        Some(Err(REPORTED)) => Err(Outcome::Failed),
+        Some(Ok(())) => Outcome::Done,
+        Some(Err(REPORTED)) => Outcome::Failed,
         Some(Err(form)) => {
             let (value, form) = (value.to_bytes(), form.as_bytes());
             source.error(&[b"option ", shown, b": '", value, b"' is not ", form]);
-            Err(Outcome::Failed)
+            Outcome::Failed
         }
         None if dashes == 0 => unknown(source, shown),
-        None if matches!(shown, [.., b'h' | b'p']) => Err(Outcome::Help),
-        None => Err(Outcome::Version),
+        None if matches!(shown, [.., b'h' | b'p']) => Outcome::Help,
+        None => Outcome::Version,
     }
 }
 
@@ -147,9 +145,9 @@ fn find(table: &dyn OptionTable, is_letter: bool, name: &[u8]) -> (usize, u8) {
 }
 
 #[inline(never)]
-fn unknown(source: &mut dyn Source, shown: &[u8]) -> Result<usize, Outcome> {
-    source.error(&[b"unknown option ", shown, b" (try --help)"]);
-    Err(Outcome::Failed)
+fn unknown(source: &mut dyn Source, shown: &[u8]) -> Outcome {
+    source.error(&[b"unknown option '", shown, b"' (try --help)"]);
+    Outcome::Failed
 }
 
 #[cfg(test)]
@@ -230,7 +228,7 @@ mod tests {
         let all = Config { on: false, no_x: true, number: Number(Some(4)) };
         assert_eq!(parsed(&["on", "no-x", "number", "5", "number=4", "no-on"]), Ok(all));
         for unknown in ["-1", "--on", "--", "cmd", "help", "version"] {
-            let message = format!("unknown option {unknown} (try --help)");
+            let message = format!("unknown option '{unknown}' (try --help)");
             assert_eq!(parsed(&["on", unknown]), Err(message));
         }
     }
@@ -240,11 +238,11 @@ mod tests {
         let wrong = |words: &[&str], message: &str| {
             assert_eq!(parsed(words).map(|_| ()), Err(message.to_string()));
         };
-        wrong(&["-q"], "unknown option -q (try --help)");
-        wrong(&["-1q"], "unknown option -1q (try --help)");
-        wrong(&["- "], "unknown option -  (try --help)");
-        wrong(&["--quit"], "unknown option --quit (try --help)");
-        wrong(&["--no-quit"], "unknown option --no-quit (try --help)");
+        wrong(&["-q"], "unknown option '-q' (try --help)");
+        wrong(&["-1q"], "unknown option '-1q' (try --help)");
+        wrong(&["- "], "unknown option '- ' (try --help)");
+        wrong(&["--quit"], "unknown option '--quit' (try --help)");
+        wrong(&["--no-quit"], "unknown option '--no-quit' (try --help)");
         wrong(&["-n"], "option -n needs a value");
         wrong(&["-1n"], "option -1n needs a value");
         wrong(&["--number"], "option --number needs a value");
@@ -254,7 +252,7 @@ mod tests {
         wrong(&["--on=1"], "option --on takes no value");
         wrong(&["--maybe="], "option --maybe takes no value");
         wrong(&["--maybe=x"], "option --maybe: 'x' is not a number");
-        wrong(&["--no-number"], "unknown option --no-number (try --help)");
+        wrong(&["--no-number"], "unknown option '--no-number' (try --help)");
     }
 
     #[test]
