@@ -17,17 +17,9 @@ use sys::static_cell::StaticCell;
 use sys::{args::Args, environment};
 use ufmt::uwrite;
 
-/// The table of an applet without options of its own.
-pub struct NoOptions;
-
-impl OptionTable for NoOptions {
-    fn packed_rows(&self) -> &'static [u8] {
-        END
-    }
-
-    fn apply(&mut self, _: usize, _: Arg) -> Option<Result<(), Expected>> {
-        None
-    }
+/// Returns the table of an applet without options of its own.
+pub const fn no_options<C>() -> Packed<C> {
+    Packed { rows: END, effects: &[] }
 }
 
 /// The command line of this process.
@@ -77,37 +69,66 @@ impl Invocation {
     /// [`Exit::SUCCESS`] after the help or the version was printed. [`Exit::FAILED`] after a message about a wrong option
     /// or a source that cannot be read.
     pub fn read(&self, info: &AppletInfo, table: &mut dyn OptionTable) -> Result<usize, Exit> {
-        let mut buffer: &'static mut [u8] = &mut [];
-        let mut next = 1;
-        if let (true, Some((path, after))) = (info.has_file, self.config_file()) {
-            claim_buffer(&mut buffer);
-            let size = whole_file::read(path, buffer)?;
-            parse_text(info, table, path.to_bytes(), Syntax::File, &mut buffer, size)?;
-            next = after;
-        }
-        for name in info.variables {
-            if let Some(value) = trusted_variable(name)? {
-                claim_buffer(&mut buffer);
-                let (name, size) = (name.as_bytes(), copy(value.to_bytes(), buffer));
-                parse_text(info, table, name, Syntax::Variable, &mut buffer, size)?;
-            }
-        }
-        let mut argv = ArgvSource { args: self.args, next };
-        let outcome = getopt::parse(table, &mut argv);
+        let mut argv = ArgvSource { args: self.args, next: 1 };
+        let outcome = self.parse(info, table, &mut argv);
         show(info, table, outcome)?;
         // The parser has already read the first operand, unless `--` came before it.
         Ok(argv.next - usize::from(outcome == Outcome::Operand))
     }
 
+    /// Parses all sources, up to the first that does not end in [`Outcome::Done`].
+    fn parse(
+        &self,
+        info: &AppletInfo,
+        table: &mut dyn OptionTable,
+        argv: &mut ArgvSource,
+    ) -> Outcome {
+        let mut buffer: &'static mut [u8] = &mut [];
+        if info.has_file
+            && let Some((path, after)) = self.config_file()
+        {
+            argv.next = after;
+            claim_buffer(&mut buffer);
+            let Ok(size) = whole_file::read(path, buffer) else {
+                return Outcome::Failed;
+            };
+            let outcome = parse_text(table, path.to_bytes(), Syntax::File, &mut buffer, size);
+            if outcome != Outcome::Done {
+                return outcome;
+            }
+        }
+        for name in info.variables {
+            let Some(value) = environment::variable(name.as_bytes()) else {
+                continue;
+            };
+            // The caller must not give options to a program with more rights.
+            if !environment::is_trusted() {
+                error(name, b"", ": set by who has fewer rights");
+                return Outcome::Failed;
+            }
+            claim_buffer(&mut buffer);
+            let (name, size) = (name.as_bytes(), copy(value.to_bytes(), buffer));
+            let outcome = parse_text(table, name, Syntax::Variable, &mut buffer, size);
+            if outcome != Outcome::Done {
+                return outcome;
+            }
+        }
+        getopt::parse(table, argv)
+    }
+
     /// Returns the path of the configuration file and the index of the word after it, if the first option is `-C`.
     fn config_file(&self) -> Option<(CliWord, usize)> {
         let first = self.args.word(1)?;
-        let size = match first.to_bytes() {
-            b"-C" | b"--config" => return Some((self.args.word(2)?, 3)),
-            [b'-', b'C', ..] => "-C".len(),
-            long => strip_prefix(long, b"--config=").map(|_| "--config=".len())?,
+        let (size, rest) = match strip_prefix(first.to_bytes(), b"-C") {
+            Some(rest) => ("-C".len(), rest),
+            None => ("--config=".len(), strip_prefix(first.to_bytes(), b"--config")?),
         };
-        Some((cstr_tail(first, size)?, 2))
+        match rest {
+            [] => Some((self.args.word(2)?, 3)),
+            [b'=', ..] => Some((cstr_tail(first, size)?, 2)),
+            _ if size == "-C".len() => Some((cstr_tail(first, size)?, 2)),
+            _ => None,
+        }
     }
 
     /// Returns the word with index `at`, which must be the last one; `None` if it is missing.
@@ -130,41 +151,25 @@ pub fn reject_late_config_file<C>(_: &mut C, _: Arg) -> Result<(), Expected> {
     Err("the first option's, as it must be")
 }
 
-/// Returns a variable that changes the behaviour of the program.
-///
-/// # Errors
-/// [`Exit::FAILED`] after a message, if the variable is set and the program is set-uid or set-gid: the caller must not
-/// give options to a program with more rights.
-fn trusted_variable(name: &str) -> Result<Option<CliWord>, Exit> {
-    match environment::variable(name.as_bytes()) {
-        Some(_) if !environment::is_trusted() => {
-            Err(error(name, b"", ": set by who has fewer rights"))
-        }
-        value => Ok(value),
-    }
-}
-
 /// Parses the text in the first `size` bytes of the buffer. Its words stay there, and the rest of the buffer is left.
 ///
-/// # Errors
-/// The same as for [`Invocation::read`]; [`Exit::FAILED`] after a message, if no byte behind the text is left for the
-/// tokenizer.
+/// Fails after a message, also if no byte behind the text is left for the tokenizer.
 #[inline(never)]
 fn parse_text(
-    info: &AppletInfo,
     table: &mut dyn OptionTable,
     name: &'static [u8],
     syntax: Syntax,
     buffer: &mut &'static mut [u8],
     size: usize,
-) -> Result<(), Exit> {
-    let (text, rest) = core::mem::take(buffer)
-        .split_at_mut_checked(size + 1)
-        .ok_or_else(|| error("", name, ": more than 16384 bytes of options"))?;
+) -> Outcome {
+    let Some((text, rest)) = core::mem::take(buffer).split_at_mut_checked(size + 1) else {
+        error("", name, ": more than 16384 bytes of options");
+        return Outcome::Failed;
+    };
     *buffer = rest;
     let mut source = TextSource { name, failed: false, words: Tokenizer::new(syntax, text) };
     let outcome = getopt::parse(table, &mut source);
-    show(info, table, if source.failed { Outcome::Failed } else { outcome })
+    if source.failed { Outcome::Failed } else { outcome }
 }
 
 /// Prints the help or the version if the parser found that option.

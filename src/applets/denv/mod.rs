@@ -6,10 +6,10 @@
 mod env_builder;
 
 use super::env_edits::{TOO_MANY, edit};
-use super::option_sources::{AppletInfo, Invocation};
+use super::option_sources::{AppletInfo, Invocation, no_options};
 use super::path_search;
 use env_builder::EnvBuilder;
-use pure::cli::option_table::{END, ENVIRON, Opt, Packed, opt, opt_shared};
+use pure::cli::option_table::{ENVIRON, Opt, Packed, opt, opt_shared};
 use pure::cli::option_value::{Expected, REPORTED};
 use pure::exit::Exit;
 use pure::packed;
@@ -47,9 +47,6 @@ pub const OPTIONS: &[Opt<EnvBuilder>] = &[
     }),
 ];
 
-/// envdir has only `--help` and `--version`.
-const NO_OPTIONS: Packed<EnvBuilder> = Packed { rows: END, effects: &[] };
-
 /// Returns the result of an option that has printed its own message.
 fn reported(result: Result<(), Exit>) -> Result<(), Expected> {
     result.map_err(|_| REPORTED)
@@ -71,7 +68,7 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
 /// # Errors
 /// The same as for [`run`].
 pub fn run_envdir(invocation: &Invocation) -> Result<Exit, Exit> {
-    execute(invocation, &ENVDIR, NO_OPTIONS)
+    execute(invocation, &ENVDIR, no_options())
 }
 
 /// Executes the command in its environment. Returns only if that fails, or after the help.

@@ -4,7 +4,7 @@
 //! copier is an orphan: a command that waits for all its children does not wait for it, and dmon adopts it.
 
 use super::diag::os_error;
-use super::option_sources::{AppletInfo, Invocation, NoOptions};
+use super::option_sources::{AppletInfo, Invocation, no_options};
 use super::{path_search, standard_fds, wait};
 use core::ffi::c_int;
 use pure::exit::Exit;
@@ -28,7 +28,7 @@ Run a command whose standard output is a pseudo-terminal.\n\n",
 /// # Errors
 /// [`Exit::FAILED`] for wrong options or without a terminal, [`Exit::NOT_FOUND`], [`Exit::CANNOT_EXECUTE`].
 pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
-    let at = invocation.read(&INFO, &mut NoOptions)?;
+    let at = invocation.options(&INFO, no_options(), &mut ())?;
     let Some(command) = invocation.args.command(at, invocation.args.count()) else {
         return Err(INFO.missing("no command to run. "));
     };
