@@ -8,10 +8,10 @@ use pure::text::split_once;
 use sys::environment::{Environment, Full};
 
 /// The error for a variable that does not fit into the [`Environment`].
-pub const TOO_MANY: Expected = "possible: an environment has at most 2000 variables";
+pub const TOO_MANY: Expected = "possible: more than 2000 variables in the environment";
 
-/// The end of other messages about such a variable.
-pub const TOO_MANY_VARIABLES: &str = ": more than 2000 variables in the environment";
+/// The end of other messages about such a variable: the same text from the colon on.
+pub const TOO_MANY_VARIABLES: &str = TOO_MANY.split_at("possible".len()).1;
 
 /// Sets or removes one variable. `NAME=` removes it if `empty_removes` is true.
 ///

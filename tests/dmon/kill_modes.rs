@@ -190,6 +190,6 @@ fn process_leaves_no_worker_paused() {
 #[test]
 fn an_unknown_kill_mode_is_an_error() {
     let rig = Rig::new();
-    let message = "option --kill-mode: 'all' is not group, mixed or process";
+    let message = "option --kill-mode: 'all' is not one of group mixed process";
     rig.run("dmon -n --kill-mode all true").exits(125).reports("dmon", &[message]);
 }

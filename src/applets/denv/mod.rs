@@ -17,8 +17,7 @@ use sys::environment::{Full, Variables};
 
 const DENV: AppletInfo = AppletInfo {
     usage: "Usage: denv [options] command [args]
-Run a command with a new environment, which is empty but for what the options put
-into it, in their order.\n\n",
+Run a command in a new environment, to which the options add in their order.\n\n",
     variables: &[],
     has_file: false,
 };

@@ -117,9 +117,10 @@ impl Drop for PidFile {
 
 /// Reports that another dmon holds the lock, with its PID if `text`, the content of the file, is one.
 fn already_running(path: CliWord, text: &[u8], holder: Option<Pid>) -> Exit {
-    let (running, pid): (&[u8], _) = match holder {
-        Some(_) => (b": already running, pid ", text),
-        None => (b": already running", &[][..]),
+    const RUNNING: &[u8] = b": already running, pid ";
+    let (running, pid) = match holder {
+        Some(_) => (RUNNING, text),
+        None => (const { RUNNING.split_at(": already running".len()).0 }, &[][..]),
     };
     error_bytes(path.to_bytes(), running, pid)
 }

@@ -72,7 +72,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("    --id[=PID]\tAdd a PID (default: of dsyslog) to the name.", |c, v| {
         v.to(&mut c.format.id)
     }),
-    opt("    --size SIZE\tLimit messages to SIZE bytes (default: 1023).", |c, v| v.to(&mut c.size)),
+    opt("    --size SIZE\tLimit messages to SIZE bytes; 1023.", |c, v| v.to(&mut c.size)),
     opt("    --prio-prefix\tRead <3> or <30> before a line as its priority.", |c, v| {
         v.to(&mut c.format.prefixed)
     }),
