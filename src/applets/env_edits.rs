@@ -41,7 +41,7 @@ pub fn edit(
 pub fn edit_copy(copy: &mut Option<Environment>, word: CliWord) -> Result<(), Expected> {
     if copy.is_none() {
         *copy = Environment::claim();
-        copy.as_mut().map_or(Ok(()), Environment::inherit_all).map_err(|Full| TOO_MANY)?;
+        copy.as_ref().map_or(Ok(()), Environment::inherit_all).map_err(|Full| TOO_MANY)?;
     }
     // dmon claims one for `-E` and one for each of its children, so `claim` succeeds.
     copy.as_mut().map_or(Err(TOO_MANY), |copy| edit(copy, word, false))

@@ -13,8 +13,9 @@ use pure::cli::tokenizer::{Syntax, Tokenizer};
 use pure::diag::Line;
 use pure::exit::Exit;
 use pure::text::{self, Put, Writer, copy, cstr_tail, strip_prefix};
+use sys::args::{Args, Argv};
+use sys::environment;
 use sys::static_cell::StaticCell;
-use sys::{args::Args, environment};
 use ufmt::uwrite;
 
 /// Returns the table of an applet without options of its own.
@@ -47,7 +48,8 @@ impl AppletInfo {
 /// The size of all words from a file and from variables together, in bytes. Chosen: enough for hundreds of options.
 const BUFFER_SIZE: usize = 16 << 10;
 
-static BUFFER: StaticCell<[u8; BUFFER_SIZE], 5> = StaticCell::new([[0; BUFFER_SIZE]]);
+/// For the options, and for the words of a command in an option.
+static BUFFER: StaticCell<[u8; BUFFER_SIZE], 5, 2> = StaticCell::new([[0; BUFFER_SIZE]; 2]);
 
 impl Invocation {
     /// Reads the options from all sources into `config`, and returns the index of the first operand on the command line.
@@ -170,6 +172,26 @@ fn parse_text(
     let mut source = TextSource { name, failed: false, words: Tokenizer::new(syntax, text) };
     let outcome = getopt::parse(table, &mut source);
     if source.failed { Outcome::Failed } else { outcome }
+}
+
+/// Splits the value of an option into the words of a command. May be called once. `name` is for the message.
+///
+/// # Errors
+/// [`Exit::FAILED`] after a message: an open quote, no word, too many words or bytes.
+pub fn command_of(name: &'static str, line: CliWord) -> Result<Argv, Exit> {
+    let mut buffer: &'static mut [u8] = &mut [];
+    claim_buffer(&mut buffer);
+    let size = copy(line.to_bytes(), buffer);
+    let Some((text, _)) = buffer.split_at_mut_checked(size + 1) else {
+        return Err(error(name, b"", ": more than 16384 bytes"));
+    };
+    let words = Tokenizer::new(Syntax::Variable, text);
+    let mut source = TextSource { name: name.as_bytes(), failed: false, words };
+    let argv = Argv::from_words(|| source.next()).filter(|_| !source.failed);
+    argv.ok_or_else(|| {
+        source.error(&[b"no command of 1 to 64 words"]);
+        Exit::FAILED
+    })
 }
 
 /// Prints the help or the version if the parser found that option.

@@ -27,7 +27,7 @@ pub fn claim_path_buf() -> Option<&'static mut PathBuf> {
 
 /// Executes the command of a process that ends otherwise: as [`execvp`], and prints the error.
 #[inline(never)]
-pub fn execute(command: &Argv, variables: Variables) -> Errno {
+pub fn execute(command: &Argv, variables: Variables<'_>) -> Errno {
     let error = match claim_path_buf() {
         Some(path_buf) => execvp(command, path_buf, variables),
         None => Errno::NOMEM,
@@ -38,7 +38,7 @@ pub fn execute(command: &Argv, variables: Variables) -> Errno {
 
 /// Executes the command with these variables, which replaces this process. Returns the error of [`search`].
 #[must_use]
-pub fn execvp(command: &Argv, path_buf: &mut PathBuf, variables: Variables) -> Errno {
+pub fn execvp(command: &Argv, path_buf: &mut PathBuf, variables: Variables<'_>) -> Errno {
     let mut execute = |file: &CStr| Err(process::execve(file, command, variables));
     search(command.name(), path_buf, &mut execute).err().unwrap_or(Errno::NOENT)
 }

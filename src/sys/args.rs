@@ -1,5 +1,6 @@
 //! The command line, in the memory in which the kernel passed it.
 
+use super::static_cell::StaticCell;
 use core::ffi::{CStr, c_char, c_int};
 use core::ptr::NonNull;
 
@@ -68,7 +69,27 @@ impl Args {
     }
 }
 
+/// The maximum number of words of [`Argv::from_words`]. Chosen.
+pub const MAX_WORDS: usize = 64;
+
+/// The words of one command that is not in the argument vector, and null pointers behind them.
+static VECTOR: StaticCell<[*const c_char; MAX_WORDS + 1], 7> =
+    StaticCell::new([[core::ptr::null(); MAX_WORDS + 1]]);
+
 impl Argv {
+    /// Returns the command that consists of the words of `next`; `None` if there are none or more than [`MAX_WORDS`],
+    /// and on the second call.
+    #[must_use]
+    pub fn from_words(mut next: impl FnMut() -> Option<&'static CStr>) -> Option<Self> {
+        let [places @ .., _] = VECTOR.take()?;
+        let mut count = 0;
+        while let Some(word) = next() {
+            *places.get_mut(count)? = word.as_ptr();
+            count += 1;
+        }
+        NonNull::new(places.as_mut_ptr()).filter(|_| count > 0).map(Self)
+    }
+
     /// Returns the command's first word.
     #[must_use]
     pub fn name(&self) -> &'static CStr {

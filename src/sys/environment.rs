@@ -3,18 +3,19 @@
 use super::static_cell::StaticCell;
 use core::cell::Cell;
 use core::ffi::{CStr, c_char};
+use core::marker::PhantomData;
 use pure::text::{cstr_tail, split_once, strip_prefix};
 
 /// The maximum number of variables in a new environment. Chosen: a login shell has about a hundred.
 pub const MAX_VARIABLES: usize = 2000;
 
-/// A free place for [`Variables::with`], then pointers to `NAME=VALUE` as execve(2) takes them; null from the end on.
+/// Two free places for [`Variables`], then pointers to `NAME=VALUE` as execve(2) takes them; null from the end on.
 /// Cells, because the free place is written through a shared reference.
-type Vector = [Cell<*const c_char>; MAX_VARIABLES + 2];
+type Vector = [Cell<*const c_char>; MAX_VARIABLES + 3];
 
-/// One for `-E`, one for each of dmon's two children. A page that is not written takes no memory.
-static VECTORS: StaticCell<Vector, 6, 3> =
-    StaticCell::new([const { [const { Cell::new(core::ptr::null()) }; MAX_VARIABLES + 2] }; 3]);
+/// One for `-E`, one for each of dmon's three children. A page that is not written takes no memory.
+static VECTORS: StaticCell<Vector, 6, 4> =
+    StaticCell::new([const { [const { Cell::new(core::ptr::null()) }; MAX_VARIABLES + 3] }; 4]);
 
 unsafe extern "C" {
     /// musl's copy of `AT_SECURE` (getauxval(3)).
@@ -33,24 +34,36 @@ fn pointer() -> *mut *const c_char {
 
 /// The variables that a command is executed with.
 #[derive(Clone, Copy)]
-pub struct Variables(*const *const c_char);
+pub struct Variables<'a>(*const *const c_char, PhantomData<&'a CStr>);
 
-impl Variables {
+impl<'a> Variables<'a> {
     /// Returns the variables of `environment`, where `None` is the current one, and `additional` in front of them.
     ///
     /// Nothing is copied, and the environment stays as it is: the place in front of its first variable is free. In the
     /// environment that the kernel passed, this is the place of the null pointer behind the arguments (execve(2)), which
     /// [`Args`](super::args::Args) does not use.
     #[must_use]
-    pub fn new(environment: Option<&Environment>, additional: Option<&'static CStr>) -> Self {
+    pub fn new(environment: Option<&Environment>, additional: Option<&'a CStr>) -> Self {
         let first = environment.map_or_else(pointer, Environment::pointer);
         let Some(variable) = additional else {
-            return Self(first);
+            return Self(first, PhantomData);
         };
         let place = first.wrapping_sub(1);
         // SAFETY: the place belongs to the vector, or to the argument vector, and nothing reads it.
         unsafe { *place = variable.as_ptr() };
-        Self(place)
+        Self(place, PhantomData)
+    }
+
+    /// Returns the variables of `environment`, and these two in front of them.
+    #[must_use]
+    pub fn with_two(environment: &'a Environment, additional: [&'a CStr; 2]) -> Self {
+        let mut place = environment.pointer();
+        for variable in additional {
+            place = place.wrapping_sub(1);
+            // SAFETY: the vector has two places in front of the first variable.
+            unsafe { *place = variable.as_ptr() };
+        }
+        Self(place, PhantomData)
     }
 
     /// Returns the vector for execve(2).
@@ -127,8 +140,8 @@ pub fn is_trusted() -> bool {
 
 /// A new environment, to install or to execute a command with.
 pub struct Environment {
-    vector: &'static mut Vector,
-    count: usize,
+    vector: &'static Vector,
+    count: Cell<usize>,
 }
 
 /// The error for more than [`MAX_VARIABLES`] variables.
@@ -139,15 +152,15 @@ fn name_of(variable: &CStr) -> &[u8] {
 }
 
 impl Environment {
-    /// Returns an empty environment; `None` on the fourth call, because there is memory for three.
+    /// Returns an empty environment; `None` on the fifth call, because there is memory for four.
     #[inline(never)]
     pub fn claim() -> Option<Self> {
-        Some(Self { vector: VECTORS.take()?, count: 0 })
+        Some(Self { vector: VECTORS.take()?, count: Cell::new(0) })
     }
 
     /// Returns the place of the first variable.
     const fn pointer(&self) -> *mut *const c_char {
-        self.vector.as_ptr().cast::<*const c_char>().cast_mut().wrapping_add(1)
+        self.vector.as_ptr().cast::<*const c_char>().cast_mut().wrapping_add(2)
     }
 
     /// Replaces the current environment.
@@ -161,7 +174,7 @@ impl Environment {
     ///
     /// # Errors
     /// [`Full`].
-    pub fn inherit(&mut self, name: &[u8]) -> Result<(), Full> {
+    pub fn inherit(&self, name: &[u8]) -> Result<(), Full> {
         find(pointer(), name).map_or(Ok(()), |(_, variable)| self.set(variable))
     }
 
@@ -169,7 +182,7 @@ impl Environment {
     ///
     /// # Errors
     /// [`Full`].
-    pub fn inherit_all(&mut self) -> Result<(), Full> {
+    pub fn inherit_all(&self) -> Result<(), Full> {
         strings(pointer()).try_for_each(|variable| self.inherit(name_of(variable)))
     }
 
@@ -177,25 +190,25 @@ impl Environment {
     ///
     /// # Errors
     /// [`Full`].
-    pub fn set(&mut self, variable: &'static CStr) -> Result<(), Full> {
+    pub fn set(&self, variable: &'static CStr) -> Result<(), Full> {
         let found = find(self.pointer(), name_of(variable));
-        let index = found.map_or(self.count, |(index, _)| index);
+        let index = found.map_or(self.count.get(), |(index, _)| index);
         // The last entry stays null.
-        let place = self.vector.get(index + 1).filter(|_| index < MAX_VARIABLES).ok_or(Full)?;
+        let place = self.vector.get(index + 2).filter(|_| index < MAX_VARIABLES).ok_or(Full)?;
         place.set(variable.as_ptr());
-        self.count = self.count.max(index + 1);
+        self.count.set(self.count.get().max(index + 1));
         Ok(())
     }
 
     /// Removes a variable, if it exists. The last one takes its place.
-    pub fn remove(&mut self, name: &[u8]) {
+    pub fn remove(&self, name: &[u8]) {
         if let Some((index, _)) = find(self.pointer(), name) {
-            let places = (self.vector.get(index + 1), self.vector.get(self.count));
+            let places = (self.vector.get(index + 2), self.vector.get(self.count.get() + 1));
             if let (Some(place), Some(last)) = places {
                 place.set(last.get());
                 last.set(core::ptr::null());
             }
-            self.count -= 1;
+            self.count.set(self.count.get() - 1);
         }
     }
 }

@@ -27,6 +27,7 @@ mod failed_daemon;
 /// Fault injection: each system call fails once.
 mod faults;
 /// Unrelated and inherited processes never receive a signal.
+mod finish;
 mod foreign_processes;
 /// Signals and the death of dmon between fork and exec.
 mod fork_to_exec;

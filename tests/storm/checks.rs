@@ -132,12 +132,15 @@ impl Checker<'_> {
         }
     }
 
-    /// Each child starts after the exit of the previous one, and all status lines between are about this child.
+    /// Each child starts after the exit of the previous one, and all status lines between are about this child. The command
+    /// of --finish takes turns with the command.
     fn state_sequence(&mut self, instance: &Instance) {
-        for role in ["cmd", "log"] {
+        for roles in ["cmd finish", "log"] {
             let mut running = None;
             let lines = status_lines(&instance.status).into_iter();
-            for StatusLine { event, pid, .. } in lines.filter(|line| line.role == role) {
+            for StatusLine { role, event, pid, .. } in
+                lines.filter(|line| roles.contains(line.role))
+            {
                 running = match (event, running) {
                     ("start", None) => Some(pid),
                     ("exit", Some(now)) if now == pid => None,
@@ -149,7 +152,7 @@ impl Checker<'_> {
                 };
             }
             if let (Some(pid), false) = (running, instance.was_killed) {
-                self.fail(format!("no exit is reported for {role} {pid}"));
+                self.fail(format!("no exit is reported for {roles} {pid}"));
             }
         }
     }

@@ -139,6 +139,7 @@ fn choose_options(plan: &mut Plan, r: &mut Random) {
     plan.has_time_limit = chance(r, 30);
     // A file that does not exist makes the time of --alive a limit of the run.
     add(plan.has_time_limit, r.pick(&["-t 0.1", "-t 0.3", "-t 1", "--alive 0.4:nosuch"]));
+    add(chance(r, 12), r.pick(&["--finish true", "--finish 'sleep 0.1'", "--finish /no/such"]));
     let (seconds, option) =
         r.pick(&[(0.1, "-k 0.1"), (0.3, "-k 0.3"), (1.0, "-k 1"), (0.0, "-k 0"), (10.0, "")]);
     // A second instance waits for the grace period until the leftovers of the first have exited: keep the default.

@@ -49,6 +49,8 @@ pub struct Config {
     pub status_path: Option<CliWord>,
     pub directory: Option<CliWord>,
     pub alive_file: Option<CliWord>,
+    /// The words of the command that follows each run.
+    pub finish: Option<CliWord>,
     pub request: Request,
     pub env_edits: EnvEdits,
     load_high: Threshold,
@@ -72,6 +74,7 @@ impl Default for Config {
             status_path: None,
             directory: None,
             alive_file: None,
+            finish: None,
             request: Request::NONE,
             env_edits: EnvEdits::default(),
             rlimits: Rlimits::default(),
@@ -117,6 +120,7 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("    --alive TIME:FILE\tEnd a run whose file is unchanged for TIME.", |c, v| {
         liveness::parse(v.value, &mut c.policy.alive, &mut c.alive_file)
     }),
+    opt("    --finish CMDLINE\tRun this command after each run.", |c, v| v.to(&mut c.finish)),
     opt("-k, --kill-after TIME\tFrom the stop signal to KILL; 10s, 0 is never.", |c, v| {
         v.to(&mut c.policy.kill_after)
     }),

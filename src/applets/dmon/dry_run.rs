@@ -18,26 +18,24 @@ use sys::file::{self, EXECUTE, File, Mode, WRITE};
 /// [`Exit::FAILED`] after a message for each that cannot be used.
 #[inline(never)]
 pub fn check(config: &Config, job: &Job, path_buf: &mut PathBuf) -> Result<Exit, Exit> {
-    let command = check_command(job.command.name(), path_buf);
-    let log_command = job.log_command.is_none_or(|command| check_command(command.name(), path_buf));
-    let pid_file = check_file(config.pid_file, path_buf);
-    let status_file = check_file(config.status_path, path_buf);
-    let all = command & log_command & pid_file & status_file;
+    let mut all = true;
+    let finish = job.finish.as_ref().map(|finish| finish.argv);
+    for command in [Some(job.command), job.log_command, finish].into_iter().flatten() {
+        all &= check_command(command.name(), path_buf);
+    }
+    for path in [config.pid_file, config.status_path].into_iter().flatten() {
+        all &= check_file(path, path_buf);
+    }
     if all { Ok(Exit::SUCCESS) } else { Err(Exit::FAILED) }
 }
 
-#[inline(never)]
 fn check_command(name: &CStr, path_buf: &mut PathBuf) -> bool {
     let found = path_search::search(name, path_buf, &mut |path| usable(path, EXECUTE));
     found.map_err(|error| os_error("cannot execute ", name.to_bytes(), error)).is_ok()
 }
 
 /// Checks that a file can be written or created.
-#[inline(never)]
-fn check_file(path: Option<&CStr>, path_buf: &mut PathBuf) -> bool {
-    let Some(path) = path else {
-        return true;
-    };
+fn check_file(path: &CStr, path_buf: &mut PathBuf) -> bool {
     let mut result = usable(path, WRITE);
     if result == Err(Errno::NOENT) {
         let bytes = path.to_bytes();

@@ -76,7 +76,7 @@ impl<'a> Leftovers<'a> {
                 Role::Cmd if sweep.mode != SweepMode::Resume => {
                     Some(group) != log_group && Some(child) != log_group
                 }
-                Role::Cmd | Role::Log => sweep.all_children || group == sweep.group,
+                _ => sweep.all_children || group == sweep.group,
             };
             if belongs {
                 let whole_group =
@@ -131,7 +131,7 @@ impl<'a> Leftovers<'a> {
             Role::Log if target == sweep.group => {
                 self.log_signalled.replace(target) != Some(target)
             }
-            Role::Log | Role::Cmd => self.signalled.insert(target),
+            _ => self.signalled.insert(target),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod config;
 mod credentials;
 mod daemon;
 mod dry_run;
+mod finish;
 mod leftovers;
 mod liveness;
 mod load_sampler;
@@ -80,11 +81,14 @@ fn run_with(
     }
     let (command, log_command) = split_commands(&invocation.args, operands_at);
     let command = command.ok_or_else(|| INFO.missing("no command to run. "))?;
-    let mut job = Job { command, credentials: None, log_command, log_credentials: None };
+    let mut job =
+        Job { command, credentials: None, log_command, log_credentials: None, finish: None };
     config.validate(job.log_command.is_some()).map_err(|wrong| error(wrong, b"", ""))?;
     let edited = &config.env_edits.edited;
     credentials::resolve(&config.cmd_user, edited, &mut job.credentials)?;
     credentials::resolve(&config.log_user, edited, &mut job.log_credentials)?;
+    job.finish = config.finish.map(finish::prepare).transpose()?;
+    config.policy.finish = job.finish.is_some();
     load_sampler::check(&config.policy.thresholds)?;
     let path_buf = path_search::claim_path_buf().ok_or(Exit::FAILED)?;
     if config.check {

@@ -24,13 +24,15 @@
 
 use super::config::Config;
 use super::credentials::Credentials;
+use super::finish::{FinishCommand, Status};
 use super::log_pipe::LogPipe;
 use super::mark;
 use super::start_failure::{Stage, StartFailure};
 use crate::applets::path_search::{PathBuf, execvp};
+use crate::applets::standard_fds;
 use core::ffi::{CStr, c_int};
 use pure::exit::Exit;
-use pure::supervise::machine::Role;
+use pure::supervise::machine::{Role, RunEnd};
 use pure::supervise::rlimits::Rlimits;
 use pure::unix::{Errno, Pid, Signal};
 use sys::args::Argv;
@@ -49,14 +51,16 @@ pub struct Job {
     pub log_command: Option<Argv>,
     pub credentials: Option<Credentials>,
     pub log_credentials: Option<Credentials>,
+    pub finish: Option<FinishCommand>,
 }
 
 impl Job {
-    /// Returns the command of a child. Without a log command, no logger is started.
+    /// Returns the command of a child. Without a log command, no logger is started, and the same holds for `--finish`.
     fn command_of(&self, role: Role) -> &Argv {
-        match (role, &self.log_command) {
-            (Role::Log, Some(command)) => command,
-            (Role::Log, None) | (Role::Cmd, _) => &self.command,
+        match (role, &self.log_command, &self.finish) {
+            (Role::Log, Some(command), _) => command,
+            (Role::Finish, _, Some(finish)) => &finish.argv,
+            _ => &self.command,
         }
     }
 }
@@ -65,6 +69,7 @@ impl Job {
 struct SpawnSpec<'a> {
     settings: &'a Settings<'a>,
     role: Role,
+    run_end: RunEnd,
     /// The log pipe: the command's standard output or the logger's standard input.
     pipe: &'a LogPipe,
     /// The terminal: the command becomes its foreground job. The logger never does, and may write to it.
@@ -83,6 +88,8 @@ struct Settings<'a> {
 /// Starts children.
 pub struct Spawner<'a> {
     settings: Settings<'a>,
+    /// How the last run ended, for the finish command.
+    pub run_end: RunEnd,
     /// A child has run in dmon's memory, so vfork(2) works as the kernel promises.
     shares_memory: bool,
     /// The buffer in which a child builds the path of its command.
@@ -95,7 +102,7 @@ impl<'a> Spawner<'a> {
         let supervisor_pid = process::getpid();
         let mark = mark::own(supervisor_pid);
         let settings = Settings { config, job, mark, supervisor_pid };
-        Self { settings, shares_memory: false, path_buf }
+        Self { settings, run_end: RunEnd::NONE, shares_memory: false, path_buf }
     }
 
     /// Returns the command of a child.
@@ -113,8 +120,8 @@ impl<'a> Spawner<'a> {
         pipe: &LogPipe,
         terminal: Option<c_int>,
     ) -> Result<Pid, StartFailure> {
-        let Self { settings, path_buf, shares_memory } = self;
-        let spec = SpawnSpec { settings, role, pipe, terminal };
+        let Self { settings, run_end, path_buf, shares_memory } = self;
+        let spec = SpawnSpec { settings, role, run_end: *run_end, pipe, terminal };
         let cannot_fork = |error| StartFailure::new(Stage::FORK, error);
         let pipe = (!*shares_memory).then(fd::pipe).transpose().map_err(cannot_fork)?;
         let mut failure = None;
@@ -154,15 +161,20 @@ fn read_failure(reader: &File) -> Option<StartFailure> {
 fn exec_command(spec: &SpawnSpec, path_buf: &mut PathBuf) -> StartFailure {
     let Settings { job, mark, .. } = *spec.settings;
     let (credentials, mark) = match spec.role {
-        Role::Cmd => (&job.credentials, mark),
-        Role::Log => (&job.log_credentials, None),
+        Role::Cmd => (job.credentials.as_ref(), mark),
+        Role::Log => (job.log_credentials.as_ref(), None),
+        Role::Finish => (None, None),
     };
     let mut stage = Stage::PREPARE;
-    let error = match prepare(spec, credentials.as_ref(), &mut stage) {
+    let error = match prepare(spec, credentials, &mut stage) {
         Ok(()) => {
             stage = Stage::EXEC;
-            let environment = credentials.as_ref().and_then(|one| one.environment.as_ref());
-            execvp(job.command_of(spec.role), path_buf, Variables::new(environment, mark))
+            let mut status = Status::new();
+            let variables = match (spec.role, &job.finish) {
+                (Role::Finish, Some(finish)) => finish.environment(spec.run_end, &mut status),
+                _ => Variables::new(credentials.and_then(|one| one.environment.as_ref()), mark),
+            };
+            execvp(job.command_of(spec.role), path_buf, variables)
         }
         Err(error) => error,
     };
@@ -186,20 +198,25 @@ fn prepare(
         (Role::Cmd, Some(terminal)) => {
             let _ = process::getpgrp().map(|own| terminal::set_foreground(terminal, own));
         }
-        // Otherwise SIGTTOU would stop the logger when it writes to a terminal with `stty tostop`.
-        (Role::Log, Some(_)) => signal::ignore(Signal::TTOU),
+        // Otherwise SIGTTOU would stop the child when it writes to a terminal with `stty tostop`.
+        (Role::Log | Role::Finish, Some(_)) => signal::ignore(Signal::TTOU),
     }
     *stage = Stage::REDIRECT;
     let (end, standard) = match spec.role {
-        Role::Cmd => (spec.pipe.writer, STDOUT),
+        Role::Cmd | Role::Finish => (spec.pipe.writer, STDOUT),
         Role::Log => (spec.pipe.reader, STDIN),
     };
     end.map_or(Ok(()), |end| fd::dup_onto(end, standard))?;
-    if spec.role == Role::Cmd {
-        if settings.config.stderr_to_stdout {
-            fd::dup_onto(STDOUT, STDERR)?;
+    if spec.role != Role::Log && settings.config.stderr_to_stdout {
+        fd::dup_onto(STDOUT, STDERR)?;
+    }
+    match spec.role {
+        Role::Cmd => set_rlimits(&settings.config.rlimits, stage)?,
+        Role::Finish => {
+            fd::close(STDIN);
+            standard_fds::open();
         }
-        set_rlimits(&settings.config.rlimits, stage)?;
+        Role::Log => {}
     }
     *stage = Stage::USER;
     if let Some(credentials) = credentials {

@@ -22,7 +22,7 @@ use super::terminal::Terminal;
 use super::verbose::VerboseLog;
 use crate::applets::diag;
 use crate::applets::wait;
-use core::mem::ManuallyDrop;
+use core::mem::{self, ManuallyDrop};
 use pure::exit::Exit;
 use pure::supervise::machine::{Action, Event, Machine, Role, Sweep};
 use pure::supervise::policy::Policy;
@@ -56,10 +56,11 @@ pub struct Supervisor<'a> {
     /// The logger's process group, from its start until its last leftover process has exited.
     log_group: Option<Pid>,
     spawner: Spawner<'a>,
-    /// Why the last start of the command, of the logger, failed; `None` if it succeeded.
-    last_failures: [Option<StartFailure>; 2],
-    /// The last exit of the logger that was reported as an error.
+    /// Why the last start of each [`Role`] failed; `None` if it succeeded.
+    last_failures: [Option<StartFailure>; 3],
+    /// The last exits of the logger and the finish command that were reported as errors.
     last_log_exit: Option<WaitStatus>,
+    last_finish_exit: WaitStatus,
     leftovers: Leftovers<'a>,
     signals: RunSignals,
 }
@@ -97,6 +98,7 @@ impl<'a> Supervisor<'a> {
             spawner,
             last_failures: Default::default(),
             last_log_exit: None,
+            last_finish_exit: WaitStatus::SUCCESS,
         }
     }
 
@@ -130,6 +132,7 @@ impl<'a> Supervisor<'a> {
                     self.collect_events(&mut machine, now);
                 }
                 Action::Start(role) => {
+                    self.spawner.run_end = machine.run_end();
                     let event = self.start(role, !machine.is_started());
                     now = clock::now();
                     machine.handle(now, event);
@@ -211,9 +214,17 @@ impl<'a> Supervisor<'a> {
                     }
                     if let Some(role) = machine.role_of(pid) {
                         // The same reason is reported once.
-                        let is_error = role == Role::Log
-                            && machine.is_log_exit_error()
-                            && self.last_log_exit.replace(status) != Some(status);
+                        let is_error = match role {
+                            Role::Cmd => false,
+                            Role::Log => {
+                                machine.is_log_exit_error()
+                                    && self.last_log_exit.replace(status) != Some(status)
+                            }
+                            Role::Finish => {
+                                mem::replace(&mut self.last_finish_exit, status) != status
+                                    && status != WaitStatus::SUCCESS
+                            }
+                        };
                         self.report_as(is_error, role, ChildEvent::Exited(status), pid);
                         if role == Role::Cmd {
                             // It may have received the signal that ended the command, but not exited yet.
@@ -250,6 +261,12 @@ impl<'a> Supervisor<'a> {
         self.verbose.print(role, event, pid, is_error);
     }
 
+    /// Stores why a start failed; `None` if it succeeded. Returns whether this is another reason than the last one.
+    fn set_failure(&mut self, role: Role, failure: Option<StartFailure>) -> bool {
+        let last = self.last_failures.get_mut(role as usize);
+        last.is_some_and(|last| mem::replace(last, failure) != failure)
+    }
+
     fn sweep(&mut self, sweep: Sweep) -> Event {
         let log_group = self.log_group.filter(|_| sweep.role == Role::Cmd);
         let found = self.leftovers.sweep(sweep, log_group, self.no_children);
@@ -258,7 +275,7 @@ impl<'a> Supervisor<'a> {
         }
         match (sweep.role, &mut self.terminal) {
             _ if found.any => {}
-            (Role::Log, _) => self.log_group = None,
+            (Role::Log | Role::Finish, _) => self.log_group = None,
             (Role::Cmd, Some(terminal)) => {
                 terminal.end_run(sweep.group);
             }
@@ -273,8 +290,6 @@ impl<'a> Supervisor<'a> {
         if role == Role::Cmd && (self.verbose.on_stderr || self.verbose.in_log) {
             self.verbose.run_started_at = clock::now();
         }
-        let [cmd_failure, log_failure] = &mut self.last_failures;
-        let last_failure = if role == Role::Log { log_failure } else { cmd_failure };
         let terminal = self.terminal.as_mut().and_then(|terminal| terminal.for_start_of(role));
         if role == Role::Cmd {
             self.liveness.look();
@@ -288,7 +303,7 @@ impl<'a> Supervisor<'a> {
                         diag::set_log_pipe(self.pipe.writer);
                     }
                 }
-                *last_failure = None;
+                self.set_failure(role, None);
                 self.report(role, ChildEvent::Started, pid);
                 return Event::Started(role, pid);
             }
@@ -298,7 +313,7 @@ impl<'a> Supervisor<'a> {
             terminal.take();
         }
         // Starts are retried without limit, but a repeated failure is reported once.
-        if last_failure.replace(failure) != Some(failure) {
+        if self.set_failure(role, Some(failure)) {
             failure.report(self.spawner.command(role));
         }
         if failure.is_transient(first) {

@@ -10,6 +10,7 @@
 mod action;
 mod alive;
 mod event;
+mod finish;
 mod hangup;
 mod interrupt;
 mod job_control;
@@ -26,19 +27,23 @@ use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
 use alive::Alive;
+use finish::Finish;
+pub use finish::{RunEnd, Why};
 use hangup::Hangup;
 use interrupt::Interrupt;
 use job_control::JobControl;
 use restart::RestartHistory;
 use state::{ChildState, DrainRestart, PendingSignals, StopReason};
 
-/// The two children that dmon supervises.
+/// The children that dmon supervises.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
     /// The command.
     Cmd,
     /// The logger, which reads the command's output.
     Log,
+    /// The command of `--finish`, which runs between two runs of the command.
+    Finish,
 }
 
 impl Role {
@@ -48,6 +53,7 @@ impl Role {
         match self {
             Self::Cmd => "cmd ",
             Self::Log => "log ",
+            Self::Finish => "finish ",
         }
     }
 }
@@ -231,6 +237,9 @@ pub struct Machine<'a> {
     /// Ctrl-C during the current run.
     interrupt: Interrupt,
     alive: Alive,
+    finish: Finish,
+    /// How the last run ended.
+    run_end: RunEnd,
     /// When to report that the command has daemonized itself, if its last run may have. Until then its leftover processes
     /// are not stopped.
     report_daemon_at: Option<Instant>,
@@ -269,6 +278,8 @@ impl<'a> Machine<'a> {
             interrupted: false,
             interrupt: Interrupt::default(),
             alive: Alive::IDLE,
+            finish: Finish::Done,
+            run_end: RunEnd::NONE,
             hangup: Hangup::default(),
             job_control: JobControl::default(),
             daemon_reported: false,
@@ -342,7 +353,7 @@ impl<'a> Machine<'a> {
     #[must_use]
     pub fn role_of(&self, child: Pid) -> Option<Role> {
         match Some(child) {
-            pid if pid == self.cmd.pid() => Some(Role::Cmd),
+            pid if pid == self.cmd.pid() => Some(self.cmd_role()),
             pid if pid == self.log.pid() => Some(Role::Log),
             _ => None,
         }
@@ -352,8 +363,10 @@ impl<'a> Machine<'a> {
     /// kills the command at once, but not the logger, which may still have lines to write.
     fn kill_at(&self, role: Role, now: Instant) -> Option<Instant> {
         match role {
-            Role::Cmd if self.force_stop => Some(now),
-            Role::Cmd | Role::Log => self.policy.kill_after.map(|time| now.add(time)),
+            Role::Cmd | Role::Finish if self.force_stop => Some(now),
+            Role::Cmd | Role::Log | Role::Finish => {
+                self.policy.kill_after.map(|time| now.add(time))
+            }
         }
     }
 
@@ -367,14 +380,14 @@ impl<'a> Machine<'a> {
     /// Returns which processes of a run are stopped. All processes of a logger belong to it.
     const fn kill_mode(&self, role: Role) -> KillMode {
         match role {
-            Role::Cmd => self.policy.kill_mode,
+            Role::Cmd | Role::Finish => self.policy.kill_mode,
             Role::Log => KillMode::Group,
         }
     }
 
     const fn state(&mut self, role: Role) -> &mut ChildState {
         match role {
-            Role::Cmd => &mut self.cmd,
+            Role::Cmd | Role::Finish => &mut self.cmd,
             Role::Log => &mut self.log,
         }
     }

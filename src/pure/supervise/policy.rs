@@ -31,6 +31,8 @@ pub struct Policy {
     pub logged: bool,
     /// Exit when a run succeeds.
     pub once: bool,
+    /// A command runs after each run (`--finish`).
+    pub finish: bool,
     pub restart_limit: RestartLimit,
     /// Minimum time from the end of a successful run to the next start.
     pub interval: Duration,
@@ -79,6 +81,7 @@ impl Default for Policy {
         Self {
             logged: false,
             once: false,
+            finish: false,
             restart_limit: RestartLimit::default(),
             delays: Vec::new(),
             interval: Duration::ZERO,

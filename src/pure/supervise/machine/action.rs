@@ -2,6 +2,7 @@
 //!
 //! The supervisor calls [`Machine::next_action`] after each event and each action, until the answer is to wait.
 
+use super::finish::Finish;
 use super::state::{ChildState, DrainRestart, LeftoverState, RunDeadline, StopReason};
 use super::{
     Action, KILL_WARN_AFTER, LOG_CHECK_INTERVAL, LOG_CHECK_TIME, Machine, Role, Sweep, SweepMode,
@@ -55,6 +56,9 @@ impl Machine<'_> {
     }
 
     fn drive_cmd(&mut self, now: Instant) -> Step {
+        if let (ChildState::Down { .. }, Finish::Due(at)) = (&self.cmd, self.finish) {
+            return start(Role::Finish, at, now);
+        }
         let pause = self.paused_by_signal || self.above_threshold.contains(&true);
         match &mut self.cmd {
             // The logger starts first, so that the first line has a reader.
@@ -104,7 +108,7 @@ impl Machine<'_> {
                 Break(Action::ReportDaemon)
             }
             ChildState::Stopping { .. } | ChildState::Leftovers(_) => {
-                self.continue_stop(Role::Cmd, now)
+                self.continue_stop(self.cmd_role(), now)
             }
         }
     }
@@ -154,7 +158,9 @@ impl Machine<'_> {
 
     /// Takes the last steps once the command is down: close the pipe, wait for the logger, exit.
     fn drain_and_exit(&mut self, now: Instant) -> ControlFlow<Action> {
-        let (Some(reason), ChildState::Down { .. }) = (self.stopping, self.cmd) else {
+        let (Some(reason), ChildState::Down { .. }, Finish::Done) =
+            (self.stopping, self.cmd, self.finish)
+        else {
             return Continue(());
         };
         if self.policy.logged && self.drain_until.is_none() {

@@ -2,6 +2,7 @@
 //!
 //! The supervisor calls [`Machine::handle`] with what it observed and with the results of its actions.
 
+use super::finish::{Finish, RunEnd};
 use super::interrupt::Interrupt;
 use super::state::{
     ChildState, DrainRestart, LeftoverState, PendingSignals, RunDeadline, StopReason,
@@ -21,6 +22,11 @@ impl Machine<'_> {
     /// Updates the state after `event`, which happened at or shortly before `now`.
     pub fn handle(&mut self, now: Instant, event: Event) {
         match event {
+            Event::Started(Role::Finish, pid) => self.on_finish_started(pid, now),
+            Event::StartDeferred(Role::Finish) => {
+                self.finish = Finish::Due(now.add(MIN_START_INTERVAL));
+            }
+            Event::StartFailed(Role::Finish, _) => self.finish = Finish::Done,
             Event::Started(role, pid) => self.on_started(role, pid, now),
             Event::StartDeferred(role) => {
                 *self.state(role) = ChildState::Down { not_before: now.add(MIN_START_INTERVAL) };
@@ -99,7 +105,7 @@ impl Machine<'_> {
     fn on_started(&mut self, role: Role, pid: Pid, now: Instant) {
         let deadline = match (role, self.policy.timeout) {
             (Role::Cmd, Some(time)) => RunDeadline::At(now.add(time)),
-            (Role::Cmd, None) | (Role::Log, _) => RunDeadline::None,
+            _ => RunDeadline::None,
         };
         *self.state(role) = ChildState::Up { pid, started_at: now, deadline, paused: false };
         match role {
@@ -108,7 +114,7 @@ impl Machine<'_> {
                 self.alive.set_paused(false, self.policy.alive, now);
                 self.interrupt = Interrupt::new_run(self.policy.terminal, now);
             }
-            Role::Log => {
+            Role::Log | Role::Finish => {
                 if self.policy.daemon && !self.log_started_once {
                     self.next_log_check = Some(now);
                 }
@@ -134,7 +140,7 @@ impl Machine<'_> {
                     self.drain_restart = DrainRestart::Used;
                 }
             }
-            Role::Cmd | Role::Log => {
+            Role::Cmd | Role::Log | Role::Finish => {
                 self.stop_all(StopReason::StartFailed(exit));
             }
         }
@@ -161,7 +167,7 @@ impl Machine<'_> {
     }
 
     fn on_exited(&mut self, dead: Pid, status: WaitStatus, now: Instant) {
-        for role in [Role::Cmd, Role::Log] {
+        for role in [self.cmd_role(), Role::Log] {
             let (timed_out, started_at, stopped) = match self.state(role) {
                 ChildState::Up { pid, started_at, .. } if *pid == dead => {
                     (false, *started_at, None)
@@ -182,6 +188,12 @@ impl Machine<'_> {
                     continue;
                 }
             };
+            // The finish command was not stopped, although it is in that state.
+            let stopped = stopped.filter(|_| role != Role::Finish);
+            if role == Role::Cmd && self.policy.finish {
+                self.finish = Finish::Due(now);
+                self.run_end = RunEnd::new(status, stopped.is_some(), timed_out);
+            }
             let not_before = self.on_run_ended(role, status, timed_out, started_at, now);
             self.expect_leftovers(role, dead, stopped, not_before, now);
         }
@@ -198,6 +210,7 @@ impl Machine<'_> {
     ) -> Instant {
         match role {
             Role::Cmd => self.on_cmd_run_ended(status, timed_out, started_at, now),
+            Role::Finish => self.on_finish_ended(now),
             Role::Log => {
                 if self.next_log_check.is_some() {
                     self.stop_all(StopReason::StartFailed(Exit::FAILED));
@@ -239,7 +252,7 @@ impl Machine<'_> {
     /// Returns the time until which the leftover processes of this child's run are not stopped.
     fn spared_until(&self, role: Role) -> Option<Instant> {
         match role {
-            Role::Cmd => self.report_daemon_at,
+            Role::Cmd | Role::Finish => self.report_daemon_at,
             // The grace period of the logger's leftovers starts after the drain.
             Role::Log => self.drain_until,
         }
@@ -305,7 +318,7 @@ impl Machine<'_> {
 
     const fn pending_signals(&mut self, role: Role) -> &mut PendingSignals {
         match role {
-            Role::Cmd => &mut self.forward_to_cmd,
+            Role::Cmd | Role::Finish => &mut self.forward_to_cmd,
             Role::Log => &mut self.forward_to_log,
         }
     }
@@ -321,12 +334,14 @@ impl Machine<'_> {
         }
         self.restart_history.consecutive_failures = 0;
         let soon = self.cmd_started_at.add(MIN_START_INTERVAL);
-        match &mut self.cmd {
-            ChildState::Down { not_before }
-            | ChildState::Leftovers(LeftoverState { not_before, .. }) => {
-                *not_before = soon.min(*not_before);
-            }
-            ChildState::Up { .. } | ChildState::Stopping { .. } => self.restarting = true,
+        match (&mut self.cmd, &mut self.finish) {
+            (_, Finish::Running { not_before })
+            | (
+                ChildState::Down { not_before }
+                | ChildState::Leftovers(LeftoverState { not_before, .. }),
+                _,
+            ) => *not_before = soon.min(*not_before),
+            (ChildState::Up { .. } | ChildState::Stopping { .. }, _) => self.restarting = true,
         }
     }
 

@@ -34,6 +34,7 @@ const OPTIONS: &[Opt<Policy>] = &[
         c.alive = time(v.value.to_bytes())?.quarter();
         Ok(())
     }),
+    opt("    --finish\tFinish.", |c, v| v.to(&mut c.finish)),
     opt("-k, --kill-after TIME\tGrace.", |c, v| v.to(&mut c.kill_after)),
     opt("    --kill-mode MODE\tMode.", |c, v| v.to(&mut c.kill_mode)),
     opt("-L, --load-high N\tLoad.", |c, v| {
@@ -50,7 +51,7 @@ const OPTIONS: &[Opt<Policy>] = &[
 
 /// Returns the policies of all combinations of options that do not exclude each other, each with its number of options.
 fn policies() -> Vec<(usize, Policy)> {
-    let choices: [&[&str]; 14] = [
+    let choices: [&[&str]; 15] = [
         &["", "-1"],
         &["", "-m0", "-m2 -d1,3", "-m1/1m"],
         &["", "-i7"],
@@ -68,6 +69,7 @@ fn policies() -> Vec<(usize, Policy)> {
             "--on-signal=ALRM=restart --on-signal=QUIT=pause --on-signal=USR2=resume --on-signal=PWR=HUP",
         ],
         &["", "--alive=8"],
+        &["", "--finish"],
     ];
     let mut lines = vec![Vec::new()];
     for choice in choices {
@@ -89,6 +91,10 @@ fn policies() -> Vec<(usize, Policy)> {
         let is_other =
             has(&["-1", "-m", "-i7", "-s", "-k0", "-D0", "--kill", "(daemon)", "-x3", "-X3"]);
         if has(&["--alive"]) && is_other
+            || has(&["--finish"])
+                && has(&[
+                    "-i7", "-s", "-m1", "-m2", "-L4", "--alive", "(daemon)", "-x3", "-X3", "-D0",
+                ])
             || has(&["--kill-mode"]) && has(&["-i7", "-s", "-m1", "(daemon)", "-x3", "-X3"])
             || has(&["--on-signal"])
                 && has(&["--kill-mode", "-x3", "-X3", "-k0", "-D0", "(daemon)"])

@@ -30,8 +30,10 @@ impl LivenessCheck {
     pub fn all(policy: &Policy) -> Vec<Self> {
         // If a leftover process is not dmon's child, only a sweep notices its exit. Both children may have such
         // processes.
-        let sweeps = 2 * milliseconds(MAX_SWEEP_INTERVAL);
+        let sweeps = (2 + u64::from(policy.finish)) * milliseconds(MAX_SWEEP_INTERVAL);
         let kill = milliseconds(policy.kill_after.unwrap_or(Duration::ZERO));
+        // The finish command and the processes that it leaves behind.
+        let finish = if policy.finish { 2 * kill } else { 0 };
         let drain = milliseconds(policy.drain);
         // The logger may be started a second time if it exited with unread bytes.
         let drain_restart =
@@ -52,14 +54,18 @@ impl LivenessCheck {
             ),
             check(StopBehaviour::StopSignal, true, workers + drain + drain_restart),
             // Leftover processes have their own grace period, from the end of the run on.
-            check(StopBehaviour::KillOnly, true, 2 * kill + drain + drain_restart + 2 * kill),
+            check(
+                StopBehaviour::KillOnly,
+                true,
+                2 * kill + finish + drain + drain_restart + 2 * kill,
+            ),
         ];
         // Without SIGKILL such leftovers may never exit, and the next run waits for them.
         if policy.kill_after.is_some() || policy.kill_mode != KillMode::Mixed {
             checks.push(check(StopBehaviour::StopSignal, false, workers + pause));
         }
         if policy.kill_after.is_some() {
-            checks.push(check(StopBehaviour::KillOnly, false, 2 * kill + pause));
+            checks.push(check(StopBehaviour::KillOnly, false, 2 * kill + finish + pause));
         }
         checks
     }

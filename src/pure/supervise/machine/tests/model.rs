@@ -9,7 +9,7 @@ mod input;
 
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
-use crate::supervise::machine::{Event, MIN_START_INTERVAL, Machine, Policy, Role};
+use crate::supervise::machine::{Event, MIN_START_INTERVAL, Machine, Policy, Role, RunEnd};
 use crate::supervise::result_set::ResultSet;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal, WaitStatus};
@@ -35,6 +35,8 @@ pub struct Child {
     alive: bool,
     /// PID of the last run; the next run has another one.
     pid: i32,
+    /// It is the finish command, in place of the command.
+    is_finish: bool,
     started_once: bool,
     last_start: Option<Instant>,
     /// When it received the stop signal.
@@ -43,7 +45,8 @@ pub struct Child {
     kill_sent: bool,
     /// It received SIGKILL.
     was_killed: bool,
-    /// A stop request arrived after the drain time, so the logger's grace period is over.
+    /// A stop request ended its grace period: that of the logger after the drain time, a second one that of the finish
+    /// command.
     grace_skipped: bool,
     paused: bool,
     /// A signal that the machine must still forward to it.
@@ -96,6 +99,8 @@ pub struct Model<'a> {
     stop_requests: u8,
     interrupted: bool,
     last_status: Option<WaitStatus>,
+    /// How the last run ended, if the finish command must still run after it.
+    finish_due: Option<RunEnd>,
     /// The command's current run exceeded `--timeout`.
     timed_out: bool,
     /// When the current run exceeds `--timeout`.
@@ -165,6 +170,7 @@ impl<'a> Model<'a> {
             stop_requests: 0,
             interrupted: false,
             last_status: None,
+            finish_due: None,
             timed_out: false,
             run_deadline: None,
             looked_at: now,
@@ -203,7 +209,7 @@ impl<'a> Model<'a> {
 
     fn child(&mut self, role: Role) -> &mut Child {
         match role {
-            Role::Cmd => &mut self.cmd,
+            Role::Cmd | Role::Finish => &mut self.cmd,
             Role::Log => &mut self.log,
         }
     }
@@ -307,7 +313,7 @@ impl<'a> Model<'a> {
 
     /// Reports whether the other processes of the run are left alone.
     fn is_alone(&self, role: Role) -> bool {
-        role == Role::Cmd && self.policy.kill_mode == KillMode::Process
+        role != Role::Log && self.policy.kill_mode == KillMode::Process
     }
 
     /// Reports whether a stop signal is a request for the terminal.

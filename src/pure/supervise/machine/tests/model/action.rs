@@ -18,6 +18,7 @@ impl Model<'_> {
     pub fn outcomes(mut self, action: Action) -> Vec<Self> {
         let now = self.now;
         match action {
+            Action::Start(Role::Finish) => return self.start_finish(),
             Action::Start(role) => return self.start(role),
             Action::Stop { role, group, timed_out, alone } => {
                 let mode = self.policy.kill_mode;
@@ -36,6 +37,7 @@ impl Model<'_> {
             Action::Sweep(sweep) => self.sweep(sweep),
             Action::ClosePipe => {
                 assert!(!self.cmd.alive && !self.cmd.has_leftovers, "the command may still write");
+                assert_eq!(self.finish_due, None, "the finish command may still write");
                 assert!(self.stop_cause.is_some() && self.drain_until.is_none());
                 self.drain_until = Some(now.add(self.policy.drain));
             }
@@ -211,6 +213,7 @@ impl Model<'_> {
 
     fn kill(&mut self, role: Role, pid: Pid) {
         let stopped_at = self.running_child(role, pid).stopped_at;
+        assert_eq!(role == Role::Finish, self.cmd.is_finish && role != Role::Log, "{self:?}");
         self.check_kill(role, stopped_at.expect("SIGKILL without a stop signal"));
         let warn_at = self.now.add(KILL_WARN_AFTER);
         let child = self.running_child(role, pid);
@@ -255,6 +258,29 @@ impl Model<'_> {
         (self.cmd_stop, self.cmd_refused, self.to_pass_on) = (None, false, None);
     }
 
+    fn start_finish(mut self) -> Vec<Self> {
+        let Child { alive, has_leftovers, pid: last, .. } = self.cmd;
+        assert!(!alive && !has_leftovers, "the finish command starts beside the run: {self:?}");
+        assert_eq!(self.finish_due, Some(self.machine.run_end()), "{self:?}");
+        let (mut deferred, mut failed) = (self.clone(), self.clone());
+        deferred.handle(Event::StartDeferred(Role::Finish));
+        failed.finish_due = None;
+        failed.handle(Event::StartFailed(Role::Finish, Exit::NOT_FOUND));
+        let (pid, stopped_at) = (pid(last ^ 1), Some(self.now));
+        self.cmd = Child {
+            alive: true,
+            is_finish: true,
+            pid: pid.number(),
+            stopped_at,
+            started_once: true,
+            last_start: self.cmd.last_start,
+            ..Child::default()
+        };
+        (self.finish_due, self.report_daemon_at) = (None, None);
+        self.handle(Event::Started(Role::Finish, pid));
+        vec![self, deferred, failed]
+    }
+
     fn start(mut self, role: Role) -> Vec<Self> {
         let now = self.now;
         let child = *self.child(role);
@@ -266,6 +292,7 @@ impl Model<'_> {
         if role == Role::Cmd {
             assert!(self.stop_cause.is_none(), "the command starts during shutdown");
             assert!(self.next_start <= now, "the command starts too soon");
+            assert_eq!(self.finish_due, None, "the command starts before the finish command");
             assert!(
                 !child.started_once || self.hangup == Hangup::Open || !self.policy.terminal,
                 "a restart without a terminal: {self:?}"
@@ -305,7 +332,7 @@ impl Model<'_> {
                     failed.stop_cause.or(Some(StopCause::StartFailed(Exit::NOT_FOUND)));
             }
             Role::Cmd => failed.end_run(now, WaitStatus::exited(127)),
-            Role::Log => {}
+            Role::Log | Role::Finish => {}
         }
         let pid = pid(child.pid ^ 1);
         let (alive, started_once, last_start) = (true, true, Some(now));
@@ -364,12 +391,21 @@ impl Model<'_> {
         self.handle(Event::SweepDone { role, found: has_leftovers });
     }
 
+    /// Returns the time from the stop signal to SIGKILL; for the finish command from its start.
+    pub(super) fn limit(&self, role: Role) -> Option<Duration> {
+        let default = Duration::from_secs(10);
+        self.policy.kill_after.or_else(|| (role == Role::Finish).then_some(default))
+    }
+
     /// Checks that SIGKILL is sent no earlier than `--kill-after` allows, except after a second stop request.
     fn check_kill(&self, role: Role, grace_from: Instant) {
-        let grace_over =
-            self.policy.kill_after.is_some_and(|time| grace_from.until(self.now) >= time);
-        let grace_skipped =
-            if role == Role::Cmd { self.stop_requests > 1 } else { self.log.grace_skipped };
+        let limit = self.limit(role);
+        let grace_over = limit.is_some_and(|time| grace_from.until(self.now) >= time);
+        let grace_skipped = match role {
+            Role::Cmd => self.stop_requests > 1,
+            Role::Log => self.log.grace_skipped,
+            Role::Finish => self.cmd.grace_skipped,
+        };
         assert!(grace_over || grace_skipped, "SIGKILL is early for {role:?}: {self:?}");
     }
 }

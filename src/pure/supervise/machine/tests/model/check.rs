@@ -41,12 +41,19 @@ impl Model<'_> {
         assert_eq!(self.to_pass_on, None, "a signal was not passed on: {self:?}");
         if self.stop_requests > 1 {
             assert!(
-                !cmd.alive || cmd.kill_sent,
+                !cmd.alive || cmd.kill_sent || cmd.is_finish,
                 "a second stop request must kill at once: {self:?}"
             );
             let killed = cmd.alive || !cmd.has_leftovers || cmd.leftovers_killed;
             assert!(killed, "a second stop request must kill leftovers: {self:?}");
         }
+        if cmd.alive && cmd.is_finish && !cmd.kill_sent {
+            assert!(!cmd.grace_skipped, "a second stop request kills the finish command: {self:?}");
+            let end = cmd.stopped_at.zip(self.limit(Role::Finish));
+            assert!(end.is_some_and(|(at, limit)| by(at.add(limit))), "it never ends: {self:?}");
+        }
+        let retry = by(now.add(MAX_SWEEP_INTERVAL));
+        assert!(self.finish_due.is_none() || cmd.alive || retry, "no finish command: {self:?}");
         let is_watched = match self.hangup {
             Hangup::Closing(at) => by(at.add(Duration::from_secs(1))),
             Hangup::Closed => self.stop_cause.is_some(),
@@ -107,6 +114,7 @@ impl Model<'_> {
         assert_eq!(machine.is_log_exit_error(), is_error);
         assert_eq!(machine.is_launched(), is_started && is_launched, "{self:?}");
         for (role, child) in [(Role::Cmd, cmd), (Role::Log, log)] {
+            let role = if child.is_finish { Role::Finish } else { role };
             assert_eq!(machine.role_of(pid(child.pid)), child.alive.then_some(role));
         }
         assert_eq!(machine.role_of(pid(ORPHAN)), None);
@@ -122,6 +130,7 @@ impl Model<'_> {
                 "exits while a process is alive: {self:?}"
             );
         }
+        assert_eq!(self.finish_due, None, "exits before the finish command: {self:?}");
         let expected = match self.stop_cause {
             None => panic!("exits without a reason: {self:?}"),
             Some(StopCause::Requested) => match self.last_status {

@@ -5,7 +5,7 @@
 use super::{CLOCK_JUMP, Child, Hangup, Model, ORPHAN, StopCause, pid};
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
-use crate::supervise::machine::{Event, MIN_START_INTERVAL, Policy, Role};
+use crate::supervise::machine::{Event, MIN_START_INTERVAL, Policy, Role, RunEnd, Why};
 use crate::supervise::on_signal::SignalAction;
 use crate::time::{Duration, Instant};
 use crate::unix::{Signal, WaitStatus};
@@ -68,7 +68,8 @@ impl Model<'_> {
             inputs.push(Input::Key(Signal::QUIT));
             if self.hangup == Hangup::Open {
                 inputs.extend([None, Some(Role::Log)].map(Input::TerminalCloses));
-                inputs.extend(self.cmd.alive.then_some(Input::TerminalCloses(Some(Role::Cmd))));
+                let may_die = self.cmd.alive && !self.cmd.is_finish;
+                inputs.extend(may_die.then_some(Input::TerminalCloses(Some(Role::Cmd))));
             }
         }
         inputs.extend(self.sentinel.then_some(Input::CtrlC));
@@ -140,7 +141,7 @@ impl Model<'_> {
                 self.hangup = Hangup::Closing(self.now);
                 match role {
                     Role::Cmd => self.child_exits(role, WaitStatus(Signal::HUP.number()), false),
-                    Role::Log => self.signal_dmon(Signal::HUP),
+                    Role::Log | Role::Finish => self.signal_dmon(Signal::HUP),
                 }
             }
             Input::Key(signal) => {
@@ -180,6 +181,8 @@ impl Model<'_> {
         self.interrupted |= signal == Signal::INT && self.policy.terminal;
         self.log.grace_skipped |= self.drain_until.is_some_and(|end| end <= now);
         self.drain_until = self.drain_until.map(|end| end.min(now));
+        let is_second = self.stop_requests > 1;
+        self.cmd.grace_skipped |= self.cmd.alive && self.cmd.is_finish && is_second;
         // SIGKILL is sent again, because the first may have failed (EPERM).
         self.cmd.kill_sent &= !(self.cmd.alive && self.stop_requests > 1);
         self.log.kill_sent &= !(self.log.alive && self.log.grace_skipped);
@@ -229,8 +232,8 @@ impl Model<'_> {
                     return;
                 }
                 self.failures = 0;
-                self.restarting = self.cmd.alive;
-                if let (false, Some(last)) = (self.cmd.alive, self.cmd.last_start) {
+                self.restarting = self.cmd.alive && !self.cmd.is_finish;
+                if let (false, Some(last)) = (self.restarting, self.cmd.last_start) {
                     self.next_start = self.next_start.min(last.add(MIN_START_INTERVAL));
                 }
             }
@@ -241,7 +244,17 @@ impl Model<'_> {
         let now = self.now;
         let child = *self.child(role);
         let started = child.last_start.unwrap_or(now);
-        if role == Role::Cmd {
+        if child.is_finish {
+            self.cmd.is_finish = false;
+            self.cmd.stopped_at = None;
+        } else if role == Role::Cmd {
+            let why = match (self.timed_out, child.stopped_at) {
+                (true, _) => Why::Timeout,
+                (false, Some(_)) => Why::Stop,
+                (false, None) if status.0 & 0x7f == 0 => Why::Exit,
+                (false, None) => Why::Signal,
+            };
+            self.finish_due = self.policy.finish.then_some(RunEnd { status: status.code(), why });
             self.end_run(started, status);
             self.sentinel = false;
         } else if let (Some(_), None) = (self.log_check_end, self.stop_cause) {
@@ -251,7 +264,8 @@ impl Model<'_> {
             self.log_check_end = None;
         }
         let (mode, is_cmd) = (self.policy.kill_mode, role == Role::Cmd);
-        let stopped_at = child.stopped_at.filter(|_| is_cmd && mode == KillMode::Mixed);
+        let is_mixed = is_cmd && mode == KillMode::Mixed && !child.is_finish;
+        let stopped_at = child.stopped_at.filter(|_| is_mixed);
         let spare_until = if is_cmd { self.report_daemon_at } else { self.drain_until };
         let grace_from = stopped_at.or(Some(spare_until.unwrap_or(now).max(now)));
         // Processes that are left alone are no leftovers.
