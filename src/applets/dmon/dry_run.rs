@@ -29,12 +29,14 @@ pub fn check(config: &Config, job: &Job, path_buf: &mut PathBuf) -> Result<Exit,
     if all { Ok(Exit::SUCCESS) } else { Err(Exit::FAILED) }
 }
 
+#[inline(never)]
 fn check_command(name: &CStr, path_buf: &mut PathBuf) -> bool {
     let found = path_search::search(name, path_buf, &mut |path| usable(path, EXECUTE));
     found.map_err(|error| os_error("cannot execute ", name.to_bytes(), error)).is_ok()
 }
 
 /// Checks that a file can be written or created.
+#[inline(never)]
 fn check_file(path: &CStr, path_buf: &mut PathBuf) -> bool {
     let mut result = usable(path, WRITE);
     if result == Err(Errno::NOENT) {

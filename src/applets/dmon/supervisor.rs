@@ -118,7 +118,8 @@ impl<'a> Supervisor<'a> {
                 launch_pipe.report(Exit::SUCCESS);
                 diag::set_log_pipe(self.pipe.writer);
             }
-            match action {
+            // The result of the action, for the machine.
+            let event = match action {
                 Action::Exit(exit) => {
                     if self.cmd_died_of_sigint {
                         let _ = signal::killpg_self(Signal::INT);
@@ -130,54 +131,56 @@ impl<'a> Supervisor<'a> {
                     let _ = wait::wait(&self.mask, poll::NONE, poll::NONE, limit);
                     now = clock::now();
                     self.collect_events(&mut machine, now);
+                    continue;
                 }
                 Action::Start(role) => {
                     self.spawner.run_end = machine.run_end();
                     let event = self.start(role, !machine.is_started());
                     now = clock::now();
-                    machine.handle(now, event);
-                    if let (true, Event::Started(_, pid)) = (signal::take_stop_of_child(), event) {
-                        machine.handle(now, Event::Suspended(pid, Signal::TSTP));
+                    match event {
+                        Event::Started(_, pid) if signal::take_stop_of_child() => {
+                            machine.handle(now, event);
+                            Event::Suspended(pid, Signal::TSTP)
+                        }
+                        other => other,
                     }
                 }
                 // A child that has exited meanwhile is a zombie, so its PID is still its own.
                 Action::Stop { role, group, timed_out, alone } => {
                     self.stop(role, group, timed_out, alone);
+                    continue;
                 }
                 Action::Signal { role, run, signal, alone } => {
                     self.signal(role, run, signal, alone);
+                    continue;
                 }
                 Action::Suspend { cmd, signal } => {
                     self.suspend(cmd, signal);
                     now = clock::now();
                     machine.handle(now, Event::Resumed);
                     self.collect_events(&mut machine, now);
+                    continue;
                 }
-                Action::Lend { group } => machine.handle(now, Event::Lent(self.lend(group))),
-                Action::TakeBack { cmd } => {
-                    machine.handle(now, Event::TakenBack(self.take_back(cmd)));
-                }
+                Action::Lend { group } => Event::Lent(self.lend(group)),
+                Action::TakeBack { cmd } => Event::TakenBack(self.take_back(cmd)),
                 Action::PassOn { group, signal } => {
                     self.signals.send(Role::Cmd, group, signal);
+                    continue;
                 }
-                Action::CheckTerminal => {
-                    machine.handle(now, Event::TerminalChecked { gone: terminal::is_gone() });
+                Action::CheckTerminal => Event::TerminalChecked { gone: terminal::is_gone() },
+                Action::StartSentinel { group } => {
+                    self.sentinel.start(group);
+                    continue;
                 }
-                Action::StartSentinel { group } => self.sentinel.start(group),
-                Action::Sweep(sweep) => machine.handle(now, self.sweep(sweep)),
+                Action::Sweep(sweep) => self.sweep(sweep),
                 Action::ClosePipe => {
                     diag::set_log_pipe(None);
                     self.pipe.close_writer();
+                    continue;
                 }
-                Action::CheckLog(pid) => {
-                    if procfs::waits_for_input(pid) {
-                        machine.handle(now, Event::LogReads);
-                    }
-                }
-                Action::CountUnread => {
-                    let bytes = self.pipe.count_unread();
-                    machine.handle(now, Event::Unread { bytes });
-                }
+                Action::CheckLog(pid) if procfs::waits_for_input(pid) => Event::LogReads,
+                Action::CheckLog(_) => continue,
+                Action::CountUnread => Event::Unread { bytes: self.pipe.count_unread() },
                 Action::SampleLoad { paused } => {
                     if let Some(group) = paused {
                         self.signals.send(Role::Cmd, group, Signal::STOP);
@@ -185,18 +188,23 @@ impl<'a> Supervisor<'a> {
                     let sample = load_sampler::sample(&policy.thresholds);
                     let ([load, ..], [range, ..]) = (sample.values, &policy.thresholds);
                     self.verbose.load = range.is_watched().then_some(load);
-                    machine.handle(now, Event::LoadSample(sample));
+                    Event::LoadSample(sample)
                 }
-                Action::CheckAlive => {
-                    let changed = self.liveness.look();
-                    machine.handle(now, Event::AliveChecked { changed });
-                }
+                Action::CheckAlive => Event::AliveChecked { changed: self.liveness.look() },
                 Action::ReportUnread { bytes } => {
                     diag::count("the log command has left bytes unread: ", bytes as u64);
+                    continue;
                 }
-                Action::ReportDaemon => diag::eprint(&[DAEMONIZED]),
-                Action::WarnUnkillable(pid) => self.signals.warn_unkillable(pid),
-            }
+                Action::ReportDaemon => {
+                    diag::eprint(&[DAEMONIZED]);
+                    continue;
+                }
+                Action::WarnUnkillable(pid) => {
+                    self.signals.warn_unkillable(pid);
+                    continue;
+                }
+            };
+            machine.handle(now, event);
         }
     }
 
