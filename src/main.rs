@@ -1,6 +1,6 @@
 //! The entry point of the executable.
 //!
-//! The C runtime calls `main`, which passes the command line to the library.
+//! The start (`sys/kernel.rs`) calls `main`, which passes the command line to the library.
 
 #![no_std]
 #![no_main]
@@ -20,7 +20,7 @@ unsafe extern "C" {}
 
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *mut *const c_char) -> c_int {
-    // SAFETY: the C runtime passes the argument vector of the process, which stays valid.
+    // SAFETY: the start passes the argument vector of the process, which stays valid.
     let args = unsafe { Args::new(argc, argv) };
     c_int::from(dmon::run(args))
 }

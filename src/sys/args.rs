@@ -18,7 +18,7 @@ pub struct Argv(NonNull<*const c_char>);
 
 impl Args {
     /// # Safety
-    /// `count` and `first` are the arguments that the C runtime passed to `main`.
+    /// `count` and `first` are the arguments that the kernel has passed.
     #[must_use]
     pub unsafe fn new(count: c_int, first: *mut *const c_char) -> Self {
         Self { first, count: usize::try_from(count).unwrap_or(0) }

@@ -1,6 +1,8 @@
 //! The clocks: CLOCK_MONOTONIC for waiting, CLOCK_REALTIME for timestamps, CLOCK_BOOTTIME for the age of a file.
 
 #[cfg(target_env = "musl")]
+use super::kernel::syscall;
+#[cfg(target_env = "musl")]
 use core::ffi::c_long;
 use pure::time::{Duration, Instant};
 
@@ -22,12 +24,12 @@ const CLOCK_GETTIME: c_long = {
 fn read(clock: libc::clockid_t) -> (i64, u32) {
     let mut time = [0_i64; 2];
     // SAFETY: `time` has the layout of the kernel's timespec with 64 bits.
-    let answer = unsafe { libc::syscall(CLOCK_GETTIME, clock, time.as_mut_ptr()) };
+    let answer = unsafe { syscall!(CLOCK_GETTIME, clock, time.as_mut_ptr()) };
     if cfg!(target_pointer_width = "32") && answer != 0 {
         // Linux before 5.1.
         let mut old: [c_long; 2] = [0; 2];
         // SAFETY: the old timespec consists of two longs.
-        unsafe { libc::syscall(libc::SYS_clock_gettime, clock, old.as_mut_ptr()) };
+        unsafe { syscall!(libc::SYS_clock_gettime, clock, old.as_mut_ptr()) };
         time = old.map(i64::from);
     }
     let [seconds, nanoseconds] = time;

@@ -1,7 +1,8 @@
 //! Directories: their names, and files relative to an open directory.
 
 use super::file::{self, File, Mode};
-use super::{Result, check_long, errno, stat};
+use super::kernel::syscall;
+use super::{Result, call, check_long, stat};
 use core::ffi::{CStr, c_int};
 use pure::text::{find_byte, first, skip};
 
@@ -44,7 +45,7 @@ impl Directory {
     pub fn rename(&self, from: &CStr, to: &CStr) -> Result<()> {
         let (call, dir) = (libc::SYS_renameat, self.0.fd());
         // SAFETY: both names end in NUL.
-        check_long(unsafe { libc::syscall(call, dir, from.as_ptr(), dir, to.as_ptr()) }).map(drop)
+        check_long(unsafe { syscall!(call, dir, from.as_ptr(), dir, to.as_ptr()) }).map(drop)
     }
 
     /// Removes the name of a file.
@@ -69,13 +70,11 @@ impl Directory {
         const NAME: usize = 19;
         let mut buffer = [0_u8; 1024];
         // SAFETY: the arguments are numbers.
-        if unsafe { libc::syscall(libc::SYS_lseek, self.0.fd(), 0, libc::SEEK_SET) } != 0 {
-            return Err(errno());
-        }
+        unsafe { call!(libc::SYS_lseek, self.0.fd(), 0, libc::SEEK_SET) }?;
         loop {
             let (file, size) = (self.0.fd(), buffer.len());
             // SAFETY: pointer and length are those of an array.
-            let n = unsafe { libc::syscall(libc::SYS_getdents64, file, buffer.as_mut_ptr(), size) };
+            let n = unsafe { syscall!(libc::SYS_getdents64, file, buffer.as_mut_ptr(), size) };
             let mut entries = match check_long(n)? {
                 0 => return Ok(()),
                 n => usize::try_from(n).ok().and_then(|n| buffer.get(..n)).unwrap_or(&[]),

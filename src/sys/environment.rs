@@ -2,8 +2,10 @@
 
 use super::static_cell::StaticCell;
 use core::cell::Cell;
-use core::ffi::{CStr, c_char};
+use core::ffi::{CStr, c_char, c_ulong};
 use core::marker::PhantomData;
+#[cfg(target_env = "musl")]
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use pure::text::{cstr_tail, split_once, strip_prefix};
 
 /// The maximum number of variables in a new environment. Chosen: a login shell has about a hundred.
@@ -18,17 +20,52 @@ static VECTORS: StaticCell<Vector, 6, 4> =
     StaticCell::new([const { [const { Cell::new(core::ptr::null()) }; MAX_VARIABLES + 3] }; 4]);
 
 unsafe extern "C" {
-    /// musl's copy of `AT_SECURE` (getauxval(3)).
-    #[cfg(target_env = "musl")]
-    fn issetugid() -> core::ffi::c_int;
-
     /// The current environment.
     static mut environ: *mut *const c_char;
 }
 
+/// The auxiliary vector, which follows the environment that the kernel has passed: pairs of a type and a value.
+#[cfg(target_env = "musl")]
+static AUXILIARY: AtomicPtr<usize> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Stores the environment that the kernel has passed, and finds the auxiliary vector.
+///
+/// # Safety
+/// Called at the start of the process, with the pointer behind the arguments.
+#[cfg(target_env = "musl")]
+pub(crate) unsafe fn set(first: *mut *const c_char) {
+    // SAFETY: nothing else refers to it yet.
+    unsafe { environ = first };
+    let behind = first.wrapping_add(pointers(first).count() + 1);
+    AUXILIARY.store(behind.cast(), Relaxed);
+}
+
+/// Returns a value of the auxiliary vector; 0 if the kernel has not passed it (getauxval(3)).
+#[must_use]
+#[cfg(target_env = "musl")]
+pub fn auxiliary(kind: c_ulong) -> usize {
+    let mut at = AUXILIARY.load(Relaxed);
+    loop {
+        // SAFETY: `at` points to a pair of the vector, which ends with a pair of zeros.
+        let [found, value] = unsafe { *at.cast::<[usize; 2]>() };
+        if found == 0 || found == kind as usize {
+            return value;
+        }
+        at = at.wrapping_add(2);
+    }
+}
+
+/// As above, of a test.
+#[must_use]
+#[cfg(not(target_env = "musl"))]
+pub fn auxiliary(kind: c_ulong) -> usize {
+    // SAFETY: the argument is a number.
+    unsafe { libc::getauxval(kind) as usize }
+}
+
 /// Returns the current environment.
 fn pointer() -> *mut *const c_char {
-    // SAFETY: the C runtime and `install` set it, always to a vector that ends in null.
+    // SAFETY: the start and `install` set it, always to a vector that ends in null.
     unsafe { environ }
 }
 
@@ -129,13 +166,7 @@ fn find(vector: *mut *const c_char, name: &[u8]) -> Option<(usize, &'static CStr
 /// (`AT_SECURE` of getauxval(3)).
 #[must_use]
 pub fn is_trusted() -> bool {
-    #[cfg(target_env = "musl")]
-    // SAFETY: there are no arguments.
-    let is_secure = unsafe { issetugid() } != 0;
-    #[cfg(not(target_env = "musl"))]
-    // SAFETY: the argument is a number.
-    let is_secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
-    !is_secure
+    auxiliary(libc::AT_SECURE) == 0
 }
 
 /// A new environment, to install or to execute a command with.

@@ -3,6 +3,7 @@
 //! The applets use descriptors by number if another process opened the file, as with standard input.
 
 use super::file::{self, File};
+use super::kernel::syscall;
 use super::{Result, call, check_int, check_long, poll};
 use core::ffi::{CStr, c_int};
 use libc::{O_CLOEXEC, O_NOCTTY, O_RDONLY, O_RDWR};
@@ -59,7 +60,7 @@ pub fn dup_onto(from: c_int, to: c_int) -> Result<()> {
 /// `EMFILE`, `EBADF` (fcntl(2), `F_DUPFD_CLOEXEC`).
 pub fn dup_cloexec(fd: c_int) -> Result<File> {
     // SAFETY: the arguments are numbers.
-    let answer = unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, 3) };
+    let answer = unsafe { syscall!(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, 3) };
     check_int(answer).map(File::adopt)
 }
 
@@ -79,7 +80,7 @@ pub fn close_from(first: c_int) {
 /// Closes a descriptor.
 pub fn close(fd: c_int) {
     // SAFETY: the argument is a number.
-    unsafe { libc::syscall(libc::SYS_close, fd) };
+    unsafe { syscall!(libc::SYS_close, fd) };
 }
 
 /// Returns how many bytes can be read from a pipe or a socket; 0 if the kernel does not report it (`FIONREAD`).
@@ -107,7 +108,7 @@ pub fn write_to_shared_pipe(pipe: c_int, bytes: &[u8]) -> Result<()> {
     let (call, none) = (libc::SYS_splice, core::ptr::null_mut::<libc::loff_t>());
     let flags = libc::SPLICE_F_NONBLOCK;
     // SAFETY: pipes have no offsets.
-    check_long(unsafe { libc::syscall(call, reader.fd(), none, pipe, none, size, flags) }).map(drop)
+    check_long(unsafe { syscall!(call, reader.fd(), none, pipe, none, size, flags) }).map(drop)
 }
 
 /// Returns whether a write of up to PIPE_BUF bytes would not block (`POLLOUT`, or an error is pending).

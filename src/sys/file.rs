@@ -1,6 +1,7 @@
 //! Files: opened by path, read, written, truncated, removed.
 
-use super::{Result, call, check, check_int, check_long};
+use super::kernel::syscall;
+use super::{Result, call, check_int, check_long};
 use core::ffi::{CStr, c_int, c_long};
 use libc::{
     O_APPEND, O_CLOEXEC, O_CREAT, O_LARGEFILE, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR,
@@ -71,8 +72,7 @@ impl File {
             | O_NOCTTY
             | O_LARGEFILE;
         // SAFETY: the path ends in NUL.
-        let answer =
-            unsafe { libc::syscall(libc::SYS_openat, from, path.as_ptr(), flags, permissions) };
+        let answer = unsafe { syscall!(libc::SYS_openat, from, path.as_ptr(), flags, permissions) };
         check_int(answer).map(Self)
     }
 
@@ -133,7 +133,7 @@ pub fn write(fd: c_int, bytes: &[u8]) -> Result<usize> {
 #[inline(never)]
 unsafe fn transfer(call: c_long, fd: c_int, start: *const u8, size: usize) -> Result<c_int> {
     // SAFETY: the caller guarantees it.
-    check_int(unsafe { libc::syscall(call, fd, start, size) })
+    check_int(unsafe { syscall!(call, fd, start, size) })
 }
 
 const fn size_of_int(n: c_int) -> usize {
@@ -155,7 +155,7 @@ pub fn sync(fd: c_int) -> Result<()> {
 /// `EINVAL` if the file is not regular; `EIO` (ftruncate(2)).
 pub fn truncate(file: &File) -> Result<()> {
     // SAFETY: the arguments are numbers.
-    check(unsafe { libc::ftruncate(file.0, 0) }).map(drop)
+    unsafe { call!(libc::SYS_ftruncate, file.0, 0) }.map(drop)
 }
 
 /// Sets the mode of an open file.
@@ -174,7 +174,7 @@ pub fn fchmod(file: &File, mode: u32) -> Result<()> {
 pub fn set_group(fd: c_int, group: u32) -> Result<()> {
     let (path, same, flags) = (c"".as_ptr(), u32::MAX, libc::AT_EMPTY_PATH);
     // SAFETY: the path ends in NUL.
-    check_long(unsafe { libc::syscall(libc::SYS_fchownat, fd, path, same, group, flags) }).map(drop)
+    check_long(unsafe { syscall!(libc::SYS_fchownat, fd, path, same, group, flags) }).map(drop)
 }
 
 /// Permissions for [`access`].
@@ -235,6 +235,6 @@ pub fn head<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
 pub fn read_link<'a>(path: &CStr, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let (from, path, call) = (libc::AT_FDCWD, path.as_ptr(), libc::SYS_readlinkat);
     // SAFETY: the path ends in NUL; pointer and length are those of a slice.
-    let n = unsafe { libc::syscall(call, from, path, buffer.as_mut_ptr(), buffer.len()) };
+    let n = unsafe { syscall!(call, from, path, buffer.as_mut_ptr(), buffer.len()) };
     usize::try_from(n).ok().and_then(|n| buffer.get(..n))
 }

@@ -3,8 +3,8 @@
 //! The applets call it. The functions have the names of their calls and return the kernel's answer, as a [`Result`] with
 //! the errno of the call. They decide nothing, and are safe for every argument that their types allow.
 //!
-//! Most calls are made by number, with syscall(2), where the C library's function would add code for the cancellation of
-//! threads (on ARM, 600 bytes for those in `file.rs` alone) or convert times.
+//! Calls are made by number (`kernel.rs`): the C library's functions would add code for errno, for the cancellation of
+//! threads (on ARM, 600 bytes for those in `file.rs` alone) or for times.
 
 #![cfg_attr(not(test), no_std)]
 #![deny(clippy::undocumented_unsafe_blocks)]
@@ -30,6 +30,7 @@ pub mod environment;
 pub mod fd;
 pub mod file;
 pub mod flock;
+mod kernel;
 #[cfg(any(test, all(target_env = "musl", any(target_arch = "aarch64", target_arch = "arm"))))]
 mod memory;
 pub mod poll;
@@ -45,6 +46,7 @@ pub mod terminal;
 pub mod vfork;
 
 use core::ffi::{CStr, c_int, c_long};
+use kernel::syscall;
 use pure::unix::{Errno, Signal};
 
 /// The result of a system call.
@@ -57,24 +59,17 @@ pub fn c_str(bytes: &[u8]) -> Option<&CStr> {
     (bytes.last() == Some(&0)).then(|| unsafe { CStr::from_ptr(bytes.as_ptr().cast()) })
 }
 
-/// Returns errno of the last failed call.
-fn errno() -> Errno {
-    // SAFETY: the location belongs to this thread and is always valid.
-    Errno(unsafe { *libc::__errno_location() })
-}
-
-/// Converts the answer of a call made by number: −1 is a failure. One compiled function, at the end of most calls, whose
-/// result fits in two registers.
+/// Converts the answer of a call. One compiled function, at the end of most calls, whose result fits in two registers.
 #[inline(never)]
 fn check_int(answer: c_long) -> Result<c_int> {
-    if answer == -1 { Err(errno()) } else { Ok(answer as c_int) }
+    if answer < 0 { Err(kernel::error(answer)) } else { Ok(answer as c_int) }
 }
 
 /// Makes the call `number` by [`call!`].
 #[inline(never)]
 unsafe fn call_number(a: c_long, b: c_long, c: c_long, number: c_long) -> Result<c_int> {
     // SAFETY: the caller guarantees it.
-    check_int(unsafe { libc::syscall(number, a, b, c) })
+    check_int(unsafe { syscall!(number, a, b, c) })
 }
 
 /// Makes a call by its number, with at most three arguments. One compiled function makes all of them.
@@ -139,11 +134,6 @@ impl<T> Word for *mut T {
     fn word(self) -> c_long {
         self.expose_provenance().word()
     }
-}
-
-/// As [`check_int`], for functions of the C library.
-fn check(answer: c_int) -> Result<c_int> {
-    check_int(answer.into())
 }
 
 /// As [`check_int`], for calls that return a size.

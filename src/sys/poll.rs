@@ -1,5 +1,6 @@
 //! Waiting for input, buffer space, a time or a caught signal (ppoll(2)).
 
+use super::kernel::syscall;
 use super::signal::{self, SignalSet};
 use super::{Result, check_long};
 use core::ffi::{c_int, c_long};
@@ -63,5 +64,5 @@ fn poll(entries: &mut [libc::pollfd], limit: Option<Duration>, mask: Option<&Sig
     let mask = mask.map_or(core::ptr::null(), SignalSet::pointer);
     let (call, first, count) = (libc::SYS_ppoll, entries.as_mut_ptr(), entries.len());
     // SAFETY: the pointers are to `count` entries, to a timespec or null, and to a signal set or null.
-    unsafe { libc::syscall(call, first, count, time, mask, signal::SIZE) }
+    unsafe { syscall!(call, first, count, time, mask, signal::SIZE) }
 }

@@ -2,6 +2,7 @@
 
 use super::args::Argv;
 use super::environment::Variables;
+use super::kernel::{self, syscall};
 use super::{Result, call, check_int, check_long};
 use core::ffi::{CStr, c_int, c_long};
 use pure::unix::{Errno, Pid, Signal, WaitStatus};
@@ -10,10 +11,10 @@ use pure::unix::{Errno, Pid, Signal, WaitStatus};
 #[must_use]
 pub fn execve(path: &CStr, command: &Argv, variables: Variables) -> Errno {
     // SAFETY: path, vector and environment are C strings; the vectors end in a null pointer; nothing changes them.
-    unsafe {
-        libc::syscall(libc::SYS_execve, path.as_ptr(), command.pointer(), variables.pointer())
+    let answer = unsafe {
+        syscall!(libc::SYS_execve, path.as_ptr(), command.pointer(), variables.pointer())
     };
-    super::errno()
+    kernel::error(answer)
 }
 
 /// Forks. Returns the child's PID in the parent, `None` in the child. The call is made by number because the C
@@ -23,14 +24,16 @@ pub fn execve(path: &CStr, command: &Argv, variables: Variables) -> Errno {
 /// `EAGAIN` if there are too many processes, `ENOMEM` (fork(2)).
 pub fn fork() -> Result<Option<Pid>> {
     // SAFETY: the process has one thread, so the copy is complete.
-    let answer = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    let answer = unsafe { syscall!(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
     check_long(answer).map(|pid| i32::try_from(pid).ok().and_then(Pid::new))
 }
 
 /// Exits without calling exit handlers.
 pub fn exit(code: u8) -> ! {
-    // SAFETY: the argument is a number.
-    unsafe { libc::_exit(code.into()) }
+    loop {
+        // SAFETY: the argument is a number.
+        unsafe { syscall!(libc::SYS_exit_group, c_int::from(code)) };
+    }
 }
 
 /// The result of one waitpid(2).
@@ -79,21 +82,21 @@ pub fn wait_for(child: Pid) -> WaitStatus {
 fn wait4(child: c_int, flags: c_int) -> (c_long, c_int) {
     let (mut status, call, no_usage) = (0, libc::SYS_wait4, core::ptr::null::<c_int>());
     // SAFETY: `status` is writable.
-    (unsafe { libc::syscall(call, child, &raw mut status, flags, no_usage) }, status)
+    (unsafe { syscall!(call, child, &raw mut status, flags, no_usage) }, status)
 }
 
 /// Returns the PID of this process.
 #[must_use]
 pub fn getpid() -> c_int {
     // SAFETY: there are no arguments.
-    unsafe { libc::getpid() }
+    unsafe { syscall!(libc::SYS_getpid) as c_int }
 }
 
 /// Returns the PID of the parent; 0 if it is outside of this PID namespace.
 #[must_use]
 pub fn getppid() -> c_int {
     // SAFETY: there are no arguments.
-    unsafe { libc::getppid() }
+    unsafe { syscall!(libc::SYS_getppid) as c_int }
 }
 
 /// Returns the process group of a process; `None` if there is no such process.
@@ -141,11 +144,11 @@ pub fn set_rlimit(number: usize, soft: u64, hard: Option<u64>) -> Result<()> {
     let none = core::ptr::null::<u64>();
     let call = libc::SYS_prlimit64;
     // SAFETY: prlimit writes two numbers; 0 is this process.
-    check_long(unsafe { libc::syscall(call, 0, number, none, old.as_mut_ptr()) })?;
+    check_long(unsafe { syscall!(call, 0, number, none, old.as_mut_ptr()) })?;
     let [_, old] = old;
     let new = [soft, hard.unwrap_or(old)];
     // SAFETY: prlimit reads two numbers, and has no place for the old ones.
-    check_long(unsafe { libc::syscall(call, 0, number, new.as_ptr(), none) }).map(drop)
+    check_long(unsafe { syscall!(call, 0, number, new.as_ptr(), none) }).map(drop)
 }
 
 /// Changes the working directory.
@@ -194,5 +197,5 @@ pub fn become_subreaper() -> Result<()> {
 
 fn set(option: c_int, value: c_int) -> Result<()> {
     // SAFETY: the arguments are numbers.
-    check_long(unsafe { libc::syscall(libc::SYS_prctl, option, value, 0, 0, 0) }).map(drop)
+    check_long(unsafe { syscall!(libc::SYS_prctl, option, value, 0, 0, 0) }).map(drop)
 }

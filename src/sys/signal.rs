@@ -5,6 +5,7 @@
 //! execve(2) resets caught signals to their default action, but keeps ignored ones ignored. So [`ignore`] is only for a
 //! child that executes a command.
 
+use super::kernel::syscall;
 use super::{Result, call, check_long};
 use core::ffi::{c_int, c_long, c_ulong};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -96,7 +97,7 @@ fn sigprocmask(how: c_int, mask: &SignalSet) -> Result<SignalSet> {
     let mut before = SignalSet::EMPTY;
     let call = libc::SYS_rt_sigprocmask;
     // SAFETY: both pointers are to sets of that size.
-    check_long(unsafe { libc::syscall(call, how, mask.pointer(), before.0.as_mut_ptr(), SIZE) })?;
+    check_long(unsafe { syscall!(call, how, mask.pointer(), before.0.as_mut_ptr(), SIZE) })?;
     Ok(before)
 }
 
@@ -201,8 +202,7 @@ fn set_action(signal: Signal, handler: usize) -> Result<()> {
     let (call, none) = (libc::SYS_rt_sigaction, core::ptr::null::<Action>());
     // SAFETY: an action with a mask of that size. The handler stores a flag, or makes calls that are
     // async-signal-safe (signal-safety(7)).
-    check_long(unsafe { libc::syscall(call, signal.number(), &raw const action, none, SIZE) })
-        .map(drop)
+    check_long(unsafe { syscall!(call, signal.number(), &raw const action, none, SIZE) }).map(drop)
 }
 
 /// Returns whether `signal` was caught since the last call, and clears its flag.
@@ -268,7 +268,7 @@ fn sigtimedwait(set: &SignalSet, limit: Option<&[c_long; 2]>) -> c_int {
     let (call, none) = (libc::SYS_rt_sigtimedwait, core::ptr::null_mut::<c_int>());
     let limit = limit.map_or(core::ptr::null(), core::ptr::from_ref);
     // SAFETY: a set of that size, no place for details of the signal, a time or none.
-    let number = unsafe { libc::syscall(call, set.pointer(), none, limit, SIZE) };
+    let number = unsafe { syscall!(call, set.pointer(), none, limit, SIZE) };
     number as c_int
 }
 

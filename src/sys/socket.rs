@@ -2,13 +2,28 @@
 //!
 //! The caller must have caught SIGPIPE: a write to a closed stream then fails with `EPIPE`.
 
-#[cfg(target_arch = "x86")]
-use super::check;
 use super::file::{self, File};
+use super::kernel::syscall;
 use super::{Result, call, check_size, poll};
 use core::ffi::{CStr, c_int};
 use pure::syslog::socket_addr::{IPV4, IPV6, SOCKADDR_SIZE, SocketAddr};
 use pure::unix::Errno;
+
+/// Makes a call of sockets by its name.
+#[cfg(not(target_arch = "x86"))]
+macro_rules! socket_call {
+    ($name:ident, $_number:expr, $($argument:expr),+) => {
+        call!(libc::$name, $($argument),+)
+    };
+}
+
+/// Makes a call of sockets by its number in socketcall(2): before Linux 4.3 it has no other on 32-bit x86.
+#[cfg(target_arch = "x86")]
+macro_rules! socket_call {
+    ($_name:ident, $number:expr, $($argument:expr),+) => {
+        call!(libc::SYS_socketcall, $number, [$(super::Word::word($argument)),+].as_ptr())
+    };
+}
 
 /// The type of a socket (socket(2)).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,13 +49,8 @@ impl Socket {
         };
         // Both flags exist since Linux 2.6.27.
         let flags = flags | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-        // On 32-bit x86 the call has a number only since Linux 4.3; musl falls back to socketcall(2).
-        #[cfg(target_arch = "x86")]
         // SAFETY: the arguments are numbers.
-        let fd = super::check_int(unsafe { libc::socket(family, flags, 0) }.into())?;
-        #[cfg(not(target_arch = "x86"))]
-        // SAFETY: the arguments are numbers.
-        let fd = unsafe { call!(libc::SYS_socket, family, flags, 0) }?;
+        let fd = unsafe { socket_call!(SYS_socket, 1, family, flags, 0) }?;
         Ok(Self { file: File::adopt(fd), socket_type })
     }
 
@@ -113,13 +123,8 @@ impl Socket {
         let socket = Self::new(unsafe { (*address).sa_family }.into(), socket_type)?;
         let size = libc::socklen_t::try_from(size).unwrap_or(0);
         let fd = socket.fd();
-        // As above.
-        #[cfg(target_arch = "x86")]
         // SAFETY: an address of that size and of the socket's family.
-        let connected = check(unsafe { libc::connect(fd, address, size) });
-        #[cfg(not(target_arch = "x86"))]
-        // SAFETY: an address of that size and of the socket's family.
-        let connected = unsafe { call!(libc::SYS_connect, fd, address, size) };
+        let connected = unsafe { socket_call!(SYS_connect, 3, fd, address, size) };
         match connected {
             Ok(_) | Err(Errno::INPROGRESS) => Ok(socket),
             Err(error) => Err(error),
@@ -174,7 +179,7 @@ impl Socket {
         let fd = self.fd();
         if self.socket_type == SocketType::Stream {
             // SAFETY: `count` entries, each with a slice that is still borrowed.
-            let written = unsafe { libc::syscall(libc::SYS_writev, fd, pieces.as_ptr(), count) };
+            let written = unsafe { syscall!(libc::SYS_writev, fd, pieces.as_ptr(), count) };
             return check_size(written);
         }
         // SAFETY: all zeros are valid message headers.
@@ -185,6 +190,6 @@ impl Socket {
         }
         // By number, because musl's function sends them one by one.
         // SAFETY: `count` headers are filled in, each with one slice that is still borrowed.
-        check_size(unsafe { libc::syscall(libc::SYS_sendmmsg, fd, headers.as_mut_ptr(), count, 0) })
+        check_size(unsafe { syscall!(libc::SYS_sendmmsg, fd, headers.as_mut_ptr(), count, 0) })
     }
 }

@@ -1,6 +1,7 @@
 //! The status of files: type, size, identity (stat(2)).
 
 use super::file::File;
+use super::kernel::syscall;
 use core::ffi::{CStr, c_int, c_long};
 use core::mem::{MaybeUninit, offset_of};
 
@@ -135,7 +136,7 @@ fn fstatat(from: c_int, path: &CStr) -> Option<Status> {
     let mut buffer = MaybeUninit::<libc::stat64>::uninit();
     let (path, flags) = (path.as_ptr(), libc::AT_EMPTY_PATH);
     // SAFETY: the path ends in NUL; `buffer` is writable and not smaller than the kernel's structure.
-    let answer = unsafe { libc::syscall(FSTATAT, from, path, buffer.as_mut_ptr(), flags) };
+    let answer = unsafe { syscall!(FSTATAT, from, path, buffer.as_mut_ptr(), flags) };
     if answer != 0 {
         return None;
     }

@@ -1,5 +1,6 @@
 //! Facts about the whole machine: load, host name, number of CPUs.
 
+use super::kernel::syscall;
 use core::ffi::CStr;
 
 /// Returns the 1-minute load average in units of 1/65536 (sysinfo(2)). It works without /proc.
@@ -8,7 +9,7 @@ pub fn load() -> u64 {
     // SAFETY: all zeros are a valid sysinfo.
     let mut info: libc::sysinfo = unsafe { core::mem::zeroed() };
     // SAFETY: `info` is writable.
-    unsafe { libc::syscall(libc::SYS_sysinfo, &raw mut info) };
+    unsafe { syscall!(libc::SYS_sysinfo, &raw mut info) };
     let [one_minute, ..] = info.loads;
     u64::from(one_minute)
 }
@@ -18,7 +19,7 @@ pub fn read_host_name(name: &mut heapless::VecView<u8>) {
     // SAFETY: all zeros are a valid utsname.
     let mut names: libc::utsname = unsafe { core::mem::zeroed() };
     // SAFETY: `names` is writable.
-    unsafe { libc::syscall(libc::SYS_uname, &raw mut names) };
+    unsafe { syscall!(libc::SYS_uname, &raw mut names) };
     name.clear();
     // SAFETY: the kernel ends the name with a NUL.
     let _ = name.extend_from_slice(unsafe { CStr::from_ptr(names.nodename.as_ptr()) }.to_bytes());
@@ -29,6 +30,6 @@ pub fn read_host_name(name: &mut heapless::VecView<u8>) {
 pub fn processors() -> u32 {
     let mut mask = [0_u8; 128];
     // SAFETY: length and pointer are those of an array; 0 is this process.
-    unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, mask.len(), mask.as_mut_ptr()) };
+    unsafe { syscall!(libc::SYS_sched_getaffinity, 0, mask.len(), mask.as_mut_ptr()) };
     mask.iter().map(|byte| byte.count_ones()).sum()
 }

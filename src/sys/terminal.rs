@@ -2,6 +2,7 @@
 
 use super::fd::STDIN;
 use super::file::{self, File, Mode};
+use super::kernel::syscall;
 use super::{Result, call, check_long};
 use core::ffi::c_int;
 use pure::unix::{Errno, Pid};
@@ -24,7 +25,7 @@ impl Modes {
     pub fn save(&mut self, terminal: c_int) {
         // SAFETY: TCGETS writes the kernel's part of a termios.
         let answer =
-            unsafe { libc::syscall(libc::SYS_ioctl, terminal, libc::TCGETS, &raw mut self.modes) };
+            unsafe { syscall!(libc::SYS_ioctl, terminal, libc::TCGETS, &raw mut self.modes) };
         self.saved = answer == 0;
     }
 
@@ -44,9 +45,7 @@ impl Modes {
     pub fn restore(&mut self, terminal: c_int) {
         if self.saved {
             // SAFETY: TCSETS reads the kernel's part of a termios.
-            unsafe {
-                libc::syscall(libc::SYS_ioctl, terminal, libc::TCSETS, &raw const self.modes)
-            };
+            unsafe { syscall!(libc::SYS_ioctl, terminal, libc::TCSETS, &raw const self.modes) };
         }
         self.saved = false;
     }
@@ -80,8 +79,7 @@ pub fn is_gone() -> bool {
 pub fn foreground(terminal: c_int) -> Result<Option<Pid>> {
     let mut group: c_int = 0;
     // SAFETY: TIOCGPGRP writes one pid.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_ioctl, terminal, libc::TIOCGPGRP, &raw mut group) };
+    let answer = unsafe { syscall!(libc::SYS_ioctl, terminal, libc::TIOCGPGRP, &raw mut group) };
     check_long(answer)?;
     Ok(Pid::new(group))
 }

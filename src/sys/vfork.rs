@@ -59,7 +59,7 @@ fn clone_result(answer: c_int) -> Result<c_int> {
 /// Converts the answer of `__clone`: glibc returns −1 and sets errno.
 #[cfg(not(target_env = "musl"))]
 fn clone_result(answer: c_int) -> Result<c_int> {
-    super::check(answer)
+    super::check_int(super::kernel::answer(answer.into()))
 }
 
 #[cfg(test)]
