@@ -128,6 +128,11 @@ impl Plan {
         self.log_command.contains(" --rate ")
     }
 
+    /// The command writes to a terminal, whose bytes dpty passes on in pieces that may end within a line.
+    pub fn has_terminal(&self) -> bool {
+        self.command.starts_with("dpty ")
+    }
+
     /// The log command sends to a TCP port.
     pub fn has_stream(&self) -> bool {
         self.log_command.contains(":PORT ")
