@@ -42,6 +42,12 @@ impl Duration {
         Self(self.0 / 4)
     }
 
+    /// Returns so many of the 65 536 parts of the duration, which counts in steps of 65 536 ns.
+    #[must_use]
+    pub const fn fraction(self, parts: u16) -> Self {
+        Self((self.0 >> 16) * parts as u64)
+    }
+
     /// Returns the difference; `None` if `other` is longer.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {

@@ -37,6 +37,7 @@ pub mod poll;
 pub mod process;
 pub mod procfs;
 pub mod pty;
+pub mod random;
 pub mod signal;
 pub mod socket;
 pub mod stat;

@@ -1,6 +1,7 @@
 //! When dmon restarts a command, and when it gives up.
 
-use crate::rig::{Rig, assert_same, numbers, proc::Process, signal};
+use crate::rig::trace::Trace;
+use crate::rig::{Rig, assert_same, numbers, proc::Process, signal, tools};
 use nix::sys::signal::Signal;
 
 /// Start of a shell script that records when its process was forked.
@@ -91,6 +92,91 @@ fn the_interval_applies_only_after_a_success() {
     let command = format!("sh -c '{RECORD_START} sleep 0.3; exit $(($(wc -l <starts) % 2 == 0))'");
     rig.run(format!("dmon -n -d 0.1 -i 2 -m 3 {command}")).exits(1);
     assert_intervals(&rig, &[2.3, 0.3, 2.3]);
+}
+
+/// Without a random time all of them would be equal.
+#[track_caller]
+fn assert_spread(found: &[f64], least: f64, most: f64) {
+    let shortest = found.iter().copied().fold(f64::MAX, f64::min);
+    let longest = found.iter().copied().fold(0.0, f64::max);
+    assert!(shortest > least - TOLERANCE && longest < most + 1.5, "{found:?}");
+    // All of eight within a sixth: once in 35 000 runs. Of twelve, once in 30 million.
+    assert!(longest - shortest > (most - least) / 6.0, "not random: {found:?}");
+}
+
+#[test]
+fn a_random_time_is_added_to_a_delay() {
+    let rig = Rig::new();
+    rig.run(format!("dmon -n -d 0.1~0.6 -m 12 sh -c '{RECORD_START} exit 1'")).exits(1);
+    assert_spread(&intervals(&rig), 0.1, 0.7);
+}
+
+#[test]
+fn a_random_time_is_added_to_the_interval() {
+    let rig = Rig::new();
+    rig.run(format!("dmon -n -d 0 -i 0~0.6 -m 12 sh -c '{RECORD_START} exit 0'")).exits(0);
+    assert_spread(&intervals(&rig), 0.0, 0.6);
+    rig.shell("rm starts").exits(0);
+    // Only after a success.
+    rig.run(format!("dmon -n -d 0.1 -i 0~1h -m 2 sh -c '{RECORD_START} exit 1'")).exits(1);
+    assert_intervals(&rig, &[0.1, 0.1]);
+}
+
+#[test]
+fn the_machines_of_a_fleet_draw_different_times() {
+    let rig = Rig::new();
+    let first = |_| {
+        rig.shell("rm -f starts");
+        rig.run(format!("dmon -n -d 0~1.2 -m 1 sh -c '{RECORD_START} exit 1'")).exits(1);
+        intervals(&rig)[0]
+    };
+    let found: Vec<f64> = (0..12).map(first).collect();
+    assert_spread(&found, 0.0, 1.2);
+}
+
+#[test]
+fn a_random_time_takes_no_system_call() {
+    let rig = Rig::new();
+    if !tools::is_native("it makes calls of its own") {
+        return;
+    }
+    let Some(trace) = Trace::new(&rig, "getrandom,openat,read") else { return };
+    let count = |options: &str| {
+        rig.run(format!("{trace} dmon -n {options} -m 1 sh -c : ")).exits(0);
+        let calls = trace.calls("");
+        (calls.iter().filter(|call| call.contains("getrandom")).count(), calls.len())
+    };
+    let without = count("-d 0.1");
+    assert_eq!(count("-d 0.1~0.1 -i 0~0.1"), without);
+}
+
+#[test]
+fn a_wrong_random_time_is_an_error() {
+    let rig = Rig::new();
+    let list = "a list of at most 16 times (like 1s,5s~1s,1m)";
+    let time = "a time (like 90, 1.5h, 10m~2m)";
+    for (option, value, wanted) in [
+        ("-d", "1~", list),
+        ("-d", "1,~2", list),
+        ("-d", "1~2~3", list),
+        ("--delay", "1~2x,3", list),
+        ("-i", "1~", time),
+        ("-i", "~1", time),
+        ("-i", "10m~-2", time),
+        ("--interval", "10m-2m", time),
+    ] {
+        let message = format!("option {option}: '{value}' is not {wanted}");
+        rig.run(format!("dmon -n {option} {value} touch ran"))
+            .exits(125)
+            .reports("dmon", &[&message]);
+    }
+    for (options, message) in [
+        ("-1 -i 0~2m", "options -i and -1 cannot be used together"),
+        ("-m 5/3s -d 1~5", "option -m: option -d allows fewer restarts within that time"),
+    ] {
+        rig.run(format!("dmon -n {options} touch ran")).exits(125).reports("dmon", &[message]);
+    }
+    assert!(!rig.has("ran"));
 }
 
 #[test]

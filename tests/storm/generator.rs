@@ -135,7 +135,7 @@ fn choose_options(plan: &mut Plan, r: &mut Random) {
     ]);
     (plan.success, plan.fatal) = (success, fatal);
     add(true, option);
-    add(!plan.once && chance(r, 25), r.pick(&["-i 0.05", "-i 0.3"]));
+    add(!plan.once && chance(r, 25), r.pick(&["-i 0.05", "-i 0.3", "-i 0~0.3"]));
     plan.has_time_limit = chance(r, 30);
     // A file that does not exist makes the time of --alive a limit of the run.
     add(plan.has_time_limit, r.pick(&["-t 0.1", "-t 0.3", "-t 1", "--alive 0.4:nosuch"]));
@@ -149,6 +149,7 @@ fn choose_options(plan: &mut Plan, r: &mut Random) {
         (20, "-d 0.02"),
         (50, "-d 0.05"),
         (20, "-d 0.02,0.1,0.3"),
+        (50, "-d 0.05~0.3,0.1"),
         (0, "-d 0"),
         (1000, ""),
     ]);

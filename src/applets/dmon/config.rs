@@ -105,10 +105,10 @@ pub const OPTIONS: &[Opt<Config>] = &[
     opt("-u, --cmd-user USER[:GROUP]\tRun the command as this user.\n", |c, v| {
         v.to(&mut c.cmd_user.user)
     }),
-    opt("-d, --delay TIME,...\tLeast time between starts, in turn; 1s.", |c, v| {
+    opt("-d, --delay TIME[~TIME],...\tLeast time between starts, in turn; 1s.", |c, v| {
         v.to(&mut c.policy.delays)
     }),
-    opt("-i, --interval TIME\tWait so long after a run that went well.", |c, v| {
+    opt("-i, --interval TIME[~TIME]\tWait so long after a good run, and up to ~TIME.", |c, v| {
         v.to(&mut c.policy.interval)
     }),
     opt("-x, --success LIST\tTreat these results as status 0, like 24,TERM.", |c, v| {
@@ -264,6 +264,11 @@ mod tests {
         assert_eq!(config.policy.restart_limit.max, Some(5));
         assert_eq!(config.policy.restart_limit.window, Some(Duration::from_secs(60)));
         assert_eq!(config.policy.delays.len(), 3);
+        assert!(!config.policy.has_jitter());
+        for jitter in ["-i0~2m", "-d1s~5s", "-d1,2~3,4", "-i0~2m,"] {
+            let config = try_option(&[jitter]);
+            assert_eq!(config.is_ok_and(|c| c.policy.has_jitter()), !jitter.ends_with(','));
+        }
         assert!(try_option(&["-m64/2m"]).is_ok() && try_option(&["-m65"]).is_ok());
         assert_eq!(try_option(&["-m-1"]).ok().unwrap().policy.restart_limit.max, None);
         for bad in [
@@ -273,6 +278,11 @@ mod tests {
             ["-d", ""],
             ["-d", "1,"],
             ["-d", "1,,2"],
+            ["-d", "1~2~3"],
+            ["-d", "1,2~"],
+            ["-d", "~2,3"],
+            ["-i", "10m~"],
+            ["-i", "~2m"],
             ["-d", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17"],
         ] {
             assert!(try_option(&bad).is_err(), "{bad:?}");
@@ -282,7 +292,7 @@ mod tests {
     #[test]
     fn arbitrary_input_never_panics() {
         let mut random = crate::testing::Random(21);
-        let alphabet = b"-=-n1mLutr:/,.%0123456789smhdwkelogcpu \n\0\xff";
+        let alphabet = b"-=-n1mLutr:/,.%~0123456789smhdwkelogcpu \n\0\xff";
         for _ in 0..40_000 {
             let data: std::vec::Vec<u8> = (0..random.below(24))
                 .map(|_| alphabet[random.below(alphabet.len() as u64)])
@@ -297,9 +307,13 @@ mod tests {
             assert_eq!(try_option(words).err().unwrap(), text);
         };
         fails(&["-1", "-i5"], "options -i and -1 cannot be used together");
+        fails(&["-1", "-i0~5"], "options -i and -1 cannot be used together");
         let rare = "option -m: option -d allows fewer restarts within that time";
         fails(&["-m5/3s", "-d10s"], rare);
         fails(&["-m5/3s"], rare);
+        // The shortest delay counts, without a random time.
+        fails(&["-m5/3s", "-d1~9"], rare);
+        assert!(try_option(&["-m5/4s", "-d1~9"]).is_ok());
         fails(&["-1", "-m3/9s", "-d1,5"], rare);
         // A success returns to the first delay.
         assert!(try_option(&["-m3/9s", "-d1,5"]).is_ok());

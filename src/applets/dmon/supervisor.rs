@@ -30,7 +30,7 @@ use pure::time::Instant;
 use pure::unix::{Pid, Signal, WaitStatus};
 use sys::process::Reaped;
 use sys::signal::SignalSet;
-use sys::{clock, poll, process, procfs, signal, terminal};
+use sys::{clock, poll, process, procfs, random, signal, terminal};
 
 /// The message of [`Action::ReportDaemon`].
 const DAEMONIZED: &[u8] = b"stopping background processes of the exited command: \
@@ -109,6 +109,9 @@ impl<'a> Supervisor<'a> {
         // Updated only after waits, starts and suspensions: no other action takes time.
         let mut now = clock::now();
         let mut machine = Machine::new(policy, now);
+        if policy.has_jitter() {
+            machine.handle(now, Event::Random(random::number()));
+        }
         loop {
             let action = machine.next_action(now);
             if launch_pipe.is_some()

@@ -129,13 +129,19 @@ fn time_in(word: &[u8], units: &Units) -> Option<Duration> {
     nanoseconds.checked_mul(unit).map(Duration::from_nanos)
 }
 
+/// Parses a time as [`time`] does.
+#[inline(never)]
+fn short_time(word: &[u8]) -> Option<Duration> {
+    time_in(word, TIME_UNITS)
+}
+
 /// Parses a time: a decimal number with a unit of `s m h d w`. Without a unit it is in seconds. A fraction of a
 /// nanosecond counts as one.
 ///
 /// # Errors
 /// The expected form, for any other word, or more than 584 years.
 pub fn time(word: &[u8]) -> Result<Duration, Expected> {
-    time_in(word, TIME_UNITS).ok_or("a time (like 90, 1.5m, 2h, 1d)")
+    short_time(word).ok_or("a time (like 90, 1.5m, 2h, 1d)")
 }
 
 /// Parses a time as [`time`] does, also with the units `M` (30 days) and `y` (365 days).
@@ -143,7 +149,7 @@ pub fn time(word: &[u8]) -> Result<Duration, Expected> {
 /// # Errors
 /// The same as for [`time`].
 pub fn long_time(word: &[u8]) -> Result<Duration, Expected> {
-    let time = time_in(word, LONG_TIME_UNITS).or_else(|| time_in(word, TIME_UNITS));
+    let time = time_in(word, LONG_TIME_UNITS).or_else(|| short_time(word));
     time.ok_or("a time (like 90, 2h, 1d, 3M, 1y)")
 }
 

@@ -124,6 +124,8 @@ pub enum Event {
     TerminalChecked { gone: bool },
     /// The result of [`Action::SampleLoad`].
     LoadSample(Sample),
+    /// A random number, before the first start. Later ones follow from it.
+    Random(u32),
     /// The result of [`Action::CheckAlive`].
     AliveChecked { changed: bool },
 }

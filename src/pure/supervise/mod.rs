@@ -2,6 +2,7 @@
 //!
 //! The applet `dmon` calls these modules and acts on their answers.
 
+pub mod delay;
 pub mod kill_mode;
 pub mod load;
 pub mod machine;

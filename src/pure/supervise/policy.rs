@@ -2,6 +2,7 @@
 //!
 //! `applets/dmon/config.rs` fills a [`Policy`] from the command line; the machine reads it.
 
+use super::delay::Delay;
 use super::kill_mode::KillMode;
 use super::load::Thresholds;
 use super::machine::MIN_START_INTERVAL;
@@ -35,7 +36,7 @@ pub struct Policy {
     pub finish: bool,
     pub restart_limit: RestartLimit,
     /// Minimum time from the end of a successful run to the next start.
-    pub interval: Duration,
+    pub interval: Delay,
     /// Maximum time of a run; `None`: no limit.
     pub timeout: Option<Duration>,
     /// Time between two looks at the file of `--alive`, a quarter of the option's time; [`Duration::MAX`] without a file.
@@ -63,7 +64,7 @@ pub struct Policy {
     pub on_signal: SignalActions,
     /// Minimum times between two starts, one for each consecutive failure. Empty:
     /// [`MIN_START_INTERVAL`](super::machine::MIN_START_INTERVAL).
-    pub delays: Vec<Duration, MAX_DELAYS>,
+    pub delays: Vec<Delay, MAX_DELAYS>,
 }
 
 /// The limit of `--max-respawns`.
@@ -84,7 +85,7 @@ impl Default for Policy {
             finish: false,
             restart_limit: RestartLimit::default(),
             delays: Vec::new(),
-            interval: Duration::ZERO,
+            interval: Delay::ZERO,
             timeout: None,
             alive: Duration::MAX,
             kill_after: Some(DEFAULT_KILL_AFTER),
@@ -109,7 +110,7 @@ impl Policy {
     /// # Errors
     /// The message for the user.
     pub fn validate(&self) -> Result<(), &'static str> {
-        if self.once && !self.interval.is_zero() {
+        if self.once && self.interval != Delay::ZERO {
             return Err("options -i and -1 cannot be used together");
         }
         if self.fatal.contains(0) || self.fatal.overlaps(&self.success) {
@@ -119,6 +120,13 @@ impl Policy {
             return Err("option -m: option -d allows fewer restarts within that time");
         }
         Ok(())
+    }
+
+    /// Reports whether any delay has a random part.
+    #[must_use]
+    pub fn has_jitter(&self) -> bool {
+        let is_random = |delay: &Delay| !delay.jitter.is_zero();
+        is_random(&self.interval) || self.delays.iter().any(is_random)
     }
 
     /// Reports whether the restarts of `--max-respawns` can fall within its window.
@@ -132,7 +140,7 @@ impl Policy {
         };
         // With `--once` all these runs fail, and all but the first of a list's entries follow consecutive failures.
         let skipped = usize::from(self.once && self.delays.len() > 1);
-        let shortest = self.delays.iter().skip(skipped).copied().min();
+        let shortest = self.delays.iter().skip(skipped).map(|delay| delay.time).min();
         let shortest = shortest.unwrap_or(MIN_START_INTERVAL);
         (1..max).try_fold(window, |rest, _| rest.checked_sub(shortest)).is_some()
     }
@@ -148,13 +156,14 @@ impl OptionValue for RestartLimit {
     }
 }
 
-/// Parses `TIME[,TIME…]`.
-impl OptionValue for Vec<Duration, MAX_DELAYS> {
+/// Parses a list of delays, separated by commas.
+impl OptionValue for Vec<Delay, MAX_DELAYS> {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        const WANTED: Expected = "a list of at most 16 times (like 1s,5s,1m)";
+        const WANTED: Expected = "a list of at most 16 times (like 1s,5s~1s,1m)";
         self.clear();
-        for time in split(value.to_bytes(), b',') {
-            self.push(value::time(time).map_err(|_| WANTED)?).map_err(|_| WANTED)?;
+        for word in split(value.to_bytes(), b',') {
+            self.push(Delay::ZERO).map_err(|_| WANTED)?;
+            self.last_mut().map_or(Ok(()), |delay| delay.read(word)).map_err(|_| WANTED)?;
         }
         Ok(())
     }

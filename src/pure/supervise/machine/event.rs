@@ -86,6 +86,7 @@ impl Machine<'_> {
                     *deadline = RunDeadline::At(now);
                 }
             }
+            Event::Random(number) => self.restart_history.random = number,
             Event::LoadSample(sample) => {
                 self.next_sample = Some(now.add(SAMPLE_INTERVAL));
                 load::update(&self.policy.thresholds, &sample, &mut self.above_threshold);

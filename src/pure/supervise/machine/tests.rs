@@ -53,8 +53,8 @@ const OPTIONS: &[Opt<Policy>] = &[
 fn policies() -> Vec<(usize, Policy)> {
     let choices: [&[&str]; 15] = [
         &["", "-1"],
-        &["", "-m0", "-m2 -d1,3", "-m1/1m"],
-        &["", "-i7"],
+        &["", "-m0", "-m2 -d1,3", "-m2 -d1,3~8", "-m1/1m"],
+        &["", "-i7", "-i0~7"],
         &["", "-t3"],
         &["", "-k0"],
         &["", "--kill-mode=mixed", "--kill-mode=process"],
@@ -89,16 +89,17 @@ fn policies() -> Vec<(usize, Policy)> {
         // These have nothing to do with each other. All combinations would take a multiple of the time.
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
         let is_other =
-            has(&["-1", "-m", "-i7", "-s", "-k0", "-D0", "--kill", "(daemon)", "-x3", "-X3"]);
+            has(&["-1", "-m", "-i", "-s", "-k0", "-D0", "--kill", "(daemon)", "-x3", "-X3"]);
         if has(&["--alive"]) && is_other
             || has(&["--finish"])
                 && has(&[
-                    "-i7", "-s", "-m1", "-m2", "-L4", "--alive", "(daemon)", "-x3", "-X3", "-D0",
+                    "-i", "-s", "-m1", "-m2", "-L4", "--alive", "(daemon)", "-x3", "-X3", "-D0",
                 ])
-            || has(&["--kill-mode"]) && has(&["-i7", "-s", "-m1", "(daemon)", "-x3", "-X3"])
+            || has(&["--kill-mode"]) && has(&["-i", "-s", "-m1", "(daemon)", "-x3", "-X3"])
             || has(&["--on-signal"])
                 && has(&["--kill-mode", "-x3", "-X3", "-k0", "-D0", "(daemon)"])
-            || has(&["-x3", "-X3"]) && has(&["-i7", "-s", "-m1", "-k0", "-L4", "-D0", "(daemon)"])
+            || has(&["~"]) && has(&["--finish", "--kill-mode", "-k0", "-L4", "-D0", "-x3", "-X3"])
+            || has(&["-x3", "-X3"]) && has(&["-i", "-s", "-m1", "-k0", "-L4", "-D0", "(daemon)"])
         {
             return None;
         }

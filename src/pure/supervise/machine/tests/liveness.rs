@@ -4,6 +4,7 @@
 
 use super::MAX_STEPS;
 use super::model::{Input, Model, StopBehaviour};
+use crate::supervise::delay::Delay;
 use crate::supervise::kill_mode::KillMode;
 use crate::supervise::machine::{Action, MAX_SWEEP_INTERVAL, MIN_START_INTERVAL};
 use crate::supervise::policy::Policy;
@@ -38,8 +39,9 @@ impl LivenessCheck {
         // The logger may be started a second time if it exited with unread bytes.
         let drain_restart =
             milliseconds(MIN_START_INTERVAL) + milliseconds(policy.drain.max(MIN_START_INTERVAL));
-        let longest = policy.delays.last().copied().unwrap_or(MIN_START_INTERVAL);
-        let pause = milliseconds(longest.max(policy.interval));
+        let longest = |delay: &Delay| milliseconds(delay.time) + milliseconds(delay.jitter);
+        let delays = policy.delays.iter().chain([&policy.interval]).map(longest);
+        let pause = delays.fold(milliseconds(MIN_START_INTERVAL), u64::max);
         let check = |behaviour, stop_requested, limit| {
             let limit = limit + sweeps;
             Self { behaviour, stop_requested, limit, known: HashMap::new() }

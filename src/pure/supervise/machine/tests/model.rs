@@ -8,6 +8,7 @@ mod check;
 mod input;
 
 use crate::exit::Exit;
+use crate::supervise::delay::Delay;
 use crate::supervise::kill_mode::KillMode;
 use crate::supervise::machine::{Event, MIN_START_INTERVAL, Machine, Policy, Role, RunEnd};
 use crate::supervise::result_set::ResultSet;
@@ -132,6 +133,8 @@ pub struct Model<'a> {
     restarting: bool,
     /// Earliest time of the command's next start.
     next_start: Instant,
+    /// The random number of the current run is the largest, not 0.
+    jitters: bool,
     /// Consecutive failures of the command, as far as the delays distinguish them.
     failures: usize,
     /// Restarts so far, or within the window of `--max-respawns`.
@@ -187,6 +190,7 @@ impl<'a> Model<'a> {
             paused_by_signal: false,
             restarting: false,
             next_start: now,
+            jitters: false,
             failures: 0,
             restarts: 0,
             recent: ShortVec::new(),
@@ -264,16 +268,28 @@ impl<'a> Model<'a> {
         self.last_status = Some(result);
         (self.cmd_stop, self.cmd_refused, self.to_pass_on) = (None, false, None);
         self.report_daemon_at = None;
-        let last_delay = policy.delays.last().copied().unwrap_or(MIN_START_INTERVAL);
+        // 65 535 of 65 536 parts.
+        let longest = |jitter: Duration| {
+            let (seconds, nanoseconds) = jitter.as_timespec();
+            let parts = (seconds * 1_000_000_000 + u64::from(nanoseconds)) / 65_536;
+            Duration::from_nanos(parts * 65_535)
+        };
+        let jitters = self.jitters;
+        let end = |from: Instant, delay: Delay| {
+            let end = from.add(delay.time);
+            if jitters { end.add(longest(delay.jitter)) } else { end }
+        };
+        let last_delay = policy.delays.last().copied();
+        let last_delay = last_delay.unwrap_or(Delay::new(MIN_START_INTERVAL));
         self.failures = match succeeded {
             true => 0,
-            false if started_at.until(now) > last_delay => 1,
+            false if started_at.until(now) > last_delay.time => 1,
             false => (self.failures + 1).min(policy.delays.len() + 1),
         };
         let entry = self.failures.max(1) - 1;
-        self.next_start = started_at.add(policy.delays.get(entry).copied().unwrap_or(last_delay));
+        self.next_start = end(started_at, policy.delays.get(entry).copied().unwrap_or(last_delay));
         if succeeded {
-            self.next_start = self.next_start.max(now.add(policy.interval));
+            self.next_start = self.next_start.max(end(now, policy.interval));
         }
         if self.stop_cause.is_some() {
             return;

@@ -70,7 +70,8 @@ impl Hash for Policy {
 
 impl Hash for RestartHistory {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let Self { consecutive_failures, restarts, recent } = self;
+        // The model sets the random number before each start.
+        let Self { consecutive_failures, restarts, recent, random: _ } = self;
         // The longest list of delays that is explored has two entries.
         (consecutive_failures.min(&3), restarts).hash(hasher);
         recent.iter().for_each(|then| then.hash(hasher));

@@ -19,6 +19,17 @@ impl Model<'_> {
         let now = self.now;
         match action {
             Action::Start(Role::Finish) => return self.start_finish(),
+            Action::Start(Role::Cmd) if self.policy.has_jitter() => {
+                return [false, true]
+                    .into_iter()
+                    .flat_map(|jitters| {
+                        let mut model = self.clone();
+                        model.jitters = jitters;
+                        model.handle(Event::Random(if jitters { u32::MAX } else { 0 }));
+                        model.start(Role::Cmd)
+                    })
+                    .collect();
+            }
             Action::Start(role) => return self.start(role),
             Action::Stop { role, group, timed_out, alone } => {
                 let mode = self.policy.kill_mode;
