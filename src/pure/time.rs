@@ -98,6 +98,12 @@ impl Instant {
         Self(self.0.saturating_add(d.0))
     }
 
+    /// Returns the point before this duration, at least [`START`](Self::START).
+    #[must_use]
+    pub const fn before(self, d: Duration) -> Self {
+        Self::from_clock(Duration(self.0.get().saturating_sub(d.0).saturating_sub(1)))
+    }
+
     /// Returns the duration until `later`; zero if `later` has passed.
     #[must_use]
     pub const fn until(self, later: Self) -> Duration {

@@ -45,13 +45,15 @@ pub fn pipe() -> Result<(File, File)> {
     Ok((File::adopt(read), File::adopt(write)))
 }
 
-/// Makes descriptor `to` refer to the open file of `from`. Commands inherit it.
+/// Makes descriptor `to` refer to the open file of `from`, which may be the same. Commands inherit it.
 ///
 /// # Errors
-/// `EINVAL` if the two are equal; `EBADF` (dup3(2)).
+/// `EBADF` (dup3(2)).
 pub fn dup_onto(from: c_int, to: c_int) -> Result<()> {
+    let (call, request) =
+        if from == to { (libc::SYS_fcntl, libc::F_SETFD) } else { (libc::SYS_dup3, to) };
     // SAFETY: the arguments are numbers.
-    unsafe { call!(libc::SYS_dup3, from, to, 0) }.map(drop)
+    unsafe { call!(call, from, request, 0) }.map(drop)
 }
 
 /// Returns another descriptor for the same open file. It is above 2 and is closed by exec.

@@ -11,14 +11,15 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Prints the number of its run and fails; `-m 1` allows two runs.
+/// Reports that it is ready, prints the number of its run and fails; `-m 1` allows two runs.
 const COMMAND: &str = "#!/bin/sh
+    [ ! -e /proc/self/fd/9 ] || echo >&9
     echo $(($(cat number) + 1)) >number
     echo \"run $(cat number)\"
     exit 3";
 
 const OPTIONS: &str = "-e -m 1 -d 0.01 -p pid -I status -W . -r core=0 -L 1000 -x 7 -X 64-78 \
-    --on-signal HUP=restart --on-signal RTMIN+1=HUP -u root -g root";
+    --on-signal HUP=restart --on-signal RTMIN+1=HUP -N 9 -u root -g root";
 
 const ERRORS: [&str; 7] = ["EINTR", "ENOMEM", "EIO", "EPERM", "EMFILE", "ENOSPC", "EAGAIN"];
 

@@ -67,6 +67,8 @@ mod pressure;
 mod privileges;
 /// Random configuration files and option variables.
 mod random_options;
+/// A command that reports when it is ready (`--ready`).
+mod ready;
 /// When a command is restarted, and when dmon gives up.
 mod restart;
 /// Results that count as success or are fatal (`-x`, `-X`).

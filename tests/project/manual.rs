@@ -149,6 +149,14 @@ const CHECKS: &[(&str, &str, Check)] = &[
         rig.assert_no_processes();
         assert!(!rig.has("root/run/vfand.pid"));
     }),
+    ("dmon", "dmon -N 3:1m -p /run/dbus.pid", |rig, line| {
+        rig.run(line).exits(0).reports_nothing();
+        // The start has waited for it.
+        assert_eq!(rig.read("bus"), "--system --nofork --print-address=3\n");
+        stop(rig, "dbus");
+        rig.write_program("dbus-daemon", "#!/bin/sh\nexit 1\n");
+        rig.run(line).exits(1);
+    }),
     ("dmon", "dmon -d 1s,5s,1m -p /run/httpd.pid httpd -f", |rig, line| {
         rig.run(line).exits(0);
         let dmon = rig.pid_in("root/run/httpd.pid");
@@ -330,6 +338,10 @@ fn create_files(rig: &Rig) {
         ("fetch-mail", "#!/bin/sh\necho >>fetched\n"),
         ("nightly", "#!/bin/sh\necho done\necho a fault >&2\n"),
         ("vfand", &service("vfand")),
+        (
+            "dbus-daemon",
+            "#!/bin/sh\nsleep 0.2; echo $* >bus; echo unix:path=/run/x >&3; exec sleep 1000\n",
+        ),
         ("httpd", &service("httpd")),
         ("mediatomb", &service("mediatomb").replace("env >environment\n", "")),
     ] {

@@ -204,6 +204,7 @@ impl Checker<'_> {
                 ("cmd", "pause" | "resume") => {
                     (!plan.load && !plan.on_signal).then_some("has no load threshold")
                 }
+                ("cmd", "ready") => (!plan.ready).then_some("was not reported"),
                 ("cmd", "signal") => (!plan.forward_cmd).then_some("should not be forwarded"),
                 ("log", "signal") => (!plan.forward_log).then_some("should not be forwarded"),
                 // The test suspended it, perhaps after its stop signal.

@@ -64,6 +64,7 @@ pub fn plan(seed: u64, environment: &Environment) -> Plan {
         max_runs: None,
         has_restart_limit: false,
         on_signal: !restarts_dmon && chance(r, 20),
+        ready: false,
         success: &[],
         fatal: &[],
         min_start_interval: Duration::ZERO,
@@ -88,11 +89,14 @@ pub fn plan(seed: u64, environment: &Environment) -> Plan {
         log_command,
     };
     plan.pid_file = !plan.foreground || chance(r, 50);
+    // A daemon that is never ready would end after 30 seconds.
+    plan.ready = plan.foreground && chance(r, 20);
     choose_options(&mut plan, r);
     plan.command = format!("{} run", environment.chaos_child);
     for _ in 0..=r.below(4) {
         let steps = choose_steps(&plan, r, environment);
-        plan.command += &format!(" {steps}");
+        let ready = if plan.ready && chance(r, 70) { "ready," } else { "" };
+        plan.command += &format!(" {ready}{steps}");
     }
     choose_actions(&mut plan, r);
     // The copier of dpty may have lines left when a second stop request, or a short grace period, kills it.
@@ -156,6 +160,7 @@ fn choose_options(plan: &mut Plan, r: &mut Random) {
     plan.min_start_interval = Duration::from_millis(interval);
     add(true, option);
     add(plan.log_events, "--log-events");
+    add(plan.ready, "-N 9");
     let signals = "--on-signal USR1=pause --on-signal USR2=resume --on-signal ALRM=restart";
     add(plan.on_signal, signals);
     if plan.on_signal {

@@ -39,7 +39,7 @@ pub fn status_lines(status: &str) -> Vec<StatusLine<'_>> {
 pub fn forward_target(status: &str, signal: Signal) -> Option<i32> {
     let mut lines = status_lines(status).into_iter().filter(|line| line.role == "cmd");
     let last = lines.next_back()?;
-    let is_running = matches!(last.event, "start" | "pause" | "resume" | "signal");
+    let is_running = matches!(last.event, "start" | "pause" | "resume" | "ready" | "signal");
     let mut states = lines.chain([last]).filter(|line| line.event != "signal");
     let is_paused = states.next_back().is_some_and(|line| line.event == "pause");
     (is_running && !(is_paused && signal == Signal::SIGCONT)).then_some(last.pid)

@@ -61,6 +61,8 @@ pub struct Plan {
     pub fatal: &'static [i32],
     /// `--on-signal`: SIGUSR1 pauses, SIGUSR2 resumes, SIGALRM restarts.
     pub on_signal: bool,
+    /// `-N 9`: some runs report that they are ready.
+    pub ready: bool,
     /// Minimum time between two starts of the command.
     pub min_start_interval: Duration,
     /// `-t`: a run has a time limit.

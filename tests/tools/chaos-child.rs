@@ -13,6 +13,7 @@
 //! * `on-term=N`: on SIGTERM, writes N lines and exits with 0.
 //! * `child=MS`, `orphan=MS`, `daemon=MS`, `stubborn=MS`: starts a process that runs for this time: a child, an orphan,
 //!   an orphan in a new session, an orphan in a new session that ignores SIGTERM.
+//! * `ready`: writes a newline to descriptor 9.
 //! * `close`: redirects standard output to /dev/null.
 //! * `suspend`: sends itself SIGSTOP. `kill`: sends itself SIGKILL. `exit=STATUS`: exits.
 //!
@@ -161,6 +162,10 @@ impl ChaosChild {
             "stubborn" => self.spawn(&format!("session,stubborn-child={number}")),
             "stubborn-child" => self.spawn(&format!("ignore-term,out=1,sleep={number}")),
             "session" => drop(nix::unistd::setsid().expect("a session")),
+            "ready" => {
+                let pipe = File::options().write(true).open("/proc/self/fd/9");
+                pipe.expect("descriptor 9").write_all(b"\n").expect("a newline");
+            }
             "close" => {
                 let null = File::options().write(true).open("/dev/null").expect("/dev/null");
                 nix::unistd::dup2_stdout(&null).expect("another output");

@@ -13,6 +13,8 @@ pub enum ChildEvent {
     Killed,
     Paused,
     Resumed,
+    /// It has reported that it is ready.
+    Ready,
     /// This signal was forwarded to it.
     Signalled(Signal),
     Exited(WaitStatus),

@@ -2,10 +2,11 @@
 //!
 //! `mod.rs` fills a [`Config`] from the command line.
 
-use super::liveness;
 use super::running::Request;
+use super::{liveness, ready};
 use crate::applets::env_edits::EnvEdits;
 use crate::applets::option_sources::{AppletInfo, reject_late_config_file};
+use core::ffi::c_int;
 use pure::cli::option_table::{ENVIRON, Opt, opt, opt_shared};
 use pure::cli::option_value::CliWord;
 #[cfg(any(test, fuzzing))]
@@ -49,6 +50,8 @@ pub struct Config {
     pub status_path: Option<CliWord>,
     pub directory: Option<CliWord>,
     pub alive_file: Option<CliWord>,
+    /// The descriptor on which the command reports that it is ready.
+    pub ready_fd: c_int,
     /// The words of the command that follows each run.
     pub finish: Option<CliWord>,
     pub request: Request,
@@ -74,6 +77,7 @@ impl Default for Config {
             status_path: None,
             directory: None,
             alive_file: None,
+            ready_fd: 0,
             finish: None,
             request: Request::NONE,
             env_edits: EnvEdits::default(),
@@ -119,6 +123,9 @@ pub const OPTIONS: &[Opt<Config>] = &[
     }),
     opt("    --alive TIME:FILE\tEnd a run whose file is unchanged for TIME.", |c, v| {
         liveness::parse(v.value, &mut c.policy.alive, &mut c.alive_file)
+    }),
+    opt("-N, --ready FD[:TIME]\tThe start waits for a newline on FD; 30s.", |c, v| {
+        ready::parse(v.value, &mut c.ready_fd, &mut c.policy.ready)
     }),
     opt("    --finish CMDLINE\tRun this command after each run.", |c, v| v.to(&mut c.finish)),
     opt("-k, --kill-after TIME\tFrom the stop signal to KILL; 10s, 0 is never.", |c, v| {

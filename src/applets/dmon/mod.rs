@@ -17,6 +17,7 @@ mod mark;
 mod pidfile;
 mod predecessor;
 mod process_list;
+mod ready;
 mod run_signals;
 mod running;
 mod sentinel;
@@ -142,7 +143,7 @@ fn launch(
     });
     if let Some(launch_pipe) = launch_pipe {
         launch_pipe.report(match result {
-            Ok(Exit::SUCCESS) => error("told to stop before the command ran", b"", ""),
+            Ok(Exit::SUCCESS) => error("stopped during the start", b"", ""),
             Ok(exit) | Err(exit) => exit,
         });
     }

@@ -5,7 +5,8 @@
 //! vfork(2) suspends dmon until the child has executed its command or failed, and the child runs in dmon's memory. So
 //! the child leaves its failure there, and a start needs neither a pipe nor a copy of the memory. The exception is an
 //! emulator whose vfork is a fork that does not wait (qemu-user 10). Under it the child reports through a pipe, which a
-//! successful exec closes. The first start uses both ways and shows which kind of vfork this is.
+//! successful exec closes. The first start uses both ways and shows which kind of vfork this is. (Under
+//! such an emulator, a `--ready` with the number of this pipe hides the failure: the run ends with 126.)
 //!
 //! Each combination was measured: lower quartiles of 1000 interleaved starts and 180 restarts, as multiples of a vfork
 //! and an exec in C (`scripts/bench/floor/supervise.c`), on two busy cores. At most 1.3 is acceptable for a start.
@@ -27,6 +28,7 @@ use super::credentials::Credentials;
 use super::finish::{FinishCommand, Status};
 use super::log_pipe::LogPipe;
 use super::mark;
+use super::ready::ReadyPipe;
 use super::start_failure::{Stage, StartFailure};
 use crate::applets::path_search::{PathBuf, execvp};
 use crate::applets::standard_fds;
@@ -74,6 +76,8 @@ struct SpawnSpec<'a> {
     pipe: &'a LogPipe,
     /// The terminal: the command becomes its foreground job. The logger never does, and may write to it.
     terminal: Option<c_int>,
+    /// The command gets its write end.
+    ready: &'a ReadyPipe,
 }
 
 /// What all starts have in common.
@@ -90,6 +94,7 @@ pub struct Spawner<'a> {
     settings: Settings<'a>,
     /// How the last run ended, for the finish command.
     pub run_end: RunEnd,
+    pub ready: ReadyPipe,
     /// A child has run in dmon's memory, so vfork(2) works as the kernel promises.
     shares_memory: bool,
     /// The buffer in which a child builds the path of its command.
@@ -102,7 +107,8 @@ impl<'a> Spawner<'a> {
         let supervisor_pid = process::getpid();
         let mark = mark::own(supervisor_pid);
         let settings = Settings { config, job, mark, supervisor_pid };
-        Self { settings, run_end: RunEnd::NONE, shares_memory: false, path_buf }
+        let ready = ReadyPipe::NONE;
+        Self { settings, run_end: RunEnd::NONE, ready, shares_memory: false, path_buf }
     }
 
     /// Returns the command of a child.
@@ -120,8 +126,11 @@ impl<'a> Spawner<'a> {
         pipe: &LogPipe,
         terminal: Option<c_int>,
     ) -> Result<Pid, StartFailure> {
-        let Self { settings, run_end, path_buf, shares_memory } = self;
-        let spec = SpawnSpec { settings, role, run_end: *run_end, pipe, terminal };
+        let Self { settings, run_end, ready, path_buf, shares_memory } = self;
+        if role == Role::Cmd && settings.config.ready_fd > 0 {
+            ready.open();
+        }
+        let spec = SpawnSpec { settings, role, run_end: *run_end, pipe, terminal, ready };
         let cannot_fork = |error| StartFailure::new(Stage::FORK, error);
         let pipe = (!*shares_memory).then(fd::pipe).transpose().map_err(cannot_fork)?;
         let mut failure = None;
@@ -211,7 +220,14 @@ fn prepare(
         fd::dup_onto(STDOUT, STDERR)?;
     }
     match spec.role {
-        Role::Cmd => set_rlimits(&settings.config.rlimits, stage)?,
+        Role::Cmd => {
+            let fd = settings.config.ready_fd;
+            if fd > 0 {
+                *stage = Stage::READY;
+                fd::dup_onto(spec.ready.writer, fd)?;
+            }
+            set_rlimits(&settings.config.rlimits, stage)?;
+        }
         Role::Finish => {
             fd::close(STDIN);
             standard_fds::open();

@@ -23,13 +23,15 @@ impl Stage {
     /// With its groups.
     pub const USER: Self = Self(3);
     pub const EXEC: Self = Self(4);
+    /// The descriptor of `--ready`.
+    pub const READY: Self = Self(5);
 
     /// The first of the resources.
-    const RLIMIT: u8 = 5;
+    const RLIMIT: u8 = 6;
 
     /// The beginning of the message of each stage. The last one is that of all resources.
     const TEXTS: &str = "still trying to start |cannot prepare |cannot redirect the output of |\
-        cannot set the user of |cannot execute |cannot set limit ";
+        cannot set the user of |cannot execute |cannot use -N for |cannot set limit ";
 
     /// Returns the stage that sets the limit of the resource with this number (getrlimit(2)).
     pub const fn rlimit(number: u8) -> Self {

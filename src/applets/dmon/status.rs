@@ -16,11 +16,11 @@ use sys::file::{self, File};
 use sys::socket::Socket;
 
 /// The keywords of the events. Scripts parse them; they are those of the C dmon.
-const KEYWORDS: &str = "start |stop |timeout |kill |pause |resume |signal |exit ";
+const KEYWORDS: &str = "start |stop |timeout |kill |pause |resume |ready |signal |exit ";
 
 impl ChildEvent {
     /// The index of the first keyword with a number at the end of the status line.
-    pub const SIGNALLED: usize = 6;
+    pub const SIGNALLED: usize = 7;
 
     /// Returns the index of the event in [`KEYWORDS`], and the number at the end of the status line: a signal, or the
     /// status of waitpid(2).
@@ -32,8 +32,9 @@ impl ChildEvent {
             Self::Killed => (3, 0),
             Self::Paused => (4, 0),
             Self::Resumed => (5, 0),
+            Self::Ready => (6, 0),
             Self::Signalled(signal) => (Self::SIGNALLED, signal.number().cast_unsigned()),
-            Self::Exited(WaitStatus(status)) => (7, status.cast_unsigned()),
+            Self::Exited(WaitStatus(status)) => (8, status.cast_unsigned()),
         }
     }
 }

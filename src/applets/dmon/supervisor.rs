@@ -131,7 +131,8 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::Wait(deadline) => {
                     let limit = deadline.map(|deadline| now.until(deadline));
-                    let _ = wait::wait(&self.mask, poll::NONE, poll::NONE, limit);
+                    let ready = self.spawner.ready.input();
+                    let _ = wait::wait(&self.mask, ready, poll::NONE, limit);
                     now = clock::now();
                     self.collect_events(&mut machine, now);
                     continue;
@@ -150,6 +151,9 @@ impl<'a> Supervisor<'a> {
                 }
                 // A child that has exited meanwhile is a zombie, so its PID is still its own.
                 Action::Stop { role, group, timed_out, alone } => {
+                    if timed_out && machine.is_unready() {
+                        diag::eprint(&[b"not ready in time"]);
+                    }
                     self.stop(role, group, timed_out, alone);
                     continue;
                 }
@@ -216,7 +220,13 @@ impl<'a> Supervisor<'a> {
     fn collect_events(&mut self, machine: &mut Machine<'_>, now: Instant) {
         signals::report(machine, self.terminal.as_deref(), now);
         loop {
-            match process::reap() {
+            let reaped = process::reap();
+            // What a command has written before it exited comes before its exit.
+            if let Some(pid) = self.spawner.ready.take() {
+                self.report(Role::Cmd, ChildEvent::Ready, pid);
+                machine.handle(now, Event::Ready);
+            }
+            match reaped {
                 Reaped::Died(pid, status) => {
                     self.leftovers.forget(pid);
                     if let Some(signal) = self.sentinel.on_death(pid, status) {
@@ -226,7 +236,7 @@ impl<'a> Supervisor<'a> {
                     if let Some(role) = machine.role_of(pid) {
                         // The same reason is reported once.
                         let is_error = match role {
-                            Role::Cmd => false,
+                            Role::Cmd => machine.is_unready(),
                             Role::Log => {
                                 machine.is_log_exit_error()
                                     && self.last_log_exit.replace(status) != Some(status)
@@ -238,6 +248,7 @@ impl<'a> Supervisor<'a> {
                         };
                         self.report_as(is_error, role, ChildEvent::Exited(status), pid);
                         if role == Role::Cmd {
+                            self.spawner.ready.run = None;
                             // It may have received the signal that ended the command, but not exited yet.
                             if let Some(signal) = self.sentinel.end() {
                                 machine.handle(now, Event::SentinelExited(Some(signal)));
@@ -313,6 +324,9 @@ impl<'a> Supervisor<'a> {
                     if self.verbose.in_log {
                         diag::set_log_pipe(self.pipe.writer);
                     }
+                }
+                if role == Role::Cmd {
+                    self.spawner.ready.run = Some(pid);
                 }
                 self.set_failure(role, None);
                 self.report(role, ChildEvent::Started, pid);

@@ -28,15 +28,15 @@ pub struct VerboseLog {
 
 /// The texts of the messages.
 const TEXTS: &str = " started| stopping| timeout, stopping| killed| paused| resumed\
-    | signalled with | exited with | exited by signal ";
+    | ready| signalled with | exited with | exited by signal ";
 
 impl ChildEvent {
     /// Returns the index of the event in [`TEXTS`] and the number after the text, which is a signal or an exit status.
     const fn text(self) -> (usize, u32) {
         match self {
             Self::Exited(WaitStatus(status)) => match status & 0x7f {
-                0 => (7, (status >> 8 & 0xff).cast_unsigned()),
-                signal => (8, signal.cast_unsigned()),
+                0 => (8, (status >> 8 & 0xff).cast_unsigned()),
+                signal => (9, signal.cast_unsigned()),
             },
             other => other.keyword(),
         }
@@ -88,12 +88,12 @@ mod tests {
     #[test]
     fn texts_have_the_signal_or_the_exit_status() {
         let text = |status| ChildEvent::Exited(WaitStatus(status)).text();
-        assert_eq!(text(3 << 8), (7, 3));
-        assert_eq!(text(0xff00), (7, 255));
-        assert_eq!(text(9), (8, 9));
+        assert_eq!(text(3 << 8), (8, 3));
+        assert_eq!(text(0xff00), (8, 255));
+        assert_eq!(text(9), (9, 9));
         // With a core dump.
-        assert_eq!(text(0x86), (8, 6));
+        assert_eq!(text(0x86), (9, 6));
         let signalled = ChildEvent::Signalled(Signal::HUP).text();
-        assert_eq!(signalled, (6, 1));
+        assert_eq!(signalled, (7, 1));
     }
 }

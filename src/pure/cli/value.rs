@@ -210,10 +210,12 @@ pub fn signal(word: &[u8]) -> Result<Signal, Expected> {
     Signal::named(word).or_else(by_number).ok_or(SIGNAL)
 }
 
-/// Parses `COUNT` or `COUNT/TIME`. The time is not zero; a count below zero is `None`, as in [`count`].
+/// Parses `COUNT`, or `COUNT/TIME` with this `separator`. The time is not zero; a count below zero is `None`, as in
+/// [`count`].
 #[must_use]
-pub fn count_per_time(word: &[u8]) -> Option<(Option<u32>, Option<Duration>)> {
-    let (count, time) = split_once(word, b'/');
+#[inline(never)]
+pub fn count_and_time(word: &[u8], separator: u8) -> Option<(Option<u32>, Option<Duration>)> {
+    let (count, time) = split_once(word, separator);
     let count = self::count(count).ok()?;
     let time = match time.map(self::time) {
         None => None,

@@ -29,7 +29,7 @@ pub struct RateLimiter {
 /// Parses `N/TIME`.
 impl OptionValue for RateLimiter {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        match value::count_per_time(value.to_bytes()) {
+        match value::count_and_time(value.to_bytes(), b'/') {
             Some((Some(lines @ 1..), Some(period))) => {
                 (self.lines, self.period) = (lines, period);
                 Ok(())

@@ -128,6 +128,8 @@ pub enum Event {
     Random(u32),
     /// The result of [`Action::CheckAlive`].
     AliveChecked { changed: bool },
+    /// The command has reported that it is ready.
+    Ready,
 }
 
 /// The next thing to do. All actions except `Wait`, `Suspend` and `Exit` complete at once.
@@ -227,6 +229,8 @@ pub struct Machine<'a> {
     interrupted: bool,
     /// It was reported that the command has daemonized itself. That is reported once.
     daemon_reported: bool,
+    /// A daemon's command must still report that it is ready.
+    unready: bool,
     job_control: JobControl,
     policy: &'a Policy,
     /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
@@ -285,6 +289,7 @@ impl<'a> Machine<'a> {
             hangup: Hangup::default(),
             job_control: JobControl::default(),
             daemon_reported: false,
+            unready: policy.daemon && !policy.ready.is_zero(),
             report_daemon_at: None,
             drain_until: None,
             drain_restart: if policy.logged { DrainRestart::Available } else { DrainRestart::Done },
@@ -307,16 +312,24 @@ impl<'a> Machine<'a> {
         self.cmd_started_once && self.log_started_once
     }
 
-    /// Reports whether the start is complete, so that a daemon's parent may exit: both children have started, and the
-    /// first logger works. If everything stops earlier for another reason, the start has succeeded.
+    /// Reports whether the start is complete, so that a daemon's parent may exit: both children have started, the command
+    /// is ready, and the first logger works. If everything stops earlier for another reason, the start has succeeded,
+    /// unless the command must report that it is ready.
     #[must_use]
     pub const fn is_launched(&self) -> bool {
         self.is_started()
+            && !self.unready
             && match self.stopping {
                 None => self.next_log_check.is_none(),
                 Some(StopReason::StartFailed(_)) => false,
                 Some(_) => true,
             }
+    }
+
+    /// Reports whether a daemon's command must still report that it is ready.
+    #[must_use]
+    pub const fn is_unready(&self) -> bool {
+        self.unready
     }
 
     /// Reports whether an exit of the logger is an error now: for a daemon, whose logger's own messages are lost, unless
@@ -370,6 +383,12 @@ impl<'a> Machine<'a> {
                 self.policy.kill_after.map(|time| now.add(time))
             }
         }
+    }
+
+    /// Returns the time after which the clock of a run ends it.
+    fn run_limit(&self) -> Duration {
+        let limit = self.policy.timeout.unwrap_or(Duration::MAX);
+        if self.unready { limit.min(self.policy.ready) } else { limit }
     }
 
     /// Stops everything, unless that has begun for another reason.

@@ -41,6 +41,8 @@ pub struct Policy {
     pub timeout: Option<Duration>,
     /// Time between two looks at the file of `--alive`, a quarter of the option's time; [`Duration::MAX`] without a file.
     pub alive: Duration,
+    /// Time in which a daemon's command must be ready (`--ready`); zero: it does not report that.
+    pub ready: Duration,
     /// Time from the stop signal to SIGKILL; `None`: never.
     pub kill_after: Option<Duration>,
     pub kill_mode: KillMode,
@@ -88,6 +90,7 @@ impl Default for Policy {
             interval: Delay::ZERO,
             timeout: None,
             alive: Duration::MAX,
+            ready: Duration::ZERO,
             kill_after: Some(DEFAULT_KILL_AFTER),
             kill_mode: KillMode::Group,
             drain: Duration::from_secs(5),
@@ -150,7 +153,7 @@ impl Policy {
 impl OptionValue for RestartLimit {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         const WANTED: Expected = "a count, or at most 64/TIME (like 5, 5/1m, -1)";
-        (self.max, self.window) = value::count_per_time(value.to_bytes()).ok_or(WANTED)?;
+        (self.max, self.window) = value::count_and_time(value.to_bytes(), b'/').ok_or(WANTED)?;
         let too_many = self.max.is_some_and(|n| usize::try_from(n).is_ok_and(|n| n > MAX_RECENT));
         if self.window.is_some() && too_many { Err(WANTED) } else { Ok(()) }
     }

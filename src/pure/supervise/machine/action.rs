@@ -3,7 +3,7 @@
 //! The supervisor calls [`Machine::next_action`] after each event and each action, until the answer is to wait.
 
 use super::finish::Finish;
-use super::state::{ChildState, DrainRestart, LeftoverState, RunDeadline, StopReason};
+use super::state::{ChildState, DrainRestart, LeftoverState, StopReason};
 use super::{
     Action, KILL_WARN_AFTER, LOG_CHECK_INTERVAL, LOG_CHECK_TIME, Machine, Role, Sweep, SweepMode,
 };
@@ -60,6 +60,7 @@ impl Machine<'_> {
             return start(Role::Finish, at, now);
         }
         let pause = self.paused_by_signal || self.above_threshold.contains(&true);
+        let limit = self.run_limit();
         match &mut self.cmd {
             // The logger starts first, so that the first line has a reader.
             ChildState::Down { .. } if self.stopping.is_some() || !self.log_started_once => {
@@ -76,13 +77,14 @@ impl Machine<'_> {
             ChildState::Up { .. } if self.restarting || self.stopping.is_some() => {
                 self.stop(Role::Cmd, false, now)
             }
-            ChildState::Up { deadline: RunDeadline::At(end), .. } if *end <= now => {
-                self.stop(Role::Cmd, true, now)
-            }
-            ChildState::Up { pid, deadline, paused, .. } => {
+            ChildState::Up { pid, clock, paused, .. } => {
+                let end = clock.at(limit);
+                if end <= now || self.alive.is_hung() {
+                    return self.stop(Role::Cmd, true, now);
+                }
                 if *paused != pause {
                     *paused = pause;
-                    *deadline = deadline.with_paused(pause, now);
+                    *clock = clock.with_paused(pause, now);
                     self.alive.set_paused(pause, self.policy.alive, now);
                     let signal = if pause { Signal::STOP } else { Signal::CONT };
                     return Break(signal_run(Role::Cmd, *pid, signal, false));
@@ -90,14 +92,14 @@ impl Machine<'_> {
                 if let Some(signal) = self.forward_to_cmd.take() {
                     return Break(signal_run(Role::Cmd, *pid, signal, true));
                 }
-                let (group, deadline) = (*pid, deadline.at());
-                let look = self.alive.next_look();
-                if is_due(look, now) {
+                let group = *pid;
+                let look = self.alive.next_look;
+                if look <= now {
                     return Break(Action::CheckAlive);
                 }
-                let deadline = earliest(deadline, look);
                 let sentinel = self.drive_sentinel(group, now)?;
-                Continue(earliest(deadline, sentinel))
+                let next = Some(end.min(look)).filter(|at| *at < Instant::NEVER);
+                Continue(earliest(next, sentinel))
             }
             ChildState::Leftovers(leftovers)
                 if leftovers.next_sweep > now && is_due(self.report_daemon_at, now) =>

@@ -12,7 +12,7 @@ const LOOKS: u8 = 4;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub(super) struct Alive {
     /// Never without a file, and while the command is paused.
-    next_look: Instant,
+    pub(super) next_look: Instant,
     /// The number of looks since the last change of the file.
     unchanged: u8,
 }
@@ -27,20 +27,14 @@ impl Alive {
         self.next_look = if paused { Instant::NEVER } else { now.add(interval) };
     }
 
-    /// Returns the time of the next look; `None`: never.
-    pub(super) fn next_look(&self) -> Option<Instant> {
-        Some(self.next_look).filter(|at| *at < Instant::NEVER)
-    }
-
-    /// Handles the result of a look. Reports whether the command is hung.
-    pub(super) const fn on_look(
-        &mut self,
-        changed: bool,
-        interval: Duration,
-        now: Instant,
-    ) -> bool {
+    /// Handles the result of a look.
+    pub(super) const fn on_look(&mut self, changed: bool, interval: Duration, now: Instant) {
         self.next_look = now.add(interval);
         self.unchanged = if changed { 0 } else { self.unchanged + 1 };
+    }
+
+    /// Reports whether the command is hung.
+    pub(super) const fn is_hung(&self) -> bool {
         self.unchanged >= LOOKS
     }
 }

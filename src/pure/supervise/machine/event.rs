@@ -4,9 +4,7 @@
 
 use super::finish::{Finish, RunEnd};
 use super::interrupt::Interrupt;
-use super::state::{
-    ChildState, DrainRestart, LeftoverState, PendingSignals, RunDeadline, StopReason,
-};
+use super::state::{ChildState, DrainRestart, LeftoverState, PendingSignals, RunClock, StopReason};
 use super::{
     DAEMONIZE_TIME, Event, MAX_SWEEP_INTERVAL, MIN_START_INTERVAL, MIN_SWEEP_INTERVAL, Machine,
     Role, SAMPLE_INTERVAL, TAIL_TIME,
@@ -81,12 +79,10 @@ impl Machine<'_> {
                 self.act(action);
             }
             Event::AliveChecked { changed } => {
-                let is_hung = self.alive.on_look(changed, self.policy.alive, now);
-                if let (true, ChildState::Up { deadline, .. }) = (is_hung, &mut self.cmd) {
-                    *deadline = RunDeadline::At(now);
-                }
+                self.alive.on_look(changed, self.policy.alive, now);
             }
             Event::Random(number) => self.restart_history.random = number,
+            Event::Ready => self.unready &= !matches!(self.cmd, ChildState::Up { .. }),
             Event::LoadSample(sample) => {
                 self.next_sample = Some(now.add(SAMPLE_INTERVAL));
                 load::update(&self.policy.thresholds, &sample, &mut self.above_threshold);
@@ -96,19 +92,16 @@ impl Machine<'_> {
 
     /// Stops the clock of the command's `--timeout` while dmon is suspended, and starts that of `--alive` again.
     pub(super) fn set_deadline_suspended(&mut self, suspended: bool, now: Instant) {
-        if let ChildState::Up { deadline, paused, .. } = &mut self.cmd {
+        if let ChildState::Up { clock, paused, .. } = &mut self.cmd {
             let paused = suspended || *paused;
-            *deadline = deadline.with_paused(paused, now);
+            *clock = clock.with_paused(paused, now);
             self.alive.set_paused(paused, self.policy.alive, now);
         }
     }
 
     fn on_started(&mut self, role: Role, pid: Pid, now: Instant) {
-        let deadline = match (role, self.policy.timeout) {
-            (Role::Cmd, Some(time)) => RunDeadline::At(now.add(time)),
-            _ => RunDeadline::None,
-        };
-        *self.state(role) = ChildState::Up { pid, started_at: now, deadline, paused: false };
+        let clock = RunClock::Running(now);
+        *self.state(role) = ChildState::Up { pid, started_at: now, clock, paused: false };
         match role {
             Role::Cmd => {
                 self.cmd_started_once = true;
@@ -302,10 +295,15 @@ impl Machine<'_> {
         if self.stopping.is_none() {
             if self.policy.once && succeeded {
                 self.stopping = Some(StopReason::Succeeded);
-            } else if ended_itself && self.policy.fatal.contains(self.last_status.0)
+            } else if self.unready
+                || ended_itself && self.policy.fatal.contains(self.last_status.0)
                 || !self.restart_history.record_restart(self.policy, now)
             {
-                let exit = if timed_out { Exit::TIMED_OUT } else { self.last_status };
+                let exit = match timed_out {
+                    true if self.unready => Exit::FAILED,
+                    true => Exit::TIMED_OUT,
+                    false => self.last_status,
+                };
                 self.stopping = Some(StopReason::RestartLimit(exit));
             }
         }

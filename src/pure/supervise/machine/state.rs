@@ -6,30 +6,31 @@ use crate::exit::Exit;
 use crate::time::{Duration, Instant};
 use crate::unix::{Pid, Signal};
 
-/// When a run exceeds `--timeout`.
+/// The clock of a run. It stops while the command is paused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub(super) enum RunDeadline {
-    None,
-    At(Instant),
-    /// The clock is stopped while the command is paused; this much time remains.
-    Paused(Duration),
+pub(super) enum RunClock {
+    /// It shows the time since this point.
+    Running(Instant),
+    /// It shows this time.
+    Stopped(Duration),
 }
 
-impl RunDeadline {
-    /// Returns this deadline with its clock stopped (`paused`) or running. It is unchanged if that is already so.
+impl RunClock {
+    /// Returns this clock stopped (`paused`) or running. It is unchanged if that is already so.
+    #[inline(never)]
     pub(super) const fn with_paused(self, paused: bool, now: Instant) -> Self {
         match self {
-            Self::At(end) if paused => Self::Paused(now.until(end)),
-            Self::Paused(remaining) if !paused => Self::At(now.add(remaining)),
-            Self::None | Self::At(_) | Self::Paused(_) => self,
+            Self::Running(zero) if paused => Self::Stopped(zero.until(now)),
+            Self::Stopped(time) if !paused => Self::Running(now.before(time)),
+            Self::Running(_) | Self::Stopped(_) => self,
         }
     }
 
-    /// Returns the end of the run; `None` without one, or while the clock is stopped.
-    pub(super) const fn at(self) -> Option<Instant> {
+    /// Returns when it shows `time`; never while it is stopped, and for [`Duration::MAX`].
+    pub(super) const fn at(self, time: Duration) -> Instant {
         match self {
-            Self::At(end) => Some(end),
-            Self::None | Self::Paused(_) => None,
+            Self::Running(zero) => zero.add(time),
+            Self::Stopped(_) => Instant::NEVER,
         }
     }
 }
@@ -50,7 +51,7 @@ pub(super) enum ChildState {
         paused: bool,
         pid: Pid,
         started_at: Instant,
-        deadline: RunDeadline,
+        clock: RunClock,
     },
     /// The stop signal was sent; `timed_out`: because of `--timeout`.
     Stopping {

@@ -34,6 +34,7 @@ const OPTIONS: &[Opt<Policy>] = &[
         c.alive = time(v.value.to_bytes())?.quarter();
         Ok(())
     }),
+    opt("-N, --ready TIME\tReady.", |c, v| v.to(&mut c.ready)),
     opt("    --finish\tFinish.", |c, v| v.to(&mut c.finish)),
     opt("-k, --kill-after TIME\tGrace.", |c, v| v.to(&mut c.kill_after)),
     opt("    --kill-mode MODE\tMode.", |c, v| v.to(&mut c.kill_mode)),
@@ -49,9 +50,12 @@ const OPTIONS: &[Opt<Policy>] = &[
     opt("-D, --drain TIME\tDrain.", |c, v| v.to(&mut c.drain)),
 ];
 
+/// The words without which `--ready` has no effect, and itself: they count as none.
+const READY_WORDS: usize = 3;
+
 /// Returns the policies of all combinations of options that do not exclude each other, each with its number of options.
 fn policies() -> Vec<(usize, Policy)> {
-    let choices: [&[&str]; 15] = [
+    let choices: [&[&str]; 16] = [
         &["", "-1"],
         &["", "-m0", "-m2 -d1,3", "-m2 -d1,3~8", "-m1/1m"],
         &["", "-i7", "-i0~7"],
@@ -70,6 +74,7 @@ fn policies() -> Vec<(usize, Policy)> {
         ],
         &["", "--alive=8"],
         &["", "--finish"],
+        &["", "--ready=4"],
     ];
     let mut lines = vec![Vec::new()];
     for choice in choices {
@@ -83,22 +88,25 @@ fn policies() -> Vec<(usize, Policy)> {
         let [logged, terminal, daemon] =
             ["(logged)", "(terminal)", "(daemon)"].map(|word| name.contains(word));
         let options: Vec<&str> = name.split(' ').filter(|word| word.starts_with('-')).collect();
-        if !logged && (daemon || options.contains(&"-D0")) {
+        let ready = options.contains(&"--ready=4");
+        if !logged && (daemon || options.contains(&"-D0")) || ready && !daemon {
             return None;
         }
         // These have nothing to do with each other. All combinations would take a multiple of the time.
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        let only_daemon = daemon && !ready;
         let is_other =
-            has(&["-1", "-m", "-i", "-s", "-k0", "-D0", "--kill", "(daemon)", "-x3", "-X3"]);
+            has(&["-1", "-m", "-i", "-s", "-k0", "-D0", "--kill", "-x3", "-X3"]) || only_daemon;
         if has(&["--alive"]) && is_other
             || has(&["--finish"])
-                && has(&[
-                    "-i", "-s", "-m1", "-m2", "-L4", "--alive", "(daemon)", "-x3", "-X3", "-D0",
-                ])
+                && (only_daemon
+                    || has(&["-i", "-s", "-m1", "-m2", "-L4", "--alive", "-x3", "-X3", "-D0"]))
             || has(&["--kill-mode"]) && has(&["-i", "-s", "-m1", "(daemon)", "-x3", "-X3"])
             || has(&["--on-signal"])
-                && has(&["--kill-mode", "-x3", "-X3", "-k0", "-D0", "(daemon)"])
-            || has(&["~"]) && has(&["--finish", "--kill-mode", "-k0", "-L4", "-D0", "-x3", "-X3"])
+                && (only_daemon || has(&["--kill-mode", "-x3", "-X3", "-k0", "-D0"]))
+            || ready && has(&["-i", "-s", "-m1", "-m2", "-D0", "--kill-mode"])
+            || has(&["~"])
+                && (ready || has(&["--finish", "--kill-mode", "-k0", "-L4", "-D0", "-x3", "-X3"]))
             || has(&["-x3", "-X3"]) && has(&["-i", "-s", "-m1", "-k0", "-L4", "-D0", "(daemon)"])
         {
             return None;
@@ -108,7 +116,7 @@ fn policies() -> Vec<(usize, Policy)> {
         parse_words(OPTIONS, &mut policy, &options).unwrap();
         policy.validate().ok()?;
         let count = words.iter().filter(|words| !words.is_empty()).count();
-        Some((count, policy))
+        Some((count - if ready { READY_WORDS } else { 0 }, policy))
     };
     lines.into_iter().filter_map(policy).collect()
 }

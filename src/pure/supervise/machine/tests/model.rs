@@ -106,6 +106,9 @@ pub struct Model<'a> {
     timed_out: bool,
     /// When the current run exceeds `--timeout`.
     run_deadline: Option<Instant>,
+    /// A daemon's command must still report that it is ready, in its current run until this time.
+    unready: bool,
+    ready_by: Option<Instant>,
     /// The last look at the file of `--alive`, or the start of its clock.
     looked_at: Instant,
     /// The number of looks since the file has changed.
@@ -176,6 +179,8 @@ impl<'a> Model<'a> {
             finish_due: None,
             timed_out: false,
             run_deadline: None,
+            unready: policy.daemon && policy.ready > Duration::ZERO,
+            ready_by: None,
             looked_at: now,
             unchanged_looks: 0,
             cmd_stop: None,
@@ -241,6 +246,7 @@ impl<'a> Model<'a> {
         };
         if self.cmd.paused {
             self.run_deadline = self.run_deadline.map(|end| end.add(time));
+            self.ready_by = self.ready_by.map(|end| end.add(time));
         }
     }
 
@@ -304,6 +310,9 @@ impl<'a> Model<'a> {
             self.next_start = started_at.add(MIN_START_INTERVAL);
             self.restarting = false;
             return;
+        } else if self.unready {
+            let exit = if self.timed_out { 125 } else { result.code() };
+            self.stop_cause = Some(StopCause::Finished(Exit(exit)));
         } else if policy.once && succeeded {
             self.stop_cause = Some(StopCause::Finished(Exit(0)));
         } else if is_fatal {

@@ -239,7 +239,8 @@ impl Model<'_> {
             let end = self.drain_until.expect("the logger is stopped before the pipe is closed");
             assert!(end <= now, "the logger is stopped during the drain");
         } else if timed_out {
-            let is_due = self.run_deadline.is_some_and(|end| end <= now);
+            let mut limits = [self.run_deadline, self.ready_by].into_iter().flatten();
+            let is_due = limits.any(|end| end <= now);
             assert!(is_due || self.unchanged_looks == 4, "stopped before the timeout");
         } else {
             assert!(self.stop_cause.is_some() || self.restarting, "stopped without a reason");
@@ -312,7 +313,7 @@ impl Model<'_> {
                 !self.policy.logged || self.log.started_once,
                 "the command starts before the logger"
             );
-            self.run_deadline = None;
+            (self.run_deadline, self.ready_by) = (None, None);
             self.timed_out = false;
         } else if self.drain_until.is_some() {
             self.drain_restarts += 1;
@@ -351,6 +352,7 @@ impl Model<'_> {
             Child { alive, pid: pid.number(), started_once, last_start, ..Child::default() };
         if role == Role::Cmd {
             self.run_deadline = self.policy.timeout.map(|time| now.add(time));
+            self.ready_by = self.unready.then(|| now.add(self.policy.ready));
             self.start_looking();
             self.sentinel_due = self.policy.terminal.then_some(now);
             self.typed_at = None;

@@ -72,6 +72,9 @@ impl Model<'_> {
             if let (Some(end), false) = (self.run_deadline, cmd.paused) {
                 assert!(by(end), "waits beyond the timeout: {self:?}");
             }
+            if let (Some(end), false) = (self.ready_by, cmd.paused) {
+                assert!(by(end), "waits too long until it is ready: {self:?}");
+            }
             if !cmd.paused {
                 assert!(self.unchanged_looks < 4, "a hung command goes on: {self:?}");
                 let next_look = self.looked_at.add(self.policy.alive);
@@ -105,6 +108,7 @@ impl Model<'_> {
         let is_started = cmd.started_once && (log.started_once || !policy.logged);
         assert_eq!(machine.is_started(), is_started);
         let is_launched = match self.stop_cause {
+            _ if self.unready => false,
             None => self.log_check_end.is_none_or(|end| end <= *now),
             Some(StopCause::StartFailed(_)) => false,
             Some(StopCause::Requested | StopCause::Finished(_)) => true,
@@ -112,6 +116,7 @@ impl Model<'_> {
         assert_eq!(machine.stopping.is_some(), self.is_stopping());
         let is_error = self.policy.daemon && !self.is_stopping();
         assert_eq!(machine.is_log_exit_error(), is_error);
+        assert_eq!(machine.is_unready(), self.unready, "{self:?}");
         assert_eq!(machine.is_launched(), is_started && is_launched, "{self:?}");
         for (role, child) in [(Role::Cmd, cmd), (Role::Log, log)] {
             let role = if child.is_finish { Role::Finish } else { role };

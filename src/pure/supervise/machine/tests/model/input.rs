@@ -43,6 +43,8 @@ pub enum Input {
     OrphanExits,
     /// dmon receives a signal.
     Signal(Signal),
+    /// The command reports that it is ready.
+    Ready,
 }
 
 /// When processes exit.
@@ -96,6 +98,9 @@ impl Model<'_> {
                 inputs.push(Input::OrphanExits);
             }
         }
+        let may_report =
+            self.cmd.alive && !self.cmd.is_finish && self.policy.ready > Duration::ZERO;
+        inputs.extend(may_report.then_some(Input::Ready));
         if self.cmd.alive {
             let (role, status) = (Role::Cmd, WaitStatus(Signal::INT.number()));
             inputs.push(Input::Exits { role, status, has_leftovers: false });
@@ -163,6 +168,12 @@ impl Model<'_> {
             }
             Input::OrphanExits => self.orphan_exits(),
             Input::Signal(signal) => self.signal_dmon(signal),
+            Input::Ready => {
+                if self.cmd.stopped_at.is_none() {
+                    (self.unready, self.ready_by) = (false, None);
+                }
+                self.handle(Event::Ready);
+            }
         }
     }
 
@@ -259,7 +270,7 @@ impl Model<'_> {
             self.sentinel = false;
         } else if let (Some(_), None) = (self.log_check_end, self.stop_cause) {
             // Nobody was told yet that the start has succeeded.
-            let is_failed = !self.machine.is_launched();
+            let is_failed = self.machine.next_log_check.is_some();
             self.stop_cause = is_failed.then_some(StopCause::StartFailed(Exit::FAILED));
             self.log_check_end = None;
         }
