@@ -48,8 +48,10 @@ impl AppletInfo {
 /// The size of all words from a file and from variables together, in bytes. Chosen: enough for hundreds of options.
 const BUFFER_SIZE: usize = 16 << 10;
 
-/// For the options, and for the words of a command in an option.
-static BUFFER: StaticCell<[u8; BUFFER_SIZE], 5, 2> = StaticCell::new([[0; BUFFER_SIZE]; 2]);
+static BUFFER: StaticCell<[u8; BUFFER_SIZE], 5> = StaticCell::new([[0; BUFFER_SIZE]]);
+
+/// The words of a command in an option.
+static COMMAND_BUFFER: StaticCell<[u8; BUFFER_SIZE], 8> = StaticCell::new([[0; BUFFER_SIZE]]);
 
 impl Invocation {
     /// Reads the options from all sources into `config`, and returns the index of the first operand on the command line.
@@ -179,8 +181,7 @@ fn parse_text(
 /// # Errors
 /// [`Exit::FAILED`] after a message: an open quote, no word, too many words or bytes.
 pub fn command_of(name: &'static str, line: CliWord) -> Result<Argv, Exit> {
-    let mut buffer: &'static mut [u8] = &mut [];
-    claim_buffer(&mut buffer);
+    let buffer = COMMAND_BUFFER.take().ok_or(Exit::FAILED)?;
     let size = copy(line.to_bytes(), buffer);
     let Some((text, _)) = buffer.split_at_mut_checked(size + 1) else {
         return Err(error(name, b"", ": more than 16384 bytes"));

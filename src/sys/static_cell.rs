@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many buffers of each cell have an owner. Here and not in the cells, so that it is in the page of the small
 /// variables, and an owner that does not write to its buffer needs no page.
-static TAKEN: [AtomicUsize; 8] = [const { AtomicUsize::new(0) }; 8];
+static TAKEN: [AtomicUsize; 9] = [const { AtomicUsize::new(0) }; 9];
 
 /// Static memory: `N` buffers, each with one owner. No other cell has the same `ID`.
 pub struct StaticCell<T, const ID: usize, const N: usize = 1>(UnsafeCell<[T; N]>);

@@ -185,6 +185,15 @@ fn words_of_a_finish_command_may_be_quoted() {
 }
 
 #[test]
+fn a_finish_command_does_not_use_the_space_of_options() {
+    let rig = Rig::new();
+    rig.write("conf", "no-daemon\n");
+    let line = "DMON_OPTIONS='-m 0' dmon -C conf --finish 'echo finish' echo run";
+    let done = rig.shell(line).exits(0).reports_nothing();
+    assert_eq!(done.out, "run\nfinish\n");
+}
+
+#[test]
 fn a_wrong_finish_command_is_reported_at_the_start() {
     let rig = Rig::new();
     let many = "x ".repeat(65);
