@@ -115,6 +115,7 @@ pub fn completes_c1(before: Option<&u8>, byte: u8) -> bool {
 pub const C1_LEAD: u8 = 0xc2;
 
 /// Appends a number in decimal.
+#[inline(never)]
 pub fn put_number(text: &mut Text, number: u64) {
     put_digits(text, number, 10, 0);
 }

@@ -80,6 +80,7 @@ pub fn close_from(first: c_int) {
 }
 
 /// Closes a descriptor.
+#[inline(never)]
 pub fn close(fd: c_int) {
     // SAFETY: the argument is a number.
     unsafe { syscall!(libc::SYS_close, fd) };

@@ -29,6 +29,7 @@ pub fn test(file: &File) -> Result<()> {
     flock(file, libc::LOCK_SH)
 }
 
+#[inline(never)]
 fn flock(file: &File, operation: c_int) -> Result<()> {
     let operation = operation | libc::LOCK_NB;
     // SAFETY: the arguments are numbers.
