@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering::Relaxed};
 use pure::diag::{Line, put_line, put_reason};
 use pure::exit::Exit;
 use pure::name_table::entry;
-use pure::text::{Put, TextBuf, put_number};
+use pure::text::{Put, Text, put_number};
 use pure::unix::Errno;
 use sys::{fd, file};
 
@@ -76,7 +76,7 @@ pub fn os_error(what: &str, word: &[u8], error: Errno) -> Exit {
 /// Prints as [`os_error`] does, with `what` as bytes.
 #[inline(never)]
 pub fn os_error_bytes(what: &[u8], word: &[u8], error: Errno) -> Exit {
-    let mut reason = TextBuf::<64>::new();
+    let mut reason = Text::new();
     reason.put(b": ");
     put_reason(&mut reason, error);
     error_bytes(what, word, reason.bytes())
@@ -91,7 +91,7 @@ pub fn error_bytes(what: &[u8], word: &[u8], then: &[u8]) -> Exit {
 
 /// Prints `WHAT NUMBER`.
 pub fn count(what: &str, number: u64) {
-    let mut text = TextBuf::<20>::new();
+    let mut text = Text::new();
     put_number(&mut text, number);
     eprint(&[what.as_bytes(), text.bytes()]);
 }

@@ -19,7 +19,7 @@ use pure::exit::Exit;
 use pure::log::lines;
 use pure::log::loss::Loss;
 use pure::log::rate::RateLimiter;
-use pure::text::{TextBuf, copy, spare};
+use pure::text::{Text, copy, spare};
 use pure::time::{Duration, Instant};
 use pure::unix::{Errno, Signal};
 use sys::signal::SignalSet;
@@ -28,8 +28,8 @@ use sys::{clock, fd, file, poll, signal};
 /// The default capacity of a pipe (pipe(7)), so that one read empties it.
 pub const BATCH_SIZE: usize = 64 << 10;
 
-/// Maximum length of a report of `--rate`: the name of the logger, a number, and the words.
-type Report = TextBuf<48>;
+/// A report of `--rate`: the name of the logger, a number, and the words.
+type Report = Text;
 
 /// Memory for the input: one batch after an incomplete line, which is shorter than a batch. A report may come before.
 pub type Batch = [u8; Report::CAPACITY + 2 * BATCH_SIZE];

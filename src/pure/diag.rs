@@ -2,13 +2,13 @@
 //!
 //! `applets/diag.rs` prints them.
 
-use crate::text::{Put, Text, TextBuf, Writer, put_escaped};
+use crate::text::{Put, Text, Writer, put_escaped};
 use crate::unix::Errno;
 use ufmt::uwrite;
 
 /// One line of output. It is written at once and is shorter than PIPE_BUF (pipe(7)), so that lines of several processes
 /// in one pipe do not mix.
-pub type Line = TextBuf<512>;
+pub type Line = Text;
 
 /// Appends `APPLET: PARTS` and a newline.
 pub fn put_line(line: &mut Text, applet: &[u8], parts: &[&[u8]]) {

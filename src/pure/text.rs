@@ -10,8 +10,9 @@ use core::ops::{Deref, DerefMut};
 use heapless::{Vec, VecView};
 use ufmt::uWrite;
 
-/// A text in a buffer of any size. Functions that append text take it, so that they are compiled once.
-pub type Text = VecView<u8>;
+/// A text of at most 512 bytes. Functions that append text take it. All texts have this size, although most need less, so
+/// that a reference to one is a single pointer.
+pub type Text = TextBuf<512>;
 
 /// Appending to a [`Text`].
 pub trait Put {
@@ -19,16 +20,22 @@ pub trait Put {
     fn put(&mut self, bytes: &[u8]);
 }
 
-impl Put for Text {
+impl<const N: usize> Put for TextBuf<N> {
     #[inline(never)]
     fn put(&mut self, bytes: &[u8]) {
-        let free = self.capacity().saturating_sub(self.len());
-        let _ = self.extend_from_slice(first(bytes, free.min(bytes.len())));
-        if free < bytes.len()
-            && let Some(tail) = last_mut(self)
-        {
-            *tail = *CUT;
-        }
+        put(&mut self.0, bytes);
+    }
+}
+
+/// Does it for all sizes: compiled once.
+#[inline(never)]
+fn put(text: &mut VecView<u8>, bytes: &[u8]) {
+    let free = text.capacity().saturating_sub(text.len());
+    let _ = text.extend_from_slice(first(bytes, free.min(bytes.len())));
+    if free < bytes.len()
+        && let Some(tail) = last_mut(text)
+    {
+        *tail = *CUT;
     }
 }
 
@@ -54,7 +61,7 @@ impl uWrite for Writer<'_> {
     }
 }
 
-/// A [`Text`] with its buffer of `N` bytes.
+/// A text with its buffer of `N` bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TextBuf<const N: usize>(Vec<u8, N>);
 
@@ -82,15 +89,15 @@ impl<const N: usize> Default for TextBuf<N> {
 }
 
 impl<const N: usize> Deref for TextBuf<N> {
-    type Target = Text;
+    type Target = VecView<u8>;
 
-    fn deref(&self) -> &Text {
+    fn deref(&self) -> &VecView<u8> {
         &self.0
     }
 }
 
 impl<const N: usize> DerefMut for TextBuf<N> {
-    fn deref_mut(&mut self) -> &mut Text {
+    fn deref_mut(&mut self) -> &mut VecView<u8> {
         &mut self.0
     }
 }
@@ -284,7 +291,7 @@ mod tests {
     #[test]
     fn numbers_have_all_digits_or_the_last_ones() {
         let digits = |number, base, size| {
-            let mut text = TextBuf::<20>::new();
+            let mut text = Text::new();
             put_digits(&mut text, number, base, size);
             String::from_utf8(text.bytes().to_vec()).unwrap()
         };
@@ -299,7 +306,7 @@ mod tests {
 
     #[test]
     fn control_characters_become_question_marks() {
-        let mut text = TextBuf::<32>::new();
+        let mut text = Text::new();
         put_escaped(&mut text, b"a\n\x1b\x7f \xc2\x80\xc2\x9f\xc2\xa0\xc3\x9f\xc2`\x9f");
         assert_eq!(text.bytes(), b"a??? \xc2?\xc2?\xc2\xa0\xc3\x9f\xc2`\x9f");
     }

@@ -2,9 +2,10 @@
 
 use super::dir::Directory;
 use super::{Result, file};
+use core::ffi::CStr;
 use pure::cli::value;
 use pure::process_stat::{self, ChildList, ProcessStat, SystemCall, VariableSearch};
-use pure::text::{TextBuf, Writer};
+use pure::text::{Text, Writer};
 use pure::unix::Pid;
 use ufmt::uwrite;
 
@@ -98,8 +99,8 @@ pub fn have_same_users(one: Pid, other: Pid) -> bool {
 #[must_use]
 pub fn has_variable(pid: Pid, variable: &[u8]) -> bool {
     let mut search = VariableSearch::new(variable);
-    let path = proc_path(pid, "/environ");
-    if let Some(path) = super::c_str(path.bytes()) {
+    let mut path = Text::new();
+    if let Some(path) = proc_path(&mut path, pid, "/environ") {
         let _ = file::for_each_piece(path, &mut |piece| {
             piece.iter().for_each(|byte| search.feed(*byte));
         });
@@ -109,18 +110,22 @@ pub fn has_variable(pid: Pid, variable: &[u8]) -> bool {
 
 /// Reads the start of `/proc/PIDNAME`.
 fn head<'a>(pid: Pid, name: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-    file::head(super::c_str(proc_path(pid, name).bytes())?, buffer).ok()
+    file::head(proc_path(&mut Text::new(), pid, name)?, buffer).ok()
 }
 
-/// Returns the path `/proc/PIDNAME` with its NUL.
-fn proc_path(pid: Pid, name: &str) -> TextBuf<32> {
-    path("/proc", pid.number().cast_unsigned(), name)
+/// Returns the path `/proc/PIDNAME`, which it appends to `text`.
+fn proc_path<'a>(text: &'a mut Text, pid: Pid, name: &str) -> Option<&'a CStr> {
+    path(text, "/proc", pid.number().cast_unsigned(), name)
 }
 
-/// Returns the path `FOLDER/NUMBERNAME` with its NUL.
+/// Returns the path `FOLDER/NUMBERNAME`, which it appends to `text`.
 #[inline(never)]
-pub(crate) fn path(folder: &str, number: u32, name: &str) -> TextBuf<32> {
-    let mut path = TextBuf::new();
-    let Ok(()) = uwrite!(Writer(&mut path), "{}/{}{}\0", folder, number, name);
-    path
+pub(crate) fn path<'a>(
+    text: &'a mut Text,
+    folder: &str,
+    number: u32,
+    name: &str,
+) -> Option<&'a CStr> {
+    let Ok(()) = uwrite!(Writer(text), "{}/{}{}\0", folder, number, name);
+    super::c_str(text.bytes())
 }

@@ -3,7 +3,8 @@
 //! dpty runs its command with one.
 
 use super::file::{File, Mode};
-use super::{Result, c_str, call, procfs};
+use super::{Result, call, procfs};
+use pure::text::Text;
 
 /// Opens the terminal whose other end is `master`, an open /dev/ptmx. It passes all bytes on unchanged, without an echo.
 ///
@@ -20,8 +21,9 @@ pub fn open_terminal(master: &File) -> Result<File> {
     modes.c_cflag = libc::B38400 | libc::CS8 | libc::CREAD;
     // SAFETY: TCSETS reads the kernel's part of a termios. Called with the other end, it sets the modes of the terminal.
     unsafe { call!(libc::SYS_ioctl, master.fd(), libc::TCSETS, &raw const modes) }?;
-    let path = procfs::path("/dev/pts", number, "");
-    File::open(c_str(path.bytes()).unwrap_or_default(), Mode::ReadWrite)
+    let mut path = Text::new();
+    let path = procfs::path(&mut path, "/dev/pts", number, "");
+    File::open(path.unwrap_or_default(), Mode::ReadWrite)
 }
 
 #[cfg(test)]

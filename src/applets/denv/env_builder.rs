@@ -10,7 +10,7 @@ use core::ffi::CStr;
 use pure::cli::option_value::CliWord;
 use pure::cli::variable_line;
 use pure::exit::Exit;
-use pure::text::{Put, TextBuf, Writer, copy, find_byte, first, spare, split_once, trim_end};
+use pure::text::{Put, Text, Writer, copy, find_byte, first, spare, split_once, trim_end};
 use pure::unix::Errno;
 use sys::dir::Directory;
 use sys::environment::{Environment, Full};
@@ -65,7 +65,7 @@ impl EnvBuilder {
                     && result.is_ok()
                     && let Err(error) = self.read_variable(&directory, name)
                 {
-                    let mut shown = TextBuf::<400>::new();
+                    let mut shown = Text::new();
                     shown.put(path.to_bytes());
                     shown.put(b"/");
                     shown.put(name.to_bytes());
@@ -137,7 +137,7 @@ impl EnvBuilder {
                 variable.and_then(|variable| edit(&mut self.environment, variable, true))
             };
             result.map_err(|expected| {
-                let mut place = TextBuf::<20>::new();
+                let mut place = Text::new();
                 let Ok(()) = uwrite!(Writer(&mut place), ": line {}: '", number);
                 let (path, line) = (path.to_bytes(), line.to_bytes());
                 eprint(&[path, place.bytes(), line, b"' is not ", expected.as_bytes()]);

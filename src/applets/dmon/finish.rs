@@ -8,7 +8,7 @@ use crate::applets::option_sources;
 use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::supervise::machine::{RunEnd, Why};
-use pure::text::{Put, TextBuf, put_number};
+use pure::text::{Put, Text, put_number};
 use sys::args::Argv;
 use sys::environment::{Environment, Variables};
 
@@ -16,7 +16,7 @@ use sys::environment::{Environment, Variables};
 const VARIABLES: [CliWord; 2] = [c"DMON_STATUS", c"DMON_WHY"];
 
 /// The first variable with its NUL.
-pub type Status = TextBuf<{ "DMON_STATUS=255\0".len() }>;
+pub type Status = Text;
 
 /// The finish command.
 pub struct FinishCommand {

@@ -4,7 +4,7 @@
 //! by it.
 
 use core::ffi::{CStr, c_int};
-use pure::text::{Text, TextBuf, Writer};
+use pure::text::{Text, Writer};
 use sys::static_cell::StaticCell;
 use ufmt::uwrite;
 
@@ -12,7 +12,7 @@ use ufmt::uwrite;
 pub const NAME: &str = "DMON_PID";
 
 /// `NAME=PID` with its NUL.
-pub type Mark = TextBuf<{ NAME.len() + "=2147483647\0".len() }>;
+pub type Mark = Text;
 
 /// The mark of dmon's own command, to which its environment refers.
 static OWN: StaticCell<Mark, 0> = StaticCell::new([Mark::new()]);

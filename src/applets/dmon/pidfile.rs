@@ -14,7 +14,7 @@ use pure::cli::option_value::CliWord;
 use pure::cli::value;
 use pure::exit::Exit;
 use pure::pid_set::PidSet;
-use pure::text::{TextBuf, Writer, first};
+use pure::text::{Text, Writer, first};
 use pure::unix::{Errno, Pid};
 use sys::file::{self, File, Mode};
 use sys::stat::{self, Kind};
@@ -97,7 +97,7 @@ impl PidFile {
     /// # Errors
     /// The exit status, after the error was reported.
     pub fn write(&self) -> Result<(), Exit> {
-        let mut text = TextBuf::<PID_TEXT_SIZE>::new();
+        let mut text = Text::new();
         let Ok(()) = uwrite!(Writer(&mut text), "{}\n", process::getpid().cast_unsigned());
         let written = file::write(self.file.fd(), text.bytes()).and_then(|n| {
             if n < text.bytes().len() { Err(Errno::NOSPC) } else { flock::mark(&self.file) }

@@ -4,7 +4,7 @@
 
 use crate::applets::diag;
 use pure::supervise::machine::Role;
-use pure::text::{TextBuf, Writer};
+use pure::text::{Text, Writer};
 use pure::unix::{Errno, Pid, Signal};
 use sys::{Result, process, signal};
 use ufmt::uwrite;
@@ -39,7 +39,7 @@ impl RunSignals {
         let [cmd, log] = &mut self.denied;
         let denied = if role == Role::Cmd { cmd } else { log };
         if denied.replace(run) != Some(run) {
-            let mut number = TextBuf::<20>::new();
+            let mut number = Text::new();
             let Ok(()) = uwrite!(Writer(&mut number), "{}", process.number().cast_unsigned());
             diag::os_error("cannot signal ", number.bytes(), Errno::PERM);
         }

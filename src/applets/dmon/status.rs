@@ -10,7 +10,7 @@ use pure::cli::option_value::CliWord;
 use pure::exit::Exit;
 use pure::name_table::entry;
 use pure::supervise::machine::Role;
-use pure::text::{Put, TextBuf, first, put_number};
+use pure::text::{Put, Text, first, put_number};
 use pure::unix::{Errno, Pid, WaitStatus};
 use sys::file::{self, File};
 use sys::socket::Socket;
@@ -67,7 +67,7 @@ impl StatusWriter {
 
     /// Writes `ROLE KEYWORD PID [NUMBER]`.
     pub fn write_event(&mut self, role: Role, event: ChildEvent, pid: Pid) {
-        let mut line = TextBuf::<64>::new();
+        let mut line = Text::new();
         // A program that parses the lines must not take the piece for a whole line.
         line.put(if self.is_torn { b"?\n" } else { b"" });
         let (keyword, number) = event.keyword();

@@ -9,7 +9,7 @@ use pure::cli::value::Load;
 use pure::division::divide;
 use pure::name_table::entry;
 use pure::supervise::machine::Role;
-use pure::text::{Put, Text, TextBuf, put_number, put_padded};
+use pure::text::{Put, Text, put_number, put_padded};
 use pure::time::Instant;
 use pure::unix::{Pid, WaitStatus};
 use sys::clock;
@@ -50,7 +50,7 @@ impl VerboseLog {
         if !(on_stderr || in_log) {
             return;
         }
-        let mut line = TextBuf::<96>::new();
+        let mut line = Text::new();
         let (text, number) = event.text();
         put_number(&mut line, pid.number().cast_unsigned().into());
         line.put(entry(TEXTS, b'|', text));

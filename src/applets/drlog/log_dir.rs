@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_int};
 use pure::cli::option_value::CliWord;
 use pure::log::archive::{ArchiveName, Archives, FileName};
 use pure::log::rotate;
-use pure::text::{Put, TextBuf, first, put_number};
+use pure::text::{Put, Text, first, put_number};
 use pure::time::Duration;
 use pure::unix::Errno;
 use sys::dir::Directory;
@@ -148,7 +148,7 @@ impl LogDir {
     /// # Errors
     /// `EACCES`, `ENOSPC`, `EROFS`; `EEXIST` if another user's link has this name (open(2), write(2)).
     pub fn write_timestamp(&self, second: i64) -> Result<(), Errno> {
-        let mut text = TextBuf::<24>::new();
+        let mut text = Text::new();
         put_number(&mut text, second.cast_unsigned());
         text.put(b"\n");
         // Create a new file. Writing to the old one could change a file that another user has linked here.

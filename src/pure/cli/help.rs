@@ -3,7 +3,7 @@
 //! `option_sources` prints it for `--help`.
 
 use super::option_table::{Row, next_row};
-use crate::text::{Put, TextBuf, split_once};
+use crate::text::{Put, Text, split_once};
 
 /// The column in which descriptions start. A longer option moves its description to the right.
 const COLUMN: usize = 28;
@@ -25,9 +25,9 @@ pub fn print_help<E>(
 /// Returns the line of one row, with a newline.
 #[must_use]
 #[inline(always)]
-pub fn help_line(row: Row) -> TextBuf<160> {
+pub fn help_line(row: Row) -> Text {
     let (option, description) = split_once(row.0, b'\t');
-    let mut line = TextBuf::new();
+    let mut line = Text::new();
     line.put(b" ");
     line.put(option);
     loop {

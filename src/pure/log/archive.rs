@@ -8,7 +8,7 @@ use crate::calendar::Civil;
 use crate::cli::value;
 use crate::log::timestamp::put_civil;
 use crate::name_table::index_of;
-use crate::text::{TextBuf, copy, spare, split_once};
+use crate::text::{Text, copy, spare, split_once};
 use crate::unix::Errno;
 use core::ffi::CStr;
 
@@ -76,7 +76,7 @@ impl ArchiveName {
     /// # Errors
     /// `EEXIST` if there is no such name.
     pub fn advance(&mut self, now: i64) -> Result<(), Errno> {
-        let mut text = TextBuf::<24>::new();
+        let mut text = Text::new();
         put_civil(&mut text, Civil::of_epoch(now), b'-', b':');
         let mut name = Self(*FORM);
         copy(text.bytes(), spare(&mut name.0, TIME));

@@ -61,7 +61,7 @@ pub struct LinePrefixer<'a> {
     next_time: Option<(i64, u32)>,
     /// The next byte of the input starts a line.
     at_line_start: bool,
-    prefix: &'a mut Text,
+    prefix: &'a mut PrefixBuf,
 }
 
 /// The result of [`LinePrefixer::copy_lines`].
@@ -75,7 +75,7 @@ pub struct Copied {
 
 impl<'a> LinePrefixer<'a> {
     #[must_use]
-    pub const fn new(options: PrefixOptions, prefix: &'a mut Text) -> Self {
+    pub const fn new(options: PrefixOptions, prefix: &'a mut PrefixBuf) -> Self {
         Self { options, second: i64::MIN, next_time: None, at_line_start: true, prefix }
     }
 
@@ -95,7 +95,9 @@ impl<'a> LinePrefixer<'a> {
         self.second = time.0;
         self.prefix.clear();
         if let Some(format) = timestamp {
-            format.put(self.prefix, time);
+            let mut text = Text::new();
+            format.put(&mut text, time);
+            self.prefix.put(text.bytes());
         }
         if let Some(text) = text {
             self.prefix.put(text.to_bytes());

@@ -36,7 +36,6 @@ pub fn put_notice(text: &mut Text, loss: Loss, fate: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::TextBuf;
 
     #[test]
     fn newlines_and_bytes_are_counted() {
@@ -49,7 +48,7 @@ mod tests {
     #[test]
     fn a_notice_contains_the_counts() {
         let notice = |lines, bytes| {
-            let mut text = TextBuf::<64>::new();
+            let mut text = Text::new();
             put_notice(&mut text, Loss { lines, bytes }, " lost");
             String::from_utf8(text.bytes().to_vec()).unwrap()
         };

@@ -99,10 +99,9 @@ fn put_decimal(text: &mut Text, second: i64, nanosecond: u32) {
 mod tests {
     use super::*;
     use crate::testing::word_of;
-    use crate::text::TextBuf;
 
     fn timestamp(format: TimestampFormat, second: i64, nanosecond: u32) -> String {
-        let mut text = TextBuf::<MAX_TIMESTAMP>::new();
+        let mut text = Text::new();
         format.put(&mut text, (second, nanosecond));
         String::from_utf8(text.bytes().to_vec()).unwrap()
     }

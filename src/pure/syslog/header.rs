@@ -5,7 +5,7 @@ use crate::calendar::Civil;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
 use crate::log::timestamp::put_civil;
-use crate::text::{Put, Text, TextBuf, first, put_number, put_padded, skip};
+use crate::text::{Put, Text, first, put_number, put_padded, skip};
 use heapless::{Vec, VecView};
 
 /// The maximum length of a sender's name, in bytes: APP-NAME of RFC 5424, 6.
@@ -100,7 +100,7 @@ impl OptionValue for Host {
 }
 
 /// A header, with space for the text of a loss notice.
-pub type Header = TextBuf<200>;
+pub type Header = Text;
 
 impl MessageFormat {
     /// Appends the header of a message of this moment (seconds since 1970 and nanoseconds) with this PRI value: see
@@ -111,7 +111,7 @@ impl MessageFormat {
         put_number(header, pri.into());
         header.put(if is_rfc5424 { b">1 " } else { b">" });
         let civil = Civil::of_epoch(second);
-        let mut time = TextBuf::<32>::new();
+        let mut time = Text::new();
         put_civil(&mut time, civil, if self.layout.has_host() { b'T' } else { b' ' }, b':');
         if self.layout == Layout::Logd {
             put_bsd_time(header, civil, time.bytes());
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_space_pads_days_below_ten() {
         let time_of = |day: i64| {
-            let mut text = TextBuf::<64>::new();
+            let mut text = Text::new();
             put_bsd_time(&mut text, Civil::of_epoch((day - 1) * 86_400), b"1970-01-01 00:00:00");
             String::from_utf8(text.bytes().to_vec()).unwrap()
         };

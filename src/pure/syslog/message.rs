@@ -13,7 +13,7 @@ use crate::byte_scan::copy_until;
 use crate::cli::option_value::{Arg, Expected, OptionValue};
 use crate::cli::value;
 use crate::log::loss::{self, Loss};
-use crate::text::{C1_LEAD, Put, Text, TextBuf, completes_c1, copy, first, skip, spare};
+use crate::text::{C1_LEAD, Put, Text, completes_c1, copy, first, skip, spare};
 
 /// The minimum of `--size`, in bytes. Chosen: the longest header leaves space for some text, and the syslogd of
 /// busybox reads 255 bytes of a message unless it is built otherwise.
@@ -190,7 +190,7 @@ impl<'a> MessageBuilder<'a> {
 
     /// Starts a message of a line with the last `kept` bytes of the text so far: at most 4, an incomplete prefix or character.
     fn start_message(&mut self, kept: usize) {
-        let mut rest = TextBuf::<4>::new();
+        let mut rest = Text::new();
         if kept > 0 {
             rest.put(skip(first(self.message, self.len), self.len - kept));
         }

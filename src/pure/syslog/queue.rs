@@ -12,7 +12,7 @@ mod tests;
 
 use super::framing::{FRAME_OVERHEAD, Framing};
 use super::message::MAX_SIZE;
-use crate::text::{TextBuf, copy, spare};
+use crate::text::{Text, copy, spare};
 
 /// The maximum number of bytes in the queue, frames and their sizes included. Chosen: half a minute of a talkative
 /// service, and little memory on a router.
@@ -133,7 +133,7 @@ impl Queue {
 
     /// Inserts a message. Returns `None` if there is no space.
     fn insert(&mut self, message: &[u8], last: bool, place: Place) -> Option<()> {
-        let mut prefix = TextBuf::<FRAME_OVERHEAD>::new();
+        let mut prefix = Text::new();
         self.framing.put_prefix(&mut prefix, message.len());
         let trailer = self.framing.trailer;
         let size = HEAD + prefix.bytes().len() + message.len() + trailer.len();
