@@ -96,16 +96,16 @@ impl SystemCall {
 #[must_use]
 pub fn ignored_signals(status: &[u8]) -> Option<&[u8]> {
     // Few lines behind this one contain an I.
-    let mut before = status;
+    let mut end = status.len();
     loop {
-        before = first(before, before.len() - after_last(before, b'I')?);
-        if before.ends_with(b"\nSigI")
-            && let Some(rest) = strip_prefix(skip(status, before.len()), b"gn:\t")
+        // The index behind the last I.
+        end -= after_last(first(status, end), b'I')?;
+        if let Some(rest) = strip_prefix(skip(status, end.wrapping_sub(5)), b"\nSigIgn:\t")
             && let (digits, Some(_)) = split_once(rest, b'\n')
         {
             return Some(digits);
         }
-        before = first(before, before.len() - 1);
+        end -= 1;
     }
 }
 
