@@ -6,7 +6,8 @@
 use super::diag::os_error;
 use super::option_sources::{AppletInfo, Invocation, no_options};
 use super::{path_search, standard_fds, wait};
-use core::ffi::c_int;
+use core::ffi::{CStr, c_int};
+use core::mem::ManuallyDrop;
 use pure::exit::Exit;
 use pure::log::report_once::ReportOnce;
 use pure::text::{first, skip};
@@ -42,10 +43,10 @@ pub fn run(invocation: &Invocation) -> Result<Exit, Exit> {
 
 /// Makes a pseudo-terminal the standard output, and the standard error if it is the same file.
 fn redirect() -> Result<(), Exit> {
-    let cannot_open = |path| move |error| os_error("cannot open ", path, error);
-    let master = File::open(c"/dev/ptmx", Mode::ReadWrite).map_err(cannot_open(b"/dev/ptmx"))?;
-    let terminal = pty::open_terminal(&master).map_err(cannot_open(b"/dev/pts"))?.into_fd();
-    let master = master.into_fd();
+    let mut path = c"/dev/ptmx";
+    let opened = open(&mut path);
+    let (master, terminal) =
+        opened.map_err(|error| os_error("cannot open ", path.to_bytes(), error))?;
     // A signal to the process group must not end the copier before it has blocked all of them.
     let mask = signal::block_all();
     start_copier(master)?;
@@ -55,6 +56,13 @@ fn redirect() -> Result<(), Exit> {
     let _ = fd::dup_onto(terminal, fd::STDOUT);
     let _ = signal::set_mask(&mask);
     Ok(())
+}
+
+/// Opens a pseudo-terminal: both of its ends. `path` becomes the one that cannot be opened.
+fn open(path: &mut &'static CStr) -> Result<(c_int, c_int), Errno> {
+    let master = ManuallyDrop::new(File::open(*path, Mode::ReadWrite)?);
+    *path = c"/dev/pts";
+    Ok((master.fd(), pty::open_terminal(&master)?.into_fd()))
 }
 
 /// Starts the copier, through a process between it and this one that exits at once.
