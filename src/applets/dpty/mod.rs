@@ -60,7 +60,7 @@ fn redirect() -> Result<(), Exit> {
 
 /// Opens a pseudo-terminal: both of its ends. `path` becomes the one that cannot be opened.
 fn open(path: &mut &'static CStr) -> Result<(c_int, c_int), Errno> {
-    let master = ManuallyDrop::new(File::open(*path, Mode::ReadWrite)?);
+    let master = ManuallyDrop::new(File::open(path, Mode::ReadWrite)?);
     *path = c"/dev/pts";
     Ok((master.fd(), pty::open_terminal(&master)?.into_fd()))
 }
