@@ -220,12 +220,13 @@ pub fn for_each_piece(path: &CStr, visit: &mut dyn FnMut(&[u8])) -> Result<()> {
     }
 }
 
-/// Reads the start of the file `path` with one call: enough for the small files of /proc and /sys.
+/// Reads the start of the file `path` with one call: enough for the small files of /proc and /sys. A
+/// FIFO does not block.
 ///
 /// # Errors
 /// `ENOENT`, `EACCES` (open(2)); `EISDIR`, `EIO` (read(2)).
 pub fn head<'a>(path: &CStr, buffer: &'a mut [u8]) -> Result<&'a [u8]> {
-    let file = File::open(path, Mode::Read)?;
+    let file = File::open(path, Mode::ReadNonblock)?;
     let n = read(file.fd(), buffer)?;
     Ok(text::first(buffer, n))
 }

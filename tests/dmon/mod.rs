@@ -79,6 +79,8 @@ mod rlimit_errors;
 mod rlimits;
 /// Hostile files and input.
 mod security;
+/// Pausing by the number in a file (`--sensor`).
+mod sensor;
 /// The session of a dmon with a pid file.
 mod session;
 /// SIGTERM, SIGINT and the drain of the log.

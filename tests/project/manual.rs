@@ -204,6 +204,10 @@ const CHECKS: &[(&str, &str, Check)] = &[
         }
         rig.wait_no_processes();
     }),
+    ("dmon", "dmon -n -1 --sensor", |rig, line| {
+        rig.write("capacity", "20\n");
+        rig.run(line.replace("/sys/class/power_supply/BAT0/", "")).exits(0);
+    }),
     ("dmon", "dmon -n -i 10m -d 1m fetch-mail", |rig, line| {
         let dmon = rig.start(line);
         rig.wait_lines("fetched", 1);

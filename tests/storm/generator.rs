@@ -122,7 +122,7 @@ fn choose_options(plan: &mut Plan, r: &mut Random) {
     add(plan.forward_log, "-S");
     add(plan.log_stderr, "-e");
     add(plan.pid_file, "-p pid");
-    add(plan.load, r.pick(&["-L 4", "-L 4 -l 1", "-L 4 -l 3.5"]));
+    add(plan.load, r.pick(&["-L 4", "-L 4 -l 1", "-L 4 -l 3.5", "--sensor /proc/loadavg:4:2"]));
     if chance(r, 25) {
         let (max_runs, option) =
             r.pick(&[(Some(1), "-m 0"), (Some(4), "-m 3"), (Some(31), "-m 30"), (None, "-m 9/8")]);

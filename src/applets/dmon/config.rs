@@ -12,7 +12,7 @@ use pure::cli::option_value::CliWord;
 #[cfg(any(test, fuzzing))]
 use pure::cli::value;
 use pure::cli::value::{Load, Threshold};
-use pure::supervise::load::PauseRange;
+use pure::supervise::load::{self, PauseRange};
 use pure::supervise::policy::Policy;
 use pure::supervise::rlimits::Rlimits;
 use pure::unix::Signal;
@@ -142,6 +142,9 @@ pub const OPTIONS: &[Opt<Config>] = &[
         "    --pressure WHAT:HIGH[:LOW]\tThe same by the pressure on cpu, io or memory.",
         |c, v| v.to(&mut c.policy.thresholds),
     ),
+    opt("    --sensor FILE:HIGH:LOW\tThe same by the number in a file, as of heat.", |c, v| {
+        load::add_sensor(v.value, &mut c.policy.thresholds)
+    }),
     opt("    --on-signal SIG=WHAT\tWhat a signal does: restart, pause, resume or SIG.", |c, v| {
         v.to(&mut c.policy.on_signal)
     }),
@@ -200,8 +203,9 @@ impl Config {
             if low.load >= high.load {
                 return Err("option -l must be lower than option -L");
             }
-            let [load, ..] = &mut policy.thresholds;
-            *load = PauseRange { high: high.load, low: low.load, per_cpu: low.per_cpu };
+            let ([range, ..], [file, ..]) = (&mut policy.thresholds, load::FILES);
+            let per_cpu = low.per_cpu;
+            *range = Some(PauseRange { file, high: high.load, low: low.load, per_cpu });
         }
         Ok(())
     }
@@ -214,7 +218,6 @@ pub fn check(data: &[u8]) {
     use pure::accounts::{Gids, Name, Query, Search};
     use pure::cli::getopt::Source;
     use pure::cli::option_table::Table;
-    use pure::supervise::load;
 
     struct Bytes<'a>(std::vec::Vec<&'a [u8]>);
     impl Source for Bytes<'_> {

@@ -1,56 +1,68 @@
-//! Samples the load and the pressure that the kernel reports.
+//! Samples the load, the pressure that the kernel reports, and sensors.
 //!
-//! The supervisor calls it; [`load`] has the rules for the values.
+//! The supervisor calls it; [`load`](pure::supervise::load) has the rules for the values.
 
-use crate::applets::diag::error;
-use core::ffi::CStr;
-use pure::cli::value::Load;
+use super::verbose::{Values, put_hundredths};
+use crate::applets::diag::os_error;
 use pure::exit::Exit;
-use pure::supervise::load::{self, Sample, Thresholds};
+use pure::supervise::load::{self, METRIC_COUNT, PauseRange, Thresholds};
+use pure::text::{Put, Text};
+use pure::unix::Errno;
 use sys::{file, sysinfo};
 
 /// Bytes to read of each file: enough for its first number, and for a list of processors with a few gaps.
 const HEAD_SIZE: usize = 64;
 
-/// Samples the metrics that have a threshold. Without /proc/loadavg the load average comes from sysinfo(2).
+/// Samples the metrics that have a threshold, updates which are `above` it, and reports whether any is. Stores all values
+/// for messages, as `, NAME VALUE`.
+///
+/// Without /proc/loadavg the load average comes from sysinfo(2). Another file that cannot be read is not above its
+/// threshold.
 #[must_use]
 #[inline(never)]
-pub fn sample(thresholds: &Thresholds) -> Sample {
-    let mut values = [Load(0); load::METRIC_COUNT];
-    let mut processors = 1;
-    for ((value, range), path) in values.iter_mut().zip(thresholds).zip(&load::FILES) {
-        if range.is_watched() {
-            *value = read(path).unwrap_or(Load(0));
+pub fn sample(
+    thresholds: &Thresholds,
+    above: &mut [bool; METRIC_COUNT],
+    shown: &mut Values,
+) -> bool {
+    shown.clear();
+    for (at, (range, above)) in thresholds.iter().zip(&mut *above).enumerate() {
+        let Some(range) = range else { continue };
+        let mut buf = Text::new();
+        if read(range.file, &mut buf).is_err() && at == 0 {
+            // In units of 1/65536 (SI_LOAD_SHIFT).
+            put_hundredths(&mut buf, (sysinfo::load() * 100) >> 16);
         }
+        let (value, text) = load::parse(buf.bytes()).unwrap_or((range.low, b"unreadable"));
+        shown.put(b", ");
+        shown.put(if at == 0 { b"load" } else { range.file });
+        shown.put(b" ");
+        shown.put(text);
+        let processors = if range.per_cpu { count_processors() } else { 1 };
+        *above = range.is_above(value, processors, *above);
     }
-    let ([load, ..], [range, ..]) = (&mut values, thresholds);
-    if range.is_watched() && *load == Load(0) {
-        // sysinfo(2) counts in units of 1/65536 (SI_LOAD_SHIFT).
-        *load = Load(((sysinfo::load() * u64::from(Load::ONE)) >> 16) as u32);
-    }
-    if range.per_cpu {
-        processors = count_processors();
-    }
-    Sample { values, processors }
+    above.contains(&true)
 }
 
-/// Reads a metric.
-#[inline(never)]
-fn read(path: &CStr) -> Option<Load> {
+/// Reads the number of a metric as text.
+fn read(path: &[u8], text: &mut Text) -> Result<(), Errno> {
+    let mut name = Text::new();
+    name.put(path);
+    name.put(b"\0");
+    let name = sys::c_str(name.bytes()).ok_or(Errno::NAMETOOLONG)?;
     let mut buf = [0; HEAD_SIZE];
-    file::head(path, &mut buf).ok().and_then(load::parse)
+    let (_, number) = load::parse(file::head(name, &mut buf)?).ok_or(Errno::INVAL)?;
+    text.put(number);
+    Ok(())
 }
 
-/// Checks that all pressures with a threshold can be read.
+/// Checks that all pressures and sensors with a threshold can be read.
 ///
 /// # Errors
-/// The exit status, after the error was reported: this kernel has no pressure files.
+/// The exit status, after the error was reported.
 pub fn check(thresholds: &Thresholds) -> Result<(), Exit> {
-    let ([_, ranges @ ..], [_, files @ ..]) = (thresholds, &load::FILES);
-    for (range, path) in ranges.iter().zip(files) {
-        if range.is_watched() && read(path).is_none() {
-            return Err(error("cannot read ", path.to_bytes(), ": no pressure is told there"));
-        }
+    for PauseRange { file, .. } in thresholds.iter().skip(1).flatten() {
+        read(file, &mut Text::new()).map_err(|error| os_error("cannot read ", file, error))?;
     }
     Ok(())
 }

@@ -19,11 +19,12 @@ use super::spawn::Spawner;
 use super::start_failure::StartFailure;
 use super::status::StatusWriter;
 use super::terminal::Terminal;
-use super::verbose::VerboseLog;
+use super::verbose::{Values, VerboseLog};
 use crate::applets::diag;
 use crate::applets::wait;
 use core::mem::{self, ManuallyDrop};
 use pure::exit::Exit;
+use pure::supervise::load::METRIC_COUNT;
 use pure::supervise::machine::{Action, Event, Machine, Role, Sweep};
 use pure::supervise::policy::Policy;
 use pure::time::Instant;
@@ -49,6 +50,8 @@ pub struct Supervisor<'a> {
     terminal: Option<&'a mut Terminal>,
     sentinel: Sentinel,
     liveness: Liveness,
+    /// For each metric, whether it is above its threshold.
+    above: [bool; METRIC_COUNT],
     /// The command was the foreground job and died of SIGINT; the rest of dmon's process group never received it.
     cmd_died_of_sigint: bool,
     /// The last waitpid(2) reported that there are no children at all.
@@ -85,11 +88,12 @@ impl<'a> Supervisor<'a> {
                 on_stderr: config.verbose,
                 in_log: config.log_events,
                 run_started_at: Instant::NEVER,
-                load: None,
+                load: Values::new(),
             },
             terminal,
             sentinel: Sentinel::default(),
             liveness: Liveness::new(config.alive_file),
+            above: [false; METRIC_COUNT],
             cmd_died_of_sigint: false,
             leftovers,
             signals: RunSignals::default(),
@@ -192,10 +196,9 @@ impl<'a> Supervisor<'a> {
                     if let Some(group) = paused {
                         self.signals.send(Role::Cmd, group, Signal::STOP);
                     }
-                    let sample = load_sampler::sample(&policy.thresholds);
-                    let ([load, ..], [range, ..]) = (sample.values, &policy.thresholds);
-                    self.verbose.load = range.is_watched().then_some(load);
-                    Event::LoadSample(sample)
+                    let shown = &mut self.verbose.load;
+                    let high = load_sampler::sample(&policy.thresholds, &mut self.above, shown);
+                    Event::LoadSample { high }
                 }
                 Action::CheckAlive => Event::AliveChecked { changed: self.liveness.look() },
                 Action::ReportUnread { bytes } => {

@@ -5,11 +5,10 @@
 
 use super::child_event::ChildEvent;
 use crate::applets::diag;
-use pure::cli::value::Load;
 use pure::division::divide;
 use pure::name_table::entry;
 use pure::supervise::machine::Role;
-use pure::text::{Put, Text, put_number, put_padded};
+use pure::text::{Put, Text, TextBuf, put_number, put_padded};
 use pure::time::Instant;
 use pure::unix::{Pid, WaitStatus};
 use sys::clock;
@@ -22,9 +21,12 @@ pub struct VerboseLog {
     pub in_log: bool,
     /// Start of the command's last run.
     pub run_started_at: Instant,
-    /// The last sample of the load; `None` if it is not watched.
-    pub load: Option<Load>,
+    /// The last sample of the load, as `load_sampler.rs` shows it; empty if nothing is watched.
+    pub load: Values,
 }
+
+/// The values of the metrics for messages. It is part of the memory of each dmon, so it is shorter than a message.
+pub type Values = TextBuf<256>;
 
 /// The texts of the messages.
 const TEXTS: &str = " started| stopping| timeout, stopping| killed| paused| resumed\
@@ -44,7 +46,7 @@ impl ChildEvent {
 }
 
 impl VerboseLog {
-    /// Prints `ROLE PID TEXT [NUMBER][ after SECONDSs][, load LOAD]`, an error everywhere, other events as the options say.
+    /// Prints `ROLE PID TEXT [NUMBER][ after SECONDSs][LOAD]`, an error everywhere, other events as the options say.
     pub fn print(&self, role: Role, event: ChildEvent, pid: Pid, is_error: bool) {
         let (on_stderr, in_log) = (self.on_stderr || is_error, self.in_log || is_error);
         if !(on_stderr || in_log) {
@@ -63,17 +65,14 @@ impl VerboseLog {
                 line.put(b"s");
             }
         }
-        if let Some(load) = self.load {
-            line.put(b", load ");
-            put_hundredths(&mut line, divide(load.0.into(), Load::ONE / 100).0);
-        }
-        diag::print(on_stderr, in_log, &[role.label().as_bytes(), line.bytes()]);
+        let parts = [role.label().as_bytes(), line.bytes(), self.load.bytes()];
+        diag::print(on_stderr, in_log, &parts);
     }
 }
 
 /// Puts a number of hundredths with two decimals.
 #[inline(never)]
-fn put_hundredths(text: &mut Text, hundredths: u64) {
+pub fn put_hundredths(text: &mut Text, hundredths: u64) {
     let (whole, hundredths) = divide(hundredths, 100);
     put_number(text, whole);
     text.put(b".");

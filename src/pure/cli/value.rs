@@ -25,7 +25,7 @@ fn digits(word: &[u8]) -> Option<u64> {
 
 /// Parses a decimal number with an optional fraction, in units of 1/`scale`, a power of ten. Returns the whole units,
 /// and whether more than zeros follow them.
-fn decimal(word: &[u8], scale: u32) -> Option<(u64, bool)> {
+pub(crate) fn decimal(word: &[u8], scale: u32) -> Option<(u64, bool)> {
     let (whole, fraction) = split_once(word, b'.');
     let mut sum = match whole {
         [] if fraction.is_some_and(|f| !f.is_empty()) => 0,
@@ -178,9 +178,10 @@ impl Threshold {
     }
 }
 
-/// A load average in units of 1/10 000: /proc/loadavg has two decimals, and a percentage adds two.
+/// A load average, or another metric with thresholds, in units of 1/10 000: /proc/loadavg has two decimals, and a
+/// percentage adds two.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct Load(pub u32);
+pub struct Load(pub i64);
 
 impl Load {
     /// A load of 1.0.
@@ -197,7 +198,8 @@ pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
         _ => (word, Load::ONE, false),
     };
     let (load, has_rest) = decimal(number, scale.into()).ok_or(LOAD)?;
-    let load = u32::try_from(load).ok().filter(|_| !has_rest).map(Load).ok_or(LOAD)?;
+    let load =
+        u32::try_from(load).ok().filter(|_| !has_rest).map(|load| Load(load.into())).ok_or(LOAD)?;
     Ok(Threshold { load, per_cpu })
 }
 

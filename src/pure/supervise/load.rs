@@ -1,66 +1,45 @@
-//! The rules for the load: the text of /proc files, and when a metric is above its threshold.
+//! The rules for the load: the text of the files, and when a metric is above its threshold.
 //!
-//! `applets/dmon/load_sampler.rs` parses the files with it. The machine decides with it when to pause the command.
+//! `applets/dmon/load_sampler.rs` samples the metrics with it. The machine learns only whether the command must pause.
 
-use crate::cli::option_value::{Arg, Expected, OptionValue};
+use crate::cli::option_value::{Arg, CliWord, Expected, OptionValue};
 use crate::cli::value::{self, Load};
 use crate::name_table::index_of;
-use crate::text::{split, split_once, strip_prefix};
-use core::ffi::CStr;
+use crate::text::{first, skip, split, split_once, strip_prefix};
 
-/// The thresholds of one metric: pause above `high`, resume at or below `low`. Zero if the metric is not watched.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// The thresholds of one metric: pause above `high`, resume at or below `low`. If `high` is less than `low`: pause below
+/// `high`, resume at or above `low`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PauseRange {
+    /// The path of the file with the value.
+    pub file: &'static [u8],
     pub high: Load,
     pub low: Load,
     /// Whether they apply to each CPU that is online, not to the machine.
     pub per_cpu: bool,
 }
 
-impl PauseRange {
-    /// Reports whether the metric is watched.
-    #[must_use]
-    pub const fn is_watched(&self) -> bool {
-        self.high.0 > 0
-    }
-}
+/// The files of the first metrics: the load average, and the pressure on three resources
+/// (Documentation/accounting/psi.rst). The others are sensors.
+pub const FILES: [&[u8]; 4] =
+    [b"/proc/loadavg", b"/proc/pressure/cpu", b"/proc/pressure/io", b"/proc/pressure/memory"];
 
-/// The files of the metrics: the load average, and the pressure on three resources
-/// (Documentation/accounting/psi.rst).
-pub const FILES: [&CStr; METRIC_COUNT] =
-    [c"/proc/loadavg", c"/proc/pressure/cpu", c"/proc/pressure/io", c"/proc/pressure/memory"];
+/// The number of metrics: those of [`FILES`] and four sensors.
+pub const METRIC_COUNT: usize = FILES.len() + 4;
 
-/// The number of metrics.
-pub const METRIC_COUNT: usize = 4;
-
-/// The thresholds of each metric, in the order of [`FILES`].
-pub type Thresholds = [PauseRange; METRIC_COUNT];
-
-/// One sample of all metrics.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Sample {
-    /// The load average, and the pressures in percent. Zero, which is never above a threshold, for a metric that is not
-    /// watched or could not be read.
-    pub values: [Load; METRIC_COUNT],
-    /// Processors that are online.
-    pub processors: u32,
-}
+/// The thresholds of each metric; `None` if it is not watched.
+pub type Thresholds = [Option<PauseRange>; METRIC_COUNT];
 
 impl PauseRange {
-    /// Reports whether `value` is above its threshold. `was_above` is the previous result, which stays the same between
-    /// `low` and `high`.
+    /// Reports whether `value` is beyond its threshold. `was_above` is the previous result, which stays the same between
+    /// `low` and `high`. The value `low` never is.
     #[must_use]
-    pub const fn is_above(&self, value: Load, processors: u32, was_above: bool) -> bool {
+    pub fn is_above(&self, value: Load, processors: u32, was_above: bool) -> bool {
         let limit = if was_above { self.low } else { self.high };
         let processors = if self.per_cpu { processors } else { 1 };
-        value.0 > limit.0.saturating_mul(processors)
-    }
-}
-
-/// Updates, for each metric, whether it is above its threshold.
-pub fn update(thresholds: &Thresholds, sample: &Sample, above: &mut [bool; METRIC_COUNT]) {
-    for ((range, value), above) in thresholds.iter().zip(&sample.values).zip(above) {
-        *above = range.is_above(*value, sample.processors, *above);
+        // A load per CPU has 32 bits, so this does not overflow.
+        let limit = Load(limit.0.wrapping_mul(processors.into()));
+        if self.low < self.high { value > limit } else { value < limit }
     }
 }
 
@@ -74,22 +53,55 @@ impl OptionValue for Thresholds {
         let low = low.map_or(Some(Load(high.0 / 2)), percent).ok_or(WANTED)?;
         // The first metric is the load average.
         let index = index_of("\0 cpu io memory", resource).ok_or(WANTED)?;
-        let entry = self.get_mut(index).ok_or(WANTED)?;
-        *entry = PauseRange { high, low, per_cpu: false };
+        let (entry, file) = self.get_mut(index).zip(FILES.get(index)).ok_or(WANTED)?;
+        *entry = Some(PauseRange { file, high, low, per_cpu: false });
         if low < high { Ok(()) } else { Err(WANTED) }
     }
+}
+
+/// Adds `FILE:HIGH:LOW`, the thresholds of a sensor (`--sensor`).
+///
+/// # Errors
+/// The expected form, for any other word, or if there are four sensors.
+pub fn add_sensor(word: CliWord, thresholds: &mut Thresholds) -> Result<(), Expected> {
+    let mut add = || {
+        let (rest, low) = split_number(word.to_bytes())?;
+        let (file, high) = split_number(rest)?;
+        let sensors = thresholds.iter_mut().skip(FILES.len());
+        let free = sensors.into_iter().find(|sensor| sensor.is_none())?;
+        *free = Some(PauseRange { file, high, low, per_cpu: false });
+        (!file.is_empty() && high != low).then_some(())
+    };
+    add().ok_or("FILE:HIGH:LOW (unequal numbers, at most 4 times)")
+}
+
+/// Splits a word into the text before its last colon and the number after it.
+fn split_number(word: &[u8]) -> Option<(&[u8], Load)> {
+    let at = word.iter().rposition(|byte| *byte == b':')?;
+    Some((first(word, at), signed(skip(word, at + 1))?))
+}
+
+/// Parses a number that may be negative. Decimals after the fourth are ignored.
+fn signed(text: &[u8]) -> Option<Load> {
+    let negative = strip_prefix(text, b"-");
+    let (number, _) = value::decimal(negative.unwrap_or(text), Load::ONE.into())?;
+    let number = i64::try_from(number).ok()?;
+    Some(Load(if negative.is_some() { -number } else { number }))
 }
 
 fn percent(text: &[u8]) -> Option<Load> {
     value::threshold(text).ok().filter(|threshold| !threshold.per_cpu).map(|found| found.load)
 }
 
-/// Parses the first number of one of [`FILES`], with two decimals: the load average of the last minute (proc(5)), or
-/// `some avg10=`, the share of the last ten seconds in which at least one process waited for the resource.
+/// Finds the first word of a file that is a number: the load average of the last minute (proc(5)), `some avg10=`, the
+/// share of the last ten seconds in which at least one process waited for the resource, or the value of a sensor.
+/// Returns it as a number and as text.
 #[must_use]
-pub fn parse(text: &[u8]) -> Option<Load> {
-    let text = strip_prefix(text, b"some avg10=").unwrap_or(text);
-    percent(split_once(text, b' ').0)
+#[inline(never)]
+pub fn parse(text: &[u8]) -> Option<(Load, &[u8])> {
+    // Letters, digits and the characters of numbers.
+    let mut words = text.split(|byte| !matches!(byte, b'-'..=b'9' | b'A'..=b'z'));
+    words.find_map(|word| Some((signed(word)?, word)))
 }
 
 /// Counts the numbers of a list like `0-3,5` (/sys/devices/system/cpu/online); `None` for any other text.
@@ -109,19 +121,37 @@ mod tests {
     use crate::cli::value::threshold;
     use crate::testing::word_of;
 
-    const NONE: PauseRange = PauseRange { high: Load(0), low: Load(0), per_cpu: false };
-
     /// Returns the thresholds of a word of the option.
     fn range(word: &[u8]) -> PauseRange {
         let high = threshold(word).unwrap();
-        PauseRange { high: high.load, low: high.half().load, per_cpu: high.per_cpu }
+        let low = high.half().load;
+        PauseRange { file: b"f", high: high.load, low, per_cpu: high.per_cpu }
+    }
+
+    /// Returns the thresholds that this word of `--sensor` adds.
+    fn sensor(word: &str) -> Option<PauseRange> {
+        let mut thresholds = Thresholds::default();
+        add_sensor(word_of(word), &mut thresholds).ok()?;
+        thresholds[FILES.len()]
     }
 
     #[test]
     fn parses_proc_and_sys_files() {
-        assert_eq!(parse(b"0.20 0.18 0.12 1/80 11206\n"), Some(Load(2000)));
-        assert_eq!(parse(b"123.45 0 0"), Some(Load(1_234_500)));
-        for bad in [&b""[..], b"\n", b"x", b"-1.0 0", b"50% 1"] {
+        for (text, word, value) in [
+            (&b"0.20 0.18 0.12 1/80 11206\n"[..], "0.20", 2000),
+            (b"123.45 0 0", "123.45", 1_234_500),
+            (b"-40000\n", "-40000", -400_000_000),
+            (b"temperatures:\t50 -128 0\n", "50", 500_000),
+            (b"fan-speed: 2500\n", "2500", 25_000_000),
+            (b"98%", "98", 980_000),
+            (b"temp1: 50\xc2\xb0C", "50", 500_000),
+            (b"12.34567", "12.34567", 123_456),
+            (b"922337203685477", "922337203685477", 9_223_372_036_854_770_000),
+            (b"some avg10=12.34 avg60=1.00 total=1\nfull avg10=0.00\n", "12.34", 123_400),
+        ] {
+            assert_eq!(parse(text), Some((Load(value), word.as_bytes())));
+        }
+        for bad in [&b""[..], b"\n", b"x", b"-", b"1.2.3", b"922337203685478", b"\xff\0"] {
             assert_eq!(parse(bad), None);
         }
         assert_eq!(count_listed(b"0-3\n"), Some(4));
@@ -134,7 +164,7 @@ mod tests {
 
     #[test]
     fn pauses_above_high_and_resumes_at_low() {
-        let is_above = |range: PauseRange, hundredths: u32, was| {
+        let is_above = |range: PauseRange, hundredths: i64, was| {
             range.is_above(Load(hundredths * 100), 8, was)
         };
         let absolute = range(b"4");
@@ -145,41 +175,68 @@ mod tests {
         let per_cpu = range(b"50%");
         assert!(!is_above(per_cpu, 400, false));
         assert!(is_above(per_cpu, 401, false));
-        assert!(!NONE.is_above(Load(0), 8, true));
+        // A battery: pause below 20, resume at or above 50.
+        let battery = sensor("f:20:50").unwrap();
+        assert!(!is_above(battery, 2000, false));
+        assert!(is_above(battery, 1999, false));
+        assert!(is_above(battery, 4999, true));
+        assert!(!is_above(battery, 5000, true));
+        for range in [absolute, per_cpu, battery] {
+            assert!(!range.is_above(range.low, 8, false) && !range.is_above(range.low, 8, true));
+        }
     }
 
     #[test]
     fn parses_pressure_thresholds() {
         let mut thresholds = Thresholds::default();
         let mut set = |word| thresholds.parse(Arg::new(word_of(word))).map(|()| thresholds);
-        let memory = PauseRange { low: Load(10_000), ..range(b"9.5") };
-        assert_eq!(set("cpu:40").unwrap(), [NONE, range(b"40"), NONE, NONE]);
-        assert_eq!(set("memory:9.5:1").unwrap(), [NONE, range(b"40"), NONE, memory]);
+        let cpu = PauseRange { file: FILES[1], ..range(b"40") };
+        let memory = PauseRange { file: FILES[3], low: Load(10_000), ..range(b"9.5") };
+        assert_eq!(set("cpu:40").unwrap()[..4], [None, Some(cpu), None, None]);
+        assert_eq!(set("memory:9.5:1").unwrap()[..4], [None, Some(cpu), None, Some(memory)]);
         for bad in [
             "", "cpu", "cpu:", ":1", "disk:1", "cpu:1:", "cpu:1:1", "cpu:1:2", "cpu:40%",
             "io:1:0:0",
         ] {
             assert!(set(bad).is_err(), "{bad}");
         }
-        let text = b"some avg10=12.34 avg60=1.00 avg300=0.00 total=1\nfull avg10=0.00\n";
-        assert_eq!(parse(text), Some(Load(123_400)));
-        for bad in [&b""[..], b"some", b"some avg10=", b"some avg10=x ", b"full avg10=1.00 "] {
+        for bad in [&b""[..], b"some", b"some avg10=", b"some avg10=x "] {
             assert_eq!(parse(bad), None);
         }
     }
 
     #[test]
-    fn each_metric_has_its_own_thresholds() {
-        let thresholds = [range(b"4"), range(b"40"), NONE, NONE];
-        let mut above = [false; METRIC_COUNT];
-        let mut update = |load, cpu| {
-            let values = [Load(load), Load(cpu), Load(0), Load(0)];
-            super::update(&thresholds, &Sample { values, processors: 1 }, &mut above);
-            above
+    fn sensors_have_a_file_and_two_numbers() {
+        let range = |file: &'static str, high, low| {
+            let file = file.as_bytes();
+            Some(PauseRange { file, high: Load(high), low: Load(low), per_cpu: false })
         };
-        assert_eq!(update(40_000, 0), [false; 4]);
-        assert_eq!(update(40_001, 400_001), [true, true, false, false]);
-        assert_eq!(update(20_000, 200_001), [false, true, false, false]);
-        assert_eq!(update(20_000, 0), [false; 4]);
+        assert_eq!(sensor("/t:70000:65000"), range("/t", 700_000_000, 650_000_000));
+        assert_eq!(sensor("a:b:1::-5:-10.5"), range("a:b:1:", -50_000, -105_000));
+        assert_eq!(sensor("b:20:50"), range("b", 200_000, 500_000));
+        for bad in [
+            "",
+            ":",
+            "::",
+            ":2:1",
+            "f",
+            "f:1",
+            "f:1:",
+            "f::1",
+            "f:1:1",
+            "f:0:-0",
+            "f:x:1",
+            "f:1:2%",
+            "f:--1:2",
+            "f:+1:2",
+            "f:922337203685478:1",
+            "f: 1:2",
+        ] {
+            assert_eq!(sensor(bad), None, "{bad}");
+        }
+        let mut thresholds = Thresholds::default();
+        let results = [(); 5].map(|()| add_sensor(c"f:2:1", &mut thresholds).is_ok());
+        assert_eq!(results, [true, true, true, true, false]);
+        assert_eq!(thresholds[..4], [None; 4]);
     }
 }

@@ -4,7 +4,7 @@
 //! [`Machine::next_action`], and both receive the current time.
 //!
 //! The *current* state is one [`ChildState`] for the command and one for the logger. The *desired* state follows from
-//! the policy, from `stopping` (everything must stop) and from `above_threshold` (the command must pause). Each action
+//! the policy, from `stopping` (everything must stop) and from `load_is_high` (the command must pause). Each action
 //! is computed on demand from the difference between the two. No action is queued, so none can go stale.
 
 mod action;
@@ -21,7 +21,6 @@ mod tests;
 
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
-use crate::supervise::load::{self, PauseRange, Sample};
 use crate::supervise::on_signal::SignalActions;
 use crate::supervise::policy::Policy;
 use crate::time::{Duration, Instant};
@@ -122,8 +121,8 @@ pub enum Event {
     Key(Signal),
     /// The result of [`Action::CheckTerminal`]: whether the terminal no longer exists.
     TerminalChecked { gone: bool },
-    /// The result of [`Action::SampleLoad`].
-    LoadSample(Sample),
+    /// The result of [`Action::SampleLoad`]: whether any metric is above its threshold.
+    LoadSample { high: bool },
     /// A random number, before the first start. Later ones follow from it.
     Random(u32),
     /// The result of [`Action::CheckAlive`].
@@ -257,8 +256,8 @@ pub struct Machine<'a> {
     restarting: bool,
     /// `--on-signal`: the command must pause.
     paused_by_signal: bool,
-    /// For each metric, whether it is above its threshold.
-    above_threshold: [bool; load::METRIC_COUNT],
+    /// A metric is above its threshold.
+    load_is_high: bool,
     /// `None` if no metric is watched.
     next_sample: Option<Instant>,
     /// PendingSignals to forward to the command, to the logger.
@@ -298,8 +297,8 @@ impl<'a> Machine<'a> {
             cmd_started_at: now,
             restarting: false,
             paused_by_signal: false,
-            above_threshold: [false; load::METRIC_COUNT],
-            next_sample: policy.thresholds.iter().any(PauseRange::is_watched).then_some(now),
+            load_is_high: false,
+            next_sample: policy.thresholds.iter().any(Option::is_some).then_some(now),
             forward_to_cmd: PendingSignals::default(),
             forward_to_log: PendingSignals::default(),
             policy,

@@ -59,7 +59,7 @@ impl Machine<'_> {
         if let (ChildState::Down { .. }, Finish::Due(at)) = (&self.cmd, self.finish) {
             return start(Role::Finish, at, now);
         }
-        let pause = self.paused_by_signal || self.above_threshold.contains(&true);
+        let pause = self.paused_by_signal || self.load_is_high;
         let limit = self.run_limit();
         match &mut self.cmd {
             // The logger starts first, so that the first line has a reader.

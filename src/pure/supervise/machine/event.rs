@@ -11,7 +11,6 @@ use super::{
 };
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
-use crate::supervise::load;
 use crate::supervise::on_signal::SignalAction;
 use crate::time::Instant;
 use crate::unix::{Pid, Signal, WaitStatus};
@@ -83,9 +82,9 @@ impl Machine<'_> {
             }
             Event::Random(number) => self.restart_history.random = number,
             Event::Ready => self.unready &= !matches!(self.cmd, ChildState::Up { .. }),
-            Event::LoadSample(sample) => {
+            Event::LoadSample { high } => {
                 self.next_sample = Some(now.add(SAMPLE_INTERVAL));
-                load::update(&self.policy.thresholds, &sample, &mut self.above_threshold);
+                self.load_is_high = high;
             }
         }
     }

@@ -41,7 +41,8 @@ const OPTIONS: &[Opt<Policy>] = &[
     opt("-L, --load-high N\tLoad.", |c, v| {
         let high = threshold(v.value.to_bytes())?;
         let low = high.half().load;
-        c.thresholds[0] = PauseRange { high: high.load, low, per_cpu: high.per_cpu };
+        c.thresholds[0] =
+            Some(PauseRange { file: b"f", high: high.load, low, per_cpu: high.per_cpu });
         Ok(())
     }),
     opt("-s, --cmd-sigs\tForward.", |c, v| v.to(&mut c.forward_cmd)),

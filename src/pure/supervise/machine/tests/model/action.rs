@@ -3,10 +3,8 @@
 //! The exploration and the liveness checks call [`Model::outcomes`].
 
 use super::{CLOCK_JUMP, Child, Hangup, Model, StopCause, UNREAD, pid};
-use crate::cli::value::Load;
 use crate::exit::Exit;
 use crate::supervise::kill_mode::KillMode;
-use crate::supervise::load::Sample;
 use crate::supervise::machine::{
     Action, Event, KILL_WARN_AFTER, LOG_CHECK_TIME, MIN_START_INTERVAL, Role, Sweep, SweepMode,
 };
@@ -153,13 +151,11 @@ impl Model<'_> {
                 let is_paused = self.cmd.alive && self.cmd.paused;
                 assert_eq!(paused, is_paused.then(|| pid(self.cmd.pid)), "{self:?}");
                 assert!(self.stop_cause.is_none(), "a sample during shutdown");
-                // Between the thresholds, 4 and 2, nothing changes.
-                return [0, 30_000, 90_000]
-                    .map(|load| {
+                return [false, true]
+                    .map(|high| {
                         let mut model = self.clone();
-                        model.above = load > if model.above { 20_000 } else { 40_000 };
-                        let values = [Load(load), Load(0), Load(0), Load(0)];
-                        model.handle(Event::LoadSample(Sample { values, processors: 1 }));
+                        model.above = high;
+                        model.handle(Event::LoadSample { high });
                         model
                     })
                     .into();

@@ -63,7 +63,7 @@ impl Model<'_> {
         self.check_queries();
         if cmd.alive && cmd.stopped_at.is_none() {
             assert!(self.stop_cause.is_none(), "the command is not stopped: {self:?}");
-            let watched = self.policy.thresholds[0].is_watched();
+            let watched = self.policy.thresholds[0].is_some();
             assert!(!self.restarting, "no restart: {self:?}");
             assert_eq!(cmd.paused, self.must_pause(), "wrongly paused or not paused: {self:?}");
             assert!(!watched || by(now.add(Duration::from_secs(5))), "the load is not sampled");
