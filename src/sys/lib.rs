@@ -31,7 +31,7 @@ pub mod fd;
 pub mod file;
 pub mod flock;
 mod kernel;
-#[cfg(any(test, all(target_env = "musl", any(target_arch = "aarch64", target_arch = "arm"))))]
+#[cfg(any(test, all(target_env = "musl", not(target_arch = "mips"))))]
 mod memory;
 pub mod poll;
 pub mod process;
