@@ -46,7 +46,6 @@ pub struct Supervisor<'a> {
     mask: SignalSet,
     stop_signal: Signal,
     status: ManuallyDrop<Option<StatusWriter>>,
-    verbose: VerboseLog,
     terminal: Option<&'a mut Terminal>,
     sentinel: Sentinel,
     liveness: Liveness,
@@ -66,6 +65,7 @@ pub struct Supervisor<'a> {
     last_finish_exit: WaitStatus,
     leftovers: Leftovers<'a>,
     signals: RunSignals,
+    verbose: VerboseLog,
 }
 
 impl<'a> Supervisor<'a> {

@@ -9,7 +9,9 @@ use crate::time::Instant;
 use heapless::Vec;
 
 /// The history of the command's runs.
+// Field order: see src/lib.rs.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(super) struct RestartHistory {
     /// Consecutive failures. Reset by a successful run, or by one that outlasted the longest delay.
     pub(super) consecutive_failures: usize,
