@@ -3,29 +3,25 @@
 //! dmon stores them in an [`EnvEdits`]; denv calls [`edit`] for its own environment.
 
 use pure::cli::option_value::{Arg, CliWord, Expected, OptionValue};
-use pure::cli::variable_line::FORM;
 use pure::text::split_once;
 use sys::environment::{Environment, Full};
 
-/// The error for a variable that does not fit into the [`Environment`].
-pub const TOO_MANY: Expected = "possible: more than 2000 variables in the environment";
-
-/// The end of other messages about such a variable: the same text from the colon on.
-pub const TOO_MANY_VARIABLES: &str = TOO_MANY.split_at("possible".len()).1;
+/// The end of messages about a variable that does not fit into the [`Environment`], from the colon on.
+pub const TOO_MANY_VARIABLES: &str = Expected::FewerVariables.text_from("possible".len());
 
 /// Sets or removes one variable. `NAME=` removes it if `empty_removes` is true.
 ///
 /// # Errors
-/// The expected form, if the name is empty; [`TOO_MANY`].
+/// The expected form, if the name is empty; too many variables.
 pub fn edit(
     environment: &mut Environment,
     word: CliWord,
     empty_removes: bool,
 ) -> Result<(), Expected> {
     match split_once(word.to_bytes(), b'=') {
-        ([], _) => Err(FORM),
+        ([], _) => Err(Expected::Variable),
         (_, Some(value)) if !empty_removes || !value.is_empty() => {
-            environment.set(word).map_err(|Full| TOO_MANY)
+            environment.set(word).map_err(|Full| Expected::FewerVariables)
         }
         (name, _) => {
             environment.remove(name);
@@ -41,10 +37,12 @@ pub fn edit(
 pub fn edit_copy(copy: &mut Option<Environment>, word: CliWord) -> Result<(), Expected> {
     if copy.is_none() {
         *copy = Environment::claim();
-        copy.as_ref().map_or(Ok(()), Environment::inherit_all).map_err(|Full| TOO_MANY)?;
+        copy.as_ref()
+            .map_or(Ok(()), Environment::inherit_all)
+            .map_err(|Full| Expected::FewerVariables)?;
     }
     // dmon claims one for `-E` and one for each of its children, so `claim` succeeds.
-    copy.as_mut().map_or(Err(TOO_MANY), |copy| edit(copy, word, false))
+    copy.as_mut().map_or(Err(Expected::FewerVariables), |copy| edit(copy, word, false))
 }
 
 /// The variables that name a user, which `-u` sets unless `-E` sets or removes them.

@@ -89,5 +89,5 @@ pub const DRLOG_PACKED: Packed<LineConfig> = packed!(LineConfig, OPTIONS);
 /// The rows of dlog as stored: a part of those of drlog.
 pub const DLOG_PACKED: Packed<LineConfig> = Packed {
     rows: DRLOG_PACKED.rows.split_at(pack_rows(ONLY_DRLOG, &mut [0; 4000]) - END.len()).1,
-    effects: DRLOG_PACKED.effects.split_at(ONLY_DRLOG.len()).1,
+    apply: |c, at, v| (DRLOG_PACKED.apply)(c, at + ONLY_DRLOG.len(), v),
 };

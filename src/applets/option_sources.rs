@@ -20,7 +20,7 @@ use ufmt::uwrite;
 
 /// Returns the table of an applet without options of its own.
 pub const fn no_options<C>() -> Packed<C> {
-    Packed { rows: END, effects: &[] }
+    Packed { rows: END, apply: |_, _, _| None }
 }
 
 /// The command line of this process.
@@ -152,7 +152,7 @@ impl Invocation {
 /// # Errors
 /// Always, with the expected form.
 pub fn reject_late_config_file<C>(_: &mut C, _: Arg) -> Result<(), Expected> {
-    Err("the first option's, as it must be")
+    Err(Expected::FirstOption)
 }
 
 /// Parses the text in the first `size` bytes of the buffer. Its words stay there, and the rest of the buffer is left.

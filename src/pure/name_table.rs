@@ -14,12 +14,6 @@ pub fn index_of(table: &str, name: &[u8]) -> Option<usize> {
         .position(|names| split(names, b'|').any(|other| eq_ignore_case(other, name)))
 }
 
-/// Returns the table in an expected form such as `one of group mixed process`, which is stored once for both.
-#[must_use]
-pub const fn table_in(form: &'static str) -> &'static str {
-    form.split_at("one of ".len()).1
-}
-
 /// Returns the entry with this index in a table with this `separator`; an empty one if there are fewer.
 #[must_use]
 #[inline(never)]

@@ -4,8 +4,8 @@
 
 use pure::cli::getopt::{Outcome, Source, parse};
 use pure::cli::help::help_line;
-use pure::cli::option_table::{MAYBE_VALUE, Opt, Packed, Table, VALUE, pack_rows};
-use pure::cli::option_value::CliWord;
+use pure::cli::option_table::{MAYBE_VALUE, Opt, OptionTable, VALUE, pack_rows};
+use pure::cli::option_value::{Arg, CliWord, Expected};
 use pure::cli::tokenizer::Syntax;
 
 /// Random numbers from a seed, the same on every machine (xorshift64).
@@ -142,6 +142,23 @@ pub fn parse_config_words<C>(
     parse_source(options, config, words, Some(Syntax::File))
 }
 
+/// A table of options that need not be known at compile time.
+struct TestTable<'a, C: 'static> {
+    rows: &'static [u8],
+    options: &'static [Opt<C>],
+    config: &'a mut C,
+}
+
+impl<C> OptionTable for TestTable<'_, C> {
+    fn packed_rows(&self) -> &'static [u8] {
+        self.rows
+    }
+
+    fn apply(&mut self, at: usize, arg: Arg) -> Option<Result<(), Expected>> {
+        self.options.get(at).map(|option| (option.effect)(self.config, arg))
+    }
+}
+
 fn parse_source<C>(
     options: &'static [Opt<C>],
     config: &mut C,
@@ -152,9 +169,7 @@ fn parse_source<C>(
     let mut rows = vec![0; 4000];
     let size = pack_rows(options, &mut rows);
     rows.truncate(size);
-    let effects: Vec<_> = options.iter().map(|option| option.effect).collect();
-    let options = Packed { rows: rows.leak(), effects: effects.leak() };
-    match parse(&mut Table { options, config }, &mut source) {
+    match parse(&mut TestTable { rows: rows.leak(), options, config }, &mut source) {
         Outcome::Failed => Err(source.message),
         Outcome::Operand => Ok((Outcome::Operand, source.read - 1)),
         outcome => Ok((outcome, source.read)),

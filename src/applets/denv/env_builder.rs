@@ -7,7 +7,7 @@ use crate::applets::diag::{self, eprint, os_error};
 use crate::applets::env_edits::{TOO_MANY_VARIABLES, edit};
 use crate::applets::{memory, whole_file};
 use core::ffi::CStr;
-use pure::cli::option_value::CliWord;
+use pure::cli::option_value::{CliWord, Expected};
 use pure::cli::variable_line;
 use pure::exit::Exit;
 use pure::text::{Put, Text, Writer, copy, find_byte, first, spare, split_once, trim_end};
@@ -128,7 +128,7 @@ impl EnvBuilder {
             };
             let variable = variable_line::assignment(line);
             let result = if has_nul {
-                Err("without NUL bytes")
+                Err(Expected::NoNul)
             } else if let Ok(variable) = variable
                 && variable.is_empty()
             {
@@ -140,7 +140,7 @@ impl EnvBuilder {
                 let mut place = Text::new();
                 let Ok(()) = uwrite!(Writer(&mut place), ": line {}: '", number);
                 let (path, line) = (path.to_bytes(), line.to_bytes());
-                eprint(&[path, place.bytes(), line, b"' is not ", expected.as_bytes()]);
+                eprint(&[path, place.bytes(), line, b"' is not ", expected.text()]);
                 Exit::FAILED
             })?;
         }

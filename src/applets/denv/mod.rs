@@ -5,12 +5,12 @@
 
 mod env_builder;
 
-use super::env_edits::{TOO_MANY, edit};
+use super::env_edits::edit;
 use super::option_sources::{AppletInfo, Invocation, no_options};
 use super::path_search;
 use env_builder::EnvBuilder;
-use pure::cli::option_table::{ENVIRON, Opt, Packed, opt, opt_shared};
-use pure::cli::option_value::{Expected, REPORTED};
+use pure::cli::option_table::{END, ENVIRON, Opt, Packed, opt, opt_shared};
+use pure::cli::option_value::Expected;
 use pure::exit::Exit;
 use pure::packed;
 use sys::environment::{Full, Variables};
@@ -35,7 +35,7 @@ pub const OPTIONS: &[Opt<EnvBuilder>] = &[
         if v.on { reported(env.inherit_all()) } else { Ok(()) }
     }),
     opt("-i, --inherit NAME\tTake over one of them.", |env, v| {
-        env.environment.inherit(v.value.to_bytes()).map_err(|Full| TOO_MANY)
+        env.environment.inherit(v.value.to_bytes()).map_err(|Full| Expected::FewerVariables)
     }),
     opt_shared(ENVIRON, |env, v| edit(&mut env.environment, v.value, false)),
     opt("-d, --envdir DIR\tA file a variable; an empty one removes it.", |env, v| {
@@ -48,7 +48,7 @@ pub const OPTIONS: &[Opt<EnvBuilder>] = &[
 
 /// Returns the result of an option that has printed its own message.
 fn reported(result: Result<(), Exit>) -> Result<(), Expected> {
-    result.map_err(|_| REPORTED)
+    result.map_err(|_| Expected::Reported)
 }
 
 /// The exit status of every failure before the command runs, as in envdir of daemontools.
@@ -87,7 +87,7 @@ fn build_and_execute(
     info: &'static AppletInfo,
     options: Packed<EnvBuilder>,
 ) -> Result<Exit, Exit> {
-    let is_envdir = options.effects.is_empty();
+    let is_envdir = options.rows == END;
     let mut env = EnvBuilder::new()?;
     let at = invocation.options(info, options, &mut env)?;
     let directory = invocation.args.word(at).filter(|_| is_envdir);

@@ -42,5 +42,5 @@ pub fn parse(
     *interval = value::time(time)?.quarter();
     *path = cstr_tail(word, time.len() + 1).filter(|path| !path.is_empty());
     let is_complete = path.is_some() && !interval.is_zero();
-    if is_complete { Ok(()) } else { Err("a time and a file (like 1m:/run/beat)") }
+    if is_complete { Ok(()) } else { Err(Expected::Alive) }
 }

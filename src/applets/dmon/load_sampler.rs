@@ -2,8 +2,9 @@
 //!
 //! The supervisor calls it; [`load`](pure::supervise::load) has the rules for the values.
 
-use super::verbose::{Values, put_hundredths};
+use super::verbose::Values;
 use crate::applets::diag::os_error;
+use pure::cli::value::Load;
 use pure::exit::Exit;
 use pure::supervise::load::{self, METRIC_COUNT, PauseRange, Thresholds};
 use pure::text::{Put, Text};
@@ -26,34 +27,32 @@ pub fn sample(
     shown: &mut Values,
 ) -> bool {
     shown.clear();
-    for (at, (range, above)) in thresholds.iter().zip(&mut *above).enumerate() {
+    let mut high = false;
+    for (at, (range, above)) in thresholds.iter().zip(above).enumerate() {
         let Some(range) = range else { continue };
-        let mut buf = Text::new();
-        if read(range.file, &mut buf).is_err() && at == 0 {
-            // In units of 1/65536 (SI_LOAD_SHIFT).
-            put_hundredths(&mut buf, (sysinfo::load() * 100) >> 16);
-        }
-        let (value, text) = load::parse(buf.bytes()).unwrap_or((range.low, b"unreadable"));
+        let mut buf = [0; HEAD_SIZE];
+        let (value, text) = read(range.file, &mut buf).unwrap_or_else(|_| {
+            let value = if at == 0 { load::from_sysinfo(sysinfo::load()) } else { range.low };
+            (value, b"unreadable")
+        });
         shown.put(b", ");
         shown.put(if at == 0 { b"load" } else { range.file });
         shown.put(b" ");
         shown.put(text);
         let processors = if range.per_cpu { count_processors() } else { 1 };
         *above = range.is_above(value, processors, *above);
+        high |= *above;
     }
-    above.contains(&true)
+    high
 }
 
-/// Reads the number of a metric as text.
-fn read(path: &[u8], text: &mut Text) -> Result<(), Errno> {
+/// Reads the number of a metric. Returns it as a number and as text.
+fn read<'a>(path: &[u8], buf: &'a mut [u8; HEAD_SIZE]) -> Result<(Load, &'a [u8]), Errno> {
     let mut name = Text::new();
     name.put(path);
     name.put(b"\0");
     let name = sys::c_str(name.bytes()).ok_or(Errno::NAMETOOLONG)?;
-    let mut buf = [0; HEAD_SIZE];
-    let (_, number) = load::parse(file::head(name, &mut buf)?).ok_or(Errno::INVAL)?;
-    text.put(number);
-    Ok(())
+    load::parse(file::head(name, buf)?).ok_or(Errno::INVAL)
 }
 
 /// Checks that all pressures and sensors with a threshold can be read.
@@ -62,7 +61,7 @@ fn read(path: &[u8], text: &mut Text) -> Result<(), Errno> {
 /// The exit status, after the error was reported.
 pub fn check(thresholds: &Thresholds) -> Result<(), Exit> {
     for PauseRange { file, .. } in thresholds.iter().skip(1).flatten() {
-        read(file, &mut Text::new()).map_err(|error| os_error("cannot read ", file, error))?;
+        read(file, &mut [0; HEAD_SIZE]).map_err(|error| os_error("cannot read ", file, error))?;
     }
     Ok(())
 }

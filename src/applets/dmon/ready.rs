@@ -69,6 +69,6 @@ pub fn parse(word: CliWord, fd: &mut c_int, limit: &mut Duration) -> Result<(), 
             *limit = time.unwrap_or(DEFAULT_LIMIT);
             Ok(())
         }
-        _ => Err("a descriptor above 2 (like 3, 3:1m)"),
+        _ => Err(Expected::Ready),
     }
 }

@@ -5,7 +5,7 @@
 //! afterwards whether its options can be combined.
 
 use super::option_table::{MAYBE_VALUE, OptionTable, VALUE, next_row};
-use super::option_value::{Arg, CliWord, REPORTED};
+use super::option_value::{Arg, CliWord, Expected};
 use super::tokenizer::Syntax;
 use crate::text::{cstr_tail, find_byte, first, skip, strip_prefix};
 
@@ -117,9 +117,9 @@ fn parse_option(
     *at = if is_letter && !takes_value { end } else { text.len() };
     match table.apply(index, Arg { value, on }) {
         Some(Ok(())) => Outcome::Done,
-        Some(Err(REPORTED)) => Outcome::Failed,
+        Some(Err(Expected::Reported)) => Outcome::Failed,
         Some(Err(form)) => {
-            let (value, form) = (value.to_bytes(), form.as_bytes());
+            let (value, form) = (value.to_bytes(), form.text());
             source.error(&[b"option ", shown, b": '", value, b"' is not ", form]);
             Outcome::Failed
         }
@@ -154,7 +154,7 @@ fn unknown(source: &mut dyn Source, shown: &[u8]) -> Outcome {
 mod tests {
     use super::*;
     use crate::cli::option_table::{Opt, opt};
-    use crate::cli::option_value::{Expected, OptionValue};
+    use crate::cli::option_value::OptionValue;
     use crate::testing::{check_rows, parse_config_words, parse_words};
 
     #[derive(Default, PartialEq, Eq, Debug)]
@@ -178,7 +178,7 @@ mod tests {
         opt("-1, --on\tTurn it on.", |c, v| v.to(&mut c.on)),
         opt("-x, --no-x\tWithout x.", |c, v| v.to(&mut c.no_x)),
         opt("-n, --number N\tA number.", |c, v| v.to(&mut c.number)),
-        opt("-f, --failing\tFails.", |_, _| Err(REPORTED)),
+        opt("-f, --failing\tFails.", |_, _| Err(Expected::Reported)),
         opt("    --letterless\tHas no letter.", |_, _| Ok(())),
         opt("    --maybe[=N]\tMay have a value.", |c, v| match v.value.is_empty() {
             true => Ok(()),

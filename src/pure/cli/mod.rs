@@ -2,6 +2,7 @@
 //!
 //! The applets declare a table of options and `option_sources` parses words into it.
 
+pub mod expected;
 pub mod getopt;
 pub mod help;
 pub mod option_table;

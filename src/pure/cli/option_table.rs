@@ -78,27 +78,53 @@ pub const fn opt_shared<C>(index: u8, effect: Effect<C>) -> Opt<C> {
 
 /// All options of an applet as stored in the executable. [`packed!`](crate::packed) makes it.
 ///
-/// An array of [`Opt`] would need two more words for each: the pointer and the length of its row.
+/// An array of [`Opt`] would need three more words for each: the effect, and the pointer and the length of its row.
 pub struct Packed<C: 'static> {
     /// For each option the size of its row in one byte, and the row; the index of a row in [`SHARED`]. Then [`END`].
     pub rows: &'static [u8],
-    pub effects: &'static [Effect<C>],
+    /// Applies the option with this index; `None` for a row of [`END`], which sets nothing.
+    pub apply: fn(&mut C, usize, Arg) -> Option<Result<(), Expected>>,
 }
 
 /// Packs a constant array of options whose settings are of this type.
 #[macro_export]
 macro_rules! packed {
     ($config:ty, $options:expr) => {{
-        use $crate::cli::option_table::{Effect, Packed, pack_effects, pack_rows};
+        use $crate::cli::option_table::{Packed, pack_rows};
         const SIZE: usize = pack_rows($options, &mut [0; 4000]);
         const ROWS: &[u8] = &{
             let mut rows = [0; SIZE];
             pack_rows($options, &mut rows);
             rows
         };
-        const EFFECTS: &[Effect<$config>] = &pack_effects::<_, { $options.len() }>($options);
-        Packed { rows: ROWS, effects: EFFECTS }
+        let apply = |config: &mut $config, at, arg| {
+            $crate::apply!($options, config, at, arg,
+                0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+                32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47)
+        };
+        Packed { rows: ROWS, apply }
     }};
+}
+
+/// Applies an option by a `match` with these indices. The compiler stores it in two bytes for each option where it can, and
+/// merges the code of equal types.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! apply {
+    ($options:expr, $config:ident, $at:ident, $arg:ident, $($index:literal)+) => {{
+        use $crate::cli::option_table::effect;
+        const { assert!($options.len() <= [$($index),+].len(), "more options than indices") };
+        match $at {
+            $($index => const { effect($options, $index) }.map(|effect| effect($config, $arg)),)+
+            _ => None,
+        }
+    }};
+}
+
+/// Returns the effect of the option with this index.
+#[allow(clippy::indexing_slicing, reason = "it runs at compile time")]
+pub const fn effect<C>(options: &[Opt<C>], at: usize) -> Option<Effect<C>> {
+    if at < options.len() { Some(options[at].effect) } else { None }
 }
 
 /// Packs the rows of a table, and returns their size in bytes.
@@ -123,18 +149,6 @@ pub const fn pack_rows<C>(options: &[Opt<C>], packed: &mut [u8]) -> usize {
     end + END.len()
 }
 
-/// Returns the effects of the `N` options of a table.
-#[allow(clippy::indexing_slicing, reason = "it runs at compile time")]
-pub const fn pack_effects<C, const N: usize>(options: &[Opt<C>]) -> [Effect<C>; N] {
-    let mut effects = [options[0].effect; N];
-    let mut at = 0;
-    while at < N {
-        effects[at] = options[at].effect;
-        at += 1;
-    }
-    effects
-}
-
 /// The options of one applet with the settings that they change.
 pub struct Table<'a, C: 'static> {
     pub options: Packed<C>,
@@ -156,7 +170,7 @@ impl<C> OptionTable for Table<'_, C> {
     }
 
     fn apply(&mut self, at: usize, arg: Arg) -> Option<Result<(), Expected>> {
-        Some(self.options.effects.get(at)?(self.config, arg))
+        (self.options.apply)(self.config, at, arg)
     }
 }
 

@@ -8,11 +8,8 @@ use core::ffi::CStr;
 /// One word of the command line, a variable or a configuration file. It lives as long as the process.
 pub type CliWord = &'static CStr;
 
-/// The form that a word must have, as a noun phrase: it completes the message `'WORD' is not …`.
-pub type Expected = &'static str;
-
-/// Instead of an expected form: the option failed for another reason, and its message was printed.
-pub const REPORTED: Expected = "";
+/// What a parser returns for a word that has another form.
+pub use super::expected::Expected;
 
 /// The argument that an option was given.
 #[derive(Clone, Copy)]

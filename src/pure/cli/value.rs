@@ -8,10 +8,6 @@ use crate::text::split_once;
 use crate::time::Duration;
 use crate::unix::{Pid, Signal};
 
-const COUNT: Expected = "a number";
-const LOAD: Expected = "a load (like 4.0, or 150% of each CPU)";
-const SIGNAL: Expected = "a signal (like TERM, SIGHUP, 10)";
-
 /// Parses decimal digits; `None` if there are none, other bytes, or more than 64 bits.
 fn digits(word: &[u8]) -> Option<u64> {
     if word.is_empty() {
@@ -47,7 +43,7 @@ pub(crate) fn decimal(word: &[u8], scale: u32) -> Option<(u64, bool)> {
 /// The expected form, for any other word.
 pub fn count(word: &[u8]) -> Result<Option<u32>, Expected> {
     if let [b'-', rest @ ..] = word {
-        return digits(rest).map(|_| None).ok_or(COUNT);
+        return digits(rest).map(|_| None).ok_or(Expected::Number);
     }
     number(word).map(Some)
 }
@@ -57,7 +53,7 @@ pub fn count(word: &[u8]) -> Result<Option<u32>, Expected> {
 /// # Errors
 /// The expected form, for any other word.
 pub fn number_u64(word: &[u8]) -> Result<u64, Expected> {
-    digits(word).ok_or(COUNT)
+    digits(word).ok_or(Expected::Number)
 }
 
 /// Parses a whole number of 32 bits.
@@ -65,7 +61,7 @@ pub fn number_u64(word: &[u8]) -> Result<u64, Expected> {
 /// # Errors
 /// The expected form, for any other word.
 pub fn number(word: &[u8]) -> Result<u32, Expected> {
-    digits(word).and_then(|n| u32::try_from(n).ok()).ok_or(COUNT)
+    digits(word).and_then(|n| u32::try_from(n).ok()).ok_or(Expected::Number)
 }
 
 /// Parses a number, or two with a `-` between them, the second not below the first.
@@ -88,7 +84,7 @@ pub fn pid(word: &[u8]) -> Option<Pid> {
 /// # Errors
 /// The expected form, for any other word.
 pub fn descriptor(word: &[u8]) -> Result<i32, Expected> {
-    number(word).ok().and_then(|n| i32::try_from(n).ok()).ok_or("a file descriptor")
+    number(word).ok().and_then(|n| i32::try_from(n).ok()).ok_or(Expected::Descriptor)
 }
 
 /// The letters of units with their factors.
@@ -141,7 +137,7 @@ fn short_time(word: &[u8]) -> Option<Duration> {
 /// # Errors
 /// The expected form, for any other word, or more than 584 years.
 pub fn time(word: &[u8]) -> Result<Duration, Expected> {
-    short_time(word).ok_or("a time (like 90, 1.5m, 2h, 1d)")
+    short_time(word).ok_or(Expected::Time)
 }
 
 /// Parses a time as [`time`] does, also with the units `M` (30 days) and `y` (365 days).
@@ -150,7 +146,7 @@ pub fn time(word: &[u8]) -> Result<Duration, Expected> {
 /// The same as for [`time`].
 pub fn long_time(word: &[u8]) -> Result<Duration, Expected> {
     let time = time_in(word, LONG_TIME_UNITS).or_else(|| short_time(word));
-    time.ok_or("a time (like 90, 2h, 1d, 3M, 1y)")
+    time.ok_or(Expected::LongTime)
 }
 
 /// Parses a size in bytes: a whole number with a unit of `b k m g`, powers of 1024, in either case.
@@ -159,7 +155,7 @@ pub fn long_time(word: &[u8]) -> Result<Duration, Expected> {
 /// The expected form, for any other word, or 2^64 bytes and more.
 pub fn size(word: &[u8]) -> Result<u64, Expected> {
     let (number, unit) = split_unit(word, SIZE_UNITS);
-    digits(number).and_then(|n| n.checked_mul(unit)).ok_or("a size (like 4096, 150k, 2m, 1g)")
+    digits(number).and_then(|n| n.checked_mul(unit)).ok_or(Expected::Size)
 }
 
 /// A load average to compare with. Zero means none.
@@ -197,9 +193,12 @@ pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
         [number @ .., b'%'] => (number, Load::ONE / 100, true),
         _ => (word, Load::ONE, false),
     };
-    let (load, has_rest) = decimal(number, scale.into()).ok_or(LOAD)?;
-    let load =
-        u32::try_from(load).ok().filter(|_| !has_rest).map(|load| Load(load.into())).ok_or(LOAD)?;
+    let (load, has_rest) = decimal(number, scale.into()).ok_or(Expected::Load)?;
+    let load = u32::try_from(load)
+        .ok()
+        .filter(|_| !has_rest)
+        .map(|load| Load(load.into()))
+        .ok_or(Expected::Load)?;
     Ok(Threshold { load, per_cpu })
 }
 
@@ -209,7 +208,7 @@ pub fn threshold(word: &[u8]) -> Result<Threshold, Expected> {
 /// The expected form, for any other word, or a number outside of 1 to 64.
 pub fn signal(word: &[u8]) -> Result<Signal, Expected> {
     let by_number = || digits(word).and_then(|n| i32::try_from(n).ok()).and_then(Signal::new);
-    Signal::named(word).or_else(by_number).ok_or(SIGNAL)
+    Signal::named(word).or_else(by_number).ok_or(Expected::Signal)
 }
 
 /// Parses `COUNT`, or `COUNT/TIME` with this `separator`. The time is not zero; a count below zero is `None`, as in
@@ -339,7 +338,7 @@ mod tests {
             "999999999999w",
             "18446744073709551616",
         ] {
-            assert_eq!(time(bad.as_bytes()), Err("a time (like 90, 1.5m, 2h, 1d)"), "{bad}");
+            assert_eq!(time(bad.as_bytes()), Err(Expected::Time), "{bad}");
         }
     }
 
@@ -365,10 +364,10 @@ mod tests {
         assert_eq!(count(b"0"), Ok(Some(0)));
         assert_eq!(count(b"-1"), Ok(None));
         for bad in ["", "-", "--1", "1x", "+1", "4294967296", " 1"] {
-            assert_eq!(count(bad.as_bytes()), Err(COUNT), "{bad}");
+            assert_eq!(count(bad.as_bytes()), Err(Expected::Number), "{bad}");
         }
         assert_eq!(number_u64(b"18446744073709551615"), Ok(u64::MAX));
-        assert_eq!(number_u64(b"18446744073709551616"), Err(COUNT));
+        assert_eq!(number_u64(b"18446744073709551616"), Err(Expected::Number));
     }
 
     #[test]
@@ -390,7 +389,7 @@ mod tests {
         assert_eq!(threshold(b"150%"), load(15_000, true));
         assert_eq!(threshold(b"12.50%"), load(1250, true));
         for bad in ["", "%", "-1", "4,0", "1.00001", "12.345%", "1%%", "x"] {
-            assert_eq!(threshold(bad.as_bytes()), Err(LOAD), "{bad}");
+            assert_eq!(threshold(bad.as_bytes()), Err(Expected::Load), "{bad}");
         }
         assert_eq!(threshold(b"150%").map(Threshold::half), load(7500, true));
     }
@@ -400,7 +399,7 @@ mod tests {
         assert_eq!(signal(b"term"), Ok(Signal::TERM));
         assert_eq!(signal(b"9"), Ok(Signal::KILL));
         for bad in ["", "0", "65", "TERMINATE", "-9"] {
-            assert_eq!(signal(bad.as_bytes()), Err(SIGNAL), "{bad}");
+            assert_eq!(signal(bad.as_bytes()), Err(Expected::Signal), "{bad}");
         }
     }
 

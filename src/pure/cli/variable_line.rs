@@ -4,14 +4,11 @@ use super::option_value::Expected;
 use crate::text::{cstr_tail, first, split_once};
 use core::ffi::CStr;
 
-/// The form of a variable, for messages.
-pub const FORM: Expected = "a variable (like NAME=VALUE, NAME)";
-
 /// Returns the part `NAME=VALUE`, `NAME=` or `NAME` of a line without blanks at its end. Skips blanks and `export` before
 /// it. Empty for an empty line and a comment.
 ///
 /// # Errors
-/// [`FORM`] if the name contains a blank: the line may be meant for a shell. The caller rejects an empty name.
+/// [`Expected::Variable`] if the name contains a blank: the line may be meant for a shell. The caller rejects an empty name.
 pub fn assignment(line: &CStr) -> Result<&CStr, Expected> {
     let mut rest = line;
     loop {
@@ -23,7 +20,7 @@ pub fn assignment(line: &CStr) -> Result<&CStr, Expected> {
             return Ok(rest);
         };
         if word_size > 0 && first(name, word_size) != b"export" {
-            return Err(FORM);
+            return Err(Expected::Variable);
         }
         rest = cstr_tail(rest, word_size + 1).unwrap_or(c"");
     }
@@ -63,7 +60,7 @@ mod tests {
     fn a_name_has_no_blanks() {
         for line in [c"A = b", c"A =b", c"A\t=b", c"A B", c"set A=b", c"export A =b", c"export A B"]
         {
-            assert_eq!(assignment(line), Err(FORM), "{line:?}");
+            assert_eq!(assignment(line), Err(Expected::Variable), "{line:?}");
         }
     }
 }

@@ -30,7 +30,7 @@ impl PrefixText {
 impl OptionValue for PrefixText {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         self.0 = Some(value);
-        if value.count_bytes() > MAX_TEXT { Err("a text of at most 4096 bytes") } else { Ok(()) }
+        if value.count_bytes() > MAX_TEXT { Err(Expected::Prefix) } else { Ok(()) }
     }
 }
 
@@ -257,6 +257,6 @@ mod tests {
             PrefixText::default().parse(Arg::new(word))
         };
         assert_eq!(parse(4096), Ok(()));
-        assert_eq!(parse(4097), Err("a text of at most 4096 bytes"));
+        assert_eq!(parse(4097), Err(Expected::Prefix));
     }
 }

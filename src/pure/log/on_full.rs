@@ -16,7 +16,7 @@ impl OptionValue for OnFull {
         *self = match value.to_bytes() {
             b"drop" => Self::Drop,
             b"block" => Self::Block,
-            _ => return Err("drop or block"),
+            _ => return Err(Expected::OnFull),
         };
         Ok(())
     }

@@ -34,7 +34,7 @@ impl OptionValue for RateLimiter {
                 (self.lines, self.period) = (lines, period);
                 Ok(())
             }
-            _ => Err("a number above zero and a time (like 100/1s)"),
+            _ => Err(Expected::Rate),
         }
     }
 }

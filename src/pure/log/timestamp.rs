@@ -52,15 +52,16 @@ impl TimestampFormat {
 /// Parses the name of a format. No name selects `None`, which means no timestamp.
 impl OptionValue for Option<TimestampFormat> {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        const WANTED: Expected = "one of utc iso tai64n epoch mono";
-        *self = match name_table::index_of(const { name_table::table_in(WANTED) }, value.to_bytes())
-        {
+        *self = match name_table::index_of(
+            const { Expected::Timestamp.text_from("one of ".len()) },
+            value.to_bytes(),
+        ) {
             Some(0) => Some(TimestampFormat::Utc),
             Some(1) => Some(TimestampFormat::Iso),
             Some(2) => Some(TimestampFormat::Tai64n),
             Some(3) => Some(TimestampFormat::Epoch),
             Some(_) => Some(TimestampFormat::Mono),
-            None => return Err(WANTED),
+            None => return Err(Expected::Timestamp),
         };
         Ok(())
     }

@@ -42,7 +42,7 @@ impl Delay {
 
 impl OptionValue for Delay {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        self.read(value.to_bytes()).map_err(|_| "a time (like 90, 1.5h, 10m~2m)")
+        self.read(value.to_bytes()).map_err(|_| Expected::Delay)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The value of `--kill-mode`. The machine follows it.
 
 use crate::cli::option_value::{Arg, Expected, OptionValue};
-use crate::name_table::{index_of, table_in};
+use crate::name_table::index_of;
 
 /// Which processes of the command's run are stopped. The names are those of systemd.kill(5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,12 +17,14 @@ pub enum KillMode {
 
 impl OptionValue for KillMode {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        const WANTED: Expected = "one of group mixed process";
-        *self = match index_of(const { table_in(WANTED) }, value.to_bytes()) {
+        *self = match index_of(
+            const { Expected::KillMode.text_from("one of ".len()) },
+            value.to_bytes(),
+        ) {
             Some(0) => Self::Group,
             Some(1) => Self::Mixed,
             Some(2) => Self::Process,
-            _ => return Err(WANTED),
+            _ => return Err(Expected::KillMode),
         };
         Ok(())
     }

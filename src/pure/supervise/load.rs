@@ -46,16 +46,15 @@ impl PauseRange {
 /// Parses `cpu|io|memory:HIGH[:LOW]`, in percent (`--pressure`).
 impl OptionValue for Thresholds {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        const WANTED: Expected = "a resource and percentages (like cpu:40, io:50:20)";
         let (resource, range) = split_once(value.to_bytes(), b':');
-        let (high, low) = split_once(range.ok_or(WANTED)?, b':');
-        let high = percent(high).ok_or(WANTED)?;
-        let low = low.map_or(Some(Load(high.0 / 2)), percent).ok_or(WANTED)?;
+        let (high, low) = split_once(range.ok_or(Expected::Pressure)?, b':');
+        let high = percent(high).ok_or(Expected::Pressure)?;
+        let low = low.map_or(Some(Load(high.0 / 2)), percent).ok_or(Expected::Pressure)?;
         // The first metric is the load average.
-        let index = index_of("\0 cpu io memory", resource).ok_or(WANTED)?;
-        let (entry, file) = self.get_mut(index).zip(FILES.get(index)).ok_or(WANTED)?;
+        let index = index_of("\0 cpu io memory", resource).ok_or(Expected::Pressure)?;
+        let (entry, file) = self.get_mut(index).zip(FILES.get(index)).ok_or(Expected::Pressure)?;
         *entry = Some(PauseRange { file, high, low, per_cpu: false });
-        if low < high { Ok(()) } else { Err(WANTED) }
+        if low < high { Ok(()) } else { Err(Expected::Pressure) }
     }
 }
 
@@ -72,7 +71,7 @@ pub fn add_sensor(word: CliWord, thresholds: &mut Thresholds) -> Result<(), Expe
         *free = Some(PauseRange { file, high, low, per_cpu: false });
         (!file.is_empty() && high != low).then_some(())
     };
-    add().ok_or("FILE:HIGH:LOW (unequal numbers, at most 4 times)")
+    add().ok_or(Expected::Sensor)
 }
 
 /// Splits a word into the text before its last colon and the number after it.
@@ -102,6 +101,12 @@ pub fn parse(text: &[u8]) -> Option<(Load, &[u8])> {
     // Letters, digits and the characters of numbers.
     let mut words = text.split(|byte| !matches!(byte, b'-'..=b'9' | b'A'..=b'z'));
     words.find_map(|word| Some((signed(word)?, word)))
+}
+
+/// Converts a load average of sysinfo(2), which is in units of 1/65536 (`SI_LOAD_SHIFT`).
+#[must_use]
+pub const fn from_sysinfo(load: u64) -> Load {
+    Load(((load * Load::ONE as u64) >> 16) as i64)
 }
 
 /// Counts the numbers of a list like `0-3,5` (/sys/devices/system/cpu/online); `None` for any other text.

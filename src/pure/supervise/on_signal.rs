@@ -53,18 +53,16 @@ impl SignalActions {
 /// Parses `SIG=WHAT`. Signals that dmon needs, or that report its own faults, are not allowed.
 impl OptionValue for SignalActions {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        const WANTED: Expected =
-            "HUP QUIT ALRM USR1 USR2 WINCH PWR RTMIN+N=restart pause resume SIG";
         let (signal, what) = split_once(value.to_bytes(), b'=');
-        let signal = value::signal(signal).map_err(|_| WANTED)?;
-        let what = what.ok_or(WANTED)?;
+        let signal = value::signal(signal).map_err(|_| Expected::SignalAction)?;
+        let what = what.ok_or(Expected::SignalAction)?;
         let action = match index_of("restart pause resume", what) {
             Some(index) => RESTART + index as u8,
-            None => value::signal(what).map_err(|_| WANTED)?.number() as u8,
+            None => value::signal(what).map_err(|_| Expected::SignalAction)?.number() as u8,
         };
         match self.0.get_mut(signal.number() as usize) {
             Some(entry) if signal.is_free() => *entry = action,
-            _ => return Err(WANTED),
+            _ => return Err(Expected::SignalAction),
         }
         let [any, ..] = &mut self.0;
         *any = 1;

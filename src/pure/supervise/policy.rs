@@ -152,21 +152,22 @@ impl Policy {
 /// Parses `COUNT` or `COUNT/TIME`.
 impl OptionValue for RestartLimit {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        const WANTED: Expected = "a count, or at most 64/TIME (like 5, 5/1m, -1)";
-        (self.max, self.window) = value::count_and_time(value.to_bytes(), b'/').ok_or(WANTED)?;
+        (self.max, self.window) =
+            value::count_and_time(value.to_bytes(), b'/').ok_or(Expected::RestartLimit)?;
         let too_many = self.max.is_some_and(|n| usize::try_from(n).is_ok_and(|n| n > MAX_RECENT));
-        if self.window.is_some() && too_many { Err(WANTED) } else { Ok(()) }
+        if self.window.is_some() && too_many { Err(Expected::RestartLimit) } else { Ok(()) }
     }
 }
 
 /// Parses a list of delays, separated by commas.
 impl OptionValue for Vec<Delay, MAX_DELAYS> {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        const WANTED: Expected = "a list of at most 16 times (like 1s,5s~1s,1m)";
         self.clear();
         for word in split(value.to_bytes(), b',') {
-            self.push(Delay::ZERO).map_err(|_| WANTED)?;
-            self.last_mut().map_or(Ok(()), |delay| delay.read(word)).map_err(|_| WANTED)?;
+            self.push(Delay::ZERO).map_err(|_| Expected::Delays)?;
+            self.last_mut()
+                .map_or(Ok(()), |delay| delay.read(word))
+                .map_err(|_| Expected::Delays)?;
         }
         Ok(())
     }

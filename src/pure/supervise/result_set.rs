@@ -42,9 +42,7 @@ impl OptionValue for ResultSet {
                 Some(signal) => Some(128 + signal.number().unsigned_abs()).map(|n| (n, n)),
                 None => value::range(item),
             };
-            range
-                .and_then(|(first, last)| self.add(first, last))
-                .ok_or("a list of statuses and signals (like 24, 64-78, TERM)")?;
+            range.and_then(|(first, last)| self.add(first, last)).ok_or(Expected::Results)?;
         }
         Ok(())
     }

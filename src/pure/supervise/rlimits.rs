@@ -51,17 +51,17 @@ pub struct Rlimits {
 /// Parses `NAME=SOFT[:HARD]` or `help`.
 impl OptionValue for Rlimits {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        const WANTED: Expected =
-            "a limit (like nofile=1024, core=unlimited:unlimited, see -r help)";
         self.help |= value.to_bytes() == b"help";
         let (name, value) = split_once(value.to_bytes(), b'=');
         let (Some(number), Some(value)) = (index_of(NAMES, name), value) else {
-            return if self.help { Ok(()) } else { Err(WANTED) };
+            return if self.help { Ok(()) } else { Err(Expected::ResourceLimit) };
         };
         let (soft, hard) = split_once(value, b':');
         let limit = Rlimit {
-            soft: parse_value(number, soft).ok_or(WANTED)?,
-            hard: hard.map(|hard| parse_value(number, hard).ok_or(WANTED)).transpose()?,
+            soft: parse_value(number, soft).ok_or(Expected::ResourceLimit)?,
+            hard: hard
+                .map(|hard| parse_value(number, hard).ok_or(Expected::ResourceLimit))
+                .transpose()?,
         };
         if let Some(entry) = self.all.get_mut(number) {
             *entry = Some(limit);

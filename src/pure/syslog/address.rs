@@ -34,22 +34,20 @@ const SUN_PATH_SIZE: usize = 108;
 /// `udp:IP`, `tcp:IP:PORT`, or a path.
 impl OptionValue for Address {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
-        const EXPECTED: Expected =
-            "an address (udp:10.0.0.1, tcp:[fe80::1%eth0]:601) or a path with a slash";
         self.word = value;
         self.is_given = true;
         let word = value.to_bytes();
         let to = strip_prefix(word, b"udp:").or_else(|| strip_prefix(word, b"tcp:"));
         if let Some(to) = to {
             self.transport = if word.starts_with(b"u") { Transport::Udp } else { Transport::Tcp };
-            return self.to.set(to).ok_or(EXPECTED);
+            return self.to.set(to).ok_or(Expected::Address);
         }
         self.transport = Transport::Unix;
         if word.len() >= SUN_PATH_SIZE {
-            return Err("a path of at most 107 bytes");
+            return Err(Expected::SocketPath);
         }
         // The slash comes before any colon: `tls://10.0.0.1` is not a path.
-        find_byte(split_once(word, b':').0, b'/').map(|_| ()).ok_or(EXPECTED)
+        find_byte(split_once(word, b':').0, b'/').map(|_| ()).ok_or(Expected::Address)
     }
 }
 

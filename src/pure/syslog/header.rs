@@ -79,7 +79,7 @@ impl OptionValue for Id {
         *self = match value.to_bytes() {
             [] if on => Self::OWN,
             [] => Self::NONE,
-            word => Self(value::pid(word).ok_or("a PID")?.number()),
+            word => Self(value::pid(word).ok_or(Expected::Pid)?.number()),
         };
         Ok(())
     }
@@ -95,7 +95,7 @@ impl OptionValue for Host {
         let word = value.to_bytes();
         name.clear();
         name.extend_from_slice(if word.is_empty() { b"-" } else { word })
-            .map_err(|_| "a host name of at most 64 bytes")
+            .map_err(|_| Expected::Host)
     }
 }
 

@@ -29,7 +29,7 @@ impl OptionValue for MaxSize {
     fn parse(&mut self, Arg { value, .. }: Arg) -> Result<(), Expected> {
         let size = value::size(value.to_bytes()).ok().and_then(|size| usize::try_from(size).ok());
         let is_possible = |size: &usize| (MIN_SIZE..=MAX_SIZE).contains(size);
-        self.0 = size.filter(is_possible).ok_or("a size from 240 to 8192 bytes")?;
+        self.0 = size.filter(is_possible).ok_or(Expected::MessageSize)?;
         Ok(())
     }
 }

@@ -44,7 +44,7 @@ impl OptionValue for Facility {
 
 impl Facility {
     fn set(&mut self, word: &[u8]) -> Result<(), Expected> {
-        self.0 = parse(FACILITIES, 8, 184, word).ok_or("a facility (like daemon, user, local0)")?;
+        self.0 = parse(FACILITIES, 8, 184, word).ok_or(Expected::Facility)?;
         Ok(())
     }
 }
@@ -57,8 +57,7 @@ impl OptionValue for Priority {
             self.facility.set(first)?;
         }
         let word = severity.unwrap_or(first);
-        self.severity =
-            parse(SEVERITIES, 1, 7, word).ok_or("a priority (like warning, info, daemon.err)")?;
+        self.severity = parse(SEVERITIES, 1, 7, word).ok_or(Expected::Priority)?;
         Ok(())
     }
 }
