@@ -45,6 +45,7 @@ pub fn name() -> &'static [u8] {
 }
 
 /// Prints `APPLET: PARTS`, an error: on standard error, and into the log pipe.
+#[inline(never)]
 pub fn eprint(parts: &[&[u8]]) {
     print(true, true, parts);
 }

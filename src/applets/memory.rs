@@ -11,6 +11,7 @@ pub type Memory = [u8; pid_set::SIZE];
 static BUFFER: StaticCell<Memory, 3> = StaticCell::new([[0; pid_set::SIZE]]);
 
 /// Returns the block, which contains zeros, to the first caller; `None` to each later one.
+#[inline(never)]
 pub fn claim() -> Option<&'static mut Memory> {
     BUFFER.take()
 }

@@ -215,7 +215,6 @@ pub enum SweepMode {
 #[repr(C)]
 pub struct Machine<'a> {
     cmd: ChildState,
-    cmd_started_once: bool,
     /// Always true without a logger.
     log_started_once: bool,
     /// `Some` as soon as everything has to stop.
@@ -232,13 +231,12 @@ pub struct Machine<'a> {
     unready: bool,
     job_control: JobControl,
     policy: &'a Policy,
-    /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
-    drain_until: Option<Instant>,
     drain_restart: DrainRestart,
     hangup: Hangup,
     log: ChildState,
-    /// When to look whether the first logger of a daemon works. `None` before its start, and once it works.
-    next_log_check: Option<Instant>,
+    cmd_started_once: bool,
+    /// Deadline for the logger to drain the pipe; `None` until our write end is closed.
+    drain_until: Option<Instant>,
     /// Ctrl-C during the current run.
     interrupt: Interrupt,
     alive: Alive,
@@ -260,6 +258,8 @@ pub struct Machine<'a> {
     load_is_high: bool,
     /// `None` if no metric is watched.
     next_sample: Option<Instant>,
+    /// When to look whether the first logger of a daemon works. `None` before its start, and once it works.
+    next_log_check: Option<Instant>,
     /// PendingSignals to forward to the command, to the logger.
     forward_to_cmd: PendingSignals,
     forward_to_log: PendingSignals,
