@@ -284,9 +284,7 @@ impl Machine<'_> {
         let succeeded = self.last_status == Exit::SUCCESS && !timed_out;
         self.stop_if_interrupted(status, timed_out, now);
         self.check_before_start();
-        if status.killed_by(Signal::HUP) {
-            self.on_hangup(now);
-        }
+        self.on_hangup(now);
         if restarting {
             self.report_daemon_at = None;
             return started_at.add(MIN_START_INTERVAL);

@@ -1,8 +1,9 @@
 //! A closed terminal: when dmon looks whether its terminal still exists, and stops.
 //!
 //! `event.rs` and `action.rs` call it. A shell sends SIGHUP to its jobs, the kernel to the foreground process group, dash
-//! and ash send none. So a SIGHUP to dmon, to the sentinel or to the command is a reason to look, and so is each
-//! restart: the command may have ended for lack of a terminal.
+//! and ash send none. So dmon looks after a SIGHUP to itself or to the sentinel. It also looks after a run and when it has
+//! started the sentinel, because nothing reports a SIGHUP between the two, and before each restart, because the command
+//! may have ended for lack of a terminal.
 
 use super::action::Step;
 use super::state::StopReason;
@@ -14,7 +15,7 @@ use core::ops::ControlFlow::{Break, Continue};
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Hangup {
-    /// Because of SIGHUP.
+    /// Because of a SIGHUP that arrived or may have.
     check_at: Option<Instant>,
     /// Look again after `check_at`: SIGHUP may arrive before the terminal is gone (disassociate_ctty,
     /// drivers/tty/tty_jobctrl.c).
@@ -24,7 +25,7 @@ pub(super) struct Hangup {
 }
 
 impl Machine<'_> {
-    /// Handles a SIGHUP, which may be that of a closed terminal.
+    /// Handles a SIGHUP that arrived or may have, which may be that of a closed terminal.
     pub(super) fn on_hangup(&mut self, now: Instant) {
         if self.policy.ends_with_terminal {
             (self.hangup.check_at, self.hangup.again) = (Some(now), true);

@@ -91,6 +91,7 @@ impl Machine<'_> {
         match self.interrupt.sentinel_at {
             Some(at) if at <= now => {
                 self.interrupt.sentinel_at = None;
+                self.on_hangup(now);
                 Break(Action::StartSentinel { group })
             }
             at => Continue(at),

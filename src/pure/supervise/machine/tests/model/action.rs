@@ -127,7 +127,12 @@ impl Model<'_> {
                 let mut failed = self.clone();
                 failed.sentinel = false;
                 self.sentinel = true;
-                return vec![self, failed];
+                let mut closed = self.clone();
+                if closed.hangup == Hangup::Open && closed.policy.ends_with_terminal {
+                    // SIGHUP has reached the group before the sentinel.
+                    closed.hangup = Hangup::Closing(now);
+                }
+                return vec![self, failed, closed];
             }
             Action::CountUnread => {
                 // A command that never ran has written nothing, but a logger that ran may have received messages.

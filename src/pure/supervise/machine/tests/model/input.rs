@@ -145,7 +145,7 @@ impl Model<'_> {
             Input::TerminalCloses(Some(role)) => {
                 self.hangup = Hangup::Closing(self.now);
                 match role {
-                    Role::Cmd => self.child_exits(role, WaitStatus(Signal::HUP.number()), false),
+                    Role::Cmd => self.child_exits(role, WaitStatus(1 << 8), false),
                     Role::Log | Role::Finish => self.signal_dmon(Signal::HUP),
                 }
             }
