@@ -1,6 +1,5 @@
 //! A terminal that is closed: dmon stops everything, under each shell, and does not restart its command without one.
 
-use super::interrupt::sentinel;
 use super::terminal::{in_bash, in_shell, wait_foreground};
 use crate::rig::screen::Screen;
 use crate::rig::{Rig, proc, signal};
@@ -16,16 +15,13 @@ fn in_each_shell(test: impl Fn(&Rig, &Screen)) {
     SHELLS.into_iter().for_each(|shell| in_shell(shell, &test));
 }
 
-/// Starts this script as the command; waits for its first run, which has a sentinel. Returns the PIDs of dmon and of the
-/// command.
+/// Starts this script as the command; waits for its first run. Returns the PIDs of dmon and of the command.
 fn start(rig: &Rig, screen: &Screen, dmon: &str, script: &str, after: &str) -> (i32, i32) {
     rig.write("command", format!("{script}\n"));
     screen.enter(&format!("{dmon} sh command {after}"));
     let dmon = screen.job("dmon -n");
     rig.wait_lines("runs", 1);
-    let command = rig.child(dmon, "sh command");
-    sentinel(rig, dmon, command, None);
-    (dmon, command)
+    (dmon, rig.child(dmon, "sh command"))
 }
 
 /// Waits until dmon has stopped everything after one run.
@@ -73,8 +69,6 @@ fn dmon_stops_if_its_terminal_is_closed_between_runs() {
         let dmon = screen.job("dmon -n");
         rig.wait_lines("runs", 1);
         rig.wait_for("the end of the run", || proc::children(dmon).is_empty());
-        // Until dmon has the terminal, the SIGHUP goes to the group of the run.
-        wait_foreground(rig, dmon);
         screen.close();
         ends(rig, dmon);
     });

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use std::time::Duration;
 
 /// Waits for the sentinel of a run, which differs from the previous one.
-pub fn sentinel(rig: &Rig, dmon: i32, command: i32, previous: Option<i32>) -> i32 {
+fn sentinel(rig: &Rig, dmon: i32, command: i32, previous: Option<i32>) -> i32 {
     rig.wait_for_some("the sentinel", || {
         let members = proc::group(command).into_iter();
         let others = members.filter(|process| process.parent == dmon && process.pid != command);

@@ -94,12 +94,11 @@ fn a_pager_keeps_its_modes_when_the_command_has_asked() {
         // The pager sets modes, the command asks, and the pager reads keys in its modes.
         rig.write(
             "command",
-            "until test -e paged; do sleep 0.02; done; read x </dev/tty; echo >done
-            until test -e key; do sleep 0.02; done",
+            "until test -e paged; do sleep 0.02; done; read x </dev/tty; echo >done",
         );
         let page =
             "stty -icanon -echo </dev/tty; echo >paged; until test -e done; do sleep 0.02; done
-key=$(dd bs=1 count=1 </dev/tty 2>/dev/null); stty icanon echo </dev/tty; echo \"key-$key\"; echo >key";
+key=$(dd bs=1 count=1 </dev/tty 2>/dev/null); stty icanon echo </dev/tty; echo \"key-$key\"";
         rig.write("pager", page);
         screen.enter("dmon -n -m 0 sh command | sh pager");
         rig.wait_file("paged");

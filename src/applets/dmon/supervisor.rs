@@ -128,6 +128,9 @@ impl<'a> Supervisor<'a> {
             // The result of the action, for the machine.
             let event = match action {
                 Action::Exit(exit) => {
+                    if self.terminal.is_some() {
+                        Terminal::resume_group(&self.mask);
+                    }
                     if self.cmd_died_of_sigint {
                         let _ = signal::killpg_self(Signal::INT);
                     }

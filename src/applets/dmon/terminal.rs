@@ -5,12 +5,15 @@
 //! terminal is lent to a command that needs it.
 
 use super::process_list;
+use crate::applets::wait::wait;
 use core::ffi::c_int;
 use pure::supervise::machine::Role;
+use pure::time::Duration;
 use pure::unix::{Pid, Signal};
 use sys::fd::{STDIN, STDOUT};
+use sys::signal::SignalSet;
 use sys::terminal::{self, Modes};
-use sys::{process, signal};
+use sys::{poll, process, signal};
 
 /// The controlling terminal.
 pub struct Terminal {
@@ -115,6 +118,15 @@ impl Terminal {
         }
         if let Some(group) = cmd {
             self.lend_again(group);
+        }
+    }
+
+    /// Resumes the rest of dmon's process group, if a process was stopped because it used the terminal when the command was
+    /// the foreground job. dmon exits now, so it would not learn of that signal. `mask` lets it arrive.
+    pub fn resume_group(mask: &SignalSet) {
+        let _ = wait(mask, poll::NONE, poll::NONE, Some(Duration::ZERO));
+        if signal::take(Signal::TTIN) || signal::take(Signal::TTOU) {
+            let _ = signal::killpg_self(Signal::CONT);
         }
     }
 
