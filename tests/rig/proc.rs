@@ -62,6 +62,13 @@ pub fn process(pid: i32) -> Option<Process> {
     Process::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
+/// Returns the state of each thread of a process; empty if there is no such process.
+pub fn states_of_threads(pid: i32) -> Vec<char> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let stats = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    stats.filter_map(|stat| Process::parse(&stat)).map(|thread| thread.state).collect()
+}
+
 pub fn state(pid: i32) -> Option<char> {
     process(pid).map(|process| process.state)
 }

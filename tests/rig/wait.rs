@@ -96,11 +96,13 @@ impl Rig {
         })
     }
 
-    /// Waits until a process is in this state of proc(5).
+    /// Waits until a process is in this state of proc(5); until all its threads are, if the state is `T` (stopped). The
+    /// parent learns of a stop from the last thread, and an emulator has two.
     #[track_caller]
     pub fn wait_state(&self, pid: i32, state: char) {
         self.wait_for(format!("process {pid} to be in state {state}"), || {
-            proc::state(pid) == Some(state)
+            let is_stopped = || proc::states_of_threads(pid).iter().all(|thread| *thread == state);
+            proc::state(pid) == Some(state) && (state != 'T' || is_stopped())
         });
     }
 
