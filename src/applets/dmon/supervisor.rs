@@ -41,30 +41,30 @@ const DAEMONIZED: &[u8] = b"stopping background processes of the exited command:
 // Field order: see src/lib.rs.
 #[repr(C)]
 pub struct Supervisor<'a> {
-    pipe: LogPipe,
+    signals: RunSignals,
     /// The signal mask for ppoll(2), in which caught signals are not blocked.
     mask: SignalSet,
     stop_signal: Signal,
-    status: ManuallyDrop<Option<StatusWriter>>,
+    /// The logger's process group, from its start until its last leftover process has exited.
+    log_group: Option<Pid>,
     terminal: Option<&'a mut Terminal>,
     sentinel: Sentinel,
-    liveness: Liveness,
     /// For each metric, whether it is above its threshold.
     above: [bool; METRIC_COUNT],
     /// The command was the foreground job and died of SIGINT; the rest of dmon's process group never received it.
     cmd_died_of_sigint: bool,
+    pipe: LogPipe,
+    spawner: Spawner<'a>,
     /// The last waitpid(2) reported that there are no children at all.
     no_children: bool,
-    /// The logger's process group, from its start until its last leftover process has exited.
-    log_group: Option<Pid>,
-    spawner: Spawner<'a>,
     /// Why the last start of each [`Role`] failed; `None` if it succeeded.
     last_failures: [Option<StartFailure>; 3],
     /// The last exits of the logger and the finish command that were reported as errors.
     last_log_exit: Option<WaitStatus>,
     last_finish_exit: WaitStatus,
+    status: ManuallyDrop<Option<StatusWriter>>,
+    liveness: Liveness,
     leftovers: Leftovers<'a>,
-    signals: RunSignals,
     verbose: VerboseLog,
 }
 

@@ -239,7 +239,6 @@ pub struct Machine<'a> {
     drain_until: Option<Instant>,
     /// Ctrl-C during the current run.
     interrupt: Interrupt,
-    alive: Alive,
     finish: Finish,
     /// How the last run ended.
     run_end: RunEnd,
@@ -260,6 +259,7 @@ pub struct Machine<'a> {
     next_sample: Option<Instant>,
     /// When to look whether the first logger of a daemon works. `None` before its start, and once it works.
     next_log_check: Option<Instant>,
+    alive: Alive,
     /// PendingSignals to forward to the command, to the logger.
     forward_to_cmd: PendingSignals,
     forward_to_log: PendingSignals,

@@ -28,8 +28,6 @@ pub const DEFAULT_KILL_AFTER: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Policy {
-    /// A logger reads the command's output.
-    pub logged: bool,
     /// Exit when a run succeeds.
     pub once: bool,
     /// A command runs after each run (`--finish`).
@@ -43,6 +41,8 @@ pub struct Policy {
     pub alive: Duration,
     /// Time in which a daemon's command must be ready (`--ready`); zero: it does not report that.
     pub ready: Duration,
+    /// A logger reads the command's output.
+    pub logged: bool,
     /// Time from the stop signal to SIGKILL; `None`: never.
     pub kill_after: Option<Duration>,
     pub kill_mode: KillMode,
