@@ -65,7 +65,7 @@ storm: build ## five minutes of random options, signals and loads (STORM=seconds
 	DMON_STORM="$(STORM)" scripts/test "$(TARGET)" --quiet --test main storm:: -- --nocapture
 
 soak: build ## seven minutes of many runs: memory, descriptors and processes must not grow
-	DMON_LONG=1 scripts/test "$(TARGET)" --quiet --test main soak:: -- --nocapture
+	DMON_LONG=1 scripts/test "$(TARGET)" --quiet --test main -- soak:: dmon_can_be_stopped_and_started --nocapture
 
 budget: build ## compare system calls, instructions and memory with the limits in scripts/bench/budget (SET=1 sets them)
 	scripts/bench/run "$(BUILT)/dmon" budget.py $(if $(SET),--set)

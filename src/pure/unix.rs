@@ -68,6 +68,7 @@ impl Errno {
     pub const NAMETOOLONG: Self = Self(by_arch(36, 78));
     pub const NOSYS: Self = Self(by_arch(38, 89));
     pub const LOOP: Self = Self(by_arch(40, 90));
+    pub const NODATA: Self = Self(61);
     pub const MSGSIZE: Self = Self(by_arch(90, 97));
     pub const PROTOTYPE: Self = Self(by_arch(91, 98));
     pub const AFNOSUPPORT: Self = Self(by_arch(97, 124));
@@ -149,6 +150,7 @@ const REASONS: &[(Errno, &str)] = &[
     (Errno::NAMETOOLONG, "File name too long"),
     (Errno::NOSYS, "Function not implemented"),
     (Errno::LOOP, "Too many levels of symbolic links"),
+    (Errno::NODATA, "No data available"),
     (Errno::DQUOT, "Disk quota exceeded"),
     (Errno::STALE, "Stale file handle"),
     (Errno::MSGSIZE, "Message too long"),

@@ -107,9 +107,9 @@ fn the_file_is_looked_at_four_times_within_the_time() {
 fn a_wrong_value_is_an_error() {
     let rig = Rig::new();
     for (value, wanted) in [
-        ("5", "a time and a file"),
-        ("5:", "a time and a file"),
-        ("0:beat", "a time and a file"),
+        ("5", "a time above 0 and a file"),
+        ("5:", "a time above 0 and a file"),
+        ("0:beat", "a time above 0 and a file"),
         (":beat", "a time"),
         ("beat", "a time"),
         ("-1:beat", "a time"),

@@ -18,8 +18,9 @@ const COMMAND: &str = "#!/bin/sh
     echo \"run $(cat number)\"
     exit 3";
 
-const OPTIONS: &str = "-e -m 1 -d 0.01 -p pid -I status -W . -r core=0 -L 1000 -x 7 -X 64-78 \
-    --on-signal HUP=restart --on-signal RTMIN+1=HUP -N 9 -u root -g root";
+const OPTIONS: &str = "-e -m 1 -d 0.01~0.01 -p pid -I status -W . -r core=0 -L 1000 -x 7 -X 64-78 \
+    --on-signal HUP=restart --on-signal RTMIN+1=HUP -N 9 -u root -g root --alive 1m:svc --finish true \
+    --sensor heat:9:8";
 
 const ERRORS: [&str; 7] = ["EINTR", "ENOMEM", "EIO", "EPERM", "EMFILE", "ENOSPC", "EAGAIN"];
 
@@ -68,6 +69,7 @@ fn calls(trace: &str) -> BTreeMap<String, usize> {
 /// A rig with the files that the command lines use.
 pub fn scene() -> Rig {
     let rig = Rig::new();
+    rig.write("heat", "1\n");
     rig.write_program("svc", COMMAND);
     rig.write("number", "0");
     rig.write("input", numbers(20));

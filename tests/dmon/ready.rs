@@ -91,6 +91,9 @@ fn a_run_that_ends_before_it_is_ready_is_the_last() {
         rig.assert_no_processes();
         assert!(!rig.has("pid"));
     }
+    // The message has the time of the run, also without `-v`.
+    let done = rig.run("dmon -N 3 -p pid sh -c 'sleep 0.1; exit 3'").exits(3);
+    assert!(!done.err.contains(" after 0.0"), "{done}");
     // Nobody can rely on a service that has ended.
     for (options, status) in [("", 0), ("-1", 0), ("-x 3", 3)] {
         let script = quoted(&format!("exit {status}"));

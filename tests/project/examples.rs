@@ -77,6 +77,12 @@ fn init_scripts_of_lsb_control_the_service() {
     let rig = Rig::new();
     install(&rig, "sysvinit", "sleep 4321");
     rig.run("./service stop").exits(0).reports_nothing();
+    // Whether it runs is not known if the PID file cannot be read.
+    rig.shell("ln -s pid pid").exits(0);
+    for word in ["stop", "restart", "status"] {
+        rig.run(format!("./service {word}")).exits(125);
+    }
+    rig.shell("rm pid").exits(0);
     check_life_cycle(&rig, "./service", 3);
     rig.run("./service").exits(2);
 }

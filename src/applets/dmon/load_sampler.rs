@@ -7,7 +7,7 @@ use crate::applets::diag::os_error;
 use pure::cli::value::Load;
 use pure::exit::Exit;
 use pure::supervise::load::{self, METRIC_COUNT, PauseRange, Thresholds};
-use pure::text::{Put, Text};
+use pure::text::{Put, Text, first};
 use pure::unix::Errno;
 use sys::{file, sysinfo};
 
@@ -46,13 +46,20 @@ pub fn sample(
     high
 }
 
-/// Reads the number of a metric. Returns it as a number and as text.
+/// Reads the number of a metric. Returns it as a number and as text; `ENODATA` if the file has none.
 fn read<'a>(path: &[u8], buf: &'a mut [u8; HEAD_SIZE]) -> Result<(Load, &'a [u8]), Errno> {
     let mut name = Text::new();
     name.put(path);
     name.put(b"\0");
     let name = sys::c_str(name.bytes()).ok_or(Errno::NAMETOOLONG)?;
-    load::parse(file::head(name, buf)?).ok_or(Errno::INVAL)
+    let size = file::head(name, buf)?.len();
+    // A number that the end of the buffer may have cut is none.
+    if let [.., last] = buf
+        && size == HEAD_SIZE
+    {
+        *last = b'x';
+    }
+    load::parse(first(buf, size)).ok_or(Errno::NODATA)
 }
 
 /// Checks that all pressures and sensors with a threshold can be read.

@@ -145,6 +145,9 @@ impl<'a> Supervisor<'a> {
                     continue;
                 }
                 Action::Start(role) => {
+                    if role == Role::Cmd {
+                        self.verbose.run_started_at = now;
+                    }
                     self.spawner.run_end = machine.run_end();
                     let event = self.start(role, !machine.is_started());
                     now = clock::now();
@@ -315,9 +318,6 @@ impl<'a> Supervisor<'a> {
     /// Starts a child. `first` is true until both children have started once.
     #[inline(never)]
     fn start(&mut self, role: Role, first: bool) -> Event {
-        if role == Role::Cmd && (self.verbose.on_stderr || self.verbose.in_log) {
-            self.verbose.run_started_at = clock::now();
-        }
         let terminal = self.terminal.as_mut().and_then(|terminal| terminal.for_start_of(role));
         if role == Role::Cmd {
             self.liveness.look();
