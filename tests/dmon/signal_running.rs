@@ -121,7 +121,12 @@ fn a_reused_pid_in_a_namespace_is_not_signalled() {
         "dmon -p pid sleep 1000
         read -r pid <pid; kill -9 $pid
         while test -d /proc/$pid; do sleep 0.02; done
-        echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid; sleep 1001 & other=$!
+        # As the ID of a session, the kernel uses it until the last process of the session is gone.
+        other=
+        until test $pid = \"$other\"; do
+            test -z \"$other\" || { kill $other; wait $other; }
+            echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid; sleep 1001 & other=$!
+        done
         dmon -p pid --signal TERM; echo $? $pid $other >code
         kill -0 $other && echo >alive",
     );
