@@ -161,7 +161,10 @@ fn each_call_of_a_daemon_and_its_parent_may_fail() {
     fail_each(|strace| {
         let rig = scene();
         let done = rig.run(format!("{strace} dmon {OPTIONS} svc -- dlog out"));
+        // FIONREAD of a pipe cannot fail: dmon takes that for an empty pipe, thus for a command that is not ready.
+        let impossible = |line: &str| line.contains("FIONREAD") && line.contains("INJECTED");
         let problem = check_dmon(&rig, &done, 0);
+        let problem = problem.filter(|_| !rig.read("trace").lines().any(impossible));
         (rig, done, problem)
     });
 }
