@@ -75,7 +75,7 @@ pub const fn error(answer: c_long) -> Errno {
     Errno(answer.wrapping_neg() as c_int)
 }
 
-/// The start in place of that of musl, which is not linked then: the entry point calls this function. Sets the
+/// Replaces the function of the same name in musl, which then is not linked. The entry point calls it. Sets the
 /// environment, and runs `main` until it returns.
 ///
 /// # Safety

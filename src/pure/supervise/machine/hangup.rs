@@ -15,7 +15,7 @@ use core::ops::ControlFlow::{Break, Continue};
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(test, derive(Hash))]
 pub(super) struct Hangup {
-    /// Because of a SIGHUP that arrived or may have.
+    /// Because a SIGHUP has arrived or may have gone unnoticed.
     check_at: Option<Instant>,
     /// Look again after `check_at`: SIGHUP may arrive before the terminal is gone (disassociate_ctty,
     /// drivers/tty/tty_jobctrl.c).
@@ -25,7 +25,7 @@ pub(super) struct Hangup {
 }
 
 impl Machine<'_> {
-    /// Handles a SIGHUP that arrived or may have, which may be that of a closed terminal.
+    /// Requires two looks at the terminal, because a SIGHUP has arrived or may have gone unnoticed.
     pub(super) fn on_hangup(&mut self, now: Instant) {
         if self.policy.ends_with_terminal {
             (self.hangup.check_at, self.hangup.again) = (Some(now), true);
